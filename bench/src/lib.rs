@@ -1,0 +1,1 @@
+//! Message corpora that the benchmarks share.

@@ -1,0 +1,40 @@
+//! Typed values: parsed exactly, printed the way Kraken prints them; overflow is an error.
+
+mod decimal;
+mod int;
+mod text;
+mod time;
+
+pub use decimal::Decimal;
+pub use int::{parse_u32, parse_u64, write_u64};
+pub use text::FixStr;
+pub use time::UtcTime;
+
+/// Why a value could not be read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueError {
+    /// The value is empty.
+    Empty,
+    /// A byte that the type does not allow.
+    BadByte,
+    /// The value does not fit the type.
+    Overflow,
+    /// The value has more decimals than the target scale can hold exactly.
+    Inexact,
+    /// The value is longer than the type can hold.
+    TooLong,
+}
+
+impl core::fmt::Display for ValueError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty value",
+            Self::BadByte => "byte not allowed in this type",
+            Self::Overflow => "value out of range",
+            Self::Inexact => "more decimals than the scale holds",
+            Self::TooLong => "value too long",
+        })
+    }
+}
+
+impl core::error::Error for ValueError {}

@@ -1,0 +1,81 @@
+//! Short texts (ids, symbols, CompIDs) as `Copy` values that cannot hold a control byte.
+
+use super::ValueError;
+
+/// Up to `N` bytes (`N` <= 255) of printable text. No byte below 0x20 can be stored, so what is
+/// sent from a `FixStr` cannot break the framing (design section 7).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FixStr<const N: usize> {
+    // Invariant: bytes[len..] are zero, so that derived equality and hashing are exact.
+    bytes: [u8; N],
+    len: u8,
+}
+
+impl<const N: usize> FixStr<N> {
+    /// The empty text.
+    pub const EMPTY: Self = Self { bytes: [0; N], len: 0 };
+
+    /// Copies `bytes`.
+    ///
+    /// # Errors
+    /// [`ValueError::TooLong`] above `N` bytes, [`ValueError::BadByte`] for a byte below 0x20 or 0x7f.
+    pub fn new(bytes: &[u8]) -> Result<Self, ValueError> {
+        const { assert!(N <= u8::MAX as usize) };
+        if bytes.len() > N {
+            return Err(ValueError::TooLong);
+        }
+        if bytes.iter().any(|&b| b < 0x20 || b == 0x7f) {
+            return Err(ValueError::BadByte);
+        }
+        let mut out = Self::EMPTY;
+        out.bytes[..bytes.len()].copy_from_slice(bytes);
+        out.len = bytes.len() as u8;
+        Ok(out)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// The text; bytes that are not UTF-8 end it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match core::str::from_utf8(self.as_bytes()) {
+            Ok(text) => text,
+            Err(error) => core::str::from_utf8(&self.bytes[..error.valid_up_to()]).unwrap_or(""),
+        }
+    }
+
+    /// Whether there is no byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl<const N: usize> Default for FixStr<N> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<const N: usize> core::fmt::Debug for FixStr<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl<const N: usize> core::fmt::Display for FixStr<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl<const N: usize> core::str::FromStr for FixStr<N> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        Self::new(text.as_bytes())
+    }
+}

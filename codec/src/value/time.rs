@@ -1,0 +1,157 @@
+//! UTC timestamps as nanoseconds since the Unix epoch.
+
+use super::ValueError;
+
+/// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Reaches to the year 2554.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct UtcTime(pub u64);
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+const SECONDS_PER_DAY: u64 = 86_400;
+
+impl UtcTime {
+    /// From milliseconds since the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Whole milliseconds since the epoch.
+    #[must_use]
+    pub const fn millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// Nanoseconds later, saturating.
+    #[must_use]
+    pub const fn plus_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
+    /// Nanoseconds from `earlier` to `self`, 0 if `earlier` is later.
+    #[must_use]
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Writes `YYYYMMDD-HH:MM:SS.mmm` (venue file 3.1).
+    #[must_use]
+    pub fn to_fix_millis(self) -> [u8; 21] {
+        let mut out = *b"00000000-00:00:00.000";
+        let (year, month, day) = civil_from_days(self.0 / NANOS_PER_SECOND / SECONDS_PER_DAY);
+        digits(&mut out[0..4], year);
+        digits(&mut out[4..6], month);
+        digits(&mut out[6..8], day);
+        out[9..21].copy_from_slice(&self.to_fix_time_only());
+        out
+    }
+
+    /// Writes `HH:MM:SS.mmm`, the form of MDEntryTime(273) (venue file 4.10).
+    #[must_use]
+    pub fn to_fix_time_only(self) -> [u8; 12] {
+        let mut out = *b"00:00:00.000";
+        let second = self.0 / NANOS_PER_SECOND % SECONDS_PER_DAY;
+        digits(&mut out[0..2], second / 3600);
+        digits(&mut out[3..5], second / 60 % 60);
+        digits(&mut out[6..8], second % 60);
+        digits(&mut out[9..12], self.millis() % 1000);
+        out
+    }
+
+    /// Parses `YYYYMMDD-HH:MM:SS` with an optional fraction of 1 to 9 digits. A second of 60 (leap)
+    /// is accepted and counts as the next minute's first.
+    ///
+    /// # Errors
+    /// [`ValueError::Empty`], [`ValueError::BadByte`] for a wrong shape, [`ValueError::Overflow`] for
+    /// a field out of its range or a year outside 1970 to 2553.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ValueError> {
+        if bytes.is_empty() {
+            return Err(ValueError::Empty);
+        }
+        if bytes.len() < 17
+            || bytes[8] != b'-'
+            || bytes[11] != b':'
+            || bytes[14] != b':'
+            || (bytes.len() > 17 && (bytes[17] != b'.' || bytes.len() < 19 || bytes.len() > 27))
+        {
+            return Err(ValueError::BadByte);
+        }
+        let year = number(&bytes[0..4])?;
+        let month = number(&bytes[4..6])?;
+        let day = number(&bytes[6..8])?;
+        let hour = number(&bytes[9..11])?;
+        let minute = number(&bytes[12..14])?;
+        let second = number(&bytes[15..17])?;
+        let mut nanos = 0;
+        if bytes.len() > 18 {
+            nanos = number(&bytes[18..])?;
+            for _ in bytes.len() - 18..9 {
+                nanos *= 10;
+            }
+        }
+        if !(1970..2554).contains(&year)
+            || !(1..=12).contains(&month)
+            || day == 0
+            || day > days_in_month(year, month)
+            || hour > 23
+            || minute > 59
+            || second > 60
+        {
+            return Err(ValueError::Overflow);
+        }
+        let seconds = days_from_civil(year, month, day) * SECONDS_PER_DAY
+            + hour * 3600
+            + minute * 60
+            + second;
+        Ok(Self(seconds * NANOS_PER_SECOND + nanos))
+    }
+}
+
+fn digits(out: &mut [u8], mut value: u64) {
+    for byte in out.iter_mut().rev() {
+        *byte = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+}
+
+fn number(bytes: &[u8]) -> Result<u64, ValueError> {
+    super::parse_u64(bytes)
+}
+
+const fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+const fn days_in_month(year: u64, month: u64) -> u64 {
+    match month {
+        2 => 28 + is_leap(year) as u64,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 of a proleptic Gregorian date (Howard Hinnant's `days_from_civil`).
+const fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y / 400;
+    let year_of_era = y % 400;
+    let shifted_month = (month + 9) % 12;
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The inverse of [`days_from_civil`].
+const fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let z = days + 719_468;
+    let era = z / 146_097;
+    let day_of_era = z % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + (month <= 2) as u64;
+    (year, month, day)
+}

@@ -1,0 +1,1 @@
+//! taut-venue: a local mirror of Kraken's FIX service.
