@@ -5,7 +5,7 @@ mod int;
 mod text;
 mod time;
 
-pub use decimal::Decimal;
+pub use decimal::{DECIMAL_TEXT_MAX, Decimal, SCALE_MAX};
 pub use int::{parse_u32, parse_u64, write_u64};
 pub use text::FixStr;
 pub use time::UtcTime;

@@ -1,0 +1,138 @@
+//! A read-only indexed view of one message.
+
+mod groups;
+
+pub use groups::{Entries, Entry, GroupError, GroupSpec};
+
+use crate::scan::Field;
+use crate::tag;
+use crate::value::{Decimal, UtcTime, ValueError, parse_u64};
+
+/// One message: its bytes and the index that the scanner made of them. Copies nothing.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    fields: &'a [Field],
+}
+
+/// Why a field could not be read as the type that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldError {
+    /// The message has no such field.
+    Missing {
+        /// The tag that was asked for.
+        tag: u32,
+    },
+    /// The value does not parse.
+    Value {
+        /// The tag that was asked for.
+        tag: u32,
+        /// What is wrong with it.
+        error: ValueError,
+    },
+}
+
+impl<'a> Message<'a> {
+    /// A view of `bytes` through the index that [`crate::scan::Scanner::index`] made of them.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8], fields: &'a [Field]) -> Self {
+        Self { bytes, fields }
+    }
+
+    /// All bytes, from `8=` to the last SOH.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The fields in wire order.
+    #[must_use]
+    pub const fn fields(&self) -> &'a [Field] {
+        self.fields
+    }
+
+    /// The value of `field`, which must come from this message.
+    #[must_use]
+    pub fn value(&self, field: &Field) -> &'a [u8] {
+        &self.bytes[field.start as usize..field.end as usize]
+    }
+
+    /// The value of the first field with `tag`, if there is one. Fields of repeating groups are
+    /// found too: read those through [`Message::group`].
+    #[must_use]
+    pub fn get(&self, tag: u32) -> Option<&'a [u8]> {
+        self.fields.iter().find(|f| f.tag == tag).map(|f| self.value(f))
+    }
+
+    /// MsgType(35). The framer guarantees that it is the third field.
+    #[must_use]
+    pub fn msg_type(&self) -> &'a [u8] {
+        self.fields.get(2).map_or(b"", |f| self.value(f))
+    }
+
+    /// [`Message::get`], or an error that names the tag.
+    ///
+    /// # Errors
+    /// [`FieldError::Missing`].
+    pub fn require(&self, tag: u32) -> Result<&'a [u8], FieldError> {
+        self.get(tag).ok_or(FieldError::Missing { tag })
+    }
+
+    /// A required unsigned integer.
+    ///
+    /// # Errors
+    /// [`FieldError`].
+    pub fn uint(&self, tag: u32) -> Result<u64, FieldError> {
+        parse_u64(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+    }
+
+    /// A required decimal.
+    ///
+    /// # Errors
+    /// [`FieldError`].
+    pub fn decimal(&self, tag: u32) -> Result<Decimal, FieldError> {
+        Decimal::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+    }
+
+    /// A required UTC timestamp.
+    ///
+    /// # Errors
+    /// [`FieldError`].
+    pub fn time(&self, tag: u32) -> Result<UtcTime, FieldError> {
+        UtcTime::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+    }
+
+    /// MsgSeqNum(34).
+    ///
+    /// # Errors
+    /// [`FieldError`].
+    pub fn msg_seq_num(&self) -> Result<u64, FieldError> {
+        self.uint(tag::MSG_SEQ_NUM)
+    }
+
+    /// Whether a boolean field is there and `Y`.
+    #[must_use]
+    pub fn flag(&self, tag: u32) -> bool {
+        self.get(tag) == Some(b"Y")
+    }
+
+    /// The entries of a repeating group; no entries if the message has no such group.
+    ///
+    /// # Errors
+    /// [`GroupError`] if the count is no number, is not what follows, or an entry does not start
+    /// with the group's first tag.
+    pub fn group(&self, spec: &'static GroupSpec) -> Result<Entries<'a>, GroupError> {
+        groups::find(self.bytes, self.fields, spec)
+    }
+}
+
+impl core::fmt::Debug for Message<'_> {
+    /// MsgType and size only: a message may hold credentials.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Message")
+            .field("msg_type", &self.msg_type().escape_ascii())
+            .field("bytes", &self.bytes.len())
+            .field("fields", &self.fields.len())
+            .finish()
+    }
+}
