@@ -1,5 +1,9 @@
 //! taut: a low-latency FIX 4.4 trading engine for venues that promise ordered, sticky sessions.
 
+pub mod command;
+pub mod event;
 pub mod limits;
+pub mod risk;
 pub mod secret;
+pub mod trace;
 pub mod types;

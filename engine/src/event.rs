@@ -1,0 +1,333 @@
+//! What reaches a strategy's desk: typed, fixed-size records, the same whether they arrive by a
+//! function call (layout `inline`), through a ring (`split`, `full`), from a recording or from a
+//! simulation. The message's bytes stay behind on the thread that received them.
+
+use taut_codec::value::{Decimal, FixStr, UtcTime};
+
+use crate::command::SessionId;
+use crate::trace::Stamps;
+use crate::types::{
+    ClOrdId, ExecId, Instrument, InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce,
+};
+
+/// One record to the desk.
+#[derive(Debug, Clone, Copy)]
+pub struct Event {
+    /// The session that it belongs to.
+    pub session: SessionId,
+    /// When it passed each stage.
+    pub stamps: Stamps,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum EventKind {
+    /// Logged on.
+    SessionUp {
+        /// The sequence space; changes at a reset, not at a reconnect.
+        epoch: u32,
+        /// The TCP life, counted per session.
+        connection: u32,
+    },
+    /// The connection is gone; nothing is sent until the next [`EventKind::SessionUp`].
+    SessionDown(DownReason),
+    /// One instrument that the desk was configured with is known (InstrumentList, 35=y).
+    Instrument {
+        /// Which.
+        id: InstrumentId,
+        /// Its rules.
+        instrument: Instrument,
+    },
+    /// A configured instrument is not on the venue's list, or the list was refused.
+    InstrumentUnknown {
+        /// Which.
+        id: InstrumentId,
+    },
+    /// One entry of a book snapshot (W) or incremental (X).
+    Book(BookEntry),
+    /// A public trade (X with 269=2).
+    Trade(MarketTrade),
+    /// A market data subscription was refused (Y).
+    MarketDataRefused {
+        /// Which instrument, if the request is known.
+        instrument: Option<InstrumentId>,
+        /// MDReqRejReason(281).
+        reason: u8,
+        /// Text(58).
+        text: EventText,
+    },
+    /// An ExecutionReport (35=8).
+    Report(Report),
+    /// A command was refused by the venue (35=j, or 35=3 that refers to it).
+    Refused(Refusal),
+    /// A command's bytes have been taken by the wire, in order.
+    OnWire {
+        /// The command's ClOrdID.
+        cl_ord_id: ClOrdId,
+        /// Its MsgSeqNum.
+        msg_seq_num: u64,
+        /// Ticks of the clock when the kernel took the bytes.
+        sent_ticks: u64,
+    },
+    /// A command was taken back before it reached the wire; the venue never sees it.
+    Withdrawn {
+        /// The command's ClOrdID.
+        cl_ord_id: ClOrdId,
+        /// Why.
+        reason: WithdrawReason,
+    },
+    /// Something is wrong that is not about one order: a limit was reached, a message could not be
+    /// understood.
+    Alarm(Alarm),
+}
+
+/// A short reason text, cut at 63 bytes.
+pub type EventText = FixStr<63>;
+
+/// Why a session is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownReason {
+    /// We asked to log out and the venue confirmed.
+    LoggedOut,
+    /// The venue logged us out.
+    VenueLoggedOut(EventText),
+    /// The venue refused the logon, or closed without an answer to it.
+    LogonRefused(EventText),
+    /// The connection was closed or reset without a logout.
+    ConnectionLost,
+    /// The venue did not answer in time: a logon, a test request or a logout.
+    TimedOut,
+    /// The venue broke the protocol; the text says how.
+    ProtocolError(EventText),
+}
+
+/// One level of a book that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BookEntry {
+    /// Which book.
+    pub instrument: InstrumentId,
+    /// The side of the level.
+    pub side: Side,
+    /// What to do.
+    pub action: BookAction,
+    /// The level's price.
+    pub px: Px,
+    /// The level's new quantity (for a delete: what the venue says is left behind our depth).
+    pub qty: Qty,
+    /// Whether this is the last entry of its message.
+    pub last: bool,
+    /// ChecksumOrderBook(5041) of the message; only on its last entry, if the message has one.
+    pub checksum: Option<u32>,
+    /// SendingTime(52) of the message.
+    pub sent: UtcTime,
+}
+
+/// What a book entry does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BookAction {
+    /// The first entry of a snapshot: drop the book, then set this level. With `qty` 0: drop only.
+    Restart,
+    /// Set the level.
+    Set,
+    /// Remove the level.
+    Delete,
+}
+
+/// A public trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketTrade {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// The price.
+    pub px: Px,
+    /// The quantity.
+    pub qty: Qty,
+    /// AggressorSide(2446), if said.
+    pub aggressor: Option<Side>,
+}
+
+/// ExecType(150); venue file 4.6.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecType {
+    /// `A`
+    PendingNew,
+    /// `0`
+    New,
+    /// `F`
+    Trade,
+    /// `4`
+    Canceled,
+    /// `5`
+    Replaced,
+    /// `C`
+    Expired,
+    /// `D`
+    Restated,
+    /// `I`
+    OrderStatus,
+    /// `8`: Kraken says that it does not send it; tolerated (venue file C5).
+    Rejected,
+}
+
+/// OrdStatus(39); venue file 4.6.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrdStatus {
+    /// `A`
+    PendingNew,
+    /// `0`
+    New,
+    /// `1`
+    PartiallyFilled,
+    /// `2`
+    Filled,
+    /// `4`
+    Canceled,
+    /// `5`
+    Replaced,
+    /// `6`
+    PendingCancel,
+    /// `8`
+    Rejected,
+    /// `C`
+    Expired,
+    /// `E`
+    PendingReplace,
+}
+
+impl OrdStatus {
+    /// Whether nothing more can happen to the order.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Filled | Self::Canceled | Self::Rejected | Self::Expired)
+    }
+}
+
+/// LiquidityInd(5050).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liquidity {
+    /// `0`
+    Maker,
+    /// `1`
+    Taker,
+}
+
+/// One fill, as a report tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// LastPx(31).
+    pub px: Px,
+    /// LastQty(32).
+    pub qty: Qty,
+    /// LiquidityInd(5050), if said.
+    pub liquidity: Option<Liquidity>,
+}
+
+/// An ExecutionReport, typed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Report {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// ClOrdID(11): the last request on the order.
+    pub cl_ord_id: ClOrdId,
+    /// OrigClOrdID(41), if said.
+    pub orig_cl_ord_id: Option<ClOrdId>,
+    /// OrderID(37).
+    pub order_id: OrderId,
+    /// ExecID(17).
+    pub exec_id: ExecId,
+    /// ExecType(150).
+    pub exec_type: ExecType,
+    /// OrdStatus(39).
+    pub ord_status: OrdStatus,
+    /// Side(54).
+    pub side: Side,
+    /// OrdType(40).
+    pub ord_type: OrdType,
+    /// TimeInForce(59).
+    pub time_in_force: TimeInForce,
+    /// Price(44) of a limit order.
+    pub px: Option<Px>,
+    /// OrderQty(38).
+    pub order_qty: Qty,
+    /// CumQty(14).
+    pub cum_qty: Qty,
+    /// LeavesQty(151).
+    pub leaves_qty: Qty,
+    /// The fill, on ExecType `F`.
+    pub fill: Option<Fill>,
+    /// MiscFeeAmt(137), cumulative over the order's trades (venue file 6.13), with MiscFeeCurr(138).
+    pub fee: Option<(Decimal, FixStr<11>)>,
+    /// TransactTime(60).
+    pub transact_time: UtcTime,
+    /// PossDupFlag(43) or PossResend(97): the venue says that it may have sent this before.
+    pub poss_dup: bool,
+    /// Text(58).
+    pub text: EventText,
+}
+
+/// A refusal by the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// BusinessRejectRefID(379): the ClOrdID of the refused command; `None` if the venue did not say
+    /// (a session-level Reject names only `ref_seq_num`).
+    pub cl_ord_id: Option<ClOrdId>,
+    /// RefSeqNum(45); 0 on Kraken's business rejects (venue file 4.7).
+    pub ref_seq_num: u64,
+    /// Which layer refused.
+    pub layer: RefusalLayer,
+    /// BusinessRejectReason(380) or SessionRejectReason(373), if said.
+    pub reason: Option<u32>,
+    /// Text(58).
+    pub text: EventText,
+}
+
+/// Which layer of the venue refused (venue file section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalLayer {
+    /// The gateway's field checks: Reject (35=3).
+    Session,
+    /// The order entry service or the engine: BusinessMessageReject (35=j).
+    Business,
+}
+
+/// Why a command did not reach the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithdrawReason {
+    /// The session was not logged on, or went down with the command still unsent.
+    SessionDown,
+    /// The session's outbox was full.
+    OutboxFull,
+    /// The message could not be encoded.
+    NotEncodable,
+}
+
+/// Something wrong that is not about one order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarm {
+    /// A message arrived that could not be typed; its MsgType and the tag at fault.
+    Unreadable {
+        /// First byte of MsgType(35).
+        msg_type: u8,
+        /// The field, 0 if it is about the message as a whole.
+        tag: u32,
+    },
+    /// Garbled input was skipped: how many bytes.
+    Garbled {
+        /// Bytes skipped.
+        bytes: u32,
+    },
+    /// A ring between two threads was full this many times.
+    RingFull {
+        /// Times.
+        count: u32,
+    },
+    /// A gap in the venue's sequence numbers; a resend was requested from here.
+    Gap {
+        /// First missing MsgSeqNum.
+        from: u64,
+        /// Last missing MsgSeqNum known.
+        to: u64,
+    },
+}
