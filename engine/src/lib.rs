@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod event;
+pub mod kraken;
 pub mod limits;
 pub mod risk;
 pub mod secret;

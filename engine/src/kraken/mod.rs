@@ -1,0 +1,5 @@
+//! The Kraken dialect: what the venue file says about logon and messages, on top of the codec.
+
+pub mod decode;
+pub mod encode;
+pub mod instruments;
