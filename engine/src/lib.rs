@@ -6,5 +6,6 @@ pub mod kraken;
 pub mod limits;
 pub mod risk;
 pub mod secret;
+pub mod session;
 pub mod trace;
 pub mod types;
