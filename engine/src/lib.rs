@@ -8,3 +8,4 @@ pub mod risk;
 pub mod secret;
 pub mod trace;
 pub mod types;
+pub mod wire;
