@@ -9,3 +9,4 @@ pub mod secret;
 pub mod session;
 pub mod trace;
 pub mod types;
+pub mod wire;
