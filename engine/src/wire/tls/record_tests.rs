@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::tls::testing::{both_ours, our_client, our_server};
+use crate::wire::tls::testing::{both_ours, our_client, our_server, our_server_with};
 
 const HANDSHAKE: u8 = content::HANDSHAKE;
 const DATA: u8 = content::APPLICATION_DATA;
@@ -27,6 +27,23 @@ fn records_of_rustls_open_and_rustls_opens_ours() {
             assert_eq!(ours.open(&cipher), (plain.clone(), None));
             let cipher = ours.seal(&plain);
             assert!(theirs.open(&cipher).unwrap() == plain);
+        }
+    }
+}
+
+#[test]
+fn every_cipher_suite_of_tls_13_is_spoken() {
+    for suite in rustls::crypto::ring::default_provider().cipher_suites {
+        let (mut ours, mut theirs) = our_server_with(suite);
+        assert_eq!(theirs.0.negotiated_cipher_suite(), Some(suite));
+        for _ in 0..3 {
+            let plain = text(300);
+            let cipher = theirs.seal(&plain);
+            assert_eq!(ours.open(&cipher), (plain.clone(), None), "{suite:?}");
+            let cipher = ours.seal(&plain);
+            assert!(theirs.open(&cipher).unwrap() == plain, "{suite:?}");
+            theirs.0.refresh_traffic_keys().unwrap();
+            ours.tx.forge_key_update(true, &mut ours.out);
         }
     }
 }

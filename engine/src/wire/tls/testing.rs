@@ -5,9 +5,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, LazyLock};
 
 use rustls::client::UnbufferedClientConnection;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{ClientConnection, Connection, ServerConnection};
+use rustls::{
+    ClientConfig, ClientConnection, Connection, RootCertStore, ServerConnection,
+    SupportedCipherSuite, version,
+};
 
 use super::handshake::{Driver, Established, Handshake, Opener, Sealer, Side, Turn};
 use super::{ClientTls, ServerTls, TlsMode, TlsRx, TlsTx, Trust};
@@ -196,12 +201,28 @@ pub fn our_client(tickets: usize) -> (Ours, Theirs) {
 /// Our server against rustls's client. `early` is sent by the client in one flight with its last
 /// handshake message.
 pub fn our_server(early: &[u8]) -> (Ours, Theirs) {
-    let config = client_tls(TlsMode::Rustls).config;
+    our_server_for(client_tls(TlsMode::Rustls).config, early)
+}
+
+/// Our server against a client that knows one cipher suite only.
+pub fn our_server_with(suite: SupportedCipherSuite) -> (Ours, Theirs) {
+    let provider = CryptoProvider { cipher_suites: vec![suite], ..default_provider() };
+    let mut roots = RootCertStore::empty();
+    roots.add(IDENTITY.0.clone().into()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    our_server_for(Arc::new(config), &[])
+}
+
+fn our_server_for(config: Arc<ClientConfig>, early: &[u8]) -> (Ours, Theirs) {
     let mut theirs = Theirs(ClientConnection::new(config, name()).unwrap().into());
     let tls = server_tls(TlsMode::RecordLayer);
     let (mut handshake, mut port) = (server_driver(&tls), Port::default());
     let established = loop {
-        if !theirs.0.is_handshaking() {
+        if !early.is_empty() && !theirs.0.is_handshaking() {
             theirs.0.writer().write_all(early).unwrap();
         }
         port.incoming.extend(theirs.cipher());
