@@ -1,9 +1,11 @@
 //! taut: a low-latency FIX 4.4 trading engine for venues that promise ordered, sticky sessions.
 
 pub mod command;
+pub mod config;
 pub mod event;
 pub mod kraken;
 pub mod limits;
+pub mod pipeline;
 pub mod risk;
 pub mod secret;
 pub mod session;

@@ -69,9 +69,15 @@ pub const COMMANDS_PER_CALLBACK_MAX: usize = 256;
 /// Records in the ring from the session thread to the strategy thread.
 pub const EVENT_RING: usize = 16 * 1024;
 /// Records in the ring from the strategy thread to the session thread.
-pub const COMMAND_RING: usize = 4 * 1024;
-/// Records in the ring from the reader to the session core (layout `full`).
+pub const COMMAND_RING: usize = 2 * 1024;
+/// Small slots between the reader and the session core (layout `full`).
 pub const FRAME_RING: usize = 1024;
+/// Bytes of a small slot; a little off a power of two, so that slots do not share cache sets.
+pub const SMALL_SLOT_BYTES: usize = 2 * 1024 + 64;
+/// Fields of a small slot.
+pub const SMALL_SLOT_FIELDS: usize = 256;
+/// Slots between the reader and the session core that hold the longest message.
+pub const LARGE_SLOTS: usize = 4;
 /// Records in the ring to the housekeeping thread.
 pub const TRACE_RING: usize = 64 * 1024;
 /// Timers of one strategy.
@@ -97,4 +103,5 @@ const _: () = {
     assert!(URING_BUFFERS.is_power_of_two() && URING_BUFFERS <= 1 << 15);
     assert!(FIELDS_MAX * 3 <= MESSAGE_BYTES_MAX);
     assert!(FRAME_RING.is_power_of_two());
+    assert!(SMALL_SLOT_BYTES < MESSAGE_BYTES_MAX && SMALL_SLOT_FIELDS < FIELDS_MAX);
 };

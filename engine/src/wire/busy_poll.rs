@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use super::{Receive, WireError};
@@ -28,6 +29,12 @@ impl BusyPollRx {
         let _ = socket.set_busy_poll(BUSY_POLL_MICROS);
         let _ = socket.set_tcp_quickack(true);
         Self { stream, ended: None }
+    }
+}
+
+impl AsRawFd for BusyPollRx {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use super::tls::handshake::{self, Opener, Sealer};
@@ -128,6 +129,12 @@ impl Receiver {
         if !buffered {
             self.wire.wait(at_most);
         }
+    }
+
+    /// The socket, for a sleeper that watches several at once; none for a simulated link.
+    #[must_use]
+    pub fn readiness_fd(&self) -> Option<RawFd> {
+        self.wire.readiness_fd()
     }
 
     /// Whether TLS protects this channel.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token};
@@ -30,6 +31,12 @@ impl MioRx {
         let poll = Poll::new()?;
         poll.registry().register(&mut stream, Token(0), Interest::READABLE)?;
         Ok(Self { stream, poll, events: Events::with_capacity(4), drained: false, ended: None })
+    }
+}
+
+impl AsRawFd for MioRx {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }
 

@@ -26,6 +26,7 @@ pub mod uring;
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,20 @@ impl Receive for WireRx {
             Self::BusyPoll(rx) => rx.wait(at_most),
             Self::Mio(rx) => rx.wait(at_most),
             Self::Memory(rx) => rx.wait(at_most),
+        }
+    }
+}
+
+impl WireRx {
+    /// The socket, for a sleeper that watches several at once. For io_uring too: the socket becomes
+    /// readable before the ring's deferred work has taken the bytes.
+    #[must_use]
+    pub fn readiness_fd(&self) -> Option<RawFd> {
+        match self {
+            Self::Uring(rx) => Some(rx.as_raw_fd()),
+            Self::BusyPoll(rx) => Some(rx.as_raw_fd()),
+            Self::Mio(rx) => Some(rx.as_raw_fd()),
+            Self::Memory(_) => None,
         }
     }
 }

@@ -21,7 +21,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -187,6 +187,12 @@ impl UringRx {
         if let Some(id) = buffer.filter(|id| *id < URING_BUFFERS) {
             self.buffers.give_back(id);
         }
+    }
+}
+
+impl AsRawFd for UringRx {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }
 
