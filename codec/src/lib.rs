@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod encode;
 pub mod frame;
+pub mod mask;
 pub mod message;
 pub mod scan;
 pub mod tag;
