@@ -29,8 +29,10 @@ fn with<R>(body: &str, check: impl FnOnce(Message<'_>) -> R) -> R {
     check(Message::new(&bytes, &fields[..count]))
 }
 
+type Pairs = Vec<(u32, Vec<u8>)>;
+
 /// The entries of the group, each as its `tag=value` pairs.
-fn entries(body: &str, spec: &'static GroupSpec) -> Result<Vec<Vec<(u32, Vec<u8>)>>, GroupError> {
+fn entries(body: &str, spec: &'static GroupSpec) -> Result<Vec<Pairs>, GroupError> {
     with(body, |message| {
         let group = message.group(spec)?;
         assert_eq!(group.len(), group.count());
