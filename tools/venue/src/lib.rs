@@ -1,1 +1,4 @@
 //! taut-venue: a local mirror of Kraken's FIX service.
+
+pub mod liquidity;
+pub mod matching;
