@@ -192,6 +192,8 @@ fn is_clean(value: &[u8]) -> bool {
 }
 
 /// What a session adds to its Logon.
+// One per session, made once: the size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Logon {
     /// Nothing: market data needs no credentials (venue file 2).
