@@ -355,3 +355,14 @@ fn only_a_logged_on_session_sends() {
     );
     assert!(rig.sent().is_empty());
 }
+
+#[test]
+fn a_verdict_on_the_logon_of_a_dead_connection_does_not_let_the_next_one_in() {
+    let mut rig = acceptor();
+    assert_eq!(rig.feed("35=A|34=1|98=0|108=30|"), Received::Logon);
+    rig.session.disconnected(rig.now);
+    rig.connect();
+    assert_eq!(rig.session.accept_logon(rig.now, &mut rig.out), Err(SendError::NotLoggedOn));
+    rig.session.refuse_logon(Some("no"), rig.now, &mut rig.out);
+    assert_eq!((rig.session.phase(), rig.sent().len()), (Phase::AwaitLogon, 0));
+}

@@ -84,6 +84,19 @@ fn a_resend_request_is_forgotten_with_its_connection() {
 }
 
 #[test]
+fn a_gap_of_a_dead_connection_does_not_hide_a_new_one() {
+    both(|mut rig| {
+        rig.feed("35=8|34=9|");
+        rig.session.disconnected(rig.now);
+        rig.connect();
+        rig.log_on("35=A|34=2|98=0|108=30|");
+        rig.sent();
+        assert_eq!(rig.feed("35=8|34=5|"), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=2|34=4|7=3|16=0|"]);
+    });
+}
+
+#[test]
 fn a_resend_request_that_could_not_be_written_was_not_asked() {
     let mut rig = Rig::active(Role::Initiator, |_| {});
     rig.out = Outbox::with_capacity(10);
