@@ -2,8 +2,10 @@
 
 pub mod command;
 pub mod event;
+pub mod kraken;
 pub mod limits;
 pub mod risk;
 pub mod secret;
+pub mod session;
 pub mod trace;
 pub mod types;

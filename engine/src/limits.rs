@@ -27,6 +27,15 @@ pub const SEQ_NUM_MAX: u64 = 999_999_999_999;
 pub const SEQ_JUMP_MAX: u64 = 100_000_000;
 /// Longest HeartBtInt that is accepted from a peer, seconds.
 pub const HEARTBEAT_SECONDS_MAX: u32 = 3600;
+/// Room of an outbox that only admin messages may use, so that a session can always answer and log
+/// out.
+pub const OUTBOX_ADMIN_BYTES: usize = 16 * 1024;
+/// Longest value of the peer (TestReqID, MsgType) that an admin message repeats, bytes.
+pub const ECHO_BYTES_MAX: usize = 1024;
+/// ResendRequests of ours for one gap that stays as it is, before the session is logged out.
+pub const RESEND_TRIES_MAX: u32 = 5;
+/// ResendRequests of the peer from the same number in a row, before the session is logged out.
+pub const RESEND_REPEATS_MAX: u32 = 16;
 /// Session events waiting for the application.
 pub const SESSION_EVENTS_MAX: usize = 64;
 /// Instruments that a desk follows.
@@ -57,6 +66,9 @@ const _: () = {
         "a whole message must fit behind a partial one"
     );
     assert!(OUTBOX_BYTES >= SEND_MESSAGE_BYTES_MAX * COMMANDS_PER_CALLBACK_MAX / 4);
+    assert!(OUTBOX_ADMIN_BYTES >= 2 * SEND_MESSAGE_BYTES_MAX);
+    assert!(OUTBOX_BYTES > 2 * OUTBOX_ADMIN_BYTES);
+    assert!(ECHO_BYTES_MAX * 2 <= SEND_MESSAGE_BYTES_MAX);
     assert!(COMMAND_RING >= COMMANDS_PER_CALLBACK_MAX);
     assert!(TLS_RECORDS_PER_KEY_MAX < 1 << 24);
     assert!(FIELDS_MAX * 3 <= MESSAGE_BYTES_MAX);

@@ -1,0 +1,3 @@
+//! Kraken's dialect: what its FIX gateway wants beyond the standard.
+
+pub mod logon;

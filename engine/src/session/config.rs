@@ -1,0 +1,115 @@
+//! What one session is told: who it is, how patient it is, and where its dialect differs.
+
+use std::time::Duration;
+
+use taut_codec::encode::HeaderOrder;
+
+use crate::limits;
+use crate::types::CompId;
+
+/// Who dials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// We dial and send the Logon.
+    Initiator,
+    /// We are dialled and answer the Logon.
+    Acceptor,
+}
+
+/// The configuration of a [`Session`](super::Session). Start from [`SessionConfig::initiator`] or
+/// [`SessionConfig::acceptor`] and change what differs; the defaults follow the FIX session-layer
+/// test cases.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionConfig {
+    /// Who dials.
+    pub role: Role,
+    /// Our CompID: SenderCompID(49) of what we send, TargetCompID(56) of what we receive.
+    pub sender: CompId,
+    /// The peer's CompID.
+    pub target: CompId,
+    /// HeartBtInt(108) that an initiator asks for, seconds. An acceptor takes the initiator's.
+    /// Default 60, Kraken's recommendation (venue file, section 2). 0: no heartbeats.
+    pub heartbeat_seconds: u32,
+    /// Smallest HeartBtInt that is accepted from the peer, seconds. Default 0: none is legal.
+    pub heartbeat_seconds_min: u32,
+    /// Largest HeartBtInt that is accepted from the peer, seconds. Default
+    /// [`limits::HEARTBEAT_SECONDS_MAX`].
+    pub heartbeat_seconds_max: u32,
+    /// A Heartbeat is sent after HeartBtInt divided by this without sending. Default 1 (FIX session
+    /// case 4.a); 2 keeps clear of a peer that closes at HeartBtInt sharp (venue file 3.4). At least 1.
+    pub heartbeat_divisor: u32,
+    /// Initiator: ask with ResetSeqNumFlag(141)=Y that both sides start at 1. Default `false`.
+    pub reset_on_logon: bool,
+    /// Whether the peer may reset both spaces by 141=Y, at logon or within the session. Default
+    /// `true`; where `false`, such a Logon ends the connection.
+    pub reset_by_peer: bool,
+    /// Whether SequenceReset-Reset may lower the next expected number, as Kraken's "hard reset to 1"
+    /// does (venue file 3.2). Default `false`: Reject (FIX session case 11.c).
+    pub sequence_reset_may_lower: bool,
+    /// How long a logon may take, from the connection to the session being up. Default 10 s.
+    pub logon_timeout: Duration,
+    /// How long to wait for the peer's Logout, or for its end of the connection after ours, and for
+    /// the last bytes to leave. Default 2 s (FIX session cases 2.c, 12, 13.b).
+    pub logout_timeout: Duration,
+    /// How long a gap may stay without progress before the resend is requested again. Default 10 s.
+    pub resend_timeout: Duration,
+    /// How far SendingTime(52) may be from our clock (FIX session case 2.o). Default 120 s; `None`:
+    /// neither the value nor the form of the field is checked.
+    pub sending_time_tolerance: Option<Duration>,
+    /// Whether an OrigSendingTime(122) after SendingTime(52) ends the session with a Logout, behind
+    /// the Reject (optional in FIX session case 2.f). Default `true`.
+    pub logout_on_orig_sending_time: bool,
+    /// Whether a ResendRequest with too low a number and no PossDupFlag is fatal, as any other
+    /// message (FIX session case 2.c). Default `true`; `false` answers it, as QuickFIX does.
+    pub check_resend_request_number: bool,
+    /// Whether a gap fill carries PossDupFlag(43)=Y and OrigSendingTime(122). Default `true` (FIX
+    /// standard); Kraken's example has neither (venue file 3.3).
+    pub gap_fill_poss_dup: bool,
+    /// Acceptor: whether the Logout that refuses a Logon skips one number, as if the Logon had been
+    /// answered: Kraken's example has 34=2 (venue file 2.2). Default `false`.
+    pub refusal_skips_a_number: bool,
+    /// The order of our header fields. Default 34, 49, 52, 56.
+    pub header_order: HeaderOrder,
+    /// Longest message that we send, bytes. Default [`limits::SEND_MESSAGE_BYTES_MAX`] for an
+    /// initiator, [`limits::MESSAGE_BYTES_MAX`] for an acceptor, which sends book snapshots.
+    pub send_message_bytes_max: usize,
+}
+
+impl SessionConfig {
+    /// The defaults of a session that dials.
+    #[must_use]
+    pub fn initiator(sender: CompId, target: CompId) -> Self {
+        Self {
+            role: Role::Initiator,
+            sender,
+            target,
+            heartbeat_seconds: 60,
+            heartbeat_seconds_min: 0,
+            heartbeat_seconds_max: limits::HEARTBEAT_SECONDS_MAX,
+            heartbeat_divisor: 1,
+            reset_on_logon: false,
+            reset_by_peer: true,
+            sequence_reset_may_lower: false,
+            logon_timeout: Duration::from_secs(10),
+            logout_timeout: Duration::from_secs(2),
+            resend_timeout: Duration::from_secs(10),
+            sending_time_tolerance: Some(Duration::from_secs(120)),
+            logout_on_orig_sending_time: true,
+            check_resend_request_number: true,
+            gap_fill_poss_dup: true,
+            refusal_skips_a_number: false,
+            header_order: HeaderOrder::SeqSenderTimeTarget,
+            send_message_bytes_max: limits::SEND_MESSAGE_BYTES_MAX,
+        }
+    }
+
+    /// The defaults of a session that is dialled.
+    #[must_use]
+    pub fn acceptor(sender: CompId, target: CompId) -> Self {
+        Self {
+            role: Role::Acceptor,
+            send_message_bytes_max: limits::MESSAGE_BYTES_MAX,
+            ..Self::initiator(sender, target)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a session tells its owner beside the messages: typed, `Copy`, in a bounded queue.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use crate::event::{DownReason, EventText};
+use crate::limits;
+
+/// Something that happened to a session, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// Logged on.
+    Up {
+        /// The sequence space.
+        epoch: u32,
+        /// The TCP life.
+        connection: u32,
+    },
+    /// The connection has ended.
+    Down {
+        /// Why.
+        reason: DownReason,
+    },
+    /// Messages are missing; a resend was requested.
+    Gap {
+        /// First missing MsgSeqNum.
+        from: u64,
+        /// The number that was received instead. It is dropped, and comes again with the resend.
+        to: u64,
+    },
+    /// What was missing has arrived or was declared void.
+    GapClosed {
+        /// The next expected number.
+        next_in: u64,
+    },
+    /// A ResendRequest of the peer was answered by one gap fill.
+    ResendServed {
+        /// First number.
+        from: u64,
+        /// Last number.
+        to: u64,
+    },
+    /// The peer asks for the same range again and again; the session is logged out.
+    ResendStorm {
+        /// First number of the range.
+        from: u64,
+        /// How many times it was asked for.
+        times: u32,
+    },
+    /// Garbled input was skipped (FIX session case 2.d).
+    Garbled {
+        /// Bytes skipped.
+        bytes: u32,
+    },
+    /// The peer had both spaces start at 1 (141=Y).
+    ResetByPeer {
+        /// The new sequence space.
+        epoch: u32,
+    },
+    /// The peer moved our next expected number by a SequenceReset (FIX session cases 10.b, 11.a, 11.b:
+    /// there `from` and `to` are equal, which deserves a warning).
+    SequenceReset {
+        /// The next expected number before.
+        from: u64,
+        /// The next expected number now.
+        to: u64,
+        /// Whether it was a gap fill.
+        gap_fill: bool,
+    },
+    /// A message of the peer broke a rule of the session and was answered by a Reject.
+    Rejected {
+        /// Its MsgSeqNum.
+        ref_seq_num: u64,
+        /// SessionRejectReason(373), if it has one.
+        reason: Option<u32>,
+        /// RefTagID(371), if it is about one field.
+        tag: Option<u32>,
+    },
+    /// The peer was silent for 1.2 HeartBtInt; a TestRequest was sent (FIX session case 6).
+    TestRequestSent,
+    /// An admin message did not fit the outbox: the peer does not read.
+    OutboxFull,
+    /// The queue of events was full; this many are missing at this point.
+    EventsLost {
+        /// How many.
+        count: u32,
+    },
+}
+
+/// Slots that only [`SessionEvent::Up`] and [`SessionEvent::Down`] may take, so that chatter cannot
+/// push them out.
+const RESERVED: usize = 8;
+const _: () = assert!(limits::SESSION_EVENTS_MAX > 2 * RESERVED);
+
+/// First in, first out; allocated once.
+pub(super) struct EventQueue {
+    queue: VecDeque<SessionEvent>,
+    lost: u32,
+}
+
+impl EventQueue {
+    pub(super) fn new() -> Self {
+        Self { queue: VecDeque::with_capacity(limits::SESSION_EVENTS_MAX), lost: 0 }
+    }
+
+    pub(super) fn push(&mut self, event: SessionEvent) {
+        let vital = matches!(event, SessionEvent::Up { .. } | SessionEvent::Down { .. });
+        let room = limits::SESSION_EVENTS_MAX - if vital { 0 } else { RESERVED };
+        if self.queue.len() < room {
+            self.queue.push_back(event);
+        } else {
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<SessionEvent> {
+        if let Some(event) = self.queue.pop_front() {
+            return Some(event);
+        }
+        let count = std::mem::take(&mut self.lost);
+        (count > 0).then_some(SessionEvent::EventsLost { count })
+    }
+}
+
+/// A text made on the stack; what does not fit is cut off.
+pub(super) struct Line {
+    bytes: [u8; 127],
+    len: usize,
+}
+
+impl Line {
+    pub(super) fn new(arguments: std::fmt::Arguments<'_>) -> Self {
+        let mut line = Self { bytes: [0; 127], len: 0 };
+        // Writing to a `Line` cuts instead of failing.
+        let _ = line.write_fmt(arguments);
+        line
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or("")
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let mut end = text.len().min(self.bytes.len() - self.len);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.bytes[self.len..self.len + end].copy_from_slice(&text.as_bytes()[..end]);
+        self.len += end;
+        Ok(())
+    }
+}
+
+/// The head of a text of the peer, control bytes replaced.
+pub(super) fn event_text(bytes: &[u8]) -> EventText {
+    const MAX: usize = 63;
+    let mut clean = [0; MAX];
+    let len = bytes.len().min(MAX);
+    for (out, &byte) in clean.iter_mut().zip(bytes) {
+        *out = if byte < 0x20 || byte == 0x7f { b'?' } else { byte };
+    }
+    EventText::new(&clean[..len]).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_event_queue_keeps_up_and_down_and_says_how_many_it_lost() {
+        let mut events = EventQueue::new();
+        for _ in 0..limits::SESSION_EVENTS_MAX {
+            events.push(SessionEvent::TestRequestSent);
+        }
+        let down = SessionEvent::Down { reason: DownReason::ConnectionLost };
+        events.push(down);
+        let all: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
+        assert_eq!(all[all.len() - 2], down);
+        assert_eq!(all[all.len() - 1], SessionEvent::EventsLost { count: RESERVED as u32 });
+    }
+
+    #[test]
+    fn a_text_of_the_peer_is_cut_and_cleaned() {
+        assert_eq!(event_text(b"a\x02b").as_str(), "a?b");
+        assert_eq!(event_text(&[b'x'; 100]).as_bytes().len(), 63);
+    }
+}

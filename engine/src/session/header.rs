@@ -1,0 +1,138 @@
+//! The part of the standard header that the session rules on.
+
+use taut_codec::message::Message;
+use taut_codec::tag;
+use taut_codec::value::{UtcTime, parse_u64};
+
+/// SessionRejectReason(373) as far as the session itself uses it.
+pub(super) mod reason {
+    pub const REQUIRED_TAG_MISSING: u32 = 1;
+    pub const TAG_WITHOUT_VALUE: u32 = 4;
+    pub const VALUE_OUT_OF_RANGE: u32 = 5;
+    pub const INCORRECT_FORMAT: u32 = 6;
+    pub const COMP_ID_PROBLEM: u32 = 9;
+    pub const SENDING_TIME_PROBLEM: u32 = 10;
+    pub const TAG_TWICE: u32 = 13;
+    pub const TAG_OUT_OF_ORDER: u32 = 14;
+}
+
+/// A field that breaks a rule: what a Reject says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flaw {
+    pub reason: u32,
+    pub tag: u32,
+}
+
+/// The header of one message, read in one pass that stops at the first body field.
+pub(super) struct Inbound<'a> {
+    pub msg_type: &'a [u8],
+    pub sender: Option<&'a [u8]>,
+    pub target: Option<&'a [u8]>,
+    /// MsgSeqNum(34); `None` if missing, no number or too large for 64 bits.
+    pub msg_seq_num: Option<u64>,
+    pub sending_time: Option<&'a [u8]>,
+    pub orig_sending_time: Option<&'a [u8]>,
+    pub poss_dup: bool,
+    /// The first thing that is wrong with the header's form.
+    pub flaw: Option<Flaw>,
+}
+
+impl<'a> Inbound<'a> {
+    pub(super) fn read(message: &Message<'a>) -> Self {
+        let mut slots: [(u32, Option<&'a [u8]>); 6] = [
+            (tag::SENDER_COMP_ID, None),
+            (tag::TARGET_COMP_ID, None),
+            (tag::SENDING_TIME, None),
+            (tag::MSG_SEQ_NUM, None),
+            (tag::POSS_DUP_FLAG, None),
+            (tag::ORIG_SENDING_TIME, None),
+        ];
+        const REQUIRED: usize = 4;
+        let mut flaw = None;
+        for field in message.fields().iter().skip(3).take_while(|f| is_header(f.tag)) {
+            let value = message.value(field);
+            if value.is_empty() {
+                flaw = flaw.or(Some(Flaw { reason: reason::TAG_WITHOUT_VALUE, tag: field.tag }));
+            }
+            if let Some((tag, slot)) = slots.iter_mut().find(|(tag, _)| *tag == field.tag) {
+                if slot.is_some() {
+                    flaw = flaw.or(Some(Flaw { reason: reason::TAG_TWICE, tag: *tag }));
+                }
+                slot.get_or_insert(value);
+            }
+        }
+        for &(tag, _) in slots[..REQUIRED].iter().filter(|(_, slot)| slot.is_none()) {
+            let elsewhere = message.get(tag).is_some();
+            let reason =
+                if elsewhere { reason::TAG_OUT_OF_ORDER } else { reason::REQUIRED_TAG_MISSING };
+            flaw = flaw.or(Some(Flaw { reason, tag }));
+        }
+        let [sender, target, sending_time, msg_seq_num, poss_dup, orig_sending_time] =
+            slots.map(|(_, slot)| slot);
+        if !matches!(poss_dup, None | Some(b"Y" | b"N" | b"")) {
+            let bad = Flaw { reason: reason::INCORRECT_FORMAT, tag: tag::POSS_DUP_FLAG };
+            flaw = flaw.or(Some(bad));
+        }
+        let msg_type = message.msg_type();
+        if msg_type.is_empty() {
+            let bad = Flaw { reason: reason::TAG_WITHOUT_VALUE, tag: tag::MSG_TYPE };
+            flaw = flaw.or(Some(bad));
+        }
+        Self {
+            msg_type,
+            sender,
+            target,
+            msg_seq_num: msg_seq_num.and_then(|digits| parse_u64(digits).ok()),
+            sending_time,
+            orig_sending_time,
+            poss_dup: poss_dup == Some(b"Y"),
+            flaw,
+        }
+    }
+
+    /// What is wrong with OrigSendingTime(122) of a possible duplicate (FIX session cases 2.f, 2.g).
+    /// A SequenceReset needs none.
+    pub(super) fn orig_sending_time_flaw(&self) -> Option<Flaw> {
+        let flaw = |reason| Some(Flaw { reason, tag: tag::ORIG_SENDING_TIME });
+        let Some(original) = self.orig_sending_time else {
+            return if self.msg_type == b"4" { None } else { flaw(reason::REQUIRED_TAG_MISSING) };
+        };
+        let Ok(original) = UtcTime::parse(original) else {
+            return flaw(reason::INCORRECT_FORMAT);
+        };
+        match self.sending_time.map(UtcTime::parse) {
+            Some(Ok(sent)) if original > sent => flaw(reason::SENDING_TIME_PROBLEM),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `tag` belongs to the standard header of FIX 4.4.
+const fn is_header(tag: u32) -> bool {
+    matches!(
+        tag,
+        34 | 43
+            | 49
+            | 50
+            | 52
+            | 56
+            | 57
+            | 90
+            | 91
+            | 97
+            | 115
+            | 116
+            | 122
+            | 128
+            | 129
+            | 142
+            | 143
+            | 144
+            | 145
+            | 212
+            | 213
+            | 347
+            | 369
+            | 627..=630
+    )
+}

@@ -1,0 +1,253 @@
+//! A message comes in: header, identity, time and number are judged in this order, then it is passed
+//! on. The rules of a logon are in `logon`, those of the other admin messages in `admin`.
+
+use taut_codec::message::Message;
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+
+use super::event::Line;
+use super::header::{Flaw, Inbound, reason};
+use super::timers::nanos;
+use super::{LogoutKind, Outbox, Phase, Received, Session};
+use crate::limits;
+
+pub(super) const BEGIN_STRING: &[u8] = b"FIX.4.4";
+
+impl Session {
+    /// Takes one message that is framed, indexed and has a right CheckSum.
+    pub fn received(&mut self, message: &Message<'_>, now: UtcTime, out: &mut Outbox) -> Received {
+        if matches!(self.phase, Phase::Disconnected | Phase::Closing) {
+            return Received::Ignored;
+        }
+        self.last_received = now;
+        self.test_request_at = None;
+        self.garbled_in_a_row = 0;
+        let header = Inbound::read(message);
+        match self.phase {
+            Phase::AwaitLogon => self.first_message(message, &header, now, out),
+            Phase::LogonSent => self.logon_answer(message, &header, now, out),
+            // Whatever follows the Logon before the verdict is asked for again behind it.
+            Phase::LogonReceived => Received::Ignored,
+            _ => self.in_session(message, &header, now, out),
+        }
+    }
+
+    fn in_session(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        if self.phase == Phase::LogoutSent && self.logout == LogoutKind::Error {
+            if header.msg_type == b"5" {
+                self.received_logout(message, header.msg_seq_num, now, out);
+            }
+            return Received::Ignored;
+        }
+        if message.get(tag::BEGIN_STRING) != Some(BEGIN_STRING) {
+            let text = Line::new(format_args!("Incorrect BeginString, expecting FIX.4.4"));
+            self.logout_for(&text, now, out);
+            return Received::Ignored;
+        }
+        let Some(number) = header.msg_seq_num.filter(|&n| n <= limits::SEQ_NUM_MAX) else {
+            let text = Line::new(format_args!("MsgSeqNum(34) is missing or not a valid number"));
+            self.logout_for(&text, now, out);
+            return Received::Ignored;
+        };
+        if let Some(flaw) = self.identity_flaw(header) {
+            return self.reject_and_logout(header, number, flaw, "CompID problem", now, out);
+        }
+        if let Some(flaw) = self.sending_time_flaw(header, now) {
+            let text = "SendingTime accuracy problem";
+            return self.reject_and_logout(header, number, flaw, text, now, out);
+        }
+        if header.msg_type == b"A" && message.flag(tag::RESET_SEQ_NUM_FLAG) && !header.poss_dup {
+            return self.reset_in_session(message, number, now, out);
+        }
+        if header.msg_type == b"4" && !message.flag(tag::GAP_FILL_FLAG) && header.flaw.is_none() {
+            return self.received_reset(message, number, now, out);
+        }
+        match number.cmp(&self.next_in) {
+            std::cmp::Ordering::Less => self.too_low(message, header, number, now, out),
+            std::cmp::Ordering::Greater => self.too_high(message, header, number, now, out),
+            std::cmp::Ordering::Equal => self.as_expected(message, header, number, now, out),
+        }
+    }
+
+    /// FIX session case 2.a, and 2.e to 2.g for a resent message that had not arrived before.
+    fn as_expected(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        number: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        if let Some(flaw) = header.flaw {
+            self.advance_to(number + 1, now);
+            self.reject_flaw(header.msg_type, number, flaw, now, out);
+            return Received::Ignored;
+        }
+        if header.poss_dup
+            && let Some(flaw) = header.orig_sending_time_flaw()
+        {
+            return self.bad_poss_dup(header, number, flaw, now, out);
+        }
+        // A gap fill sets the next expected number itself.
+        if header.msg_type != b"4" {
+            self.advance_to(number + 1, now);
+        }
+        match header.msg_type {
+            b"0" => Received::Admin,
+            b"1" => self.received_test_request(message, number, now, out),
+            b"2" => self.received_resend_request(message, number, now, out),
+            b"4" => self.received_gap_fill(message, number, now, out),
+            b"5" => self.received_logout(message, Some(number), now, out),
+            b"A" => self.second_logon(number, now, out),
+            _ => Received::Application,
+        }
+    }
+
+    /// FIX session case 2.b. A ResendRequest and a Logout are heard at any height: two sides that both
+    /// miss something would wait for each other for ever (case 20), and a peer that leaves is gone.
+    fn too_high(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        number: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        let mut outcome = Received::Ignored;
+        if header.flaw.is_none() {
+            match header.msg_type {
+                b"5" => return self.received_logout(message, Some(number), now, out),
+                b"2" => outcome = self.received_resend_request(message, number, now, out),
+                _ => {}
+            }
+        }
+        let being_served = self.gap.is_some_and(|gap| self.next_in <= gap.through);
+        if !being_served && self.phase != Phase::Closing {
+            self.request_resend(number, now, out);
+        }
+        outcome
+    }
+
+    /// FIX session case 2.c; 2.e to 2.g for what is marked as a possible duplicate.
+    fn too_low(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        number: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        if header.poss_dup {
+            return match header.orig_sending_time_flaw() {
+                Some(flaw) => self.bad_poss_dup(header, number, flaw, now, out),
+                None => Received::Ignored,
+            };
+        }
+        match header.msg_type {
+            b"5" => return self.received_logout(message, Some(number), now, out),
+            b"2" if !self.config.check_resend_request_number => {
+                return self.received_resend_request(message, number, now, out);
+            }
+            _ => {}
+        }
+        let text = Line::new(format_args!(
+            "MsgSeqNum too low, expecting {} but received {number}",
+            self.next_in
+        ));
+        self.logout_for(&text, now, out);
+        Received::Ignored
+    }
+
+    fn bad_poss_dup(
+        &mut self,
+        header: &Inbound<'_>,
+        number: u64,
+        flaw: Flaw,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        if flaw.reason == reason::SENDING_TIME_PROBLEM && self.config.logout_on_orig_sending_time {
+            let text = "SendingTime accuracy problem";
+            return self.reject_and_logout(header, number, flaw, text, now, out);
+        }
+        self.count(number, now);
+        self.reject_flaw(header.msg_type, number, flaw, now, out);
+        Received::Ignored
+    }
+
+    /// FIX session case 2.k. A missing CompID is a missing field.
+    pub(super) fn identity_flaw(&self, header: &Inbound<'_>) -> Option<Flaw> {
+        let wrong = |tag| Some(Flaw { reason: reason::COMP_ID_PROBLEM, tag });
+        if header.sender.is_some_and(|id| !id.is_empty() && id != self.config.target.as_bytes()) {
+            return wrong(tag::SENDER_COMP_ID);
+        }
+        if header.target.is_some_and(|id| !id.is_empty() && id != self.config.sender.as_bytes()) {
+            return wrong(tag::TARGET_COMP_ID);
+        }
+        None
+    }
+
+    /// FIX session case 2.o. A missing SendingTime is a missing field.
+    pub(super) fn sending_time_flaw(&self, header: &Inbound<'_>, now: UtcTime) -> Option<Flaw> {
+        let tolerance = nanos(self.config.sending_time_tolerance?);
+        let text = header.sending_time.filter(|text| !text.is_empty())?;
+        let near = UtcTime::parse(text)
+            .is_ok_and(|sent| now.nanos_since(sent).max(sent.nanos_since(now)) <= tolerance);
+        let flaw = Flaw { reason: reason::SENDING_TIME_PROBLEM, tag: tag::SENDING_TIME };
+        (!near).then_some(flaw)
+    }
+
+    fn reject_and_logout(
+        &mut self,
+        header: &Inbound<'_>,
+        number: u64,
+        flaw: Flaw,
+        text: &str,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        self.count(number, now);
+        self.reject_flaw(header.msg_type, number, flaw, now, out);
+        self.logout_for(&Line::new(format_args!("{text}")), now, out);
+        Received::Ignored
+    }
+
+    /// A rejected message uses its number up, if it was the next.
+    pub(super) fn count(&mut self, number: u64, now: UtcTime) {
+        if number == self.next_in {
+            self.advance_to(number + 1, now);
+        }
+    }
+
+    pub(super) fn reject_flaw(
+        &mut self,
+        msg_type: &[u8],
+        number: u64,
+        flaw: Flaw,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) {
+        let text = match flaw.reason {
+            reason::REQUIRED_TAG_MISSING => "Required tag missing",
+            reason::TAG_WITHOUT_VALUE => "Tag specified without a value",
+            reason::VALUE_OUT_OF_RANGE => "Value is incorrect (out of range) for this tag",
+            reason::INCORRECT_FORMAT => "Incorrect data format for value",
+            reason::COMP_ID_PROBLEM => "CompID problem",
+            reason::SENDING_TIME_PROBLEM => "SendingTime accuracy problem",
+            reason::TAG_TWICE => "Tag appears more than once",
+            reason::TAG_OUT_OF_ORDER => "Tag specified out of required order",
+            _ => "",
+        };
+        let Flaw { reason, tag } = flaw;
+        let sent = self.reject(number, msg_type, Some(tag), Some(reason), text, now, out);
+        if let Err(error) = sent {
+            self.admin_failed(error, now);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Logging on: both roles, and the resets that come with it.
+
+use taut_codec::encode::Encoder;
+use taut_codec::message::Message;
+use taut_codec::tag;
+use taut_codec::value::{UtcTime, parse_u32};
+
+use super::event::{Line, event_text};
+use super::header::Inbound;
+use super::inbound::BEGIN_STRING;
+use super::{Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent};
+use crate::event::DownReason;
+use crate::limits;
+
+impl Session {
+    /// A connection stands. An initiator writes its Logon: `extra` adds fields behind 98, 108 and 141
+    /// and gets the Logon's MsgSeqNum, on which a password depends (venue file 2.1). An acceptor waits
+    /// for the peer's. The outbox is cleared: nothing meant for an earlier connection may leave on
+    /// this one.
+    ///
+    /// # Errors
+    /// [`SendError`] if the Logon could not be written; the numbers are as before and the connection
+    /// must be closed.
+    pub fn connected(
+        &mut self,
+        now: UtcTime,
+        out: &mut Outbox,
+        extra: impl FnOnce(&mut Encoder<'_>, u64),
+    ) -> Result<(), SendError> {
+        self.disconnected(now);
+        out.clear();
+        self.connection = self.connection.wrapping_add(1);
+        self.down_reason = None;
+        self.garbled_in_a_row = 0;
+        self.resend_asked = (0, 0);
+        self.last_sent = now;
+        self.last_received = now;
+        if self.config.role == Role::Acceptor {
+            self.enter(Phase::AwaitLogon, now);
+            return Ok(());
+        }
+        let before = (self.epoch, self.next_in, self.next_out);
+        let reset = self.config.reset_on_logon;
+        if reset {
+            self.reset_numbers();
+        }
+        self.heartbeat_seconds = self.config.heartbeat_seconds;
+        let (heartbeat, number) = (self.heartbeat_seconds, self.next_out);
+        let written = self.emit(&self.admin(b"A"), now, out, |body| {
+            logon_fields(body, heartbeat, reset.then_some(true));
+            extra(body, number);
+        });
+        match written {
+            Ok(_) => {
+                self.enter(Phase::LogonSent, now);
+                Ok(())
+            }
+            Err(error) => {
+                (self.epoch, self.next_in, self.next_out) = before;
+                self.close(
+                    DownReason::ProtocolError(event_text(b"Logon could not be written")),
+                    now,
+                );
+                Err(error)
+            }
+        }
+    }
+
+    /// Acceptor, after [`Received::Logon`]: answers the Logon (98, 108 and 141 as the peer said) and
+    /// asks for what was missed (FIX session case 1S.a).
+    ///
+    /// # Errors
+    /// [`SendError::NotLoggedOn`] if no Logon waits; else as [`Session::send`], and the connection must
+    /// be closed.
+    pub fn accept_logon(&mut self, now: UtcTime, out: &mut Outbox) -> Result<(), SendError> {
+        let Some(logon) = self.pending_logon.take() else {
+            return Err(SendError::NotLoggedOn);
+        };
+        if out.free() < limits::OUTBOX_ADMIN_BYTES {
+            self.admin_failed(SendError::OutboxFull, now);
+            return Err(SendError::OutboxFull);
+        }
+        self.heartbeat_seconds = logon.heartbeat_seconds;
+        if logon.reset == Some(true) {
+            self.reset_by_peer();
+        }
+        let written = self.emit(&self.admin(b"A"), now, out, |body| {
+            logon_fields(body, logon.heartbeat_seconds, logon.reset);
+        });
+        if let Err(error) = written {
+            self.admin_failed(error, now);
+            return Err(error);
+        }
+        self.logged_on(logon.msg_seq_num, now, out);
+        Ok(())
+    }
+
+    /// Acceptor, after [`Received::Logon`]: closes the connection, with a Logout that says why unless
+    /// `text` is `None`. Nothing of the Logon comes into force, neither its number nor its reset.
+    pub fn refuse_logon(&mut self, text: Option<&str>, now: UtcTime, out: &mut Outbox) {
+        if let Some(logon) = self.pending_logon.take() {
+            self.refuse(logon.reset == Some(true), text, now, out);
+        }
+    }
+
+    /// The Logout uses our number up, because the peer counts it; but a peer that asked for a reset
+    /// counts from 1, in a space that does not come into being.
+    fn refuse(&mut self, reset: bool, text: Option<&str>, now: UtcTime, out: &mut Outbox) {
+        if let Some(text) = text {
+            let number = self.next_out;
+            if reset {
+                self.next_out = 1;
+            }
+            if self.config.refusal_skips_a_number {
+                self.next_out += 1;
+            }
+            self.write_logout(text, now, out);
+            if reset {
+                self.next_out = number;
+            }
+        }
+        let reason = DownReason::LogonRefused(event_text(text.unwrap_or("").as_bytes()));
+        self.close(reason, now);
+    }
+
+    /// Acceptor: FIX session cases 1S.a to 1S.d and 2S.
+    pub(super) fn first_message(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        if header.msg_type != b"A" || self.identity_flaw(header).is_some() {
+            // Neither a stranger nor a peer that cannot say hello gets a word (1S.c, 2S).
+            let text = event_text(b"first message is no Logon of the peer");
+            self.close(DownReason::ProtocolError(text), now);
+            return Received::Ignored;
+        }
+        match self.judge_logon(message, header, now) {
+            Err(text) => {
+                let reset = message.flag(tag::RESET_SEQ_NUM_FLAG);
+                self.refuse(reset, Some(text.as_str()), now, out);
+                Received::Ignored
+            }
+            Ok(logon) => {
+                self.pending_logon = Some(logon);
+                self.enter_logon_received(now);
+                Received::Logon
+            }
+        }
+    }
+
+    /// The time-out goes on from the connection, not from here.
+    fn enter_logon_received(&mut self, now: UtcTime) {
+        let since = self.phase_since;
+        self.enter(Phase::LogonReceived, now);
+        self.phase_since = since;
+    }
+
+    /// Initiator: FIX session cases 1B.c to 1B.e.
+    pub(super) fn logon_answer(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        match header.msg_type {
+            b"A" => {}
+            b"5" | b"3" => {
+                if let Some(number) = header.msg_seq_num {
+                    self.count(number, now);
+                }
+                let text = event_text(message.get(tag::TEXT).unwrap_or(b""));
+                self.close(DownReason::LogonRefused(text), now);
+                return Received::Admin;
+            }
+            _ => {
+                let text = event_text(b"the answer to the Logon is no Logon");
+                self.close(DownReason::ProtocolError(text), now);
+                return Received::Ignored;
+            }
+        }
+        let judged = match self.identity_flaw(header) {
+            Some(_) => Err(Line::new(format_args!("CompID problem"))),
+            None => self.judge_logon(message, header, now),
+        };
+        match judged {
+            Err(text) => {
+                self.write_logout(text.as_str(), now, out);
+                let reason = DownReason::ProtocolError(event_text(text.as_str().as_bytes()));
+                self.close(reason, now);
+                Received::Ignored
+            }
+            Ok(logon) => {
+                self.heartbeat_seconds = logon.heartbeat_seconds;
+                if logon.reset == Some(true) && !self.config.reset_on_logon {
+                    // The venue starts at 1 although we did not ask for it. Our Logon is the first
+                    // message of the new space: should the venue not count it, it sees a gap, and not
+                    // a number that is fatally low.
+                    self.reset_by_peer();
+                    self.next_out = 2;
+                }
+                self.logged_on(logon.msg_seq_num, now, out);
+                Received::Admin
+            }
+        }
+    }
+
+    /// What a Logon of either role must be, identity apart; or the text of the Logout.
+    fn judge_logon(
+        &self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        now: UtcTime,
+    ) -> Result<PendingLogon, Line> {
+        if message.get(tag::BEGIN_STRING) != Some(BEGIN_STRING) {
+            return Err(Line::new(format_args!("Incorrect BeginString, expecting FIX.4.4")));
+        }
+        if let Some(flaw) = header.flaw {
+            return Err(Line::new(format_args!("Invalid Logon: tag {}", flaw.tag)));
+        }
+        if self.sending_time_flaw(header, now).is_some() {
+            return Err(Line::new(format_args!("SendingTime accuracy problem")));
+        }
+        if message.get(tag::ENCRYPT_METHOD) != Some(b"0") {
+            return Err(Line::new(format_args!("Invalid Logon: EncryptMethod(98) must be 0")));
+        }
+        let bounds = self.config.heartbeat_seconds_min..=self.config.heartbeat_seconds_max;
+        let heartbeat = message.get(tag::HEART_BT_INT).and_then(|text| parse_u32(text).ok());
+        let Some(heartbeat_seconds) = heartbeat.filter(|seconds| bounds.contains(seconds)) else {
+            return Err(Line::new(format_args!(
+                "Invalid Logon: HeartBtInt(108) must be {} to {} seconds",
+                bounds.start(),
+                bounds.end()
+            )));
+        };
+        let reset = match message.get(tag::RESET_SEQ_NUM_FLAG) {
+            None => None,
+            Some(b"Y") => Some(true),
+            Some(b"N") => Some(false),
+            Some(_) => {
+                return Err(Line::new(format_args!("Invalid Logon: ResetSeqNumFlag(141)")));
+            }
+        };
+        // Guarded by `flaw` as far as it is missing.
+        let number = header.msg_seq_num.filter(|&n| n <= limits::SEQ_NUM_MAX);
+        let Some(msg_seq_num) = number else {
+            return Err(Line::new(format_args!("Invalid Logon: MsgSeqNum(34)")));
+        };
+        let asked = self.config.role == Role::Initiator && self.config.reset_on_logon;
+        if reset == Some(true) && !asked && !self.config.reset_by_peer {
+            return Err(Line::new(format_args!("ResetSeqNumFlag(141)=Y is not allowed")));
+        }
+        if reset == Some(true) && msg_seq_num != 1 {
+            return Err(Line::new(format_args!(
+                "MsgSeqNum must be 1 with ResetSeqNumFlag(141)=Y but is {msg_seq_num}"
+            )));
+        }
+        if reset != Some(true) && msg_seq_num < self.next_in {
+            return Err(Line::new(format_args!(
+                "MsgSeqNum too low, expecting {} but received {msg_seq_num}",
+                self.next_in
+            )));
+        }
+        Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset })
+    }
+
+    /// The session is up; the peer's Logon had number `number`, which is not too low.
+    fn logged_on(&mut self, number: u64, now: UtcTime, out: &mut Outbox) {
+        self.enter(Phase::Active, now);
+        self.last_received = now;
+        let (epoch, connection) = (self.epoch, self.connection);
+        self.events.push(SessionEvent::Up { epoch, connection });
+        if number > self.next_in {
+            self.request_resend(number, now, out);
+        } else {
+            self.advance_to(number + 1, now);
+        }
+    }
+
+    fn reset_by_peer(&mut self) {
+        self.reset_numbers();
+        self.events.push(SessionEvent::ResetByPeer { epoch: self.epoch });
+    }
+
+    /// A Logon with 141=Y within the session: both spaces start at 1 and the peer gets a Logon back.
+    pub(super) fn reset_in_session(
+        &mut self,
+        message: &Message<'_>,
+        number: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        if self.phase != Phase::Active {
+            return Received::Ignored;
+        }
+        if number != 1 || !self.config.reset_by_peer {
+            let text = Line::new(format_args!("Logon with ResetSeqNumFlag(141)=Y is not allowed"));
+            self.logout_for(&text, now, out);
+            return Received::Ignored;
+        }
+        let bounds = self.config.heartbeat_seconds_min..=self.config.heartbeat_seconds_max;
+        let heartbeat = message.get(tag::HEART_BT_INT).and_then(|text| parse_u32(text).ok());
+        let Some(heartbeat) = heartbeat.filter(|seconds| bounds.contains(seconds)) else {
+            let text = Line::new(format_args!("Invalid Logon: HeartBtInt(108)"));
+            self.logout_for(&text, now, out);
+            return Received::Ignored;
+        };
+        self.heartbeat_seconds = heartbeat;
+        self.reset_by_peer();
+        self.next_in = 2;
+        self.emit_admin(b"A", now, out, |body| logon_fields(body, heartbeat, Some(true)));
+        Received::Admin
+    }
+
+    /// A Logon in sequence while logged on changes nothing; the peer is told.
+    pub(super) fn second_logon(&mut self, number: u64, now: UtcTime, out: &mut Outbox) -> Received {
+        if let Err(error) = self.reject(number, b"A", None, None, "Already logged on", now, out) {
+            self.admin_failed(error, now);
+        }
+        Received::Admin
+    }
+}
+
+fn logon_fields(body: &mut Encoder<'_>, heartbeat_seconds: u32, reset: Option<bool>) {
+    body.uint(tag::ENCRYPT_METHOD, 0).uint(tag::HEART_BT_INT, u64::from(heartbeat_seconds));
+    if let Some(reset) = reset {
+        body.byte(tag::RESET_SEQ_NUM_FLAG, if reset { b'Y' } else { b'N' });
+    }
+}

@@ -1,0 +1,328 @@
+//! The FIX session, initiator and acceptor: one pure state machine.
+//!
+//! It owns the sequence numbers and every rule about them; it has no socket, no clock and no thread,
+//! and allocates nothing after [`Session::new`]. Inbound messages, the time and the application's
+//! wishes come in as calls; bytes leave through the [`Outbox`], what happened through
+//! [`Session::next_event`]. The rules are those of the FIX session-layer test cases; the numbers in
+//! the comments are theirs ("FIX session case 2.c"). Dialects are switches of [`SessionConfig`].
+//!
+//! ```text
+//! initiator:  Disconnected -> LogonSent ----------------> Active -> LogoutSent -> Closing
+//! acceptor:   Disconnected -> AwaitLogon -> LogonReceived -^
+//! ```
+//!
+//! Two decisions shape it:
+//! - A message with too high a number is dropped, and asked for again together with what is missing,
+//!   by one ResendRequest with an open range. So memory does not grow with a gap, and what reaches
+//!   the application is always in order.
+//! - A ResendRequest of the peer is answered by one gap fill over the whole range. No order is ever
+//!   sent a second time (promise 4).
+
+mod admin;
+mod config;
+mod event;
+mod header;
+mod inbound;
+mod logon;
+mod outbound;
+mod outbox;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use taut_codec::encode::EncodeError;
+use taut_codec::value::UtcTime;
+
+use crate::event::DownReason;
+
+pub use config::{Role, SessionConfig};
+pub use event::SessionEvent;
+pub use outbox::{Outbox, OutboxFull};
+
+use event::EventQueue;
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// There is no connection.
+    Disconnected,
+    /// Initiator: the Logon is on its way.
+    LogonSent,
+    /// Acceptor: connected, the Logon has not come yet.
+    AwaitLogon,
+    /// Acceptor: the Logon waits for the application's verdict.
+    LogonReceived,
+    /// Logged on.
+    Active,
+    /// Our Logout is on its way: we wait for the peer's, or, if ours was the answer, for the peer to
+    /// close. Messages of the peer are still taken; nothing of the application is sent.
+    LogoutSent,
+    /// It is over: flush what waits, then close the connection.
+    Closing,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// In sequence and the application's: dispatch it. The peer's Reject (35=3) comes this way too,
+    /// because only the application knows what was rejected.
+    Application,
+    /// The session's own business; it has been dealt with.
+    Admin,
+    /// Acceptor: a Logon with a right header. Authenticate it, then call [`Session::accept_logon`] or
+    /// [`Session::refuse_logon`].
+    Logon,
+    /// Not to be used: too high (a resend is requested), a duplicate, rejected, or too late.
+    Ignored,
+}
+
+/// Why nothing was sent: no number was used, no byte was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendError {
+    /// The session is not in the phase that this message needs.
+    NotLoggedOn,
+    /// The bytes do not fit the outbox: the wire or the peer is too slow.
+    OutboxFull,
+    /// The message could not be written.
+    Encode(EncodeError),
+    /// The sequence space is used up ([`crate::limits::SEQ_NUM_MAX`]): it must be reset.
+    SeqNumExhausted,
+}
+
+impl std::fmt::Display for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotLoggedOn => f.write_str("not logged on"),
+            Self::OutboxFull => f.write_str("the outbox is full"),
+            Self::Encode(error) => error.fmt(f),
+            Self::SeqNumExhausted => f.write_str("the sequence numbers are used up"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+impl From<EncodeError> for SendError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<OutboxFull> for SendError {
+    fn from(_: OutboxFull) -> Self {
+        Self::OutboxFull
+    }
+}
+
+/// A FIX session: see the [module](self).
+pub struct Session {
+    config: SessionConfig,
+    phase: Phase,
+    epoch: u32,
+    connection: u32,
+    // Invariant: both are 1 to SEQ_NUM_MAX + 1.
+    next_in: u64,
+    next_out: u64,
+    /// HeartBtInt in force, seconds.
+    heartbeat_seconds: u32,
+    phase_since: UtcTime,
+    last_sent: UtcTime,
+    last_received: UtcTime,
+    /// When the TestRequest was sent that nothing has followed yet.
+    test_request_at: Option<UtcTime>,
+    gap: Option<Gap>,
+    /// Acceptor: the Logon that waits for the verdict. Nothing of it is in force before.
+    pending_logon: Option<PendingLogon>,
+    logout: LogoutKind,
+    /// Why the connection ends, as soon as that is known.
+    down_reason: Option<DownReason>,
+    garbled_in_a_row: usize,
+    /// Where the peer's last ResendRequest began, and how often it has begun there in a row.
+    resend_asked: (u64, u32),
+    events: EventQueue,
+    scratch: Box<[u8]>,
+}
+
+/// A resend that has been requested.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    /// The number that revealed the gap: it is served once the next expected number is above.
+    through: u64,
+    /// The last time that the request was sent or the gap became smaller.
+    progress_at: UtcTime,
+    /// Requests sent since the gap last became smaller.
+    tries: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PendingLogon {
+    msg_seq_num: u64,
+    heartbeat_seconds: u32,
+    /// ResetSeqNumFlag(141), if it was there.
+    reset: Option<bool>,
+}
+
+/// Why our Logout was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogoutKind {
+    /// The application asked for it.
+    Ours,
+    /// The answer to the peer's.
+    Answer,
+    /// The peer broke a rule; nothing more is taken from it but its Logout.
+    Error,
+}
+
+impl Session {
+    /// A session that has never been connected: both numbers are 1, the epoch is 0.
+    #[must_use]
+    pub fn new(config: SessionConfig) -> Self {
+        Self {
+            phase: Phase::Disconnected,
+            epoch: 0,
+            connection: 0,
+            next_in: 1,
+            next_out: 1,
+            heartbeat_seconds: config.heartbeat_seconds,
+            phase_since: UtcTime(0),
+            last_sent: UtcTime(0),
+            last_received: UtcTime(0),
+            test_request_at: None,
+            gap: None,
+            pending_logon: None,
+            logout: LogoutKind::Ours,
+            down_reason: None,
+            garbled_in_a_row: 0,
+            resend_asked: (0, 0),
+            events: EventQueue::new(),
+            scratch: vec![0; config.send_message_bytes_max].into_boxed_slice(),
+            config,
+        }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The sequence space: counts resets, not connections.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The TCP life: counts connections, the first is 1.
+    #[must_use]
+    pub fn connection(&self) -> u32 {
+        self.connection
+    }
+
+    /// The next MsgSeqNum that is expected of the peer.
+    #[must_use]
+    pub fn next_in(&self) -> u64 {
+        self.next_in
+    }
+
+    /// The next MsgSeqNum that we use.
+    #[must_use]
+    pub fn next_out(&self) -> u64 {
+        self.next_out
+    }
+
+    /// HeartBtInt(108) in force, seconds.
+    #[must_use]
+    pub fn heartbeat_seconds(&self) -> u32 {
+        self.heartbeat_seconds
+    }
+
+    /// Whether the connection must be closed as soon as the outbox is flushed. If it cannot be flushed
+    /// within the logout time-out, [`Session::tick`] clears it.
+    #[must_use]
+    pub fn should_close(&self) -> bool {
+        self.phase == Phase::Closing
+    }
+
+    /// What happened, oldest first.
+    pub fn next_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop()
+    }
+
+    /// Both spaces start at 1 again and the epoch goes up: the venue's daily rollover (venue file
+    /// 3.5). Does nothing, and says so by `false`, while the session is in use.
+    pub fn rollover(&mut self) -> bool {
+        let idle = matches!(self.phase, Phase::Disconnected | Phase::Closing);
+        if idle {
+            self.reset_numbers();
+        }
+        idle
+    }
+
+    /// Continues an earlier life's numbers, each at least 1. Does nothing, and says so by `false`,
+    /// unless disconnected.
+    pub fn restore(&mut self, epoch: u32, next_in: u64, next_out: u64) -> bool {
+        let numbers = 1..=crate::limits::SEQ_NUM_MAX;
+        let valid = numbers.contains(&next_in) && numbers.contains(&next_out);
+        let idle = self.phase == Phase::Disconnected;
+        if idle && valid {
+            (self.epoch, self.next_in, self.next_out) = (epoch, next_in, next_out);
+        }
+        idle && valid
+    }
+
+    /// The connection is gone. The numbers stay; what was asked of the peer on it is forgotten.
+    pub fn disconnected(&mut self, now: UtcTime) {
+        if self.phase == Phase::Disconnected {
+            return;
+        }
+        let default = match self.phase {
+            Phase::LogonSent => DownReason::LogonRefused(Default::default()),
+            _ => DownReason::ConnectionLost,
+        };
+        let reason = self.down_reason.take().unwrap_or(default);
+        self.gap = None;
+        self.pending_logon = None;
+        self.test_request_at = None;
+        self.enter(Phase::Disconnected, now);
+        self.events.push(SessionEvent::Down { reason });
+    }
+
+    fn enter(&mut self, phase: Phase, now: UtcTime) {
+        self.phase = phase;
+        self.phase_since = now;
+    }
+
+    /// Ends the connection once the outbox is flushed. The first reason stands.
+    fn close(&mut self, reason: DownReason, now: UtcTime) {
+        self.down_reason.get_or_insert(reason);
+        self.enter(Phase::Closing, now);
+    }
+
+    fn reset_numbers(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        (self.next_in, self.next_out) = (1, 1);
+        self.gap = None;
+        self.resend_asked = (0, 0);
+    }
+
+    /// Sets the next expected number and closes the gap that this may have filled.
+    fn advance_to(&mut self, next_in: u64, now: UtcTime) {
+        self.next_in = next_in;
+        if let Some(gap) = &mut self.gap {
+            if next_in > gap.through {
+                self.gap = None;
+                self.events.push(SessionEvent::GapClosed { next_in });
+            } else {
+                gap.progress_at = now;
+                gap.tries = 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What leaves: application messages, and the admin messages that both sides of the session write.
+
+use taut_codec::encode::{Encoder, Header, HeaderOrder};
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+
+use super::event::Line;
+use super::{Gap, LogoutKind, Outbox, Phase, SendError, Session, SessionEvent};
+use crate::event::DownReason;
+use crate::limits;
+
+/// Everything of a message but its body.
+pub(super) struct Envelope<'a> {
+    pub msg_type: &'a [u8],
+    pub order: HeaderOrder,
+    /// Bytes of the outbox that must stay free behind the message.
+    pub reserve: usize,
+}
+
+impl Session {
+    /// Sends an application message and returns its MsgSeqNum. `body` writes what follows the header.
+    ///
+    /// # Errors
+    /// [`SendError`]; then no number is used and no byte is written. Only an [`Phase::Active`] session
+    /// sends. Some room of the outbox is kept for admin messages.
+    pub fn send(
+        &mut self,
+        msg_type: &[u8],
+        now: UtcTime,
+        out: &mut Outbox,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> Result<u64, SendError> {
+        self.send_with_order(msg_type, self.config.header_order, now, out, body)
+    }
+
+    /// [`Session::send`] with another order of the header fields (venue file 3.1).
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    pub fn send_with_order(
+        &mut self,
+        msg_type: &[u8],
+        order: HeaderOrder,
+        now: UtcTime,
+        out: &mut Outbox,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> Result<u64, SendError> {
+        if self.phase != Phase::Active {
+            return Err(SendError::NotLoggedOn);
+        }
+        let envelope = Envelope { msg_type, order, reserve: limits::OUTBOX_ADMIN_BYTES };
+        self.emit(&envelope, now, out, body)
+    }
+
+    /// Sends a Reject (35=3). A text or MsgType that cannot be sent is left out.
+    ///
+    /// # Errors
+    /// [`SendError`]; then nothing is sent. Needs [`Phase::Active`] or [`Phase::LogoutSent`].
+    #[expect(clippy::too_many_arguments, reason = "one per field of the message")]
+    pub fn reject(
+        &mut self,
+        ref_seq_num: u64,
+        ref_msg_type: &[u8],
+        ref_tag: Option<u32>,
+        reason: Option<u32>,
+        text: &str,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Result<u64, SendError> {
+        if !matches!(self.phase, Phase::Active | Phase::LogoutSent) {
+            return Err(SendError::NotLoggedOn);
+        }
+        let sent = self.emit(&self.admin(b"3"), now, out, |body| {
+            body.uint(tag::REF_SEQ_NUM, ref_seq_num);
+            if is_sendable(text.as_bytes()) {
+                body.bytes(tag::TEXT, text.as_bytes());
+            }
+            if let Some(ref_tag) = ref_tag {
+                body.uint(tag::REF_TAG_ID, u64::from(ref_tag));
+            }
+            if is_sendable(ref_msg_type) {
+                body.bytes(tag::REF_MSG_TYPE, ref_msg_type);
+            }
+            if let Some(reason) = reason {
+                body.uint(tag::SESSION_REJECT_REASON, u64::from(reason));
+            }
+        })?;
+        self.events.push(SessionEvent::Rejected { ref_seq_num, reason, tag: ref_tag });
+        Ok(sent)
+    }
+
+    /// Logs out in good order: the Logout goes behind everything that waits, the peer's answer (or
+    /// the time-out) ends the connection (FIX session case 12). Before the logon is complete there is
+    /// nothing to log out of: the connection is closed.
+    pub fn logout(&mut self, text: Option<&str>, now: UtcTime, out: &mut Outbox) {
+        match self.phase {
+            Phase::Active => {
+                self.write_logout(text.unwrap_or(""), now, out);
+                self.enter_logout(LogoutKind::Ours, now);
+            }
+            Phase::LogonSent | Phase::AwaitLogon | Phase::LogonReceived => {
+                self.close(DownReason::LoggedOut, now);
+            }
+            Phase::Disconnected | Phase::LogoutSent | Phase::Closing => {}
+        }
+    }
+
+    /// The peer broke a rule: Logout with the reason, then wait for its Logout (FIX session cases
+    /// 2.c, 2.i, 2.k, 2.o).
+    pub(super) fn logout_for(&mut self, text: &Line, now: UtcTime, out: &mut Outbox) {
+        let reason = DownReason::ProtocolError(super::event::event_text(text.as_str().as_bytes()));
+        self.down_reason.get_or_insert(reason);
+        if self.phase == Phase::Active {
+            self.write_logout(text.as_str(), now, out);
+            self.enter_logout(LogoutKind::Error, now);
+        } else if self.phase != Phase::Closing {
+            self.logout = LogoutKind::Error;
+        }
+    }
+
+    pub(super) fn enter_logout(&mut self, kind: LogoutKind, now: UtcTime) {
+        // Writing the Logout may have ended the connection, if the peer does not read.
+        if self.phase != Phase::Closing {
+            self.logout = kind;
+            self.enter(Phase::LogoutSent, now);
+        }
+    }
+
+    pub(super) fn write_logout(&mut self, text: &str, now: UtcTime, out: &mut Outbox) {
+        self.emit_admin(b"5", now, out, |body| {
+            if is_sendable(text.as_bytes()) {
+                body.bytes(tag::TEXT, text.as_bytes());
+            }
+        });
+    }
+
+    /// Asks for everything from the next expected number on; `received` revealed that it is missing.
+    /// Counts as asked only if it was really written.
+    pub(super) fn request_resend(&mut self, received: u64, now: UtcTime, out: &mut Outbox) {
+        let from = self.next_in;
+        let tries = self.gap.map_or(0, |gap| gap.tries);
+        let asked = self.emit_admin(b"2", now, out, |body| {
+            body.uint(tag::BEGIN_SEQ_NO, from).uint(tag::END_SEQ_NO, 0);
+        });
+        if asked {
+            self.gap = Some(Gap { through: received, progress_at: now, tries: tries + 1 });
+            self.events.push(SessionEvent::Gap { from, to: received });
+        }
+    }
+
+    /// Writes an admin message. If it does not fit, the peer does not read: the connection ends.
+    pub(super) fn emit_admin(
+        &mut self,
+        msg_type: &[u8],
+        now: UtcTime,
+        out: &mut Outbox,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> bool {
+        match self.emit(&self.admin(msg_type), now, out, body) {
+            Ok(_) => true,
+            Err(error) => {
+                self.admin_failed(error, now);
+                false
+            }
+        }
+    }
+
+    pub(super) fn admin_failed(&mut self, error: SendError, now: UtcTime) {
+        let text: &[u8] = match error {
+            SendError::OutboxFull => {
+                self.events.push(SessionEvent::OutboxFull);
+                b"the peer does not read: outbox full"
+            }
+            SendError::SeqNumExhausted => b"sequence numbers used up",
+            SendError::Encode(_) | SendError::NotLoggedOn => b"admin message could not be written",
+        };
+        self.close(DownReason::ProtocolError(super::event::event_text(text)), now);
+    }
+
+    pub(super) fn admin<'a>(&self, msg_type: &'a [u8]) -> Envelope<'a> {
+        Envelope { msg_type, order: self.config.header_order, reserve: 0 }
+    }
+
+    /// Writes one message with the next number: the number is used if and only if the bytes are in
+    /// the outbox.
+    pub(super) fn emit(
+        &mut self,
+        envelope: &Envelope<'_>,
+        now: UtcTime,
+        out: &mut Outbox,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> Result<u64, SendError> {
+        let msg_seq_num = self.next_out;
+        if msg_seq_num > limits::SEQ_NUM_MAX {
+            return Err(SendError::SeqNumExhausted);
+        }
+        self.write(envelope, msg_seq_num, None, now, out, body)?;
+        self.next_out = msg_seq_num + 1;
+        Ok(msg_seq_num)
+    }
+
+    /// Writes a gap fill over `from..=to`: it has the number of the first message that it stands for.
+    pub(super) fn write_gap_fill(
+        &mut self,
+        from: u64,
+        to: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
+        let first_sent = self.config.gap_fill_poss_dup.then_some(now);
+        self.write(&self.admin(b"4"), from, first_sent, now, out, |body| {
+            body.uint(tag::NEW_SEQ_NO, to + 1).byte(tag::GAP_FILL_FLAG, b'Y');
+        })
+    }
+
+    fn write(
+        &mut self,
+        envelope: &Envelope<'_>,
+        msg_seq_num: u64,
+        orig_sending_time: Option<UtcTime>,
+        now: UtcTime,
+        out: &mut Outbox,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> Result<(), SendError> {
+        let header = Header {
+            msg_type: envelope.msg_type,
+            msg_seq_num,
+            sender: self.config.sender.as_bytes(),
+            target: self.config.target.as_bytes(),
+            sending_time: now,
+            orig_sending_time,
+            order: envelope.order,
+        };
+        let mut encoder = Encoder::begin(&mut self.scratch, &header);
+        body(&mut encoder);
+        let range = encoder.finish()?;
+        if out.free() < range.len() + envelope.reserve {
+            return Err(SendError::OutboxFull);
+        }
+        out.push(&self.scratch[range])?;
+        self.last_sent = now;
+        Ok(())
+    }
+}
+
+/// Whether `value` can be written as the value of a field.
+pub(super) fn is_sendable(value: &[u8]) -> bool {
+    !value.is_empty() && value.len() <= limits::ECHO_BYTES_MAX && value.iter().all(|&b| b >= 0x20)
+}
