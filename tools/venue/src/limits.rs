@@ -23,5 +23,3 @@ pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 256;
 pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
 /// Deepest L2 subscription; `264=0` is capped to it (venue file 4.9).
 pub const DEPTH_MAX: usize = 1000;
-/// Steps of the liquidity that one tick makes before other work gets its turn.
-pub const LIQUIDITY_STEPS_PER_TICK_MAX: usize = 4096;

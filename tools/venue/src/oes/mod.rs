@@ -6,8 +6,8 @@
 mod ids;
 mod registry;
 pub mod request;
-#[cfg(test)]
-mod tests;
+
+use std::collections::HashMap;
 
 use taut::types::{Instrument, InstrumentId, OrdType, Px, Qty, Symbol, TimeInForce};
 use taut_codec::value::{Decimal, UtcTime, ValueError};
@@ -112,6 +112,7 @@ struct Client {
 pub struct Oes {
     switches: OesSwitches,
     clients: Vec<Client>,
+    by_account: HashMap<AccountId, u16>,
     registry: Registry,
 }
 
@@ -124,14 +125,21 @@ impl Oes {
     /// A service without clients.
     #[must_use]
     pub fn new(switches: OesSwitches) -> Self {
-        Self { switches, clients: Vec::new(), registry: Registry::default() }
+        Self {
+            switches,
+            clients: Vec::new(),
+            by_account: HashMap::new(),
+            registry: Registry::default(),
+        }
     }
 
     /// Adds a client; the position is its number. Every client has an account of its own.
     pub fn add_client(&mut self, account: AccountId, can_trade: bool) -> u16 {
         assert!(self.clients.len() < CLIENTS_MAX, "the configuration was checked");
+        let client = self.clients.len() as u16;
         self.clients.push(Client { account, can_trade, used: UsedIds::default() });
-        (self.clients.len() - 1) as u16
+        self.by_account.insert(account, client);
+        client
     }
 
     /// The account of a client.
@@ -143,7 +151,7 @@ impl Oes {
     /// The client of an account; `None` for the house.
     #[must_use]
     pub fn client_of(&self, account: AccountId) -> Option<u16> {
-        self.clients.iter().position(|client| client.account == account).map(|at| at as u16)
+        self.by_account.get(&account).copied()
     }
 
     /// The orders.
@@ -161,11 +169,7 @@ impl Oes {
 
     /// Takes in what the engine did.
     pub fn observe(&mut self, event: &EngineEvent) {
-        let clients = &self.clients;
-        let client_of = |order: &OrderState| {
-            let at = clients.iter().position(|client| client.account == order.account)?;
-            u16::try_from(at).ok()
-        };
+        let client_of = |order: &OrderState| self.by_account.get(&order.account).copied();
         self.registry.observe(event, client_of);
     }
 

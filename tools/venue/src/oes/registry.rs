@@ -86,10 +86,10 @@ impl Registry {
             }
             EventKind::Cancelled { order, .. } => set(order, OrdStatus::Canceled),
             EventKind::Amended { order, orig_client_key } => {
+                set(order, OrdStatus::Replaced);
                 if let Some(client) = client_of(order) {
                     self.names.remove(&(client, *orig_client_key));
                 }
-                set(order, OrdStatus::Replaced);
             }
         }
     }
