@@ -1,1 +1,218 @@
 //! Message corpora that the benchmarks share.
+//!
+//! Each corpus holds [`VARIANTS`] messages of one kind that differ in their numbers, so that a branch
+//! predictor cannot learn a single message by heart. They are made by the encoder, from a seed.
+
+use taut_codec::encode::{Encoder, Header, HeaderOrder};
+use taut_codec::value::{Decimal, UtcTime};
+
+/// Messages in a corpus of small messages.
+pub const VARIANTS: usize = 1024;
+
+/// Of 2023-07-07, when the captures that the messages are like were made.
+const START: UtcTime = UtcTime::from_millis(1_688_738_168_000);
+
+/// One kind of message.
+pub struct Corpus {
+    /// What the messages are, for the benchmark's name.
+    pub name: &'static str,
+    /// The messages, framed and with their CheckSum.
+    pub messages: Vec<Vec<u8>>,
+}
+
+/// All kinds: an order, a report, an incremental refresh and a snapshot.
+#[must_use]
+pub fn corpora() -> [Corpus; 4] {
+    [
+        corpus("order_180", VARIANTS, order),
+        corpus("report_330", VARIANTS, report),
+        corpus("incremental_700", VARIANTS, incremental),
+        corpus("snapshot_88k", 4, snapshot),
+    ]
+}
+
+fn corpus(name: &'static str, count: usize, make: fn(&mut Numbers) -> Vec<u8>) -> Corpus {
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    Corpus { name, messages: (0..count).map(|_| make(&mut numbers)).collect() }
+}
+
+/// A small generator (xorshift): the same numbers on every machine.
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// The next number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn price(&mut self) -> Decimal {
+        Decimal::new(300_000 + self.below(20_000) as i64, 1)
+    }
+
+    fn quantity(&mut self) -> Decimal {
+        Decimal::new(1 + self.below(500_000_000) as i64, 8)
+    }
+
+    fn time(&mut self) -> UtcTime {
+        START.plus_nanos(self.below(36_000_000) * 1_000_000)
+    }
+
+    fn side(&mut self) -> u8 {
+        b'1' + self.below(2) as u8
+    }
+}
+
+fn message(
+    msg_type: &[u8],
+    numbers: &mut Numbers,
+    body: impl FnOnce(&mut Encoder<'_>, &mut Numbers),
+) -> Vec<u8> {
+    let mut buffer = vec![0; 128 * 1024];
+    let header = Header {
+        msg_type,
+        msg_seq_num: 10_000 + numbers.below(900_000),
+        sender: b"CLIENT",
+        target: b"KRAKEN-TRD",
+        sending_time: numbers.time(),
+        orig_sending_time: None,
+        order: HeaderOrder::SeqSenderTimeTarget,
+    };
+    let mut encoder = Encoder::begin(&mut buffer, &header);
+    body(&mut encoder, numbers);
+    let range = encoder.finish().expect("the buffer is larger than any corpus message");
+    buffer[range].to_vec()
+}
+
+fn order(numbers: &mut Numbers) -> Vec<u8> {
+    message(b"D", numbers, |encoder, numbers| write_order(encoder, &Order::new(numbers)))
+}
+
+/// What an order benchmark encodes.
+pub struct Order {
+    cl_ord_id: u64,
+    quantity: Decimal,
+    price: Decimal,
+    side: u8,
+    time: UtcTime,
+}
+
+impl Order {
+    /// The next order.
+    pub fn new(numbers: &mut Numbers) -> Self {
+        Self {
+            cl_ord_id: 1_688_738_168_000_000 + numbers.below(1_000_000_000),
+            quantity: numbers.quantity(),
+            price: numbers.price(),
+            side: numbers.side(),
+            time: numbers.time(),
+        }
+    }
+}
+
+/// Orders for the encoder.
+#[must_use]
+pub fn orders() -> Vec<Order> {
+    let mut numbers = Numbers(7);
+    (0..VARIANTS).map(|_| Order::new(&mut numbers)).collect()
+}
+
+/// Encodes `order` as a whole message and returns its length.
+pub fn encode_order(order: &Order, msg_seq_num: u64, buffer: &mut [u8]) -> usize {
+    let header = Header {
+        msg_type: b"D",
+        msg_seq_num,
+        sender: b"CLIENT",
+        target: b"KRAKEN-TRD",
+        sending_time: order.time,
+        orig_sending_time: None,
+        order: HeaderOrder::SeqSenderTimeTarget,
+    };
+    let mut encoder = Encoder::begin(buffer, &header);
+    write_order(&mut encoder, order);
+    encoder.finish().map_or(0, |range| range.len())
+}
+
+fn write_order(encoder: &mut Encoder<'_>, order: &Order) {
+    encoder
+        .uint(11, order.cl_ord_id)
+        .byte(18, b's')
+        .decimal(38, order.quantity, 0)
+        .byte(40, b'2')
+        .decimal(44, order.price, 0)
+        .byte(54, order.side)
+        .bytes(55, b"BTC/USD")
+        .byte(59, b'1')
+        .time(60, order.time);
+}
+
+fn report(numbers: &mut Numbers) -> Vec<u8> {
+    message(b"8", numbers, |encoder, numbers| {
+        let (price, quantity, side) = (numbers.price(), numbers.quantity(), numbers.side());
+        encoder
+            .decimal(6, price, 1)
+            .uint(11, 1_688_738_168_000_000 + numbers.below(1_000_000_000))
+            .decimal(14, quantity, 1)
+            .bytes(17, b"PAM2QZA:2S2P7SDKTJXRO")
+            .decimal(31, price, 1)
+            .decimal(32, quantity, 1)
+            .bytes(37, b"OKWUQF-YPJM2-DTAJHH")
+            .decimal(38, quantity, 1)
+            .byte(39, b'1')
+            .byte(40, b'2')
+            .decimal(44, price, 1)
+            .byte(54, side)
+            .bytes(55, b"BTC/USD")
+            .bytes(58, b"buy 0.01 BTC/USD @ limit 30000")
+            .byte(59, b'1')
+            .time(60, numbers.time())
+            .byte(150, b'F')
+            .decimal(151, quantity, 1)
+            .decimal(381, price, 1);
+    })
+}
+
+fn incremental(numbers: &mut Numbers) -> Vec<u8> {
+    message(b"X", numbers, |encoder, numbers| {
+        encoder.bytes(55, b"BTC/USD").uint(262, 1).uint(268, 10);
+        for _ in 0..10 {
+            encoder.byte(279, b'0' + numbers.below(3) as u8);
+            entry(encoder, numbers);
+        }
+        encoder.uint(5041, numbers.below(1 << 32));
+    })
+}
+
+fn snapshot(numbers: &mut Numbers) -> Vec<u8> {
+    message(b"W", numbers, |encoder, numbers| {
+        encoder.bytes(55, b"BTC/USD").uint(262, 1).uint(268, 1750);
+        for _ in 0..1750 {
+            entry(encoder, numbers);
+        }
+    })
+}
+
+fn entry(encoder: &mut Encoder<'_>, numbers: &mut Numbers) {
+    encoder
+        .byte(269, b'0' + numbers.below(2) as u8)
+        .decimal(270, numbers.price(), 1)
+        .decimal(271, numbers.quantity(), 1)
+        .bytes(273, &numbers.time().to_fix_time_only());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::corpora;
+
+    #[test]
+    fn the_messages_are_about_as_long_as_their_names_say() {
+        let lengths = corpora().map(|corpus| {
+            corpus.messages.iter().map(Vec::len).sum::<usize>() / corpus.messages.len()
+        });
+        for (length, named) in lengths.into_iter().zip([180, 330, 700, 88_000]) {
+            assert!(length.abs_diff(named) * 10 <= named, "{length} for {named}");
+        }
+    }
+}

@@ -2,6 +2,11 @@
 //!
 //! The body is written first, at a fixed place behind a gap; BeginString and BodyLength then go into
 //! the gap, right-aligned, so that BodyLength has no leading zeros and nothing is moved.
+//!
+//! ```text
+//! buffer  |....8=FIX.4.4|9=140|35=D|34=2|49=damien|...|10=222|......|
+//!              ^start          ^GAP                           ^end   start..end is returned
+//! ```
 
 use core::ops::Range;
 
@@ -48,7 +53,8 @@ pub struct Header<'a> {
 pub enum EncodeError {
     /// The buffer is too small.
     Full,
-    /// A value holds a byte below 0x20, which would break the framing.
+    /// A value holds a control byte: below 0x20, which would break the framing, or 0x7f, as
+    /// [`crate::value::FixStr`] has it.
     ControlByte {
         /// The field.
         tag: u32,
@@ -76,6 +82,7 @@ impl core::error::Error for EncodeError {}
 /// [`Encoder::finish`], so that fields can be chained without a check on each.
 pub struct Encoder<'b> {
     buffer: &'b mut [u8],
+    /// Where the next field goes. Not beyond the buffer unless `error` is set.
     at: usize,
     error: Option<EncodeError>,
 }
@@ -109,12 +116,12 @@ impl<'b> Encoder<'b> {
         this
     }
 
-    /// A field of text. A byte below 0x20 or no byte at all is an error.
+    /// A field of text. A control byte or no byte at all is an error.
     pub fn bytes(&mut self, tag: u32, value: &[u8]) -> &mut Self {
         if value.is_empty() {
             return self.fail(EncodeError::EmptyValue { tag });
         }
-        if value.iter().any(|&b| b < 0x20) {
+        if value.iter().any(u8::is_ascii_control) {
             return self.fail(EncodeError::ControlByte { tag });
         }
         self.raw(tag, value)
@@ -144,15 +151,20 @@ impl<'b> Encoder<'b> {
         self.raw(tag, &value.to_fix_millis())
     }
 
-    /// A length field and the data field that it announces; the data may hold any byte.
+    /// A length field and the data field that it announces (95 and 96, 354 and 355); the data may hold
+    /// any byte, but there must be one.
     pub fn data(&mut self, length_tag: u32, tag: u32, value: &[u8]) -> &mut Self {
+        if value.is_empty() {
+            return self.fail(EncodeError::EmptyValue { tag });
+        }
         self.uint(length_tag, value.len() as u64).raw(tag, value)
     }
 
-    /// Completes the message and returns where in the buffer it stands.
+    /// Completes the message and returns where in the buffer it stands. A message is completed once:
+    /// whatever is written or finished after that is an error.
     ///
     /// # Errors
-    /// The first [`EncodeError`] met since [`Encoder::begin`].
+    /// The first [`EncodeError`] met since [`Encoder::begin`]; [`EncodeError::Full`] the second time.
     pub fn finish(&mut self) -> Result<Range<usize>, EncodeError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -167,7 +179,7 @@ impl<'b> Encoder<'b> {
         let sum = self.buffer[start..self.at].iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
         let digits = [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10];
         self.raw(10, &digits);
-        match self.error {
+        match self.error.replace(EncodeError::Full) {
             Some(error) => Err(error),
             None => Ok(start..self.at),
         }
@@ -194,3 +206,6 @@ impl<'b> Encoder<'b> {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

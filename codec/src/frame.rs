@@ -7,6 +7,18 @@
 //! A frame is found from BodyLength alone, without looking at the body; the scanner then checks the
 //! CheckSum while it indexes. Input that is no message is skipped up to the next plausible start:
 //! a garbled message is ignored (FIX session case 2.d), never answered.
+//!
+//! What the caller drops:
+//!
+//! | case | dropped |
+//! |---|---|
+//! | bytes before a `8=FIX` | up to it; a tail that may be its beginning is kept |
+//! | a head that breaks a rule (2.s/t, 3.c), a BodyLength that does not lead to a trailer (2.m) | up to the next `8=FIX`, which may be inside what the head claimed |
+//! | a frame whose CheckSum is wrong, found by the scanner (3.b) | the frame |
+//!
+//! The framer keeps no state between calls. A call that returns [`Frame::Garbage`] looks at no byte
+//! behind the ones to drop but the next head, and one that returns [`Frame::Incomplete`] looks at
+//! the head only, so a stream of garbage costs time in proportion to its length.
 
 use crate::SOH;
 
@@ -35,7 +47,8 @@ pub enum Frame {
 pub enum GarbageReason {
     /// The bytes do not start with `8=FIX`.
     NoBeginString,
-    /// BodyLength(9) is not the second field, is no number, or has more than 9 digits.
+    /// BodyLength(9) is not the second field, is no number, or has more than 9 digits. Leading zeros
+    /// are legal.
     BodyLengthMalformed,
     /// BodyLength is larger than this framer takes; refused before waiting for the bytes.
     TooLong,
@@ -45,6 +58,18 @@ pub enum GarbageReason {
     MsgTypeNotThird,
 }
 
+impl core::fmt::Display for GarbageReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::NoBeginString => "no BeginString",
+            Self::BodyLengthMalformed => "malformed BodyLength",
+            Self::TooLong => "message too long",
+            Self::BodyLengthWrong => "BodyLength does not lead to a CheckSum",
+            Self::MsgTypeNotThird => "MsgType is not the third field",
+        })
+    }
+}
+
 /// Finds messages in a stream of bytes. Holds no bytes itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Framer {
@@ -52,6 +77,8 @@ pub struct Framer {
 }
 
 const BEGIN: &[u8] = b"8=FIX";
+/// Shortest body, `35=0<SOH>`.
+const BODY_MIN: usize = 5;
 /// `10=nnn<SOH>`
 const TRAILER: usize = 7;
 /// Longest BeginString value that is accepted (`FIXT.1.1`).
@@ -76,13 +103,11 @@ impl Framer {
         if head < BEGIN.len() {
             return Frame::Incomplete;
         }
-        let Some(body_at) = (match self.body(bytes) {
-            Ok(found) => found,
+        let (start, length) = match self.body(bytes) {
+            Ok(Some(body)) => body,
+            Ok(None) => return Frame::Incomplete,
             Err(reason) => return garbage(bytes, reason),
-        }) else {
-            return Frame::Incomplete;
         };
-        let (start, length) = body_at;
         let head = bytes.len().saturating_sub(start).min(3);
         if bytes[start..start + head] != b"35="[..head] {
             return garbage(bytes, GarbageReason::MsgTypeNotThird);
@@ -124,7 +149,7 @@ impl Framer {
         for (i, &byte) in bytes[tag_at + 2..].iter().enumerate() {
             if byte == SOH && i > 0 {
                 let start = tag_at + 2 + i + 1;
-                if length < 5 {
+                if length < BODY_MIN {
                     return Err(GarbageReason::BodyLengthWrong);
                 }
                 if start + length + TRAILER > self.message_bytes_max {
@@ -152,3 +177,6 @@ fn garbage(bytes: &[u8], reason: GarbageReason) -> Frame {
         .unwrap_or(bytes.len());
     Frame::Garbage { skip, reason }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,22 +52,30 @@ impl<'a> Message<'a> {
     }
 
     /// The value of `field`, which must come from this message.
+    ///
+    /// # Panics
+    /// If `field` is of another, longer message.
     #[must_use]
     pub fn value(&self, field: &Field) -> &'a [u8] {
         &self.bytes[field.start as usize..field.end as usize]
     }
 
-    /// The value of the first field with `tag`, if there is one. Fields of repeating groups are
-    /// found too: read those through [`Message::group`].
+    /// The value of the first field with `tag`, if there is one; whether there is a second says
+    /// [`Message::duplicate_tag`]. Fields of repeating groups are found too: read those through
+    /// [`Message::group`].
     #[must_use]
     pub fn get(&self, tag: u32) -> Option<&'a [u8]> {
         self.fields.iter().find(|f| f.tag == tag).map(|f| self.value(f))
     }
 
-    /// MsgType(35). The framer guarantees that it is the third field.
+    /// MsgType(35), the third field, as the framer guarantees; empty if it is not, as in the view of
+    /// a group's entry.
     #[must_use]
     pub fn msg_type(&self) -> &'a [u8] {
-        self.fields.get(2).map_or(b"", |f| self.value(f))
+        match self.fields.get(2) {
+            Some(field) if field.tag == tag::MSG_TYPE => self.value(field),
+            _ => b"",
+        }
     }
 
     /// [`Message::get`], or an error that names the tag.
@@ -116,15 +124,65 @@ impl<'a> Message<'a> {
         self.get(tag) == Some(b"Y")
     }
 
-    /// The entries of a repeating group; no entries if the message has no such group.
+    /// The entries of a repeating group that holds no other group; no entries if the message has no
+    /// such group. On the view of an entry: a group nested in it.
     ///
     /// # Errors
-    /// [`GroupError`] if the count is no number, is not what follows, or an entry does not start
-    /// with the group's first tag.
+    /// [`GroupError`] if the count is no number or is not how many entries follow, the first entry
+    /// does not start with the group's first tag, or a tag stands twice in an entry.
     pub fn group(&self, spec: &'static GroupSpec) -> Result<Entries<'a>, GroupError> {
-        groups::find(self.bytes, self.fields, spec)
+        groups::find(self.bytes, self.fields, spec, &[])
+    }
+
+    /// [`Message::group`] for a group whose entries hold the groups `nested`, of which the tags may
+    /// stand several times in one entry.
+    ///
+    /// # Errors
+    /// As [`Message::group`].
+    pub fn group_with(
+        &self,
+        spec: &'static GroupSpec,
+        nested: &[&'static GroupSpec],
+    ) -> Result<Entries<'a>, GroupError> {
+        groups::find(self.bytes, self.fields, spec, nested)
+    }
+
+    /// The first tag that stands twice outside the repeating `groups` of this message type, for a
+    /// validator (FIX session case 14.h). A group's own entries are checked by [`Message::group`].
+    #[must_use]
+    pub fn duplicate_tag(&self, groups: &[&GroupSpec]) -> Option<u32> {
+        // Covers all of the dialect's tags. Others are compared each with each: the number of fields in
+        // the caller's index bounds that.
+        const KNOWN: usize = 10_240;
+        let mut seen = [0u64; KNOWN / 64];
+        let mut outside = groups::Outside::new(self.fields, groups);
+        while let Some(tag) = outside.next() {
+            let twice = match seen.get_mut(tag as usize / 64) {
+                Some(word) => {
+                    let before = *word;
+                    *word |= 1 << (tag % 64);
+                    before == *word
+                }
+                None => outside.clone().any(|other| other == tag),
+            };
+            if twice {
+                return Some(tag);
+            }
+        }
+        None
     }
 }
+
+impl core::fmt::Display for FieldError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Missing { tag } => write!(f, "tag {tag} is missing"),
+            Self::Value { tag, error } => write!(f, "tag {tag}: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for FieldError {}
 
 impl core::fmt::Debug for Message<'_> {
     /// MsgType and size only: a message may hold credentials.
@@ -136,3 +194,6 @@ impl core::fmt::Debug for Message<'_> {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,23 @@ pub const TLS_RECORD_MAX: usize = 5 + TLS_PLAINTEXT_MAX + 256;
 /// Records sealed under one key before the connection must be renewed. RFC 8446 5.5 allows 2^24.5
 /// full-size records for AES-GCM.
 pub const TLS_RECORDS_PER_KEY_MAX: u64 = 1 << 23;
+/// Records opened under one key before the connection is given up: the peer was asked for a new key
+/// at [`TLS_RECORDS_PER_KEY_MAX`] and did not answer.
+pub const TLS_RECORDS_OPENED_PER_KEY_MAX: u64 = 2 * TLS_RECORDS_PER_KEY_MAX;
+/// Records without application data (tickets, key updates, empty records) that a peer may send in a
+/// row before the connection is given up.
+pub const TLS_IDLE_RECORDS_MAX: u32 = 32;
+/// KeyUpdates that a peer may send in the life of one connection. At one per 2^23 records that is
+/// 2^31 records; more is a storm.
+pub const TLS_KEY_UPDATES_MAX: u32 = 256;
+/// Cipher text buffer of one receiving half, and of a handshake, bytes.
+pub const WIRE_RECEIVE_BYTES: usize = 128 * 1024;
+/// Bytes that one sending half holds for a socket that is full.
+pub const WIRE_SEND_BYTES: usize = 256 * 1024;
+/// Buffers of the io_uring reader (a power of two) and the size of each, bytes.
+pub const URING_BUFFERS: u16 = 256;
+/// See [`URING_BUFFERS`].
+pub const URING_BUFFER_BYTES: usize = 4096;
 /// Garbage bytes skipped in a row before the connection is given up.
 pub const RESYNC_BYTES_MAX: usize = 64 * 1024;
 /// Highest MsgSeqNum that is accepted, and the farthest a peer may jump ahead at once.
@@ -52,9 +69,15 @@ pub const COMMANDS_PER_CALLBACK_MAX: usize = 256;
 /// Records in the ring from the session thread to the strategy thread.
 pub const EVENT_RING: usize = 16 * 1024;
 /// Records in the ring from the strategy thread to the session thread.
-pub const COMMAND_RING: usize = 4 * 1024;
-/// Records in the ring from the reader to the session core (layout `full`).
+pub const COMMAND_RING: usize = 2 * 1024;
+/// Small slots between the reader and the session core (layout `full`).
 pub const FRAME_RING: usize = 1024;
+/// Bytes of a small slot; a little off a power of two, so that slots do not share cache sets.
+pub const SMALL_SLOT_BYTES: usize = 2 * 1024 + 64;
+/// Fields of a small slot.
+pub const SMALL_SLOT_FIELDS: usize = 256;
+/// Slots between the reader and the session core that hold the longest message.
+pub const LARGE_SLOTS: usize = 4;
 /// Records in the ring to the housekeeping thread.
 pub const TRACE_RING: usize = 64 * 1024;
 /// Timers of one strategy.
@@ -71,6 +94,14 @@ const _: () = {
     assert!(ECHO_BYTES_MAX * 2 <= SEND_MESSAGE_BYTES_MAX);
     assert!(COMMAND_RING >= COMMANDS_PER_CALLBACK_MAX);
     assert!(TLS_RECORDS_PER_KEY_MAX < 1 << 24);
+    assert!(TLS_RECORDS_OPENED_PER_KEY_MAX > TLS_RECORDS_PER_KEY_MAX);
+    assert!(
+        WIRE_RECEIVE_BYTES >= 2 * TLS_RECORD_MAX,
+        "a whole record must fit behind a partial one"
+    );
+    assert!(WIRE_SEND_BYTES >= 2 * TLS_RECORD_MAX);
+    assert!(URING_BUFFERS.is_power_of_two() && URING_BUFFERS <= 1 << 15);
     assert!(FIELDS_MAX * 3 <= MESSAGE_BYTES_MAX);
     assert!(FRAME_RING.is_power_of_two());
+    assert!(SMALL_SLOT_BYTES < MESSAGE_BYTES_MAX && SMALL_SLOT_FIELDS < FIELDS_MAX);
 };

@@ -24,14 +24,28 @@ pub enum GroupError {
     CountWrong,
     /// The first field after the count is not one that starts an entry.
     FirstTagWrong,
-    /// A tag stands twice in one entry.
+    /// A tag stands twice in one entry, or the whole group stands twice (FIX session case 14.h).
     TagRepeated,
 }
+
+impl core::fmt::Display for GroupError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::CountMalformed => "malformed count of a repeating group",
+            Self::CountWrong => "wrong count of a repeating group",
+            Self::FirstTagWrong => "repeating group entry starts with a wrong tag",
+            Self::TagRepeated => "tag repeated within a repeating group entry",
+        })
+    }
+}
+
+impl core::error::Error for GroupError {}
 
 /// The entries of one group.
 #[derive(Debug, Clone, Copy)]
 pub struct Entries<'a> {
     bytes: &'a [u8],
+    // Invariant: starts with a field whose tag is `delimiter`, and has `count` of them.
     fields: &'a [Field],
     delimiter: u32,
     count: usize,
@@ -40,19 +54,21 @@ pub struct Entries<'a> {
 /// One entry: a view like [`Message`], of the entry's own fields only.
 pub type Entry<'a> = Message<'a>;
 
+/// Everything about the group is verified here, so that walking the entries cannot fail. The cost is
+/// proportional to the fields of the message, whatever they are: the search for a repeated tag in an
+/// entry stops after as many fields as there are members, for one more must be a repetition.
 pub(super) fn find<'a>(
     bytes: &'a [u8],
     fields: &'a [Field],
     spec: &'static GroupSpec,
+    nested: &[&'static GroupSpec],
 ) -> Result<Entries<'a>, GroupError> {
     let Some(at) = fields.iter().position(|f| f.tag == spec.count) else {
         return Ok(Entries { bytes, fields: &[], delimiter: 0, count: 0 });
     };
     let value = &bytes[fields[at].start as usize..fields[at].end as usize];
     let count = parse_u32(value).map_err(|_| GroupError::CountMalformed)? as usize;
-    let rest = &fields[at + 1..];
-    let length = rest.iter().take_while(|f| spec.members.contains(&f.tag)).count();
-    let body = &rest[..length];
+    let (body, behind) = fields[at + 1..].split_at(extent(&fields[at + 1..], spec));
     let delimiter = match (spec.first, body.first()) {
         (_, None) if count == 0 => 0,
         (_, None) => return Err(GroupError::CountWrong),
@@ -62,7 +78,55 @@ pub(super) fn find<'a>(
     if body.iter().filter(|f| f.tag == delimiter).count() != count {
         return Err(GroupError::CountWrong);
     }
-    Ok(Entries { bytes, fields: body, delimiter, count })
+    if behind.iter().any(|f| f.tag == spec.count) {
+        return Err(GroupError::TagRepeated);
+    }
+    let entries = Entries { bytes, fields: body, delimiter, count };
+    for entry in entries {
+        if Outside::new(entry.fields, nested).has_repetition() {
+            return Err(GroupError::TagRepeated);
+        }
+    }
+    Ok(entries)
+}
+
+/// How many fields at the front of `fields` belong to entries of the group.
+fn extent(fields: &[Field], spec: &GroupSpec) -> usize {
+    fields.iter().take_while(|f| spec.members.contains(&f.tag)).count()
+}
+
+/// The tags of `fields` that stand outside the given groups, the counts included.
+#[derive(Clone)]
+pub(super) struct Outside<'a, 'g> {
+    fields: &'a [Field],
+    groups: &'g [&'g GroupSpec],
+}
+
+impl<'a, 'g> Outside<'a, 'g> {
+    pub(super) const fn new(fields: &'a [Field], groups: &'g [&'g GroupSpec]) -> Self {
+        Self { fields, groups }
+    }
+
+    /// Compares each with each; for the few fields of an entry only.
+    fn has_repetition(mut self) -> bool {
+        while let Some(tag) = self.next() {
+            if self.clone().any(|other| other == tag) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Iterator for Outside<'_, '_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let (field, rest) = self.fields.split_first()?;
+        let group = self.groups.iter().find(|g| g.count == field.tag);
+        self.fields = &rest[group.map_or(0, |group| extent(rest, group))..];
+        Some(field.tag)
+    }
 }
 
 impl Entries<'_> {
@@ -100,3 +164,5 @@ impl<'a> Iterator for Entries<'a> {
         (self.count, Some(self.count))
     }
 }
+
+impl ExactSizeIterator for Entries<'_> {}

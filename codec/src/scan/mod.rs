@@ -1,11 +1,35 @@
 //! The tag scanner: one message in, an index of its fields out.
 //!
-//! The scanner walks the message once, finds every `tag=value<SOH>`, and adds up the bytes for the
-//! CheckSum on the way.
+//! # The algorithm
+//!
+//! A message is `tag=value<SOH>` over and over, so the positions of the SOHs are the whole structure:
+//! each ends one field and starts the next. The work is split in two.
+//!
+//! 1. A **kernel** reads the message in blocks of 64 bytes and makes of each a 64-bit mask, one bit
+//!    per SOH, and its part of the sum for CheckSum(10). This is the part that has an instruction
+//!    set ([`Level`]). The last, short block is copied to a zeroed buffer first: zeros are no SOHs and
+//!    add nothing, and no kernel reads a byte outside the slice.
+//! 2. The **walker**, shared by all kernels, takes the bits of a mask one by one. For each it decodes
+//!    the tag at the start of the field and writes a [`Field`]. A tag is at most seven digits in practice, so
+//!    eight bytes are loaded as one integer; the first `=` is found with the exact zero-byte trick,
+//!    the digits are shifted to the top, checked, and turned to a number with three multiplications,
+//!    without a branch per digit. Longer tags and the last bytes of a message take the plain loop.
+//!
+//! Only the value of a **data field** may hold a SOH: RawData(96) and EncodedText(355). Its length
+//! stands in the field directly before it (95, 354), so the walker reads the length, checks that a
+//! SOH stands where the data ends, and passes over the bits in between. A length field that is not
+//! followed by its data field is an ordinary field, for a validator to complain of: the length of one
+//! field never reaches into another.
+//!
+//! What is *not* an error here: an empty value, a tag that stands twice, an unknown tag. They are
+//! well-framed and answered by a Reject (FIX session cases 14.a, 14.d, 14.h), not ignored as garbled.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod portable;
-
-use crate::SOH;
+#[cfg(test)]
+mod tests;
+mod walk;
 
 /// One field of a message: `bytes[start..end]` is its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,7 +55,7 @@ pub struct ScanError {
 /// What is wrong with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanErrorKind {
-    /// A field does not start with a tag of 1 to 9 digits and `=`.
+    /// A field does not start with a tag of 1 to 9 digits, the first not zero, and `=`.
     TagMalformed,
     /// The last field does not end with SOH.
     Unterminated,
@@ -39,9 +63,10 @@ pub enum ScanErrorKind {
     CheckSumWrong,
     /// The message does not end with `10=nnn<SOH>`.
     CheckSumMissing,
-    /// A data field's length does not lead to a SOH, or is no number (RawData 95/96, 354/355).
+    /// A data field's length does not lead to a SOH, or is no number (RawData 95/96, EncodedText
+    /// 354/355).
     DataLengthWrong,
-    /// There are more fields than the caller's index holds.
+    /// There are more fields than the caller's index holds (or more bytes than 32-bit offsets reach).
     TooManyFields,
 }
 
@@ -54,11 +79,18 @@ pub enum Level {
     Avx2,
 }
 
+impl Level {
+    /// Every level, slowest first.
+    pub const ALL: [Self; 2] = [Self::Portable, Self::Avx2];
+}
+
 type Kernel = fn(&[u8], &mut [Field]) -> Result<usize, ScanError>;
 
-/// The scanner, bound to the best kernel of this machine.
+/// The scanner, bound to a kernel that this machine has. Make one at start and copy it about: finding
+/// the best kernel executes `cpuid`, which is slow, and under a hypervisor very slow.
 #[derive(Clone, Copy)]
 pub struct Scanner {
+    // Invariant: the CPU has what this kernel needs; kernels are only handed out after detection.
     kernel: Kernel,
     level: Level,
 }
@@ -67,14 +99,17 @@ impl Scanner {
     /// The best kernel that this machine has.
     #[must_use]
     pub fn new() -> Self {
-        Self { kernel: portable::index, level: Level::Portable }
+        Level::ALL.iter().rev().find_map(|&level| Self::with_level(level)).unwrap_or(PORTABLE)
     }
 
     /// A given kernel; `None` if this machine does not have it.
     #[must_use]
     pub fn with_level(level: Level) -> Option<Self> {
         match level {
-            Level::Portable => Some(Self { kernel: portable::index, level }),
+            Level::Portable => Some(PORTABLE),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::kernel().map(|kernel| Self { kernel, level }),
+            #[cfg(not(target_arch = "x86_64"))]
             Level::Avx2 => None,
         }
     }
@@ -86,12 +121,24 @@ impl Scanner {
     }
 
     /// Indexes one framed message (see [`crate::frame`]) and verifies its CheckSum. Returns how many
-    /// fields were written to the front of `fields`; the first three are 8, 9, 35, the last is 10.
+    /// fields were written to the front of `fields`. The last is 10; that the first three are 8, 9
+    /// and 35 is what the framer has checked, and is not checked again.
     ///
     /// # Errors
     /// [`ScanError`]; `fields` is then unspecified.
     pub fn index(&self, message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
+        if u32::try_from(message.len()).is_err() {
+            return Err(ScanError { kind: ScanErrorKind::TooManyFields, offset: u32::MAX });
+        }
         (self.kernel)(message, fields)
+    }
+}
+
+const PORTABLE: Scanner = Scanner { kernel: portable::index, level: Level::Portable };
+
+impl core::fmt::Debug for Scanner {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Scanner").field("level", &self.level).finish_non_exhaustive()
     }
 }
 
@@ -101,29 +148,23 @@ impl Default for Scanner {
     }
 }
 
-/// Whether `tag` announces the length of the data field that follows it.
-const fn announces_data(tag: u32) -> bool {
-    // RawDataLength, EncodedTextLen; further pairs come from a dictionary.
-    matches!(tag, 95 | 354)
+impl core::fmt::Display for ScanError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} at byte {}", self.kind, self.offset)
+    }
 }
 
-/// Verifies the trailer and compares the sum of all bytes before it.
-fn check_trailer(message: &[u8], sum_of_all: u32, last: Option<&Field>) -> Result<(), ScanError> {
-    let offset = message.len().saturating_sub(7);
-    let missing = ScanError { kind: ScanErrorKind::CheckSumMissing, offset: offset as u32 };
-    let trailer = message.get(offset..).ok_or(missing)?;
-    if trailer.len() != 7
-        || !trailer.starts_with(b"10=")
-        || !trailer[3..6].iter().all(u8::is_ascii_digit)
-        || trailer[6] != SOH
-        || last.is_none_or(|f| f.tag != 10 || f.start as usize != offset + 3)
-    {
-        return Err(missing);
+impl core::error::Error for ScanError {}
+
+impl core::fmt::Display for ScanErrorKind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::TagMalformed => "malformed tag",
+            Self::Unterminated => "field without a delimiter",
+            Self::CheckSumWrong => "wrong CheckSum",
+            Self::CheckSumMissing => "no CheckSum at the end",
+            Self::DataLengthWrong => "wrong length of a data field",
+            Self::TooManyFields => "too many fields",
+        })
     }
-    let said = trailer[3..6].iter().fold(0u32, |n, b| n * 10 + u32::from(b - b'0'));
-    let own: u32 = trailer.iter().map(|&b| u32::from(b)).sum();
-    if sum_of_all.wrapping_sub(own) & 0xff != said {
-        return Err(ScanError { kind: ScanErrorKind::CheckSumWrong, offset: offset as u32 });
-    }
-    Ok(())
 }

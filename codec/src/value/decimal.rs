@@ -3,19 +3,20 @@
 use super::{ValueError, write_u64};
 
 /// `mantissa` x 10^-`scale`. Equality is of the representation, not of the number: `1.0` and `1`
-/// differ; compare numbers through [`Decimal::to_scale`].
+/// differ; compare numbers through [`Decimal::to_scale`] or [`Decimal::normalized`]. There is one
+/// zero: `-0` is read as `0` and never written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Decimal {
-    /// The digits, signed.
+    /// The digits, signed. All of `i64` is legal.
     pub mantissa: i64,
-    /// How many of the digits stand behind the point, 0 to 18.
+    /// How many of the digits stand behind the point, 0 to [`SCALE_MAX`]; more is treated as that.
     pub scale: u8,
 }
 
 /// Most decimals a [`Decimal`] can have.
 pub const SCALE_MAX: u8 = 18;
 
-/// Longest text that [`Decimal::write`] makes: sign, 19 digits, leading `0`, point.
+/// Room for the longest text that [`Decimal::write`] makes: sign, 19 digits, point, one more zero.
 pub const DECIMAL_TEXT_MAX: usize = 24;
 
 pub(crate) const POW10: [i64; 19] = {
@@ -30,32 +31,34 @@ pub(crate) const POW10: [i64; 19] = {
 
 impl Decimal {
     /// A decimal from its parts.
+    ///
+    /// # Panics
+    /// If `scale` is above [`SCALE_MAX`]: it is the program's own number, never a peer's.
     #[must_use]
     pub const fn new(mantissa: i64, scale: u8) -> Self {
         assert!(scale <= SCALE_MAX);
         Self { mantissa, scale }
     }
 
-    /// Parses a FIX float: optional `-`, digits, optional point and digits. No exponent. Zeros that
-    /// lead or trail are legal; trailing decimals beyond what `i64` holds are an overflow.
+    /// Parses a FIX float: optional `-`, then digits with at most one point among, before or behind
+    /// them (`1`, `1.0`, `.5`, `5.`). No `+`, no exponent, no space. Zeros that lead or trail are
+    /// legal, however many; trailing ones are kept as decimals as far as there is room.
     ///
     /// # Errors
     /// [`ValueError::Empty`], [`ValueError::BadByte`], [`ValueError::Overflow`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ValueError> {
-        let (negative, digits) = match bytes.first() {
+        let (negative, digits) = match bytes.split_first() {
             None => return Err(ValueError::Empty),
-            Some(b'-') => (true, &bytes[1..]),
+            Some((b'-', rest)) => (true, rest),
             Some(_) => (false, bytes),
         };
-        let mut mantissa: i64 = 0;
+        // Counted downwards, because i64 reaches one further there.
+        let mut minus: i64 = 0;
         let mut scale: u8 = 0;
         let mut point = false;
         let mut any = false;
-        for &byte in digits {
-            if byte == b'.' {
-                if point {
-                    return Err(ValueError::BadByte);
-                }
+        for (i, &byte) in digits.iter().enumerate() {
+            if byte == b'.' && !point {
                 point = true;
                 continue;
             }
@@ -64,21 +67,39 @@ impl Decimal {
                 return Err(ValueError::BadByte);
             }
             any = true;
-            if point {
-                if scale == SCALE_MAX {
-                    return Err(ValueError::Overflow);
-                }
-                scale += 1;
+            let next = minus.checked_mul(10).and_then(|m| m.checked_sub(i64::from(digit)));
+            match next {
+                Some(next) if !point || scale < SCALE_MAX => minus = next,
+                _ => return Self::without_room(&digits[i..], point, negative, minus, scale),
             }
-            mantissa = mantissa
-                .checked_mul(10)
-                .and_then(|m| m.checked_add(i64::from(digit)))
-                .ok_or(ValueError::Overflow)?;
+            scale += u8::from(point);
         }
-        if !any {
-            return Err(if point || negative { ValueError::BadByte } else { ValueError::Empty });
+        if any { Self::signed(negative, minus, scale) } else { Err(ValueError::BadByte) }
+    }
+
+    /// The end of a text of which no further digit fits: zeros behind the point may be left out.
+    #[cold]
+    fn without_room(
+        rest: &[u8],
+        point: bool,
+        negative: bool,
+        minus: i64,
+        scale: u8,
+    ) -> Result<Self, ValueError> {
+        let points = rest.iter().filter(|&&b| b == b'.').count() + usize::from(point);
+        if points > 1 || rest.iter().any(|&b| b != b'.' && !b.is_ascii_digit()) {
+            Err(ValueError::BadByte)
+        } else if point && rest.iter().all(|&b| b == b'0') {
+            Self::signed(negative, minus, scale)
+        } else {
+            Err(ValueError::Overflow)
         }
-        Ok(Self { mantissa: if negative { -mantissa } else { mantissa }, scale })
+    }
+
+    fn signed(negative: bool, minus: i64, scale: u8) -> Result<Self, ValueError> {
+        let mantissa =
+            if negative { minus } else { minus.checked_neg().ok_or(ValueError::Overflow)? };
+        Ok(Self { mantissa, scale })
     }
 
     /// The number as an integer of 10^-`scale` units, exactly.
@@ -89,11 +110,12 @@ impl Decimal {
         if scale > SCALE_MAX {
             return Err(ValueError::Overflow);
         }
-        if scale >= self.scale {
-            let factor = POW10[usize::from(scale - self.scale)];
+        let own = self.scale.min(SCALE_MAX);
+        if scale >= own {
+            let factor = POW10[usize::from(scale - own)];
             return self.mantissa.checked_mul(factor).ok_or(ValueError::Overflow);
         }
-        let factor = POW10[usize::from(self.scale - scale)];
+        let factor = POW10[usize::from(own - scale)];
         if self.mantissa % factor != 0 {
             return Err(ValueError::Inexact);
         }
@@ -103,7 +125,7 @@ impl Decimal {
     /// Without zeros that trail behind the point.
     #[must_use]
     pub fn normalized(self) -> Self {
-        let mut out = self;
+        let mut out = Self { scale: self.scale.min(SCALE_MAX), ..self };
         while out.scale > 0 && out.mantissa % 10 == 0 {
             out.mantissa /= 10;
             out.scale -= 1;
@@ -113,7 +135,7 @@ impl Decimal {
 
     /// Writes the shortest form with at least `decimals_min` decimals at the end of `scratch` and
     /// returns it. Kraken's own reports use one (venue file 3.1: `44=1000.0`), its texts none
-    /// (4.6.2: `@ limit 1000`).
+    /// (4.6.2: `@ limit 1000`), so `decimals_min` is 0 or 1; more counts as 1.
     #[must_use]
     pub fn write(self, decimals_min: u8, scratch: &mut [u8; DECIMAL_TEXT_MAX]) -> &[u8] {
         let short = self.normalized();

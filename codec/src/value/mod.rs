@@ -38,3 +38,6 @@ impl core::fmt::Display for ValueError {
 }
 
 impl core::error::Error for ValueError {}
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,14 @@ impl UtcTime {
         out
     }
 
+    /// Writes `YYYYMMDD-HH:MM:SS`, the form of ExpireTime(126) (venue file 3.1). The fraction is cut off.
+    #[must_use]
+    pub fn to_fix_seconds(self) -> [u8; 17] {
+        let mut out = [0; 17];
+        out.copy_from_slice(&self.to_fix_millis()[..17]);
+        out
+    }
+
     /// Parses `YYYYMMDD-HH:MM:SS` with an optional fraction of 1 to 9 digits. A second of 60 (leap)
     /// is accepted and counts as the next minute's first.
     ///

@@ -191,6 +191,53 @@ fn is_clean(value: &[u8]) -> bool {
     !value.is_empty() && !value.iter().any(|&b| b < 0x20 || b == 0x7f)
 }
 
+/// What a session adds to its Logon.
+#[derive(Debug)]
+pub enum Logon {
+    /// Nothing: market data needs no credentials (venue file 2).
+    MarketData,
+    /// Credentials, a fresh nonce for each attempt, and the choice of 8674.
+    Trading {
+        /// The API key.
+        credentials: Credentials,
+        /// Where nonces come from.
+        nonces: NonceSource,
+        /// Whether the venue cancels this session's orders when the connection is lost.
+        cancel_on_disconnect: bool,
+    },
+}
+
+impl Logon {
+    /// The Logon of a trading session.
+    #[must_use]
+    pub const fn trading(credentials: Credentials, cancel_on_disconnect: bool) -> Self {
+        Self::Trading { credentials, nonces: NonceSource::new(), cancel_on_disconnect }
+    }
+
+    /// Writes its fields behind those that every Logon has.
+    pub fn write(
+        &mut self,
+        body: &mut Encoder<'_>,
+        msg_seq_num: u64,
+        sender: &[u8],
+        target: &[u8],
+        now: UtcTime,
+    ) {
+        let Self::Trading { credentials, nonces, cancel_on_disconnect } = self else { return };
+        let nonce_ms = nonces.next(now);
+        credentials
+            .write_logon_fields(
+                body,
+                msg_seq_num,
+                sender,
+                target,
+                nonce_ms,
+                Some(*cancel_on_disconnect),
+            )
+            .expect("a CompId is not empty in a checked configuration and holds no control byte");
+    }
+}
+
 /// Makes nonces: milliseconds since the epoch that strictly increase, whatever the clock does.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NonceSource {

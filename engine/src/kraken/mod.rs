@@ -1,3 +1,6 @@
-//! Kraken's dialect: what its FIX gateway wants beyond the standard.
+//! The Kraken dialect: what the venue file says about logon and messages, on top of the codec.
 
+pub mod decode;
+pub mod encode;
+pub mod instruments;
 pub mod logon;

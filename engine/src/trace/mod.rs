@@ -1,8 +1,11 @@
 //! Where the time goes: a stamp per stage, carried with the event, summed off the path.
 
+pub mod allocation;
 mod clock;
+mod collector;
 
 pub use clock::Clock;
+pub use collector::{Collector, Latency, Record, Row, Sent};
 
 /// The stages of the path (design section 3). A stamp is taken when the stage is done, so a stage's
 /// time is the difference to the stamp before it and the stages add up to the total exactly.

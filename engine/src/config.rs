@@ -1,0 +1,216 @@
+//! The configuration of an engine: one TOML file. Secrets are not in it; they come from the
+//! environment (see [`crate::kraken::logon::Credentials::from_env`]).
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{HEARTBEAT_SECONDS_MAX, INSTRUMENTS_MAX};
+use crate::pipeline::{IdlePolicy, Layout};
+use crate::risk::RiskLimits;
+use crate::types::{CompId, Symbol};
+use crate::wire::WireKind;
+use crate::wire::tls::TlsMode;
+
+/// Everything that an engine is told before it starts.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// How the path runs on this machine.
+    pub path: PathSection,
+    /// TLS.
+    pub tls: TlsSection,
+    /// The market data session.
+    pub market_data: SessionSection,
+    /// The trading session.
+    pub trading: SessionSection,
+    /// What is followed.
+    pub instruments: InstrumentsSection,
+    /// What an order may be.
+    #[serde(default)]
+    pub risk: RiskLimits,
+}
+
+/// `[path]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PathSection {
+    /// How many threads share the stages.
+    pub layout: Layout,
+    /// How bytes are received.
+    pub wire: WireKind,
+    /// What threads do when idle; absent: spin if there is a core for each thread, park otherwise.
+    pub idle: Option<IdlePolicy>,
+    /// Cores to pin the threads of the path to, in the order reader, core, strategy; one core may
+    /// serve several. Empty: no pinning.
+    #[serde(default)]
+    pub cores: Vec<usize>,
+    /// Core for everything that is not on the path; absent: not pinned.
+    pub housekeeping_core: Option<usize>,
+    /// Must be `true` to dial a production host.
+    #[serde(default)]
+    pub live: bool,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSection {
+    /// Whether TLS is used. Kraken takes nothing else; plain TCP is for measurements on loopback.
+    pub enabled: bool,
+    /// Which code seals and opens records.
+    pub mode: TlsMode,
+    /// PEM file of the roots to trust; absent: the roots that browsers trust.
+    pub ca_file: Option<PathBuf>,
+    /// Do not verify the venue's certificate. Kraken's UAT was seen with a certificate for another
+    /// name (venue file 1); never do this with a production host.
+    #[serde(default)]
+    pub uat_insecure: bool,
+}
+
+/// `[market_data]` and `[trading]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSection {
+    /// Host name or address; resolved at each dial.
+    pub host: String,
+    /// Port (venue file 1).
+    pub port: u16,
+    /// SenderCompID(49).
+    pub sender: String,
+    /// TargetCompID(56).
+    pub target: String,
+    /// HeartBtInt(108), seconds.
+    pub heartbeat_seconds: u32,
+    /// ResetSeqNumFlag(141): start both sequences at 1.
+    pub reset_on_logon: bool,
+    /// CancelOrdersOnDisconnect(8674): whether the venue cancels this session's orders when the
+    /// connection is lost. Without meaning for market data.
+    #[serde(default = "yes")]
+    pub cancel_on_disconnect: bool,
+}
+
+/// `[instruments]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstrumentsSection {
+    /// Symbols as the venue writes them, `BTC/USD`.
+    pub symbols: Vec<String>,
+    /// MarketDepth(264): 1, 10, 25, 100, 500 or 1000. The checksum needs at least 10.
+    pub depth: u16,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not the TOML that is expected; the message names line and field.
+    #[error("configuration: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A value is not one that the engine can work with.
+    #[error("configuration: {field}: {problem}")]
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A production host without `live = true`.
+    #[error("configuration: {host} is a production host: refused without `live`")]
+    NotLive {
+        /// The host.
+        host: String,
+    },
+}
+
+/// Depths that the venue offers (venue file 4.9).
+const DEPTHS: [u16; 6] = [1, 10, 25, 100, 500, 1000];
+
+impl EngineConfig {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] or [`ConfigError::NotLive`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.market_data.check(self.path.live)?;
+        self.trading.check(self.path.live)?;
+        let production = is_production(&self.trading.host) || is_production(&self.market_data.host);
+        if self.tls.uat_insecure && production {
+            return Err(value("tls.uat_insecure", "not with a production host"));
+        }
+        self.symbols()?;
+        let InstrumentsSection { symbols, depth } = &self.instruments;
+        if symbols.is_empty() || symbols.len() > INSTRUMENTS_MAX {
+            let problem = format!("1 to {INSTRUMENTS_MAX} symbols, not {}", symbols.len());
+            return Err(value("instruments.symbols", problem));
+        }
+        if !DEPTHS.contains(depth) {
+            return Err(value("instruments.depth", format!("one of {DEPTHS:?}, not {depth}")));
+        }
+        Ok(())
+    }
+
+    /// The symbols as values.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for a symbol that is empty, too long or has a control byte.
+    pub fn symbols(&self) -> Result<Vec<Symbol>, ConfigError> {
+        let parse = |text: &String| {
+            let symbol = text.parse::<Symbol>().ok().filter(|symbol| !symbol.is_empty());
+            symbol.ok_or_else(|| value("instruments.symbols", format!("{text:?} is no symbol")))
+        };
+        self.instruments.symbols.iter().map(parse).collect()
+    }
+}
+
+impl SessionSection {
+    fn check(&self, live: bool) -> Result<(), ConfigError> {
+        if is_production(&self.host) && !live {
+            return Err(ConfigError::NotLive { host: self.host.clone() });
+        }
+        if self.host.is_empty() || self.port == 0 {
+            return Err(value("host/port", "must be given"));
+        }
+        if self.heartbeat_seconds == 0 || self.heartbeat_seconds > HEARTBEAT_SECONDS_MAX {
+            let problem = format!("1 to {HEARTBEAT_SECONDS_MAX}, not {}", self.heartbeat_seconds);
+            return Err(value("heartbeat_seconds", problem));
+        }
+        self.comp_ids().map(|_| ())
+    }
+
+    /// SenderCompID and TargetCompID as values.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for one that is empty, too long or has a control byte.
+    pub fn comp_ids(&self) -> Result<(CompId, CompId), ConfigError> {
+        let parse = |field, text: &str| {
+            let id = text.parse::<CompId>().ok().filter(|id| !id.is_empty());
+            id.ok_or_else(|| value(field, format!("{text:?} is no CompID")))
+        };
+        Ok((parse("sender", &self.sender)?, parse("target", &self.target)?))
+    }
+}
+
+/// Kraken's own hosts, except UAT (venue file 1).
+#[must_use]
+pub fn is_production(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    (host == "kraken.com" || host.ends_with(".kraken.com")) && !host.ends_with(".uat.kraken.com")
+}
+
+fn value(field: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value { field, problem: problem.into() }
+}

@@ -1,0 +1,357 @@
+//! The session core: every session's state, its outbox and its road to the wire (stages t5, t9 to
+//! t11). The one place where a command becomes bytes.
+
+use std::collections::VecDeque;
+
+use rtrb::Producer;
+use taut_codec::value::UtcTime;
+
+use super::inlet::Inbound;
+use crate::command::{Command, CommandKind, SessionId};
+use crate::event::{Alarm, Event, EventKind, WithdrawReason};
+use crate::kraken::decode::decode;
+use crate::kraken::encode::encodable;
+use crate::kraken::instruments::Instruments;
+use crate::kraken::logon::Logon;
+use crate::limits::COMMAND_RING;
+use crate::session::{Outbox, Received, SendError, Session, SessionConfig, SessionEvent};
+use crate::trace::{Clock, Record, Stage, Stamps};
+use crate::types::{ClOrdId, Symbol};
+use crate::wire::{Transmitter, WireError};
+
+/// Takes events towards the desk: by a call, or through a ring.
+pub trait EventSink {
+    /// Takes one event. There is room: see [`EventSink::room`].
+    fn push(&mut self, event: &Event);
+    /// How many events can be taken now. A caller that would need more leaves the bytes in the
+    /// socket: the venue is slowed down, nothing is lost.
+    fn room(&self) -> usize;
+}
+
+/// All sessions of an engine.
+pub struct SessionCore {
+    lanes: Vec<Lane>,
+    instruments: Instruments,
+    clock: Clock,
+    traces: Producer<Record>,
+    traces_lost: u64,
+}
+
+/// One session: the ordered road from commands to the wire.
+struct Lane {
+    id: SessionId,
+    session: Session,
+    logon: Logon,
+    outbox: Outbox,
+    transmitter: Option<Transmitter>,
+    /// Commands whose bytes the kernel has not taken yet, in order.
+    in_flight: VecDeque<InFlight>,
+    /// Plain bytes that the transmitter has accepted on this connection.
+    accepted: u64,
+}
+
+#[derive(Clone, Copy)]
+struct InFlight {
+    /// Where its last byte stands in the outbox's count.
+    end: u64,
+    msg_seq_num: u64,
+    msg_type: u8,
+    cl_ord_id: Option<ClOrdId>,
+    stamps: Stamps,
+}
+
+impl SessionCore {
+    /// A core for `sessions`, in the order of their [`SessionId`]s.
+    #[must_use]
+    pub fn new(
+        sessions: Vec<(SessionConfig, Logon)>,
+        symbols: &[Symbol],
+        clock: Clock,
+        traces: Producer<Record>,
+    ) -> Self {
+        let lanes = sessions.into_iter().enumerate().map(|(i, (config, logon))| Lane {
+            id: SessionId(u8::try_from(i).expect("fewer than 256 sessions")),
+            session: Session::new(config),
+            logon,
+            outbox: Outbox::new(),
+            transmitter: None,
+            in_flight: VecDeque::with_capacity(COMMAND_RING),
+            accepted: 0,
+        });
+        Self {
+            lanes: lanes.collect(),
+            instruments: Instruments::new(symbols),
+            clock,
+            traces,
+            traces_lost: 0,
+        }
+    }
+
+    /// Trace records that did not fit their ring.
+    #[must_use]
+    pub const fn traces_lost(&self) -> u64 {
+        self.traces_lost
+    }
+
+    /// Whether every session is without a connection.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.transmitter.is_none())
+    }
+
+    /// A connection of `session` stands: sends the Logon.
+    pub fn connect(
+        &mut self,
+        session: SessionId,
+        transmitter: Transmitter,
+        sink: &mut impl EventSink,
+    ) {
+        let now = self.clock.now();
+        let lane = &mut self.lanes[usize::from(session.0)];
+        lane.outbox.clear();
+        lane.accepted = 0;
+        lane.transmitter = Some(transmitter);
+        let logon = &mut lane.logon;
+        let config = lane.session.config();
+        let (sender, target) = (config.sender, config.target);
+        let sent = lane.session.connected(now, &mut lane.outbox, |out, msg_seq_num| {
+            logon.write(out, msg_seq_num, sender.as_bytes(), target.as_bytes(), now);
+        });
+        // A Logon that cannot be written leaves the session without one: it times out at the venue.
+        if sent.is_err() {
+            lane.down(now, sink);
+        }
+        self.flush(sink);
+    }
+
+    /// What a connection brought.
+    pub fn on_inbound(
+        &mut self,
+        session: SessionId,
+        inbound: Inbound<'_>,
+        mut stamps: Stamps,
+        sink: &mut impl EventSink,
+    ) {
+        let now = self.clock.now();
+        let lane = &mut self.lanes[usize::from(session.0)];
+        match inbound {
+            Inbound::Message(message) => {
+                let received = lane.session.received(&message, now, &mut lane.outbox);
+                lane.session_events(sink);
+                if received != Received::Application {
+                    return;
+                }
+                let clock = &self.clock;
+                let (traces, traces_lost) = (&mut self.traces, &mut self.traces_lost);
+                decode(&message, &mut self.instruments, |kind| {
+                    stamps.set(Stage::Session, clock.ticks());
+                    if let EventKind::Report(report) = &kind {
+                        let received_ticks = stamps.get(Stage::Receive);
+                        let record =
+                            Record::Answered { cl_ord_id: report.cl_ord_id, received_ticks };
+                        *traces_lost += u64::from(traces.push(record).is_err());
+                    }
+                    sink.push(&Event { session, stamps, kind });
+                });
+            }
+            Inbound::Garbled { bytes } => {
+                lane.session.garbled(bytes, now, &mut lane.outbox);
+                lane.session_events(sink);
+                let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+                lane.emit(EventKind::Alarm(Alarm::Garbled { bytes }), sink);
+            }
+            Inbound::Closed(_) => lane.down(now, sink),
+        }
+    }
+
+    /// Encodes a command behind everything that was sent before it. It leaves with the next
+    /// [`SessionCore::flush`].
+    pub fn on_command(&mut self, command: &Command, sink: &mut impl EventSink) {
+        let now = self.clock.now();
+        let lane = &mut self.lanes[usize::from(command.session.0)];
+        if command.kind == CommandKind::Logout {
+            lane.session.logout(None, now, &mut lane.outbox);
+            lane.session_events(sink);
+            return;
+        }
+        let cl_ord_id = cl_ord_id_of(&command.kind);
+        let sent = match encodable(&command.kind, &self.instruments) {
+            None => Err(WithdrawReason::NotEncodable),
+            Some(_) if lane.in_flight.len() == lane.in_flight.capacity() => {
+                Err(WithdrawReason::OutboxFull)
+            }
+            Some(body) => lane
+                .session
+                .send(body.msg_type(), now, &mut lane.outbox, |out| body.write(out, now))
+                .map(|msg_seq_num| (msg_seq_num, body.msg_type()[0]))
+                .map_err(|error| match error {
+                    SendError::NotLoggedOn | SendError::SeqNumExhausted => {
+                        WithdrawReason::SessionDown
+                    }
+                    SendError::OutboxFull => WithdrawReason::OutboxFull,
+                    SendError::Encode(_) => WithdrawReason::NotEncodable,
+                }),
+        };
+        match sent {
+            Ok((msg_seq_num, msg_type)) => {
+                let mut stamps = command.stamps;
+                stamps.set(Stage::Encode, self.clock.ticks());
+                lane.in_flight.push_back(InFlight {
+                    end: lane.outbox.pushed_total(),
+                    msg_seq_num,
+                    msg_type,
+                    cl_ord_id,
+                    stamps,
+                });
+            }
+            Err(reason) => {
+                if let Some(cl_ord_id) = cl_ord_id {
+                    lane.emit(EventKind::Withdrawn { cl_ord_id, reason }, sink);
+                }
+            }
+        }
+    }
+
+    /// Heartbeats, test requests, time-outs.
+    pub fn tick(&mut self, sink: &mut impl EventSink) {
+        let now = self.clock.now();
+        for lane in &mut self.lanes {
+            lane.session.tick(now, &mut lane.outbox);
+            lane.session_events(sink);
+        }
+    }
+
+    /// Seals and sends what is waiting, and reports which commands are on the wire.
+    pub fn flush(&mut self, sink: &mut impl EventSink) {
+        for lane in &mut self.lanes {
+            let Some(transmitter) = &mut lane.transmitter else { continue };
+            let idle = lane.outbox.is_empty() && lane.in_flight.is_empty();
+            if idle && transmitter.pending() == 0 && !lane.session.should_close() {
+                continue;
+            }
+            let flushed = push_out(&mut lane.outbox, transmitter, &mut lane.accepted, &self.clock);
+            match flushed {
+                Ok(Flushed { sealed, complete }) => {
+                    if complete {
+                        let sent = self.clock.ticks();
+                        let (traces, lost) = (&mut self.traces, &mut self.traces_lost);
+                        lane.on_wire(sealed, sent, sink, |record| {
+                            *lost += u64::from(traces.push(record).is_err());
+                        });
+                    }
+                    if lane.session.should_close() && complete && lane.outbox.is_empty() {
+                        let now = self.clock.now();
+                        lane.down(now, sink);
+                    }
+                }
+                Err(_) => {
+                    let now = self.clock.now();
+                    lane.down(now, sink);
+                }
+            }
+        }
+    }
+}
+
+/// What one attempt to send came to.
+struct Flushed {
+    /// When the last record was sealed, ticks.
+    sealed: u64,
+    /// Whether the kernel has taken everything that was accepted.
+    complete: bool,
+}
+
+/// Seals as much of the outbox as there is room for, then sends. Repeats while both make progress.
+fn push_out(
+    outbox: &mut Outbox,
+    transmitter: &mut Transmitter,
+    accepted: &mut u64,
+    clock: &Clock,
+) -> Result<Flushed, WireError> {
+    loop {
+        let count = transmitter.accept(outbox.pending())?;
+        outbox.consume(count);
+        *accepted += count as u64;
+        let sealed = clock.ticks();
+        let complete = transmitter.flush()?;
+        if outbox.is_empty() || !complete || count == 0 {
+            return Ok(Flushed { sealed, complete });
+        }
+    }
+}
+
+impl Lane {
+    fn emit(&self, kind: EventKind, sink: &mut impl EventSink) {
+        sink.push(&Event { session: self.id, stamps: Stamps::NONE, kind });
+    }
+
+    /// Everything that the transmitter accepted has been taken by the kernel.
+    fn on_wire(
+        &mut self,
+        sealed: u64,
+        sent: u64,
+        sink: &mut impl EventSink,
+        mut trace: impl FnMut(Record),
+    ) {
+        while let Some(front) = self.in_flight.front().filter(|f| f.end <= self.accepted) {
+            let InFlight { msg_seq_num, msg_type, cl_ord_id, mut stamps, .. } = *front;
+            self.in_flight.pop_front();
+            stamps.set(Stage::Seal, sealed);
+            stamps.set(Stage::Send, sent);
+            trace(Record::Sent { session: self.id, msg_type, msg_seq_num, cl_ord_id, stamps });
+            if let Some(cl_ord_id) = cl_ord_id {
+                self.emit(EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks: sent }, sink);
+            }
+        }
+    }
+
+    /// Tells the application what the session has to say.
+    fn session_events(&mut self, sink: &mut impl EventSink) {
+        while let Some(event) = self.session.next_event() {
+            let kind = match event {
+                SessionEvent::Up { epoch, connection } => {
+                    EventKind::SessionUp { epoch, connection }
+                }
+                SessionEvent::Down { reason } => EventKind::SessionDown(reason),
+                SessionEvent::Gap { from, to } => EventKind::Alarm(Alarm::Gap { from, to }),
+                _ => continue,
+            };
+            self.emit(kind, sink);
+        }
+    }
+
+    /// The connection is over. Every command that was not yet on the wire ends here: one whose bytes
+    /// the transmitter had accepted may have left, so it counts as sent and its order as uncertain;
+    /// the rest never left.
+    fn down(&mut self, now: UtcTime, sink: &mut impl EventSink) {
+        let Some(mut transmitter) = self.transmitter.take() else { return };
+        transmitter.close();
+        while let Some(command) = self.in_flight.pop_front() {
+            let Some(cl_ord_id) = command.cl_ord_id else { continue };
+            let kind = if command.end <= self.accepted {
+                let msg_seq_num = command.msg_seq_num;
+                EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks: 0 }
+            } else {
+                EventKind::Withdrawn { cl_ord_id, reason: WithdrawReason::SessionDown }
+            };
+            self.emit(kind, sink);
+        }
+        self.outbox.clear();
+        self.session.disconnected(now);
+        self.session_events(sink);
+    }
+}
+
+/// The ClOrdID of an order command.
+const fn cl_ord_id_of(kind: &CommandKind) -> Option<ClOrdId> {
+    match kind {
+        CommandKind::New(order) => Some(order.get().cl_ord_id),
+        CommandKind::Replace(order) => Some(order.get().cl_ord_id),
+        CommandKind::Cancel(cancel) => Some(cancel.cl_ord_id),
+        CommandKind::MassCancel(cancel) => Some(cancel.cl_ord_id),
+        CommandKind::RequestInstruments
+        | CommandKind::Subscribe { .. }
+        | CommandKind::Unsubscribe { .. }
+        | CommandKind::Logout => None,
+    }
+}

@@ -1,0 +1,446 @@
+//! Threads, rings, pinning, idle policy: the only place with threads.
+//!
+//! [`Engine`] dials, logs on and runs a [`Strategy`] on the layout that the configuration names.
+
+mod core;
+mod idle;
+mod inlet;
+mod pin;
+mod shutdown;
+mod slab;
+mod threads;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rtrb::RingBuffer;
+use serde::{Deserialize, Serialize};
+
+pub use self::core::{EventSink, SessionCore};
+pub use self::idle::{Bell, Idle, IdlePolicy};
+pub use self::inlet::{Inbound, Inlet};
+pub use self::pin::{Pinning, available_cores, pin_current};
+pub use self::shutdown::Shutdown;
+use self::slab::slab;
+use self::threads::{Connections, StrategyStage};
+use crate::command::SessionId;
+use crate::config::{ConfigError, EngineConfig, SessionSection};
+use crate::desk::{Desk, DeskConfig, DeskStats};
+use crate::kraken::logon::{Credentials, Logon};
+use crate::limits::TRACE_RING;
+use crate::session::SessionConfig;
+use crate::strategy::Strategy;
+use crate::trace::{Clock, Collector, Latency, Record};
+use crate::wire::tls::{ClientTls, Trust};
+use crate::wire::{Receiver, Transmitter, channel, dial};
+
+/// How many threads share the stages of the path (design section 3). The code is the same in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// One thread: everything.
+    Inline,
+    /// Two: the sockets and sessions; the strategy.
+    Split,
+    /// Three: the reader; the sessions; the strategy.
+    Full,
+}
+
+impl Layout {
+    /// Threads of the path.
+    #[must_use]
+    pub const fn threads(self) -> usize {
+        match self {
+            Self::Inline => 1,
+            Self::Split => 2,
+            Self::Full => 3,
+        }
+    }
+}
+
+/// The market data session of every engine.
+pub const MARKET_DATA: SessionId = SessionId(0);
+/// The trading session of every engine.
+pub const TRADING: SessionId = SessionId(1);
+
+/// How long a dial and a TLS handshake may take.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the housekeeping thread empties the trace ring.
+const HOUSEKEEPING_PERIOD: Duration = Duration::from_millis(5);
+
+/// What the threads of an engine and its owner share.
+#[derive(Debug, Default)]
+pub struct Control {
+    stop: AtomicBool,
+    finished: AtomicBool,
+    progress: Mutex<Progress>,
+}
+
+/// Figures of a running engine, a few milliseconds old.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    /// Counters of the desk.
+    pub stats: DeskStats,
+}
+
+impl Progress {
+    const fn of<S: Strategy>(desk: &Desk<S>) -> Self {
+        Self { stats: *desk.stats() }
+    }
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The roots to trust could not be read.
+    #[error("trusted certificates: {0}")]
+    Trust(String),
+    /// A session's host could not be reached, or TLS failed.
+    #[error("{session}: {problem}")]
+    Connect {
+        /// Which session.
+        session: &'static str,
+        /// What happened.
+        problem: String,
+    },
+    /// The system refused a thread, a descriptor or memory.
+    #[error("system: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// An engine before it starts.
+pub struct Engine {
+    config: EngineConfig,
+    credentials: Credentials,
+    trust: Option<Trust>,
+}
+
+impl Engine {
+    /// An engine with a checked configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn new(config: EngineConfig, credentials: Credentials) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self { config, credentials, trust: None })
+    }
+
+    /// Trust these roots instead of those that the configuration names.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
+    /// Dials both sessions, then starts the threads of the path, which log on and trade.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start<S: Strategy + Send + 'static>(
+        self,
+        strategy: S,
+    ) -> Result<Running<S>, StartError> {
+        let clock = Clock::system();
+        let (market_data, trading) = self.connect()?;
+        let (traces, records) = RingBuffer::new(TRACE_RING);
+        let core = self.session_core(clock.clone(), traces)?;
+        let desk = Desk::new(self.desk_config()?, clock.clone(), strategy);
+        let control = Arc::new(Control::default());
+        let stage = StrategyStage::new(desk, Arc::clone(&control), clock.clone());
+        let mut connections = Connections { inlets: Vec::new(), transmitters: Vec::new() };
+        for (session, (receiver, transmitter)) in [(MARKET_DATA, market_data), (TRADING, trading)] {
+            let mut inlet = Inlet::new(session);
+            inlet.connect(receiver);
+            connections.inlets.push(inlet);
+            connections.transmitters.push((session, transmitter));
+        }
+        let path = Path { config: self.config, core, stage, connections, clock, records };
+        let shared = Arc::clone(&control);
+        let thread =
+            std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
+        Ok(Running { control, thread })
+    }
+
+    fn connect(&self) -> Result<(Halves, Halves), StartError> {
+        let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
+        let open = |name, section: &SessionSection| {
+            let failed = |problem: String| StartError::Connect { session: name, problem };
+            let stream = dial(&section.host, section.port, DIAL_TIMEOUT)
+                .map_err(|error| failed(error.to_string()))?;
+            let wire = self.config.path.wire;
+            match &tls {
+                Some(tls) => channel::connect_tls(
+                    wire,
+                    stream,
+                    tls,
+                    &section.host,
+                    Instant::now() + DIAL_TIMEOUT,
+                )
+                .map_err(|error| failed(error.to_string())),
+                None => channel::plain(wire, stream).map_err(|error| failed(error.to_string())),
+            }
+        };
+        Ok((open("market data", &self.config.market_data)?, open("trading", &self.config.trading)?))
+    }
+
+    fn client_tls(&self) -> Result<ClientTls, StartError> {
+        let section = &self.config.tls;
+        let trust = match (&self.trust, &section.ca_file) {
+            (Some(trust), _) => trust.clone(),
+            (None, _) if section.uat_insecure => Trust::UatInsecure,
+            (None, Some(file)) => Trust::Pem(
+                std::fs::read(file)
+                    .map_err(|error| StartError::Trust(format!("{}: {error}", file.display())))?,
+            ),
+            (None, None) => Trust::WebPki,
+        };
+        ClientTls::new(trust, section.mode).map_err(|error| StartError::Trust(error.to_string()))
+    }
+
+    fn session_core(
+        &self,
+        clock: Clock,
+        traces: rtrb::Producer<Record>,
+    ) -> Result<SessionCore, StartError> {
+        let trading =
+            Logon::trading(self.credentials.clone(), self.config.trading.cancel_on_disconnect);
+        let sessions = vec![
+            (session_config(&self.config.market_data)?, Logon::MarketData),
+            (session_config(&self.config.trading)?, trading),
+        ];
+        Ok(SessionCore::new(sessions, &self.config.symbols()?, clock, traces))
+    }
+
+    fn desk_config(&self) -> Result<DeskConfig, StartError> {
+        Ok(DeskConfig {
+            market_data: MARKET_DATA,
+            trading: TRADING,
+            symbols: self.config.symbols()?,
+            depth: self.config.instruments.depth,
+            risk: self.config.risk.clone(),
+        })
+    }
+}
+
+type Halves = (Receiver, Transmitter);
+
+fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError> {
+    let (sender, target) = section.comp_ids()?;
+    let mut config = SessionConfig::initiator(sender, target);
+    config.heartbeat_seconds = section.heartbeat_seconds;
+    config.reset_on_logon = section.reset_on_logon;
+    Ok(config)
+}
+
+/// A running engine.
+pub struct Running<S> {
+    control: Arc<Control>,
+    thread: JoinHandle<std::io::Result<Outcome<S>>>,
+}
+
+impl<S> Running<S> {
+    /// Asks the engine to end: the strategy cancels, the sessions log out. Returns at once.
+    pub fn stop(&self) {
+        self.control.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the engine has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Figures of the moment.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.control.progress.lock().map_or_else(|error| **error.get_ref(), |progress| *progress)
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// If the system refused the engine a thread or a descriptor.
+    ///
+    /// # Panics
+    /// If a thread of the engine panicked; the panic is passed on.
+    pub fn join(self) -> std::io::Result<Outcome<S>> {
+        match self.thread.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// What an engine came to.
+pub struct Outcome<S> {
+    /// The desk as it was at the end: the strategy, books, orders, positions, counters.
+    pub desk: Desk<S>,
+    /// Where the time went, and every order command in the order in which it was sent.
+    pub latency: Latency,
+    /// Trace records that were lost because the housekeeping thread was late; the latency tables and
+    /// the list of sent commands miss them.
+    pub traces_lost: u64,
+    /// Where the threads ran.
+    pub pinning: Vec<Pinning>,
+    /// How the threads waited.
+    pub idle: IdlePolicy,
+}
+
+/// Everything that the threads of the path own.
+struct Path<S: Strategy> {
+    config: EngineConfig,
+    core: SessionCore,
+    stage: StrategyStage<S>,
+    connections: Connections,
+    clock: Clock,
+    records: rtrb::Consumer<Record>,
+}
+
+impl<S: Strategy + Send> Path<S> {
+    /// Runs the layout on scoped threads until the engine is over. This thread does the housekeeping.
+    fn run(self, control: &Control) -> std::io::Result<Outcome<S>> {
+        let Self { config, mut core, mut stage, connections, clock, mut records } = self;
+        let layout = config.path.layout;
+        let idle = idle_policy(&config);
+        let core_of = |thread: usize| {
+            let cores = &config.path.cores;
+            (!cores.is_empty()).then(|| cores[thread % cores.len()])
+        };
+        let mut idles = Vec::new();
+        for _ in 0..layout.threads() {
+            idles.push(Idle::new(idle)?);
+        }
+        let mut collector = Collector::new(clock.clone());
+        let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
+            let mut threads = Vec::new();
+            let (core, stage, clock) = (&mut core, &mut stage, &clock);
+            let mut spawn = |name: &'static str, body: Box<dyn FnOnce() + Send + '_>| {
+                let pin = core_of(threads.len());
+                let builder = std::thread::Builder::new().name(name.into());
+                let thread = builder.spawn_scoped(scope, move || {
+                    // Whatever ends this thread ends the engine: the others must not wait for ever.
+                    let _finish = FinishOnDrop(control);
+                    let pinning = pin_current(name, pin);
+                    body();
+                    pinning
+                })?;
+                threads.push(thread);
+                std::io::Result::Ok(())
+            };
+            let mut idles = idles.into_iter();
+            let mut next_idle = || idles.next().expect("one for each thread");
+            match layout {
+                Layout::Inline => {
+                    let mut idle = next_idle();
+                    spawn(
+                        "taut-inline",
+                        Box::new(move || threads::run_inline(stage, core, connections, &mut idle)),
+                    )?;
+                }
+                Layout::Split => {
+                    let (mut io, mut strategy) = (next_idle(), next_idle());
+                    let (session_end, strategy_end) = threads::link(&io, &strategy);
+                    spawn(
+                        "taut-io",
+                        Box::new(move || {
+                            threads::run_io(
+                                control,
+                                clock,
+                                core,
+                                connections,
+                                session_end,
+                                &mut io,
+                            );
+                        }),
+                    )?;
+                    spawn(
+                        "taut-strategy",
+                        Box::new(move || threads::run_strategy(stage, strategy_end, &mut strategy)),
+                    )?;
+                }
+                Layout::Full => {
+                    let (mut reader, mut middle, mut strategy) =
+                        (next_idle(), next_idle(), next_idle());
+                    let (session_end, strategy_end) = threads::link(&middle, &strategy);
+                    let (sender, receiver) = slab();
+                    let bell = middle.bell();
+                    let Connections { inlets, transmitters } = connections;
+                    spawn(
+                        "taut-reader",
+                        Box::new(move || {
+                            threads::run_reader(control, clock, inlets, sender, &bell, &mut reader);
+                        }),
+                    )?;
+                    spawn(
+                        "taut-core",
+                        Box::new(move || {
+                            threads::run_core(
+                                control,
+                                clock,
+                                core,
+                                transmitters,
+                                receiver,
+                                session_end,
+                                &mut middle,
+                            );
+                        }),
+                    )?;
+                    spawn(
+                        "taut-strategy",
+                        Box::new(move || threads::run_strategy(stage, strategy_end, &mut strategy)),
+                    )?;
+                }
+            }
+            let own = pin_current("taut-housekeeping", config.path.housekeeping_core);
+            while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                while let Ok(record) = records.pop() {
+                    collector.add(&record);
+                }
+                std::thread::sleep(HOUSEKEEPING_PERIOD);
+            }
+            let mut pinning = vec![own];
+            for thread in threads {
+                match thread.join() {
+                    Ok(pinned) => pinning.push(pinned),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(pinning)
+        })?;
+        while let Ok(record) = records.pop() {
+            collector.add(&record);
+        }
+        Ok(Outcome {
+            desk: stage.desk,
+            latency: collector.finish(),
+            traces_lost: core.traces_lost(),
+            pinning,
+            idle,
+        })
+    }
+}
+
+/// Ends the engine when a thread of the path ends, by a panic too.
+struct FinishOnDrop<'a>(&'a Control);
+
+impl Drop for FinishOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.finished.store(true, Ordering::Release);
+    }
+}
+
+/// Spin only if every thread of the path has a core of its own.
+fn idle_policy(config: &EngineConfig) -> IdlePolicy {
+    let own: std::collections::BTreeSet<_> = config.path.cores.iter().collect();
+    let cores = if own.is_empty() { available_cores().len() } else { own.len() };
+    config.path.idle.unwrap_or(if cores >= config.path.layout.threads() {
+        IdlePolicy::Spin
+    } else {
+        IdlePolicy::Park
+    })
+}

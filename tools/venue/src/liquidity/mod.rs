@@ -1,0 +1,41 @@
+//! Who stands on the other side: a recorded market, a synthetic one, or nobody. Both trade through
+//! ordinary commands of an account with [`AccountFlags::HOUSE`](crate::matching::AccountFlags).
+
+pub mod capture;
+mod parse;
+mod replay;
+pub mod synthetic;
+
+use taut_codec::value::UtcTime;
+
+use crate::matching::{EngineEvent, SpotEngine};
+
+pub use capture::{Capture, CaptureError, canonical_symbol};
+pub use replay::CaptureReplay;
+pub use synthetic::{Synthetic, SyntheticConfig};
+
+/// A source of house orders, pulled by the venue. Deterministic: what it does depends on how it was
+/// made, on the times given and on the engine only.
+pub trait Liquidity {
+    /// When it wants to act next; `None` if it never will again.
+    fn next_at(&self) -> Option<UtcTime>;
+
+    /// Does everything that is due at `now`, stamped `now` so that the engine's times never run
+    /// backwards; events are appended. Does nothing before [`Liquidity::next_at`].
+    fn act(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>);
+}
+
+/// No liquidity: a market of clients only.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLiquidity;
+
+impl Liquidity for NoLiquidity {
+    fn next_at(&self) -> Option<UtcTime> {
+        None
+    }
+
+    fn act(&mut self, _: UtcTime, _: &mut SpotEngine, _: &mut Vec<EngineEvent>) {}
+}
+
+/// Session tag of house orders; no client session has it.
+pub const HOUSE_SESSION: u32 = u32::MAX;

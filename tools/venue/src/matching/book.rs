@@ -1,0 +1,279 @@
+//! The price-time book of one instrument.
+//!
+//! A side is a vector of (key, level) sorted so that the best price stands last: trading happens
+//! there, so most insertions and removals move few entries. Levels are a slab; the orders of a level
+//! are a doubly linked queue through the order slab, oldest first.
+
+use taut::types::{Px, Qty, Side};
+use taut_codec::value::UtcTime;
+
+use super::orders::{NONE, Orders};
+
+/// Levels of which the change is remembered until somebody asks; beyond it [`Book::take_changes`]
+/// says that the reader has to read the book anew.
+const CHANGES_MAX: usize = 8192;
+
+/// One price of a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    /// The price.
+    pub px: Px,
+    /// Sum of the open quantities, saturating.
+    pub total: Qty,
+    /// How many orders.
+    pub orders: u32,
+    /// When the level changed last (273).
+    pub changed_at: UtcTime,
+}
+
+/// A level that changed; `total` is zero if it is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelChange {
+    /// Bids are `Buy`.
+    pub side: Side,
+    /// The price.
+    pub px: Px,
+    /// What stands there now.
+    pub total: Qty,
+    /// When it changed last.
+    pub at: UtcTime,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LevelSlot {
+    side: Side,
+    px: Px,
+    /// Wide, because a sum of `i64` can leave `i64`.
+    total: i128,
+    orders: u32,
+    changed_at: UtcTime,
+    head: u32,
+    tail: u32,
+    /// Where `changes` names it; [`NONE`] if it does not.
+    change: u32,
+}
+
+impl LevelSlot {
+    fn view(&self) -> Level {
+        Level {
+            px: self.px,
+            total: Qty(i64::try_from(self.total).unwrap_or(i64::MAX)),
+            orders: self.orders,
+            changed_at: self.changed_at,
+        }
+    }
+}
+
+/// The book of one instrument.
+#[derive(Debug)]
+pub struct Book {
+    // Sorted by key ascending; the key of an offer is its negated price.
+    sides: [Vec<(i64, u32)>; 2],
+    levels: Vec<LevelSlot>,
+    free: Vec<u32>,
+    changes: Vec<LevelChange>,
+    changes_lost: bool,
+}
+
+const fn key(side: Side, px: Px) -> i64 {
+    px.0 * side.sign()
+}
+
+impl Book {
+    /// An empty book with room for `levels` levels before it grows.
+    pub(super) fn new(levels: usize) -> Self {
+        Self {
+            sides: [Vec::with_capacity(levels), Vec::with_capacity(levels)],
+            levels: Vec::with_capacity(2 * levels),
+            free: Vec::with_capacity(2 * levels),
+            changes: Vec::with_capacity(CHANGES_MAX),
+            changes_lost: false,
+        }
+    }
+
+    /// The best price of a side.
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<Px> {
+        self.sides[side as usize].last().map(|&(_, level)| self.levels[level as usize].px)
+    }
+
+    /// The level at a price.
+    #[must_use]
+    pub fn level(&self, side: Side, px: Px) -> Option<Level> {
+        self.find(side, px).map(|level| self.levels[level as usize].view())
+    }
+
+    /// The levels of a side, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
+        self.sides[side as usize].iter().rev().map(|&(_, level)| self.levels[level as usize].view())
+    }
+
+    /// How many levels a side has.
+    #[must_use]
+    pub fn depth(&self, side: Side) -> usize {
+        self.sides[side as usize].len()
+    }
+
+    /// Replaces `out` by the levels that changed since the last call, each once: offers best to
+    /// worst, then bids best to worst (the order of a snapshot, venue file 4.10). `false` if there
+    /// were more than can be remembered: read the whole book instead.
+    pub fn take_changes(&mut self, out: &mut Vec<LevelChange>) -> bool {
+        out.clear();
+        let complete = !core::mem::take(&mut self.changes_lost);
+        let order = |change: &LevelChange| (change.side == Side::Buy, -key(change.side, change.px));
+        self.changes.sort_unstable_by_key(|change| (order(change), core::cmp::Reverse(change.at)));
+        self.changes.dedup_by_key(|change| order(change));
+        for &change in &self.changes {
+            let level = self.find(change.side, change.px);
+            let total = level.map_or(Qty(0), |level| {
+                let level = &mut self.levels[level as usize];
+                level.change = NONE;
+                level.view().total
+            });
+            out.push(LevelChange { total, ..change });
+        }
+        self.changes.clear();
+        if !complete {
+            out.clear();
+        }
+        complete
+    }
+
+    /// The oldest order at the best price of a side.
+    pub(super) fn front(&self, side: Side) -> Option<u32> {
+        self.sides[side as usize].last().map(|&(_, level)| self.levels[level as usize].head)
+    }
+
+    /// Slots of a side in the order in which they would trade.
+    pub(super) fn priority<'a>(
+        &'a self,
+        orders: &'a Orders,
+        side: Side,
+    ) -> impl Iterator<Item = u32> + 'a {
+        self.sides[side as usize].iter().rev().flat_map(move |&(_, level)| {
+            let head = self.levels[level as usize].head;
+            core::iter::successors(Some(head), move |&slot| {
+                Some(orders.get(slot).queue_next).filter(|&next| next != NONE)
+            })
+        })
+    }
+
+    /// Puts an order at the back of the queue of its price.
+    pub(super) fn push_back(&mut self, orders: &mut Orders, slot: u32, now: UtcTime) {
+        let order = *orders.get(slot);
+        let level = self.find_or_make(order.side, order.price, now);
+        let place = &mut self.levels[level as usize];
+        let previous = core::mem::replace(&mut place.tail, slot);
+        if previous == NONE {
+            place.head = slot;
+        } else {
+            orders.get_mut(previous).queue_next = slot;
+        }
+        place.total += i128::from(order.leaves().0);
+        place.orders += 1;
+        let order = orders.get_mut(slot);
+        order.level = level;
+        order.queue_prev = previous;
+        order.queue_next = NONE;
+        order.queued_at = now;
+        self.touch(level, now);
+    }
+
+    /// Takes an order out of its queue; the level goes with its last order.
+    pub(super) fn remove(&mut self, orders: &mut Orders, slot: u32, now: UtcTime) {
+        let order = *orders.get(slot);
+        let level = order.level;
+        assert!(level != NONE, "only a resting order can leave the book");
+        self.touch(level, now);
+        let place = &mut self.levels[level as usize];
+        place.total -= i128::from(order.leaves().0);
+        place.orders -= 1;
+        match order.queue_prev {
+            NONE => place.head = order.queue_next,
+            previous => orders.get_mut(previous).queue_next = order.queue_next,
+        }
+        match order.queue_next {
+            NONE => place.tail = order.queue_prev,
+            next => orders.get_mut(next).queue_prev = order.queue_prev,
+        }
+        let empty = place.orders == 0;
+        let gone = orders.get_mut(slot);
+        gone.level = NONE;
+        gone.queue_prev = NONE;
+        gone.queue_next = NONE;
+        if empty {
+            assert_eq!(place.total, 0, "a level without orders has no quantity");
+            let side = &mut self.sides[order.side as usize];
+            let at = side
+                .binary_search_by_key(&key(order.side, order.price), |&(key, _)| key)
+                .expect("a level that has orders is listed");
+            side.remove(at);
+            self.free.push(level);
+        }
+    }
+
+    /// Lowers the quantity of a level whose order is reduced in place.
+    pub(super) fn reduce(&mut self, level: u32, by: Qty, now: UtcTime) {
+        if by.0 == 0 {
+            return;
+        }
+        self.levels[level as usize].total -= i128::from(by.0);
+        self.touch(level, now);
+    }
+
+    fn find(&self, side: Side, px: Px) -> Option<u32> {
+        let sorted = &self.sides[side as usize];
+        let at = sorted.binary_search_by_key(&key(side, px), |&(key, _)| key).ok()?;
+        Some(sorted[at].1)
+    }
+
+    fn find_or_make(&mut self, side: Side, px: Px, now: UtcTime) -> u32 {
+        let key = key(side, px);
+        match self.sides[side as usize].binary_search_by_key(&key, |&(key, _)| key) {
+            Ok(at) => self.sides[side as usize][at].1,
+            Err(at) => {
+                let fresh = LevelSlot {
+                    side,
+                    px,
+                    total: 0,
+                    orders: 0,
+                    changed_at: now,
+                    head: NONE,
+                    tail: NONE,
+                    change: NONE,
+                };
+                let level = if let Some(level) = self.free.pop() {
+                    self.levels[level as usize] = fresh;
+                    level
+                } else {
+                    self.levels.push(fresh);
+                    (self.levels.len() - 1) as u32
+                };
+                self.sides[side as usize].insert(at, (key, level));
+                level
+            }
+        }
+    }
+
+    fn touch(&mut self, level: u32, now: UtcTime) {
+        let place = &mut self.levels[level as usize];
+        place.changed_at = now;
+        if self.changes_lost {
+            return;
+        }
+        if place.change != NONE {
+            self.changes[place.change as usize].at = now;
+            return;
+        }
+        if self.changes.len() == CHANGES_MAX {
+            self.changes_lost = true;
+            self.changes.clear();
+            for place in &mut self.levels {
+                place.change = NONE;
+            }
+            return;
+        }
+        place.change = self.changes.len() as u32;
+        self.changes.push(LevelChange { side: place.side, px: place.px, total: Qty(0), at: now });
+    }
+}

@@ -1,0 +1,121 @@
+//! What can be asked of the engine.
+
+use taut::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
+
+use super::event::CancelReason;
+use super::ledger::AccountId;
+use super::orders::OrderRef;
+
+/// SelfTradePrevention(7928): which order goes when two of one account would trade with each other;
+/// venue file 6.10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SelfTrade {
+    /// `1`: the arriving order; the default.
+    #[default]
+    CancelNewest,
+    /// `2`: the resting order.
+    CancelOldest,
+    /// `0`: both.
+    CancelBoth,
+}
+
+impl SelfTrade {
+    /// From the value of tag 7928.
+    #[must_use]
+    pub const fn from_fix(value: &[u8]) -> Option<Self> {
+        match value {
+            b"0" => Some(Self::CancelBoth),
+            b"1" => Some(Self::CancelNewest),
+            b"2" => Some(Self::CancelOldest),
+            _ => None,
+        }
+    }
+}
+
+/// A new order (35=D).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewOrder {
+    /// Who trades.
+    pub account: AccountId,
+    /// Opaque owner; [`CancelWhere::session`] selects by it.
+    pub session: u32,
+    /// Opaque id of the request, handed back with every event of the order.
+    pub client_key: u128,
+    /// What is traded.
+    pub instrument: InstrumentId,
+    /// Side(54).
+    pub side: Side,
+    /// OrdType(40).
+    pub ord_type: OrdType,
+    /// TimeInForce(59); a market order never rests, whatever it says.
+    pub time_in_force: TimeInForce,
+    /// OrderQty(38), in units of the instrument.
+    pub qty: Qty,
+    /// Price(44); ignored for a market order.
+    pub price: Px,
+    /// ExecInst(18) `P`; venue file 6.3.
+    pub post_only: bool,
+    /// SelfTradePrevention(7928).
+    pub self_trade: SelfTrade,
+}
+
+/// An amend in place (35=G); venue file 6.8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amend {
+    /// Who asks; another account's order is unknown to it.
+    pub account: AccountId,
+    /// Becomes the order's owner ("created or replaced in the session", 4.4).
+    pub session: u32,
+    /// Becomes the order's `client_key`.
+    pub client_key: u128,
+    /// The order.
+    pub order: OrderRef,
+    /// New total quantity, filled part included.
+    pub qty: Qty,
+    /// New price.
+    pub price: Px,
+    /// Refuse the amend if it would match at once.
+    pub post_only: bool,
+}
+
+/// A cancel of one order (35=F).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancel {
+    /// Who asks; another account's order is unknown to it.
+    pub account: AccountId,
+    /// The session that asks; only handed back in a reject.
+    pub session: u32,
+    /// Opaque id of the request.
+    pub client_key: u128,
+    /// The order.
+    pub order: OrderRef,
+}
+
+/// Cancels every live order that meets all given filters: mass cancel (35=q, venue file 4.4) and
+/// cancel on disconnect (2.3). Oldest first within an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CancelWhere {
+    /// Orders of this account only.
+    pub account: Option<AccountId>,
+    /// Orders that this session created or replaced last only.
+    pub session: Option<u32>,
+    /// Orders on this instrument only.
+    pub instrument: Option<InstrumentId>,
+    /// Why; goes into the events.
+    pub reason: CancelReason,
+    /// Opaque id of the request, if a client made it.
+    pub client_key: Option<u128>,
+}
+
+/// Any command, for queues and journals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// See [`NewOrder`].
+    New(NewOrder),
+    /// See [`Amend`].
+    Amend(Amend),
+    /// See [`Cancel`].
+    Cancel(Cancel),
+    /// See [`CancelWhere`].
+    CancelWhere(CancelWhere),
+}

@@ -1,0 +1,250 @@
+//! What the engine says: one event per thing that a client can be told.
+
+use taut::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
+use taut_codec::value::UtcTime;
+
+use super::ledger::{AccountId, AssetId};
+use super::orders::OrderRef;
+
+/// One thing that happened, at the time that the command carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// The time given with the command.
+    pub at: UtcTime,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// See [`EngineEvent`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// A request was refused before it had any effect: 35=j.
+    Rejected(Rejection),
+    /// An order exists (150=A).
+    Accepted(OrderState),
+    /// The order takes part in matching (150=0); follows `Accepted` at once.
+    Live(OrderState),
+    /// Two orders traded (150=F for each).
+    Trade(Trade),
+    /// An order ended unfilled or partly filled (150=4).
+    Cancelled {
+        /// As it ended; `leaves` is zero.
+        order: OrderState,
+        /// Why.
+        reason: CancelReason,
+        /// What was open when it ended.
+        cancelled: Qty,
+        /// `client_key` of the cancel request, if there was one.
+        request_key: Option<u128>,
+    },
+    /// An order was amended (150=5); trades that it causes follow.
+    Amended {
+        /// As amended; its `client_key` is that of the amend.
+        order: OrderState,
+        /// The `client_key` before (41).
+        orig_client_key: u128,
+    },
+}
+
+/// An order as it stood right after an event: all that a report needs. The OrderID(37) is
+/// [`super::SpotEngine::order_id`] of `order`, also after the order ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderState {
+    /// Which order.
+    pub order: OrderRef,
+    /// Its account.
+    pub account: AccountId,
+    /// Its owner.
+    pub session: u32,
+    /// The id of the last request that set it (11).
+    pub client_key: u128,
+    /// What it trades.
+    pub instrument: InstrumentId,
+    /// Side(54).
+    pub side: Side,
+    /// OrdType(40).
+    pub ord_type: OrdType,
+    /// TimeInForce(59).
+    pub time_in_force: TimeInForce,
+    /// Whether it came as post-only.
+    pub post_only: bool,
+    /// OrderQty(38).
+    pub qty: Qty,
+    /// Price(44); zero for a market order.
+    pub price: Px,
+    /// CumQty(14).
+    pub cum: Qty,
+    /// LeavesQty(151).
+    pub leaves: Qty,
+    /// GrossTradeAmt(381): sum of price x quantity over its trades, in units of
+    /// 10^-(`price_precision` + `qty_precision`). Divided by `cum` it is AvgPx(6).
+    pub notional: i128,
+    /// MiscFeeAmt(137), cumulative. In base the unit is 10^-`qty_precision`, in quote that of
+    /// `notional`.
+    pub fee: i128,
+    /// MiscFeeCurr(138).
+    pub fee_asset: AssetId,
+}
+
+/// One trade. The price is the maker's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trade {
+    /// What was traded.
+    pub instrument: InstrumentId,
+    /// SecondaryExecID(527): counts from 1 per instrument.
+    pub trade_seq: u64,
+    /// LastPx(31).
+    pub px: Px,
+    /// LastQty(32).
+    pub qty: Qty,
+    /// The resting order after the trade (5050=0).
+    pub maker: OrderState,
+    /// The arriving order after the trade (5050=1).
+    pub taker: OrderState,
+    /// The maker's fee of this trade alone, in the units of [`OrderState::fee`].
+    pub maker_fee: i128,
+    /// The taker's fee of this trade alone.
+    pub taker_fee: i128,
+}
+
+/// A refused request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rejection {
+    /// What was refused.
+    pub request: Request,
+    /// Who asked.
+    pub account: AccountId,
+    /// The session that asked.
+    pub session: u32,
+    /// The request's id (379).
+    pub client_key: u128,
+    /// The order that the request named.
+    pub order: Option<OrderRef>,
+    /// Why.
+    pub reason: RejectReason,
+}
+
+/// The kind of a refused request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// 35=D
+    New,
+    /// 35=G
+    Amend,
+    /// 35=F
+    Cancel,
+}
+
+/// Why a request was refused; venue file 5 and 6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectReason {
+    /// Not enough available balance for the hold.
+    InsufficientFunds,
+    /// Below QtyMin(5011).
+    OrderMinimum,
+    /// Below MinimumCost(5013).
+    CostMinimum,
+    /// The price is not a multiple of TickSize(5022).
+    TickSize,
+    /// The price is not positive.
+    InvalidPrice,
+    /// The quantity is not positive, not a multiple of 562, or too large to count with.
+    InvalidQuantity,
+    /// A combination that makes no sense (post-only market, post-only IOC).
+    InvalidArguments,
+    /// No such live order of this account.
+    UnknownOrder,
+    /// No such instrument.
+    UnknownInstrument,
+    /// No such account.
+    PermissionDenied,
+    /// The engine holds as many orders as it can.
+    OrdersLimit,
+    /// Post-only and it would take; venue file 6.3.
+    PostOnlyWouldTake,
+    /// AssetPairStatus `3`.
+    MarketCancelOnly,
+    /// AssetPairStatus `4`.
+    MarketPostOnly,
+    /// AssetPairStatus `5`; the text follows the two documented ones (SIM).
+    MarketLimitOnly,
+    /// AssetPairStatus `7`; the text follows the two documented ones (SIM).
+    MarketReduceOnly,
+    /// AssetPairStatus `0`, `2` or `6`.
+    MarketUnavailable,
+}
+
+impl RejectReason {
+    /// The venue's text (58) without the ClOrdID that may precede it; venue file 5.1 and 5.2.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "EOrder:Insufficient funds",
+            Self::OrderMinimum => "EOrder:Order minimum not met",
+            Self::CostMinimum => "EOrder:Cost minimum not met",
+            Self::TickSize => "EOrder:Tick size check failed",
+            Self::InvalidPrice => "EOrder:Invalid price",
+            Self::InvalidQuantity => "EGeneral:Invalid arguments:volume",
+            Self::InvalidArguments => "EGeneral:Invalid arguments",
+            Self::UnknownOrder => "EOrder:Unknown order",
+            Self::UnknownInstrument => "EGeneral:Invalid arguments:symbol",
+            Self::PermissionDenied => "EGeneral:Permission denied",
+            Self::OrdersLimit => "EOrder:Orders limit exceeded",
+            Self::PostOnlyWouldTake => "Post only order would take",
+            Self::MarketCancelOnly => "EService:Market in cancel_only mode",
+            Self::MarketPostOnly => "EService:Market in post_only mode",
+            Self::MarketLimitOnly => "EService:Market in limit_only mode",
+            Self::MarketReduceOnly => "EService:Market in reduce_only mode",
+            Self::MarketUnavailable => "EService:Unavailable",
+        }
+    }
+
+    /// BusinessRejectReason(380); venue file 4.7.
+    #[must_use]
+    pub const fn business_reason(self) -> u32 {
+        match self {
+            Self::UnknownInstrument => 2,
+            Self::MarketUnavailable => 4,
+            Self::PermissionDenied => 6,
+            Self::UnknownOrder => 101,
+            _ => 0,
+        }
+    }
+}
+
+/// Why an accepted order was cancelled. Texts other than the first two are unspecified (SIM).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelReason {
+    /// 35=F.
+    User,
+    /// 35=q.
+    MassCancel,
+    /// The session dropped; venue file 2.3.
+    Disconnect,
+    /// The remainder of an IOC order; 6.2.
+    ImmediateOrCancel,
+    /// The remainder of a market order that emptied the book.
+    NoLiquidity,
+    /// Self-trade prevention; 6.10.
+    SelfTrade,
+    /// Amended to or below its filled quantity; 6.8.
+    AmendedBelowFilled,
+    /// The venue's own decision.
+    Venue,
+}
+
+impl CancelReason {
+    /// Text(58) of the report.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::User | Self::MassCancel => "Order canceled by user",
+            Self::ImmediateOrCancel => "Immediate or cancel",
+            Self::Disconnect => "Cancel on disconnect",
+            Self::NoLiquidity => "Insufficient liquidity",
+            Self::SelfTrade => "Self trade prevention",
+            Self::AmendedBelowFilled => "Amended below filled quantity",
+            Self::Venue => "Order canceled by venue",
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The venue on sockets: listeners, TLS, and one thread that moves bytes between connections and the
+//! [`Venue`]. Everything that decides anything is in the venue itself.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use taut::pipeline::{Idle, IdlePolicy};
+use taut::trace::Clock;
+use taut::wire::tls::{ServerHandshake, ServerTls};
+use taut::wire::{Receiver, Transmitter, WireKind, channel};
+use taut_codec::value::UtcTime;
+
+use crate::gateway::Service;
+use crate::venue::{ConnectionId, Venue};
+
+/// Plain bytes read from one connection at a time.
+const READ_BYTES: usize = 64 * 1024;
+/// A TLS handshake that takes longer is dropped.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often listeners and handshakes are looked at, nanoseconds.
+const ACCEPT_PERIOD_NS: u64 = 500_000;
+/// Connections at the same time; more are closed at once.
+const CONNECTIONS_MAX: usize = 2048;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// An address that other machines can reach, without leave.
+    #[error("{0} can be reached from other machines: refused without `allow_remote`")]
+    Remote(IpAddr),
+    /// The system refused a descriptor or a file.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// Where and how to listen.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// The address; loopback unless `allow_remote`.
+    pub address: IpAddr,
+    /// Added to Kraken's ports (venue file 1); `None`: any free ports.
+    pub base_port: Option<u16>,
+    /// Listen on an address that is not loopback.
+    pub allow_remote: bool,
+    /// How connections are read.
+    pub wire: WireKind,
+    /// What the thread does when nothing comes.
+    pub idle: IdlePolicy,
+}
+
+/// The venue and its sockets.
+pub struct Server {
+    venue: Venue,
+    tls: Option<ServerTls>,
+    wire: WireKind,
+    listeners: Vec<(Service, TcpListener)>,
+    handshakes: Vec<Pending>,
+    connections: Vec<Connection>,
+    arrivals: Option<BufWriter<File>>,
+    clock: Clock,
+    idle: Idle,
+    accept_at: u64,
+    buffer: Box<[u8]>,
+}
+
+/// A TCP connection whose TLS handshake is under way.
+struct Pending {
+    service: Service,
+    stream: TcpStream,
+    handshake: ServerHandshake,
+    since: UtcTime,
+}
+
+struct Connection {
+    id: ConnectionId,
+    receiver: Receiver,
+    transmitter: Transmitter,
+}
+
+impl Server {
+    /// Listens. Without `tls` the connections are plain TCP, for measurements.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn bind(
+        venue: Venue,
+        tls: Option<ServerTls>,
+        listen: &Listen,
+        clock: Clock,
+    ) -> Result<Self, ServerError> {
+        if !listen.address.is_loopback() && !listen.allow_remote {
+            return Err(ServerError::Remote(listen.address));
+        }
+        let mut listeners = Vec::new();
+        for service in Service::ALL {
+            let port = listen.base_port.map_or(0, |base| base.saturating_add(service.port()));
+            let address = SocketAddr::new(listen.address, port);
+            let bind = || {
+                let listener = TcpListener::bind(address)?;
+                listener.set_nonblocking(true)?;
+                io::Result::Ok(listener)
+            };
+            let listener = bind().map_err(|error| ServerError::Bind { address, error })?;
+            listeners.push((service, listener));
+        }
+        Ok(Self {
+            venue,
+            tls,
+            wire: listen.wire,
+            listeners,
+            handshakes: Vec::new(),
+            connections: Vec::new(),
+            arrivals: None,
+            clock,
+            idle: Idle::new(listen.idle)?,
+            accept_at: 0,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+        })
+    }
+
+    /// Writes what reaches the trading engine to a file, one line per command in the order of
+    /// arrival: `SenderCompID MsgSeqNum MsgType ClOrdID`.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn log_arrivals(&mut self, path: &Path) -> io::Result<()> {
+        self.arrivals = Some(BufWriter::new(File::create(path)?));
+        Ok(())
+    }
+
+    /// Where each service listens.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn addresses(&self) -> io::Result<Vec<(Service, SocketAddr)>> {
+        self.listeners.iter().map(|(service, l)| Ok((*service, l.local_addr()?))).collect()
+    }
+
+    /// The venue, to look at it or to steer it between calls of [`Server::step`].
+    pub const fn venue(&mut self) -> &mut Venue {
+        &mut self.venue
+    }
+
+    /// Runs until `stop` is set, then closes every connection.
+    ///
+    /// # Errors
+    /// If the arrival log cannot be written.
+    pub fn run(&mut self, stop: &AtomicBool) -> io::Result<()> {
+        while !stop.load(Ordering::Relaxed) {
+            if self.step()? {
+                self.idle.worked();
+            } else {
+                self.idle.rest(|| false);
+            }
+        }
+        for connection in &mut self.connections {
+            connection.transmitter.close();
+        }
+        match &mut self.arrivals {
+            Some(file) => file.flush(),
+            None => Ok(()),
+        }
+    }
+
+    /// One round over everything. Returns whether there was anything to do.
+    ///
+    /// # Errors
+    /// If the arrival log cannot be written.
+    pub fn step(&mut self) -> io::Result<bool> {
+        let now = self.clock.now();
+        let mut worked = false;
+        if now.0 >= self.accept_at {
+            self.accept_at = now.0 + ACCEPT_PERIOD_NS;
+            self.accept(now);
+            self.shake_hands(now);
+        }
+        worked |= self.receive();
+        let now = self.clock.now();
+        if now >= self.venue.next_deadline() {
+            self.venue.tick(now);
+            worked = true;
+        }
+        self.send(now);
+        self.write_arrivals()?;
+        Ok(worked)
+    }
+
+    fn accept(&mut self, now: UtcTime) {
+        for at in 0..self.listeners.len() {
+            // An error is one connection's (it was reset before we took it), or nothing is waiting.
+            while let Ok((stream, _)) = self.listeners[at].1.accept() {
+                let service = self.listeners[at].0;
+                let full = self.connections.len() + self.handshakes.len() >= CONNECTIONS_MAX;
+                if full || stream.set_nonblocking(true).is_err() || stream.set_nodelay(true).is_err() {
+                    continue;
+                }
+                match &self.tls {
+                    None => {
+                        if let Ok(halves) = channel::plain(self.wire, stream) {
+                            self.open(service, halves, now);
+                        }
+                    }
+                    Some(tls) => {
+                        if let Ok(handshake) = ServerHandshake::new(tls) {
+                            self.handshakes.push(Pending { service, stream, handshake, since: now });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn shake_hands(&mut self, now: UtcTime) {
+        let mut at = 0;
+        while at < self.handshakes.len() {
+            let pending = &mut self.handshakes[at];
+            let too_late = now.nanos_since(pending.since) > HANDSHAKE_TIMEOUT.as_nanos() as u64;
+            match pending.handshake.advance(&mut pending.stream) {
+                Ok(None) if !too_late => at += 1,
+                Ok(Some(established)) => {
+                    let Pending { service, stream, .. } = self.handshakes.swap_remove(at);
+                    if let Ok(halves) = channel::accept_tls(self.wire, stream, established) {
+                        self.open(service, halves, now);
+                    }
+                }
+                // The alert has been sent; dropping the stream closes it.
+                Ok(None) | Err(_) => drop(self.handshakes.swap_remove(at)),
+            }
+        }
+    }
+
+    fn open(&mut self, service: Service, halves: (Receiver, Transmitter), now: UtcTime) {
+        let (receiver, transmitter) = halves;
+        if let Some(fd) = receiver.readiness_fd() {
+            // A descriptor that cannot be watched leaves the sleeper to its time-out.
+            let _ = self.idle.watch(fd);
+        }
+        let id = self.venue.connected(service, now);
+        self.connections.push(Connection { id, receiver, transmitter });
+    }
+
+    fn receive(&mut self) -> bool {
+        let mut worked = false;
+        let mut at = 0;
+        while at < self.connections.len() {
+            let Connection { id, receiver, .. } = &mut self.connections[at];
+            match receiver.receive(&mut self.buffer, |_| ()) {
+                Ok(0) => at += 1,
+                Ok(count) => {
+                    worked = true;
+                    let now = self.clock.now();
+                    self.venue.received(*id, &self.buffer[..count], now);
+                    at += 1;
+                }
+                Err(_) => {
+                    worked = true;
+                    let now = self.clock.now();
+                    self.drop_connection(at, now);
+                }
+            }
+        }
+        worked
+    }
+
+    fn send(&mut self, now: UtcTime) {
+        let mut at = 0;
+        while at < self.connections.len() {
+            let Connection { id, transmitter, .. } = &mut self.connections[at];
+            let outbox = self.venue.outbox(*id);
+            let sent = transmitter.accept(outbox.pending()).and_then(|count| {
+                outbox.consume(count);
+                if transmitter.pending() == 0 { Ok(true) } else { transmitter.flush() }
+            });
+            let empty = outbox.is_empty();
+            match sent {
+                Ok(flushed) if !(flushed && empty && self.venue.should_close(*id)) => at += 1,
+                // The venue wants it closed and everything has left, or the peer is gone.
+                _ => self.drop_connection(at, now),
+            }
+        }
+    }
+
+    fn drop_connection(&mut self, at: usize, now: UtcTime) {
+        let mut connection = self.connections.swap_remove(at);
+        connection.transmitter.close();
+        self.venue.disconnected(connection.id, now);
+    }
+
+    fn write_arrivals(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.arrivals else {
+            self.venue.take_arrivals().for_each(drop);
+            return Ok(());
+        };
+        for arrival in self.venue.take_arrivals() {
+            writeln!(
+                file,
+                "{} {} {} {}",
+                arrival.sender,
+                arrival.msg_seq_num,
+                char::from(arrival.msg_type),
+                arrival.cl_ord_id
+            )?;
+        }
+        Ok(())
+    }
+}
