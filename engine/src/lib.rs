@@ -2,13 +2,17 @@
 
 pub mod command;
 pub mod config;
+pub mod desk;
 pub mod event;
 pub mod kraken;
 pub mod limits;
+pub mod market;
+pub mod order;
 pub mod pipeline;
 pub mod risk;
 pub mod secret;
 pub mod session;
+pub mod strategy;
 pub mod trace;
 pub mod types;
 pub mod wire;

@@ -64,6 +64,16 @@ pub const BOOK_LEVELS_MAX: usize = 1000 + 64;
 pub const ORDERS_MAX: usize = 4096;
 /// Commands of one order that wait for the venue's answer.
 pub const PENDING_PER_ORDER_MAX: usize = 64;
+/// ClOrdIDs that the order table remembers per order, on average: the current one, superseded ones
+/// and requests that wait. The pool is shared, so one order may use many more.
+pub const CL_ORD_IDS_PER_ORDER: usize = 8;
+/// Superseded ClOrdIDs that an order keeps, so that a late report for one of them is recognised.
+pub const CL_ORD_IDS_SUPERSEDED_MAX: usize = 4;
+/// ExecIDs of recent fills that a desk remembers to recognise a repeated one. An older repeat is
+/// still caught when it would raise the order's fills above the venue's CumQty.
+pub const EXEC_IDS_MAX: usize = 16 * 1024;
+/// Resubscriptions of one book in a row without a verified checksum before it is given up.
+pub const BOOK_RESYNCS_MAX: u32 = 8;
 /// Commands that one callback of a strategy may issue.
 pub const COMMANDS_PER_CALLBACK_MAX: usize = 256;
 /// Records in the ring from the session thread to the strategy thread.
@@ -93,6 +103,8 @@ const _: () = {
     assert!(OUTBOX_BYTES > 2 * OUTBOX_ADMIN_BYTES);
     assert!(ECHO_BYTES_MAX * 2 <= SEND_MESSAGE_BYTES_MAX);
     assert!(COMMAND_RING >= COMMANDS_PER_CALLBACK_MAX);
+    assert!(CL_ORD_IDS_PER_ORDER > CL_ORD_IDS_SUPERSEDED_MAX + 1);
+    assert!(ORDERS_MAX * CL_ORD_IDS_PER_ORDER < u32::MAX as usize);
     assert!(TLS_RECORDS_PER_KEY_MAX < 1 << 24);
     assert!(TLS_RECORDS_OPENED_PER_KEY_MAX > TLS_RECORDS_PER_KEY_MAX);
     assert!(

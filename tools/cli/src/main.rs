@@ -1,2 +1,110 @@
-//! The `taut` command.
-fn main() {}
+//! The `taut` command: `demo`, `venue`, `decode`.
+
+mod decode;
+mod demo;
+mod venue;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use taut::trace::allocation::CountingAllocator;
+
+/// Counts what the threads of the path allocate after their start.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// taut: a FIX 4.4 trading engine, and a local mirror of the venue that it trades on.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the engine trade against the venue, over two TLS sessions on this machine
+    Demo(demo::DemoArgs),
+    /// Run the venue alone
+    Venue(venue::VenueArgs),
+    /// FIX bytes or a log on standard input, one readable line per field out
+    Decode,
+}
+
+/// Why a command ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A file cannot be read.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The engine's configuration is refused.
+    #[error(transparent)]
+    Config(#[from] taut::config::ConfigError),
+    /// The engine did not start.
+    #[error(transparent)]
+    Start(#[from] taut::pipeline::StartError),
+    /// The credentials are unusable.
+    #[error(transparent)]
+    Credentials(#[from] taut::kraken::logon::CredentialError),
+    /// The venue's configuration is refused.
+    #[error(transparent)]
+    VenueConfig(#[from] taut_venue::config::ConfigError),
+    /// The recording is refused.
+    #[error(transparent)]
+    Capture(#[from] taut_venue::liquidity::CaptureError),
+    /// The venue cannot listen.
+    #[error(transparent)]
+    Server(#[from] taut_venue::server::ServerError),
+    /// There is no certificate.
+    #[error(transparent)]
+    Certificate(#[from] taut_venue::certificate::CertificateError),
+    /// The venue's process failed.
+    #[error(transparent)]
+    Child(#[from] demo::child::ChildError),
+    /// Text that should be TOML is not.
+    #[error("configuration: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// Something could not be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The system refused something.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+    /// The run is over and something that must hold did not; the summary says what.
+    #[error("an invariant did not hold; see the summary")]
+    Invariant,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Venue(args) => venue::run(&args),
+        Command::Decode => decode::run().map_err(Failure::from),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("taut: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.into(), error })
+}
+
+/// Parses a command line value by the names that configuration files use.
+fn kebab<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    let value = serde_json::Value::String(text.to_owned());
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}

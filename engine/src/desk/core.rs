@@ -1,0 +1,348 @@
+//! What a desk knows and what leaves it: everything but the strategy, so that a strategy's callback
+//! can borrow it as a whole.
+
+use std::collections::VecDeque;
+
+use taut_codec::value::UtcTime;
+
+use super::lane::{End, Lane};
+use super::timers::Timers;
+use super::{DeskConfig, DeskStats};
+use crate::command::{
+    CancelOrder, CancelScope, Command, CommandKind, MassCancel, NewOrder, ReplaceOrder, SessionId,
+};
+use crate::limits::{BOOK_LEVELS_MAX, COMMANDS_PER_CALLBACK_MAX, INSTRUMENTS_MAX};
+use crate::market::Markets;
+use crate::order::{ClOrdIdSource, OrderHandle, OrderTable, Positions};
+use crate::risk::{Refusal, RiskCheck, RiskView};
+use crate::strategy::OrderSpec;
+use crate::trace::{Clock, Stage, Stamps};
+use crate::types::{ClOrdId, InstrumentId, OrdType, Px, Qty};
+
+/// Room in the queue beside the strategy's commands: an unsubscribe and a subscribe per instrument,
+/// the instrument list, two logouts.
+const HOUSEKEEPING: usize = 2 * INSTRUMENTS_MAX + 3;
+
+/// The desk without the strategy.
+pub(crate) struct Core {
+    pub clock: Clock,
+    pub market_data: SessionId,
+    pub trading_session: SessionId,
+    depth: u16,
+    pub markets: Markets,
+    pub orders: OrderTable,
+    pub positions: Positions,
+    pub risk: RiskCheck,
+    pub ids: ClOrdIdSource,
+    pub timers: Timers,
+    pub stats: DeskStats,
+    pub(super) lane: Lane,
+    pub queue: VecDeque<Command>,
+    /// The stamps of the event that is being handled.
+    pub cause: Stamps,
+    /// Epoch and connection of the trading session while it is up.
+    pub trading: Option<(u32, u32)>,
+    pub is_market_data_up: bool,
+    pub started: bool,
+    pub stopping: bool,
+    request_instruments: bool,
+    /// There may be something for [`Core::pump`] to do.
+    pub needs_pump: bool,
+}
+
+impl Core {
+    pub fn new(config: &DeskConfig, clock: Clock) -> Self {
+        let instruments = config.instruments.len();
+        let symbols = config.instruments.iter().map(|i| i.symbol);
+        Self {
+            clock,
+            market_data: config.market_data,
+            trading_session: config.trading,
+            depth: config.depth,
+            markets: Markets::new(symbols, BOOK_LEVELS_MAX),
+            orders: OrderTable::new(instruments),
+            positions: Positions::new(instruments),
+            risk: RiskCheck::new(config.instruments.iter().map(|i| i.risk)),
+            ids: ClOrdIdSource::new(config.cl_ord_id_watermark),
+            timers: Timers::new(),
+            stats: DeskStats::default(),
+            lane: Lane::new(),
+            queue: VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING),
+            cause: Stamps::NONE,
+            trading: None,
+            is_market_data_up: false,
+            started: false,
+            stopping: false,
+            request_instruments: false,
+            needs_pump: false,
+        }
+    }
+
+    /// Stamps that book and orders are up to date with the event.
+    pub fn stamp_book(&mut self) {
+        self.cause.set(Stage::Book, self.clock.ticks());
+    }
+
+    pub fn order(&mut self, spec: OrderSpec) -> Result<OrderHandle, Refusal> {
+        let stamps = self.stamp_strategy();
+        let result = self.try_order(spec, stamps);
+        self.note(result)
+    }
+
+    pub fn replace(&mut self, handle: OrderHandle, qty: Qty, px: Px) -> Result<(), Refusal> {
+        let stamps = self.stamp_strategy();
+        let result = self.try_replace(handle, qty, px, stamps);
+        self.note(result)
+    }
+
+    pub fn cancel(&mut self, handle: OrderHandle) -> Result<(), Refusal> {
+        let stamps = self.stamp_strategy();
+        let result = self.try_cancel(handle, stamps);
+        self.note(result)
+    }
+
+    pub fn cancel_all(&mut self, scope: CancelScope) -> Result<(), Refusal> {
+        let stamps = self.stamp_strategy();
+        let result = self.try_cancel_all(scope, stamps);
+        self.note(result)
+    }
+
+    pub fn cancel_open_orders(&mut self) -> usize {
+        let mut sent = 0;
+        for at in 0..self.orders.live_len() {
+            let Some(order) = self.orders.live().nth(at) else { break };
+            let (handle, is_pending) = (order.handle, order.is_cancel_pending());
+            if !is_pending && self.cancel(handle).is_ok() {
+                sent += 1;
+            }
+        }
+        sent
+    }
+
+    fn try_order(&mut self, spec: OrderSpec, stamps: Stamps) -> Result<OrderHandle, Refusal> {
+        self.check_open()?;
+        let (epoch, connection) = self.check_lane()?;
+        let now = self.clock.now();
+        let new = NewOrder {
+            cl_ord_id: self.next_id(now)?,
+            instrument: spec.instrument,
+            side: spec.side,
+            ord_type: if spec.px.is_some() { OrdType::Limit } else { OrdType::Market },
+            time_in_force: spec.time_in_force,
+            qty: spec.qty,
+            px: spec.px,
+            post_only: spec.post_only,
+            self_trade: spec.self_trade,
+        };
+        let view = view(&self.markets, &self.orders, &self.positions, spec.instrument);
+        let checked = self.risk.check(new, &view, now)?;
+        let handle = self.orders.open(&new, epoch, connection)?;
+        self.stats.orders += 1;
+        self.issue(new.cl_ord_id, CommandKind::New(checked), stamps);
+        Ok(handle)
+    }
+
+    fn try_replace(
+        &mut self,
+        handle: OrderHandle,
+        qty: Qty,
+        px: Px,
+        stamps: Stamps,
+    ) -> Result<(), Refusal> {
+        self.check_open()?;
+        self.check_lane()?;
+        let plan = self.orders.plan_replace(handle)?;
+        let order = *self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
+        let now = self.clock.now();
+        let replace = ReplaceOrder {
+            cl_ord_id: self.next_id(now)?,
+            orig_cl_ord_id: plan.orig_cl_ord_id,
+            order_id: plan.order_id,
+            instrument: order.instrument,
+            side: order.side,
+            ord_type: order.ord_type,
+            time_in_force: order.time_in_force,
+            qty,
+            px: Some(px),
+            post_only: order.post_only,
+        };
+        let view = view(&self.markets, &self.orders, &self.positions, order.instrument);
+        let exposure = order.exposure().0;
+        let checked = self.risk.check_replace(replace, exposure, order.cum, &view, now)?;
+        self.orders.add_replace(handle, replace.cl_ord_id, qty, Some(px))?;
+        self.stats.replaces += 1;
+        self.issue(replace.cl_ord_id, CommandKind::Replace(checked), stamps);
+        Ok(())
+    }
+
+    fn try_cancel(&mut self, handle: OrderHandle, stamps: Stamps) -> Result<(), Refusal> {
+        self.check_lane()?;
+        let plan = self.orders.plan_cancel(handle)?;
+        let order = self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
+        let (instrument, side) = (order.instrument, order.side);
+        let now = self.clock.now();
+        let cancel = CancelOrder {
+            cl_ord_id: self.next_id(now)?,
+            orig_cl_ord_id: plan.orig_cl_ord_id,
+            order_id: plan.order_id,
+            instrument,
+            side,
+        };
+        self.orders.add_cancel(handle, cancel.cl_ord_id)?;
+        self.risk.note_cancel(instrument, now);
+        self.stats.cancels += 1;
+        self.issue(cancel.cl_ord_id, CommandKind::Cancel(cancel), stamps);
+        Ok(())
+    }
+
+    fn try_cancel_all(&mut self, scope: CancelScope, stamps: Stamps) -> Result<(), Refusal> {
+        self.check_lane()?;
+        if let CancelScope::Instrument(id) = scope {
+            self.markets.get(id).ok_or(Refusal::InstrumentUnknown)?;
+        }
+        let cl_ord_id = self.next_id(self.clock.now())?;
+        self.stats.mass_cancels += 1;
+        self.issue(cl_ord_id, CommandKind::MassCancel(MassCancel { cl_ord_id, scope }), stamps);
+        Ok(())
+    }
+
+    /// Whether orders and replaces are welcome at all.
+    fn check_open(&self) -> Result<(), Refusal> {
+        if self.stopping {
+            return Err(Refusal::Stopping);
+        }
+        if self.started { Ok(()) } else { Err(Refusal::NotStarted) }
+    }
+
+    /// Whether a command can leave: the session is up and there is room for it.
+    fn check_lane(&self) -> Result<(u32, u32), Refusal> {
+        let trading = self.trading.ok_or(Refusal::SessionDown)?;
+        if self.queue.len() < COMMANDS_PER_CALLBACK_MAX && self.lane.has_room() {
+            Ok(trading)
+        } else {
+            Err(Refusal::TooManyCommands)
+        }
+    }
+
+    fn next_id(&mut self, now: UtcTime) -> Result<ClOrdId, Refusal> {
+        self.ids.next(now).ok_or(Refusal::ClOrdIdsUsedUp)
+    }
+
+    fn stamp_strategy(&self) -> Stamps {
+        let mut stamps = self.cause;
+        stamps.set(Stage::Strategy, self.clock.ticks());
+        stamps
+    }
+
+    fn issue(&mut self, id: ClOrdId, kind: CommandKind, mut stamps: Stamps) {
+        stamps.set(Stage::Risk, self.clock.ticks());
+        self.lane.push(id);
+        self.queue.push_back(Command { session: self.trading_session, stamps, kind });
+    }
+
+    fn note<T>(&mut self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+        if let Err(refusal) = result {
+            self.stats.refused_here += 1;
+            self.stats.last_refusal = Some(refusal);
+        }
+        result
+    }
+
+    /// Notes that a command has ended; `false` if that breaks the promise of order.
+    pub fn end_command(&mut self, id: ClOrdId) -> bool {
+        let fits = self.lane.end(id) == End::Known;
+        if !fits {
+            self.stats.lane_violations += 1;
+        }
+        fits
+    }
+
+    pub fn on_market_data_up(&mut self) {
+        self.markets.on_session_down();
+        self.is_market_data_up = true;
+        self.request_instruments = true;
+        self.needs_pump = true;
+    }
+
+    pub fn on_market_data_down(&mut self) {
+        self.markets.on_session_down();
+        self.is_market_data_up = false;
+        self.request_instruments = false;
+    }
+
+    /// Sends what the market data session needs: the instrument list, then every subscription, and
+    /// new ones for books that disagreed. What finds no room is sent at the next call.
+    pub fn pump(&mut self) {
+        if !self.needs_pump || !self.is_market_data_up {
+            return;
+        }
+        if self.request_instruments {
+            if !self.has_room(1) {
+                return;
+            }
+            self.request_instruments = false;
+            self.send_housekeeping(CommandKind::RequestInstruments);
+        }
+        self.needs_pump = false;
+        if !self.markets.iter().all(|(_, market)| market.subscription.listed) {
+            return;
+        }
+        for i in 0..self.markets.len() {
+            if !self.has_room(2) {
+                self.needs_pump = true;
+                return;
+            }
+            self.pump_market(InstrumentId(i as u16));
+        }
+    }
+
+    fn pump_market(&mut self, instrument: InstrumentId) {
+        let depth = self.depth;
+        let Some(market) = self.markets.get_mut(instrument) else { return };
+        let old = market.subscription.active;
+        if old.is_some() && !market.subscription.resync {
+            return;
+        }
+        let generation = market.subscription.generation.wrapping_add(1);
+        market.subscription.generation = generation;
+        market.subscription.active = Some(generation);
+        market.subscription.resync = false;
+        if let Some(generation) = old {
+            self.send_housekeeping(CommandKind::Unsubscribe { instrument, depth, generation });
+        }
+        self.send_housekeeping(CommandKind::Subscribe { instrument, depth, generation });
+    }
+
+    fn has_room(&self, commands: usize) -> bool {
+        self.queue.len() + commands <= COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING
+    }
+
+    fn send_housekeeping(&mut self, kind: CommandKind) {
+        let session = self.market_data;
+        self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
+    }
+
+    /// Asks both sessions to log out.
+    pub fn log_out(&mut self) {
+        for session in [self.trading_session, self.market_data] {
+            if self.has_room(1) {
+                let kind = CommandKind::Logout;
+                self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
+            }
+        }
+    }
+}
+
+fn view<'a>(
+    markets: &'a Markets,
+    orders: &OrderTable,
+    positions: &Positions,
+    id: InstrumentId,
+) -> RiskView<'a> {
+    RiskView {
+        book: markets.get(id).and_then(|market| market.live_book()),
+        position: positions.get(id).map_or(0, |position| position.qty),
+        open: orders.open_qty(id),
+        open_orders: orders.open_orders(id),
+    }
+}

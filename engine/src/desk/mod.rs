@@ -1,0 +1,419 @@
+//! A strategy's desk: events in, callbacks, commands out. It owns the books, the orders, the
+//! positions and the risk check; it knows no thread, socket or wire format.
+//!
+//! The pipeline calls [`Desk::on_event`] and [`Desk::on_time`] and drains [`Desk::commands`] after
+//! each call. After [`Desk::new`] nothing here allocates.
+
+mod core;
+mod lane;
+mod stats;
+mod timers;
+
+pub(crate) use self::core::Core;
+pub use stats::DeskStats;
+
+use taut_codec::value::UtcTime;
+
+use crate::command::{Command, SessionId};
+use crate::event::{BookEntry, Event, EventKind, Report};
+use crate::limits::INSTRUMENTS_MAX;
+use crate::market::{BookOutcome, Markets, StaleReason};
+use crate::order::{
+    OrderState, OrderTable, OrderUpdate, Pnl, Positions, ReportOutcome, UpdateKind,
+};
+use crate::risk::RiskLimits;
+use crate::strategy::{Context, SessionUpdate, Strategy};
+use crate::trace::{Clock, Stamps};
+use crate::types::{InstrumentId, Symbol};
+
+/// How a desk is set up.
+#[derive(Debug, Clone)]
+pub struct DeskConfig {
+    /// The market data session.
+    pub market_data: SessionId,
+    /// The trading session.
+    pub trading: SessionId,
+    /// The instruments; the position is the [`InstrumentId`].
+    pub instruments: Vec<InstrumentConfig>,
+    /// MarketDepth(264) of the subscriptions.
+    pub depth: u16,
+    /// The highest ClOrdID that was ever used; 0 if none was.
+    pub cl_ord_id_watermark: u64,
+}
+
+/// One instrument of a desk.
+#[derive(Debug, Clone, Copy)]
+pub struct InstrumentConfig {
+    /// Its symbol on the venue.
+    pub symbol: Symbol,
+    /// Its limits.
+    pub risk: RiskLimits,
+}
+
+/// Why a desk cannot be set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// No instrument is configured.
+    #[error("no instrument is configured")]
+    NoInstruments,
+    /// More instruments than [`INSTRUMENTS_MAX`].
+    #[error("{0} instruments are configured, {INSTRUMENTS_MAX} are possible")]
+    TooManyInstruments(usize),
+    /// A symbol is configured twice.
+    #[error("{0} is configured twice")]
+    SymbolTwice(Symbol),
+}
+
+/// A strategy at work.
+pub struct Desk<S> {
+    core: Core,
+    strategy: S,
+    stop_told: bool,
+    fault: Option<InstrumentId>,
+}
+
+impl<S: Strategy> Desk<S> {
+    /// Sets a desk up; all memory is taken here.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub fn new(config: &DeskConfig, clock: Clock, strategy: S) -> Result<Self, DeskError> {
+        let instruments = &config.instruments;
+        if instruments.is_empty() {
+            return Err(DeskError::NoInstruments);
+        }
+        if instruments.len() > INSTRUMENTS_MAX {
+            return Err(DeskError::TooManyInstruments(instruments.len()));
+        }
+        for (i, instrument) in instruments.iter().enumerate() {
+            if instruments[..i].iter().any(|other| other.symbol == instrument.symbol) {
+                return Err(DeskError::SymbolTwice(instrument.symbol));
+            }
+        }
+        Ok(Self { core: Core::new(config, clock), strategy, stop_told: false, fault: None })
+    }
+
+    /// Handles one event.
+    pub fn on_event(&mut self, event: &Event) {
+        self.core.stats.events += 1;
+        self.core.cause = event.stamps;
+        match &event.kind {
+            EventKind::SessionUp { epoch, connection } => {
+                self.on_session_up(event.session, *epoch, *connection);
+            }
+            EventKind::SessionDown(reason) => {
+                let update = SessionUpdate::Down { session: event.session, reason: *reason };
+                self.on_session_down(event.session, &update);
+            }
+            EventKind::Instrument { id, instrument } => {
+                if self.core.markets.set_instrument(*id, *instrument) {
+                    self.core.risk.set_instrument(*id, instrument);
+                    self.core.needs_pump = true;
+                } else {
+                    self.on_instrument_unknown(*id);
+                }
+            }
+            EventKind::InstrumentUnknown { id } => self.on_instrument_unknown(*id),
+            EventKind::Book(entry) => self.on_book_entry(entry),
+            EventKind::Trade(trade) => {
+                self.core.stats.market_trades += 1;
+                self.core.stamp_book();
+                if self.core.started {
+                    self.strategy.on_trade(&mut Context::new(&mut self.core), trade);
+                }
+            }
+            EventKind::MarketDataRefused { instrument, reason, text } => {
+                let (instrument, reason, text) = (*instrument, *reason, *text);
+                self.tell(&SessionUpdate::MarketDataRefused { instrument, reason, text });
+            }
+            EventKind::Report(report) => self.on_report(report),
+            EventKind::Refused(refusal) => match self.core.orders.on_refused(refusal) {
+                Some(applied) => {
+                    self.core.stats.refused_by_venue += 1;
+                    self.tell_order(&applied.update, applied.disagrees);
+                }
+                None => {
+                    self.core.stats.unknown_refusals += 1;
+                    self.tell(&SessionUpdate::unknown_refusal(refusal));
+                }
+            },
+            EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks } => {
+                self.core.stats.on_wire += 1;
+                if !self.core.end_command(*cl_ord_id) {
+                    self.tell(&SessionUpdate::LaneViolation { cl_ord_id: *cl_ord_id });
+                }
+                let update = self.core.orders.on_wire(*cl_ord_id, *msg_seq_num, *sent_ticks);
+                if let Some(update) = update {
+                    self.tell_order(&update, false);
+                }
+            }
+            EventKind::Withdrawn { cl_ord_id, reason } => {
+                self.core.stats.withdrawn += 1;
+                if !self.core.end_command(*cl_ord_id) {
+                    self.tell(&SessionUpdate::LaneViolation { cl_ord_id: *cl_ord_id });
+                }
+                if let Some(applied) = self.core.orders.on_withdrawn(*cl_ord_id, *reason) {
+                    self.tell_order(&applied.update, applied.disagrees);
+                }
+            }
+            EventKind::Alarm(alarm) => {
+                self.core.stats.alarms += 1;
+                self.tell(&SessionUpdate::Alarm(*alarm));
+            }
+        }
+        self.settle();
+    }
+
+    /// Lets time pass: fires the timers that are due.
+    pub fn on_time(&mut self, now: UtcTime) {
+        self.core.cause = Stamps::NONE;
+        let round = self.core.timers.round();
+        while let Some(timer) = self.core.timers.pop(now, round) {
+            self.strategy.on_timer(&mut Context::new(&mut self.core), timer);
+        }
+        self.settle();
+    }
+
+    /// When [`Desk::on_time`] has something to do.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<UtcTime> {
+        self.core.timers.next()
+    }
+
+    /// Asks the desk to stop: no new orders, the strategy cancels what is open.
+    pub fn stop(&mut self) {
+        self.core.cause = Stamps::NONE;
+        self.core.stopping = true;
+        self.settle();
+    }
+
+    /// Pulls the kill switch: orders and replaces are refused, cancels pass.
+    pub fn kill(&mut self) {
+        self.core.risk.kill();
+    }
+
+    /// Queues the logout of both sessions.
+    pub fn log_out(&mut self) {
+        self.core.log_out();
+    }
+
+    /// The commands that wait, in the order in which they must leave. To be drained after each call.
+    pub fn commands(&mut self) -> std::collections::vec_deque::Drain<'_, Command> {
+        self.core.queue.drain(..)
+    }
+
+    /// Whether nothing is under way: no open order, no command that has not ended.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.core.orders.live_len() == 0 && self.are_commands_ended()
+    }
+
+    /// Whether a stop was asked for and nothing is left to wait for: the desk is quiet, or only
+    /// uncertain orders are left and the trading session is down.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let is_hopeless = self.core.trading.is_none()
+            && self.core.orders.live().all(|order| order.state == OrderState::Uncertain);
+        self.core.stopping && (self.is_quiet() || (is_hopeless && self.are_commands_ended()))
+    }
+
+    /// Whether [`Strategy::on_start`] was called.
+    #[must_use]
+    pub const fn is_started(&self) -> bool {
+        self.core.started
+    }
+
+    /// The instrument that keeps the desk from starting: the venue does not list it.
+    #[must_use]
+    pub const fn fault(&self) -> Option<InstrumentId> {
+        self.fault
+    }
+
+    /// Order commands that were issued and have neither reached the wire nor been withdrawn.
+    #[must_use]
+    pub fn commands_under_way(&self) -> usize {
+        self.core.lane.len()
+    }
+
+    /// Counters.
+    #[must_use]
+    pub const fn stats(&self) -> &DeskStats {
+        &self.core.stats
+    }
+
+    /// The strategy.
+    #[must_use]
+    pub const fn strategy(&self) -> &S {
+        &self.strategy
+    }
+
+    /// The orders.
+    #[must_use]
+    pub const fn orders(&self) -> &OrderTable {
+        &self.core.orders
+    }
+
+    /// The positions.
+    #[must_use]
+    pub const fn positions(&self) -> &Positions {
+        &self.core.positions
+    }
+
+    /// The instruments and books.
+    #[must_use]
+    pub const fn markets(&self) -> &Markets {
+        &self.core.markets
+    }
+
+    /// Profit and loss of an instrument at the mid price of its last book.
+    #[must_use]
+    pub fn pnl(&self, id: InstrumentId) -> Option<Pnl> {
+        let market = self.core.markets.get(id)?;
+        self.core.positions.pnl(id, market.instrument()?, market.book())
+    }
+
+    /// The highest ClOrdID used: the watermark for the next run.
+    #[must_use]
+    pub const fn cl_ord_id_watermark(&self) -> u64 {
+        self.core.ids.watermark()
+    }
+
+    fn are_commands_ended(&self) -> bool {
+        self.core.lane.len() == 0 && self.core.queue.is_empty()
+    }
+
+    fn on_session_up(&mut self, session: SessionId, epoch: u32, connection: u32) {
+        if session == self.core.market_data {
+            self.core.on_market_data_up();
+        }
+        if session == self.core.trading_session {
+            self.core.trading = Some((epoch, connection));
+        }
+        self.tell(&SessionUpdate::Up { session, epoch, connection });
+    }
+
+    fn on_session_down(&mut self, session: SessionId, update: &SessionUpdate) {
+        if session == self.core.market_data {
+            self.core.on_market_data_down();
+        }
+        let is_trading = session == self.core.trading_session;
+        if is_trading {
+            self.core.trading = None;
+        }
+        self.tell(update);
+        // No order is opened or ended meanwhile: the session is down and the strategy is refused.
+        for at in 0..if is_trading { self.core.orders.live_len() } else { 0 } {
+            if let Some(update) = self.core.orders.mark_uncertain(at) {
+                self.core.stats.uncertain += 1;
+                self.tell_order(&update, false);
+            }
+        }
+    }
+
+    fn on_instrument_unknown(&mut self, instrument: InstrumentId) {
+        self.fault = Some(instrument);
+        self.tell(&SessionUpdate::InstrumentUnknown { instrument });
+    }
+
+    fn on_book_entry(&mut self, entry: &BookEntry) {
+        match self.core.markets.apply(entry) {
+            BookOutcome::Partial => self.core.stats.book_entries += 1,
+            BookOutcome::Complete { verified } => {
+                self.core.stats.book_entries += 1;
+                self.core.stats.book_updates += 1;
+                self.core.stats.checksums_verified += u64::from(verified);
+                self.core.stamp_book();
+                self.try_start();
+                if self.core.started {
+                    let mut ctx = Context::new(&mut self.core);
+                    self.strategy.on_book(&mut ctx, entry.instrument);
+                }
+            }
+            BookOutcome::Stale(reason) => {
+                self.core.stats.books_stale += 1;
+                let is_checksum = matches!(reason, StaleReason::Checksum { .. });
+                self.core.stats.checksums_failed += u64::from(is_checksum);
+                self.core.needs_pump = true;
+                let instrument = entry.instrument;
+                if let Some(status) = self.core.markets.get(instrument).map(|m| m.status()) {
+                    self.tell(&SessionUpdate::BookStale { instrument, reason, status });
+                }
+            }
+            BookOutcome::Ignored => self.core.stats.book_entries_ignored += 1,
+        }
+    }
+
+    fn on_report(&mut self, report: &Report) {
+        let applied = match self.core.orders.on_report(report) {
+            ReportOutcome::Unknown => {
+                self.core.stats.unknown_reports += 1;
+                return self.tell(&SessionUpdate::unknown_report(report));
+            }
+            ReportOutcome::Duplicate(_) => {
+                self.core.stats.fills_duplicate += 1;
+                return;
+            }
+            ReportOutcome::Applied(applied) => applied,
+        };
+        let update = applied.update;
+        if let Some(fill) = &applied.fill {
+            self.core.stats.fills += 1;
+            self.core.positions.on_fill(update.instrument, update.side, fill);
+        }
+        match update.kind {
+            UpdateKind::Acked => self.core.stats.acks += 1,
+            UpdateKind::Replaced { .. } => self.core.stats.replaced += 1,
+            UpdateKind::Canceled { .. } => self.core.stats.canceled += 1,
+            UpdateKind::Expired => self.core.stats.expired += 1,
+            _ => {}
+        }
+        if let (1.. | ..=-1, Some((_, currency))) = (applied.fee_delta, &report.fee) {
+            let market = self.core.markets.get(update.instrument);
+            let is_known = market.and_then(|m| m.instrument().copied()).is_some_and(|facts| {
+                let (id, amount) = (update.instrument, applied.fee_delta);
+                self.core.positions.on_fee(id, &facts, amount, currency)
+            });
+            if !is_known {
+                self.core.stats.foreign_fees += 1;
+                self.tell(&SessionUpdate::ForeignFee { order: update.handle });
+            }
+        }
+        self.tell_order(&update, applied.disagrees);
+    }
+
+    fn tell(&mut self, update: &SessionUpdate) {
+        self.strategy.on_session(&mut Context::new(&mut self.core), update);
+    }
+
+    fn tell_order(&mut self, update: &OrderUpdate, disagrees: bool) {
+        self.core.stamp_book();
+        if disagrees {
+            self.core.stats.disagreements += 1;
+            self.tell(&SessionUpdate::Disagreement { order: update.handle });
+        }
+        self.strategy.on_order(&mut Context::new(&mut self.core), update);
+    }
+
+    fn try_start(&mut self) {
+        let core = &mut self.core;
+        if core.started || core.stopping || core.trading.is_none() {
+            return;
+        }
+        if core.markets.iter().all(|(_, market)| market.is_live()) {
+            core.started = true;
+            self.strategy.on_start(&mut Context::new(&mut self.core));
+        }
+    }
+
+    /// What follows from an event once its own callbacks are done.
+    fn settle(&mut self) {
+        self.try_start();
+        self.core.pump();
+        if self.core.stopping && !self.stop_told {
+            self.stop_told = true;
+            if self.core.started {
+                self.strategy.on_stop(&mut Context::new(&mut self.core));
+            }
+        }
+    }
+}

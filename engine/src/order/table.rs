@@ -1,0 +1,380 @@
+//! The table of orders: what may be asked of each, and how it is found again.
+
+use std::collections::VecDeque;
+
+use super::chain::{Chains, Ends, Link, NONE, RequestKind};
+use super::ids::ExecIds;
+use super::index::{Index, hash_text};
+use super::{Order, OrderHandle, OrderState};
+use crate::command::NewOrder;
+use crate::limits::{CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX};
+use crate::risk::{Refusal, RiskView};
+use crate::types::{ClOrdId, InstrumentId, OrdType, OrderId, Px, Qty};
+
+/// All orders of a desk, live and recently ended. An ended order is forgotten when its slot is
+/// needed; the one that ended first goes first.
+#[derive(Debug)]
+pub struct OrderTable {
+    pub(super) slots: Vec<Order>,
+    pub(super) chains: Chains,
+    pub(super) by_order_id: Index,
+    pub(super) exec_ids: ExecIds,
+    live: Vec<u32>,
+    free: Vec<u32>,
+    ended: VecDeque<u32>,
+    orders_max: usize,
+    open: Vec<Open>,
+}
+
+/// The open orders of one instrument.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    /// Exposure, buys and sells.
+    qty: [i64; 2],
+    orders: u32,
+}
+
+/// What a replace of an order must name.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplacePlan {
+    /// OrigClOrdID(41).
+    pub orig_cl_ord_id: ClOrdId,
+    /// OrderID(37).
+    pub order_id: OrderId,
+}
+
+/// What a cancel of an order must name.
+#[derive(Debug, Clone, Copy)]
+pub struct CancelPlan {
+    /// OrigClOrdID(41).
+    pub orig_cl_ord_id: ClOrdId,
+    /// OrderID(37), empty if not known; if both are given the venue uses this one (venue file 4.2).
+    pub order_id: OrderId,
+}
+
+impl OrderTable {
+    /// A table for [`ORDERS_MAX`] orders.
+    #[must_use]
+    pub fn new(instruments: usize) -> Self {
+        Self::with_capacity(instruments, ORDERS_MAX, EXEC_IDS_MAX)
+    }
+
+    /// A table of the given size; the only place that allocates.
+    #[must_use]
+    pub fn with_capacity(instruments: usize, orders_max: usize, exec_ids_max: usize) -> Self {
+        Self {
+            slots: Vec::with_capacity(orders_max),
+            chains: Chains::new((orders_max * CL_ORD_IDS_PER_ORDER).max(2 * PENDING_PER_ORDER_MAX)),
+            by_order_id: Index::new(orders_max),
+            exec_ids: ExecIds::new(exec_ids_max),
+            live: Vec::with_capacity(orders_max),
+            free: Vec::with_capacity(orders_max),
+            ended: VecDeque::with_capacity(orders_max),
+            orders_max,
+            open: vec![Open::default(); instruments],
+        }
+    }
+
+    /// The order of a handle, unless it was forgotten.
+    #[must_use]
+    pub fn get(&self, handle: OrderHandle) -> Option<&Order> {
+        self.slots.get(handle.slot as usize).filter(|order| order.handle == handle)
+    }
+
+    /// The order of a ClOrdID: its current one, a recent one, or one of a request that waits.
+    #[must_use]
+    pub fn find(&self, id: ClOrdId) -> Option<&Order> {
+        let link = self.chains.find(id)?;
+        Some(&self.slots[self.chains.get(link).order as usize])
+    }
+
+    /// The order of an OrderID.
+    #[must_use]
+    pub fn find_order_id(&self, id: &OrderId) -> Option<&Order> {
+        if id.is_empty() {
+            return None;
+        }
+        let is_meant = |slot: u32| self.slots[slot as usize].order_id == *id;
+        let slot = self.by_order_id.get(hash_text(id.as_bytes()), is_meant)?;
+        Some(&self.slots[slot as usize])
+    }
+
+    /// The ClOrdID that the venue confirmed last for the order.
+    #[must_use]
+    pub fn cl_ord_id(&self, handle: OrderHandle) -> Option<ClOrdId> {
+        Some(self.chains.get(self.get(handle)?.current).id)
+    }
+
+    /// The live orders, uncertain ones included.
+    pub fn live(&self) -> impl ExactSizeIterator<Item = &Order> + '_ {
+        self.live.iter().map(|&slot| &self.slots[slot as usize])
+    }
+
+    /// How many orders are live.
+    #[must_use]
+    pub fn live_len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// What the open orders of an instrument could still fill, by [`RiskView::index`] of the side.
+    #[must_use]
+    pub fn open_qty(&self, id: InstrumentId) -> [i64; 2] {
+        self.open.get(usize::from(id.0)).map_or([0; 2], |open| open.qty)
+    }
+
+    /// How many open orders an instrument has.
+    #[must_use]
+    pub fn open_orders(&self, id: InstrumentId) -> u32 {
+        self.open.get(usize::from(id.0)).map_or(0, |open| open.orders)
+    }
+
+    /// Enters an order that is about to be sent.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyOrders`], [`Refusal::TooManyPending`], [`Refusal::InstrumentUnknown`];
+    /// nothing has changed then.
+    pub fn open(
+        &mut self,
+        new: &NewOrder,
+        epoch: u32,
+        connection: u32,
+    ) -> Result<OrderHandle, Refusal> {
+        if usize::from(new.instrument.0) >= self.open.len() {
+            return Err(Refusal::InstrumentUnknown);
+        }
+        if self.live.len() == self.orders_max {
+            return Err(Refusal::TooManyOrders);
+        }
+        self.make_link_room()?;
+        let slot = self.take_slot();
+        let generation = self.slots.get(slot as usize).map_or(0, |old| old.handle.generation);
+        let handle = OrderHandle { slot, generation };
+        let mut ends = Ends::EMPTY;
+        let link = Link {
+            qty: new.qty,
+            px: new.px,
+            ..Link::new(new.cl_ord_id, new.cl_ord_id, RequestKind::New, slot)
+        };
+        let current =
+            self.chains.push(&mut ends, link).expect("make_link_room left room for a link");
+        let order = Order {
+            handle,
+            instrument: new.instrument,
+            side: new.side,
+            ord_type: new.ord_type,
+            time_in_force: new.time_in_force,
+            post_only: new.post_only,
+            qty: new.qty,
+            px: new.px,
+            cum: Qty(0),
+            leaves: new.qty,
+            state: OrderState::PendingNew,
+            order_id: OrderId::EMPTY,
+            epoch,
+            connection,
+            filled: 0,
+            fee: 0,
+            acked: false,
+            exposure: 0,
+            pending_replaces: 0,
+            pending_cancels: 0,
+            ends,
+            current,
+            live_at: self.live.len() as u32,
+        };
+        match self.slots.get_mut(slot as usize) {
+            Some(old) => *old = order,
+            None => self.slots.push(order),
+        }
+        self.live.push(slot);
+        self.open[usize::from(new.instrument.0)].orders += 1;
+        self.refresh(slot);
+        Ok(handle)
+    }
+
+    /// What a replace of the order would have to name.
+    ///
+    /// # Errors
+    /// Why the order cannot be replaced now.
+    pub fn plan_replace(&self, handle: OrderHandle) -> Result<ReplacePlan, Refusal> {
+        let order = self.live_order(handle)?;
+        if order.state == OrderState::Uncertain {
+            return Err(Refusal::OrderUncertain);
+        }
+        if order.ord_type == OrdType::Market {
+            return Err(Refusal::NotAmendable);
+        }
+        if order.is_cancel_pending() {
+            return Err(Refusal::CancelPending);
+        }
+        if order.order_id.is_empty() {
+            return Err(Refusal::OrderIdUnknown);
+        }
+        self.check_pending(order)?;
+        Ok(ReplacePlan { orig_cl_ord_id: self.last_issued(order), order_id: order.order_id })
+    }
+
+    /// What a cancel of the order would have to name.
+    ///
+    /// # Errors
+    /// Why the order cannot be cancelled now.
+    pub fn plan_cancel(&self, handle: OrderHandle) -> Result<CancelPlan, Refusal> {
+        let order = self.live_order(handle)?;
+        if order.is_cancel_pending() {
+            return Err(Refusal::CancelPending);
+        }
+        self.check_pending(order)?;
+        Ok(CancelPlan { orig_cl_ord_id: self.last_issued(order), order_id: order.order_id })
+    }
+
+    /// Enters a replace that is about to be sent, as planned.
+    ///
+    /// # Errors
+    /// As [`OrderTable::plan_replace`], or [`Refusal::TooManyPending`]; nothing has changed then.
+    pub fn add_replace(
+        &mut self,
+        handle: OrderHandle,
+        id: ClOrdId,
+        qty: Qty,
+        px: Option<Px>,
+    ) -> Result<(), Refusal> {
+        let orig = self.plan_replace(handle)?.orig_cl_ord_id;
+        self.make_link_room()?;
+        let slot = handle.slot;
+        self.push(Link { qty, px, ..Link::new(id, orig, RequestKind::Replace, slot) });
+        Ok(())
+    }
+
+    /// Enters a cancel that is about to be sent, as planned.
+    ///
+    /// # Errors
+    /// As [`OrderTable::plan_cancel`], or [`Refusal::TooManyPending`]; nothing has changed then.
+    pub fn add_cancel(&mut self, handle: OrderHandle, id: ClOrdId) -> Result<(), Refusal> {
+        let plan = self.plan_cancel(handle)?;
+        self.make_link_room()?;
+        let link = Link::new(id, plan.orig_cl_ord_id, RequestKind::Cancel, handle.slot);
+        self.push(Link { by_order_id: !plan.order_id.is_empty(), ..link });
+        Ok(())
+    }
+
+    fn live_order(&self, handle: OrderHandle) -> Result<&Order, Refusal> {
+        let order = self.get(handle).ok_or(Refusal::OrderUnknown)?;
+        if order.state.is_end() { Err(Refusal::OrderEnded) } else { Ok(order) }
+    }
+
+    fn check_pending(&self, order: &Order) -> Result<(), Refusal> {
+        // The list also holds the accepted ids, a handful at most: they are not worth a second count
+        // on the path until the list is long.
+        if (order.ends.len as usize) < PENDING_PER_ORDER_MAX {
+            return Ok(());
+        }
+        let pending =
+            self.chains.forward(order.ends.head).filter(|&at| self.chains.get(at).pending).count();
+        if pending < PENDING_PER_ORDER_MAX { Ok(()) } else { Err(Refusal::TooManyPending) }
+    }
+
+    /// The newest ClOrdID that the venue will know when the next request arrives, if it accepts all
+    /// that is under way.
+    fn last_issued(&self, order: &Order) -> ClOrdId {
+        for at in self.chains.backward(&order.ends) {
+            let link = self.chains.get(at);
+            let may_count = at == order.current
+                || (link.is_waiting() && !link.doomed && link.kind != RequestKind::Cancel);
+            if may_count {
+                return link.id;
+            }
+        }
+        self.chains.get(order.current).id
+    }
+
+    fn push(&mut self, link: Link) {
+        let slot = link.order;
+        let ends = &mut self.slots[slot as usize].ends;
+        self.chains.push(ends, link).expect("make_link_room left room for a link");
+        self.refresh(slot);
+    }
+
+    /// Forgets ended orders until a link fits.
+    fn make_link_room(&mut self) -> Result<(), Refusal> {
+        while !self.chains.has_room() {
+            let oldest = self.ended.pop_front().ok_or(Refusal::TooManyPending)?;
+            self.forget(oldest);
+            self.free.push(oldest);
+        }
+        Ok(())
+    }
+
+    /// A slot that is free or can be freed; there is one while not every order is live.
+    fn take_slot(&mut self) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            return slot;
+        }
+        if self.slots.len() < self.orders_max {
+            return self.slots.len() as u32;
+        }
+        let oldest = self.ended.pop_front().expect("a slot is live, free or ended");
+        self.forget(oldest);
+        oldest
+    }
+
+    /// Forgets an ended order: its ids are unknown and its handle is void from now on.
+    fn forget(&mut self, slot: u32) {
+        let order = &mut self.slots[slot as usize];
+        assert!(order.state.is_end(), "only an ended order is forgotten");
+        while order.ends.head != NONE {
+            let head = order.ends.head;
+            self.chains.remove(&mut order.ends, head);
+        }
+        if !order.order_id.is_empty() {
+            self.by_order_id.remove(hash_text(order.order_id.as_bytes()), slot);
+            order.order_id = OrderId::EMPTY;
+        }
+        order.handle.generation = order.handle.generation.wrapping_add(1);
+    }
+
+    /// Moves an order from the live to the ended.
+    pub(super) fn end(&mut self, slot: u32, state: OrderState) {
+        let order = &mut self.slots[slot as usize];
+        assert!(state.is_end() && !order.state.is_end(), "an order ends once");
+        order.state = state;
+        order.leaves = Qty(0);
+        let (live_at, instrument) = (order.live_at as usize, order.instrument);
+        self.live.swap_remove(live_at);
+        if let Some(&moved) = self.live.get(live_at) {
+            self.slots[moved as usize].live_at = live_at as u32;
+        }
+        self.open[usize::from(instrument.0)].orders -= 1;
+        self.ended.push_back(slot);
+        self.refresh(slot);
+    }
+
+    /// Counts the pending requests and the exposure of an order anew.
+    pub(super) fn refresh(&mut self, slot: u32) {
+        let order = &self.slots[slot as usize];
+        let (mut replaces, mut cancels, mut largest) = (0, 0, order.qty.0);
+        for at in self.chains.backward(&order.ends) {
+            let link = self.chains.get(at);
+            match link.kind {
+                // A stale replace may have been done as well as not.
+                RequestKind::Replace if link.pending && !link.doomed => {
+                    replaces += u16::from(!link.stale);
+                    largest = largest.max(link.qty.0);
+                }
+                RequestKind::Cancel if link.is_waiting() && !link.doomed => cancels += 1,
+                _ => {}
+            }
+        }
+        let exposure =
+            if order.state.is_end() { 0 } else { largest.saturating_sub(order.cum.0).max(0) };
+        let open = &mut self.open[usize::from(order.instrument.0)].qty[RiskView::index(order.side)];
+        *open = open.saturating_sub(order.exposure).saturating_add(exposure);
+        let order = &mut self.slots[slot as usize];
+        (order.pending_replaces, order.pending_cancels) = (replaces, cancels);
+        order.exposure = exposure;
+    }
+
+    /// The slot of a live order by its place in [`OrderTable::live`].
+    pub(super) fn live_slot(&self, at: usize) -> Option<u32> {
+        self.live.get(at).copied()
+    }
+}

@@ -1,0 +1,368 @@
+use taut_codec::value::{Decimal, FixStr, UtcTime};
+
+use super::*;
+use crate::command::NewOrder;
+use crate::event::{ExecType, Fill, OrdStatus, Refusal as VenueRefusal, Report};
+use crate::risk::Refusal;
+use crate::types::{ClOrdId, ExecId};
+
+const ID: InstrumentId = InstrumentId(0);
+
+fn id(n: u64) -> ClOrdId {
+    ClOrdId::numeric(n).unwrap()
+}
+
+fn new_order(n: u64) -> NewOrder {
+    NewOrder {
+        cl_ord_id: id(n),
+        instrument: ID,
+        side: Side::Buy,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        qty: Qty(10),
+        px: Some(Px(100)),
+        post_only: false,
+        self_trade: None,
+    }
+}
+
+/// A report about an order of `qty` of which `cum` are filled; `O1` is its OrderID.
+fn report(n: u64, exec_type: ExecType, ord_status: OrdStatus, qty: i64, cum: i64) -> Report {
+    Report {
+        instrument: ID,
+        cl_ord_id: id(n),
+        orig_cl_ord_id: None,
+        order_id: FixStr::new(b"O1").unwrap(),
+        exec_id: ExecId::EMPTY,
+        exec_type,
+        ord_status,
+        side: Side::Buy,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        px: Some(Px(100)),
+        order_qty: Qty(qty),
+        cum_qty: Qty(cum),
+        leaves_qty: Qty(if ord_status.is_end() { 0 } else { qty - cum }),
+        fill: None,
+        fee: None,
+        transact_time: UtcTime(0),
+        poss_dup: false,
+        text: FixStr::EMPTY,
+    }
+}
+
+fn fill(n: u64, exec_id: &str, qty: i64, total: i64, cum: i64) -> Report {
+    let status = if cum == total { OrdStatus::Filled } else { OrdStatus::PartiallyFilled };
+    Report {
+        exec_id: exec_id.parse().unwrap(),
+        fill: Some(Fill { px: Px(100), qty: Qty(qty), liquidity: None }),
+        ..report(n, ExecType::Trade, status, total, cum)
+    }
+}
+
+fn refusal(n: u64) -> VenueRefusal {
+    VenueRefusal {
+        cl_ord_id: Some(id(n)),
+        ref_seq_num: 0,
+        layer: RefusalLayer::Business,
+        reason: Some(0),
+        text: FixStr::EMPTY,
+    }
+}
+
+fn table() -> OrderTable {
+    OrderTable::with_capacity(1, 4, 16)
+}
+
+fn acked(table: &mut OrderTable, n: u64) -> OrderHandle {
+    let order = table.open(&new_order(n), 1, 1).unwrap();
+    apply(table, &report(n, ExecType::New, OrdStatus::New, 10, 0));
+    order
+}
+
+/// Applies a report that must be applied without disagreement.
+fn apply(table: &mut OrderTable, report: &Report) -> AppliedReport {
+    match table.on_report(report) {
+        ReportOutcome::Applied(applied) => {
+            assert!(!applied.disagrees, "{report:?}");
+            applied
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn spots_two_acknowledgements_are_acked_and_live() {
+    let mut table = table();
+    let order = table.open(&new_order(1), 7, 3).unwrap();
+    assert_eq!(table.plan_replace(order).err(), Some(Refusal::OrderIdUnknown));
+    assert!(table.plan_cancel(order).unwrap().order_id.is_empty(), "41 alone is enough");
+    let first = apply(&mut table, &report(1, ExecType::PendingNew, OrdStatus::PendingNew, 10, 0));
+    assert_eq!(
+        (first.update.kind, first.update.state),
+        (UpdateKind::Acked, OrderState::PendingNew)
+    );
+    assert!(table.plan_replace(order).is_ok());
+    let second = apply(&mut table, &report(1, ExecType::New, OrdStatus::New, 10, 0));
+    assert_eq!((second.update.kind, second.update.state), (UpdateKind::Live, OrderState::New));
+    let order = table.get(order).unwrap();
+    assert_eq!((order.epoch, order.connection), (7, 3));
+}
+
+#[test]
+fn requests_chain_to_the_last_issued_id_without_waiting() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    for n in [2, 3] {
+        assert_eq!(table.plan_replace(order).unwrap().orig_cl_ord_id, id(n - 1));
+        table.add_replace(order, id(n), Qty(10 + n as i64), Some(Px(100))).unwrap();
+    }
+    assert_eq!(table.plan_cancel(order).unwrap().orig_cl_ord_id, id(3));
+    table.add_cancel(order, id(4)).unwrap();
+    assert_eq!(table.plan_cancel(order).err(), Some(Refusal::CancelPending));
+    assert_eq!(table.plan_replace(order).err(), Some(Refusal::CancelPending));
+    let state = table.get(order).unwrap();
+    assert_eq!((state.pending_replaces(), state.is_cancel_pending()), (2, true));
+    assert_eq!(table.open_qty(ID), [13, 0], "the largest that may come true");
+
+    apply(&mut table, &report(2, ExecType::Replaced, OrdStatus::Replaced, 12, 0));
+    assert_eq!(table.cl_ord_id(order), Some(id(2)));
+    // A fill with the old id while the second replace is on its way.
+    apply(&mut table, &fill(2, "a", 5, 12, 5));
+    let replaced = apply(&mut table, &report(3, ExecType::Replaced, OrdStatus::Replaced, 13, 5));
+    let kind = UpdateKind::Replaced { qty: Qty(13), px: Some(Px(100)) };
+    assert_eq!((replaced.update.kind, replaced.update.leaves), (kind, Qty(8)));
+    let end = apply(&mut table, &report(4, ExecType::Canceled, OrdStatus::Canceled, 13, 5));
+    assert_eq!(end.update.kind, UpdateKind::Canceled { requested: true, text: FixStr::EMPTY });
+    assert_eq!((end.update.state, table.live_len()), (OrderState::Canceled, 0));
+    assert_eq!((table.open_qty(ID), table.open_orders(ID)), ([0, 0], 0));
+}
+
+#[test]
+fn a_refused_link_falls_back_and_dooms_what_chains_to_it() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    for n in [2, 3, 4] {
+        table.add_replace(order, id(n), Qty(10 * n as i64), Some(Px(100))).unwrap();
+    }
+    apply(&mut table, &report(2, ExecType::Replaced, OrdStatus::Replaced, 20, 0));
+    let refused = table.on_refused(&refusal(3)).unwrap();
+    assert!(!refused.disagrees);
+    // The venue does not know 3, so 4 will be refused too and 2 is what it knows.
+    assert_eq!(table.plan_replace(order).unwrap().orig_cl_ord_id, id(2));
+    assert_eq!(table.open_qty(ID), [20, 0]);
+    table.add_replace(order, id(5), Qty(50), Some(Px(100))).unwrap();
+    assert_eq!(table.plan_replace(order).unwrap().orig_cl_ord_id, id(5));
+    assert!(!table.on_refused(&refusal(4)).unwrap().disagrees);
+    apply(&mut table, &report(5, ExecType::Replaced, OrdStatus::Replaced, 50, 0));
+    assert_eq!(table.get(order).unwrap().qty, Qty(50));
+    assert!(table.on_refused(&refusal(4)).is_none(), "a request is refused once");
+}
+
+#[test]
+fn a_cancel_by_order_id_survives_a_refused_replace_before_it() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    table.add_replace(order, id(2), Qty(20), Some(Px(100))).unwrap();
+    table.add_cancel(order, id(3)).unwrap();
+    table.on_refused(&refusal(2)).unwrap();
+    assert!(table.get(order).unwrap().is_cancel_pending());
+}
+
+#[test]
+fn a_refused_or_withdrawn_new_order_ends() {
+    for refused in [true, false] {
+        let mut table = table();
+        let order = table.open(&new_order(1), 1, 1).unwrap();
+        table.add_cancel(order, id(2)).unwrap();
+        let (applied, state) = if refused {
+            (table.on_refused(&refusal(1)), OrderState::Rejected)
+        } else {
+            (table.on_withdrawn(id(1), WithdrawReason::OutboxFull), OrderState::Withdrawn)
+        };
+        let applied = applied.unwrap();
+        assert_eq!((applied.update.state, applied.disagrees), (state, false));
+        assert_eq!(table.live_len(), 0);
+        // The cancel that followed names an id that the venue does not know.
+        assert!(!table.on_refused(&refusal(2)).unwrap().disagrees);
+    }
+}
+
+#[test]
+fn a_reject_that_names_only_a_sequence_number_finds_its_request() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    table.add_replace(order, id(2), Qty(20), Some(Px(100))).unwrap();
+    table.on_wire(id(2), 77, 1).unwrap();
+    let by_number = VenueRefusal { cl_ord_id: None, ref_seq_num: 77, ..refusal(2) };
+    let applied = table.on_refused(&by_number).unwrap();
+    assert!(matches!(
+        applied.update.kind,
+        UpdateKind::RefusedByVenue { request: RequestKind::Replace, .. }
+    ));
+    assert!(table.on_refused(&by_number).is_none());
+}
+
+#[test]
+fn a_fill_counts_once_by_exec_id_and_never_above_cum_qty() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    assert!(apply(&mut table, &fill(1, "a", 4, 10, 4)).fill.is_some());
+    let again = Report { poss_dup: true, ..fill(1, "a", 4, 10, 4) };
+    assert_eq!(table.on_report(&again), ReportOutcome::Duplicate(order));
+    // The same fill under another id, or one whose id was forgotten: CumQty says that it was counted.
+    let ReportOutcome::Applied(twice) = table.on_report(&fill(1, "b", 4, 10, 4)) else {
+        panic!("it is applied without the fill")
+    };
+    assert_eq!((twice.fill, twice.disagrees), (None, true));
+    assert_eq!(table.get(order).unwrap().filled(), Qty(4));
+}
+
+#[test]
+fn a_missing_fill_is_told_and_may_still_come() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    let ReportOutcome::Applied(gap) = table.on_report(&fill(1, "b", 3, 10, 7)) else {
+        panic!("applied")
+    };
+    assert!(gap.disagrees && gap.fill.is_some());
+    assert_eq!(gap.update.cum, Qty(7));
+    let late = Report { poss_dup: true, ..fill(1, "a", 4, 10, 4) };
+    assert!(apply(&mut table, &late).fill.is_some());
+    let order = table.get(order).unwrap();
+    assert_eq!((order.cum, order.filled(), order.leaves), (Qty(7), Qty(7), Qty(3)));
+}
+
+#[test]
+fn a_late_fill_of_an_ended_order_counts_and_does_not_revive_it() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    apply(&mut table, &report(1, ExecType::Canceled, OrdStatus::Canceled, 10, 0));
+    let late = apply(&mut table, &fill(1, "a", 4, 10, 4));
+    assert_eq!((late.update.state, late.update.cum), (OrderState::Canceled, Qty(4)));
+    assert!(late.fill.is_some());
+    assert_eq!((table.live_len(), table.get(order).unwrap().leaves), (0, Qty(0)));
+}
+
+#[test]
+fn a_cancel_by_the_venue_is_found_by_the_order_id() {
+    let mut table = table();
+    acked(&mut table, 1);
+    let foreign = report(999, ExecType::Canceled, OrdStatus::Canceled, 10, 0);
+    let end = apply(&mut table, &foreign);
+    assert_eq!(end.update.kind, UpdateKind::Canceled { requested: false, text: FixStr::EMPTY });
+    let unknown = Report { order_id: "O9".parse().unwrap(), ..foreign };
+    assert_eq!(table.on_report(&unknown), ReportOutcome::Unknown);
+    let other_side = Report { side: Side::Sell, ..report(1, ExecType::New, OrdStatus::New, 10, 0) };
+    assert_eq!(table.on_report(&other_side), ReportOutcome::Unknown);
+}
+
+#[test]
+fn an_order_is_uncertain_after_a_drop_until_a_report_tells() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    table.add_replace(order, id(2), Qty(30), Some(Px(100))).unwrap();
+    table.add_cancel(order, id(3)).unwrap();
+    let update = table.mark_uncertain(0).unwrap();
+    assert_eq!((update.kind, update.state), (UpdateKind::Uncertain, OrderState::Uncertain));
+    assert_eq!(table.open_qty(ID), [30, 0], "the replace may have been done");
+    assert_eq!(table.plan_replace(order).err(), Some(Refusal::OrderUncertain));
+    let plan = table.plan_cancel(order).unwrap();
+    assert_eq!(plan.orig_cl_ord_id, id(1), "what was accepted last");
+    let replaced =
+        Report { poss_dup: true, ..report(2, ExecType::Replaced, OrdStatus::Replaced, 30, 0) };
+    assert_eq!(apply(&mut table, &replaced).update.state, OrderState::New);
+    assert_eq!(table.cl_ord_id(order), Some(id(2)));
+}
+
+#[test]
+fn a_full_table_refuses_and_forgets_ended_orders_first() {
+    let mut table = table();
+    let handles: Vec<_> = (1..=4).map(|n| table.open(&new_order(n), 1, 1).unwrap()).collect();
+    assert_eq!(table.open(&new_order(5), 1, 1).err(), Some(Refusal::TooManyOrders));
+    table.on_refused(&refusal(3)).unwrap();
+    assert_eq!(table.plan_cancel(handles[2]).err(), Some(Refusal::OrderEnded));
+    let fifth = table.open(&new_order(5), 1, 1).unwrap();
+    assert!(table.get(handles[2]).is_none(), "the old handle is void");
+    assert_ne!(fifth, handles[2]);
+    assert_eq!(table.plan_cancel(handles[2]).err(), Some(Refusal::OrderUnknown));
+    assert!(table.find(id(3)).is_none() && table.find(id(5)).is_some());
+}
+
+#[test]
+fn one_order_has_a_limit_of_pending_requests() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    let mut n = 1;
+    let refusal = loop {
+        n += 1;
+        if let Err(refusal) = table.add_replace(order, id(n), Qty(10), Some(Px(100))) {
+            break refusal;
+        }
+    };
+    assert_eq!(refusal, Refusal::TooManyPending);
+    assert_eq!(n, 2 + crate::limits::PENDING_PER_ORDER_MAX as u64);
+    apply(&mut table, &report(2, ExecType::Replaced, OrdStatus::Replaced, 10, 0));
+    assert!(table.add_replace(order, id(n), Qty(10), Some(Px(100))).is_ok());
+}
+
+#[test]
+fn superseded_ids_are_kept_for_a_while_and_then_forgotten() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    for n in 2..200 {
+        table.add_replace(order, id(n), Qty(10), Some(Px(100))).unwrap();
+        apply(&mut table, &report(n, ExecType::Replaced, OrdStatus::Replaced, 10, 0));
+    }
+    assert!(table.find(id(195)).is_some(), "the newest four superseded ones");
+    assert!(table.find(id(194)).is_none());
+    // A fill under a forgotten id is still found by its OrderID.
+    apply(&mut table, &fill(3, "a", 4, 10, 4));
+    assert_eq!(table.get(order).unwrap().cum, Qty(4));
+}
+
+#[test]
+fn fees_are_cumulative_and_profit_is_marked_to_the_mid() {
+    let mut table = table();
+    acked(&mut table, 1);
+    let mut positions = Positions::new(1);
+    let facts = crate::types::Instrument {
+        symbol: "BTC/USD".parse().unwrap(),
+        price_precision: 1,
+        qty_precision: 0,
+        tick_size: Px(1),
+        qty_step: Qty(1),
+        qty_min: Qty(1),
+        cost_min: Decimal::new(0, 0),
+        status: crate::types::PairStatus::Online,
+    };
+    let usd: FixStr<11> = "USD".parse().unwrap();
+    for (exec_id, qty, cum, fee) in [("a", 4, 4, 125), ("b", 6, 10, 300)] {
+        let fee = Some((Decimal::new(fee, 3), usd));
+        let applied = apply(&mut table, &Report { fee, ..fill(1, exec_id, qty, 10, cum) });
+        positions.on_fill(ID, Side::Buy, &applied.fill.unwrap());
+        assert!(positions.on_fee(ID, &facts, applied.fee_delta, &usd));
+    }
+    let mut book = crate::market::Book::with_capacity(1);
+    for (side, px) in [(Side::Buy, 105), (Side::Sell, 108)] {
+        let entry = crate::event::BookEntry {
+            instrument: ID,
+            side,
+            action: crate::event::BookAction::Set,
+            px: Px(px),
+            qty: Qty(1),
+            last: true,
+            checksum: None,
+            sent: UtcTime(0),
+        };
+        book.apply(&entry).unwrap();
+    }
+    // 10 bought at 10.0, worth 10.65; 0.3 of fees.
+    let pnl = positions.pnl(ID, &facts, &book).unwrap();
+    assert_eq!(pnl.gross, 6_500_000_000_000_000_000);
+    assert_eq!(pnl.to_string(), "6.20000000");
+    assert!(positions.on_fee(ID, &facts, 10i128.pow(17), &"BTC".parse().unwrap()));
+    assert_eq!(positions.pnl(ID, &facts, &book).unwrap().to_string(), "5.13500000");
+    assert!(!positions.on_fee(ID, &facts, 1, &"KFEE".parse().unwrap()));
+    assert_eq!(positions.get(ID).unwrap().cash, -1_000);
+}

@@ -1,0 +1,406 @@
+//! What a user writes: a [`Strategy`], and the [`Context`] through which it sees and acts.
+//!
+//! ```
+//! use taut::strategy::{Context, OrderHandle, Qty, Strategy, InstrumentId, Px};
+//!
+//! /// Keeps one bid a tick above the best of the others.
+//! #[derive(Default)]
+//! struct Joiner {
+//!     bid: Option<(OrderHandle, Px)>,
+//! }
+//!
+//! impl Strategy for Joiner {
+//!     fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
+//!         let (Some(book), Some(facts)) = (ctx.book(id), ctx.instrument(id)) else { return };
+//!         let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask()) else { return };
+//!         let (px, qty) = (Px(bid.px.0 + facts.tick_size.0), facts.qty_min);
+//!         if px >= ask.px {
+//!             return;
+//!         }
+//!         match self.bid {
+//!             // Sent at once, acknowledged or not: the venue keeps the order of arrival.
+//!             Some((order, old)) if old < bid.px => {
+//!                 if ctx.replace(order, qty, px).is_ok() {
+//!                     self.bid = Some((order, px));
+//!                 }
+//!             }
+//!             Some(_) => {}
+//!             None => self.bid = ctx.buy(id, qty, px).ok().map(|order| (order, px)),
+//!         }
+//!     }
+//! }
+//! ```
+
+pub use crate::command::{CancelScope, SelfTrade, SessionId};
+pub use crate::desk::DeskStats;
+pub use crate::event::MarketTrade;
+pub use crate::market::{Book, BookStatus, Level, StaleReason};
+pub use crate::order::{
+    Order, OrderHandle, OrderState, OrderUpdate, Pnl, Position, RequestKind, UpdateKind,
+};
+pub use crate::risk::Refusal;
+pub use crate::types::{Instrument, InstrumentId, OrdType, Px, Qty, Side, Symbol, TimeInForce};
+
+use taut_codec::value::UtcTime;
+
+use crate::desk::Core;
+use crate::event::{Alarm, DownReason, EventText, Refusal as VenueRefusal, Report};
+use crate::types::ClOrdId;
+
+/// A trading strategy. Every callback has an empty default but [`Strategy::on_stop`]. None may block:
+/// in the layout `inline` the session's thread runs it.
+pub trait Strategy {
+    /// Trading can begin: the trading session is up and every configured book has its snapshot.
+    /// Called once; before it every order is refused.
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        let _ = ctx;
+    }
+
+    /// A message changed the book of `instrument`. Called once per message, and only while the book
+    /// agrees with the venue.
+    fn on_book(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId) {
+        let _ = (ctx, instrument);
+    }
+
+    /// Somebody traded.
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &MarketTrade) {
+        let _ = (ctx, trade);
+    }
+
+    /// Something happened to an order of ours.
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        let _ = (ctx, update);
+    }
+
+    /// A session went up or down, a book became stale, or something is wrong. May come before
+    /// [`Strategy::on_start`].
+    fn on_session(&mut self, ctx: &mut Context<'_>, update: &SessionUpdate) {
+        let _ = (ctx, update);
+    }
+
+    /// A timer is due.
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: TimerId) {
+        let _ = (ctx, timer);
+    }
+
+    /// The desk was asked to stop. New orders and replaces are refused from now on; the desk is done
+    /// when no order is open. The default cancels every open order.
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        ctx.cancel_open_orders();
+    }
+}
+
+/// A timer's name, chosen by the strategy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerId(pub u16);
+
+/// What is not about one order or one level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SessionUpdate {
+    /// A session is logged on.
+    Up {
+        /// Which.
+        session: SessionId,
+        /// The sequence space.
+        epoch: u32,
+        /// The TCP life.
+        connection: u32,
+    },
+    /// A session is down. If it is the trading session, every open order has become uncertain: the
+    /// updates follow.
+    Down {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// A book disagrees with the venue; [`Strategy::on_book`] is silent until a new snapshot is here
+    /// ([`BookStatus::Stale`]) or for good ([`BookStatus::Failed`]).
+    BookStale {
+        /// Which.
+        instrument: InstrumentId,
+        /// Why.
+        reason: StaleReason,
+        /// Whether a new snapshot is on its way.
+        status: BookStatus,
+    },
+    /// A configured instrument is not on the venue's list, or its decimals changed while running. The
+    /// desk cannot start.
+    InstrumentUnknown {
+        /// Which.
+        instrument: InstrumentId,
+    },
+    /// A market data subscription was refused.
+    MarketDataRefused {
+        /// Which instrument, if known.
+        instrument: Option<InstrumentId>,
+        /// MDReqRejReason(281).
+        reason: u8,
+        /// Text(58).
+        text: EventText,
+    },
+    /// A report names no order of ours; it was not applied.
+    UnknownReport {
+        /// Its ClOrdID(11).
+        cl_ord_id: ClOrdId,
+        /// Its instrument.
+        instrument: InstrumentId,
+    },
+    /// A refusal names no order of ours: a mass cancel, market data, or something unknown.
+    UnknownRefusal {
+        /// BusinessRejectRefID(379), if said.
+        cl_ord_id: Option<ClOrdId>,
+        /// Text(58).
+        text: EventText,
+    },
+    /// A report's arithmetic, or an answer, does not fit what we know of the order. The venue's word
+    /// was taken.
+    Disagreement {
+        /// Which order.
+        order: OrderHandle,
+    },
+    /// A fee in a currency that is neither base nor quote; it is not in the profit and loss.
+    ForeignFee {
+        /// Which order.
+        order: OrderHandle,
+    },
+    /// A command reached the wire before an earlier one, or ended twice: the promise of order is
+    /// broken.
+    LaneViolation {
+        /// Which command.
+        cl_ord_id: ClOrdId,
+    },
+    /// From the session or the pipeline.
+    Alarm(Alarm),
+}
+
+impl SessionUpdate {
+    pub(crate) const fn unknown_report(report: &Report) -> Self {
+        Self::UnknownReport { cl_ord_id: report.cl_ord_id, instrument: report.instrument }
+    }
+
+    pub(crate) const fn unknown_refusal(refusal: &VenueRefusal) -> Self {
+        Self::UnknownRefusal { cl_ord_id: refusal.cl_ord_id, text: refusal.text }
+    }
+}
+
+/// An order to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderSpec {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: Side,
+    /// The quantity.
+    pub qty: Qty,
+    /// The limit; `None` for a market order.
+    pub px: Option<Px>,
+    /// How long it stays.
+    pub time_in_force: TimeInForce,
+    /// Refused by the venue if it would take liquidity.
+    pub post_only: bool,
+    /// What the venue does if it would trade with an order of ours.
+    pub self_trade: Option<SelfTrade>,
+}
+
+impl OrderSpec {
+    /// A limit order that stays until it is cancelled.
+    #[must_use]
+    pub const fn limit(instrument: InstrumentId, side: Side, qty: Qty, px: Px) -> Self {
+        Self {
+            instrument,
+            side,
+            qty,
+            px: Some(px),
+            time_in_force: TimeInForce::Gtc,
+            post_only: false,
+            self_trade: None,
+        }
+    }
+
+    /// A market order.
+    #[must_use]
+    pub const fn market(instrument: InstrumentId, side: Side, qty: Qty) -> Self {
+        Self { px: None, ..Self::limit(instrument, side, qty, Px(0)) }
+    }
+
+    /// Immediate or cancel: what does not trade at once is cancelled.
+    #[must_use]
+    pub const fn ioc(self) -> Self {
+        Self { time_in_force: TimeInForce::Ioc, ..self }
+    }
+
+    /// Post-only.
+    #[must_use]
+    pub const fn post_only(self) -> Self {
+        Self { post_only: true, ..self }
+    }
+
+    /// With a rule for trades with ourselves.
+    #[must_use]
+    pub const fn self_trade(self, rule: SelfTrade) -> Self {
+        Self { self_trade: Some(rule), ..self }
+    }
+}
+
+/// What a strategy sees and does during a callback. Requests take effect at once in the desk's own
+/// tables and leave for the wire, in the order of issue, when the callback returns.
+pub struct Context<'a> {
+    core: &'a mut Core,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) const fn new(core: &'a mut Core) -> Self {
+        Self { core }
+    }
+
+    /// Buys with a limit.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was sent.
+    pub fn buy(&mut self, id: InstrumentId, qty: Qty, px: Px) -> Result<OrderHandle, Refusal> {
+        self.order(OrderSpec::limit(id, Side::Buy, qty, px))
+    }
+
+    /// Sells with a limit.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was sent.
+    pub fn sell(&mut self, id: InstrumentId, qty: Qty, px: Px) -> Result<OrderHandle, Refusal> {
+        self.order(OrderSpec::limit(id, Side::Sell, qty, px))
+    }
+
+    /// Sends an order.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was sent.
+    pub fn order(&mut self, spec: OrderSpec) -> Result<OrderHandle, Refusal> {
+        self.core.order(spec)
+    }
+
+    /// Amends an order to a new total quantity (fills included) and price; whether earlier replaces
+    /// are acknowledged does not matter.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was sent. [`Refusal::OrderIdUnknown`] until the order is acknowledged.
+    pub fn replace(&mut self, order: OrderHandle, qty: Qty, px: Px) -> Result<(), Refusal> {
+        self.core.replace(order, qty, px)
+    }
+
+    /// Cancels an order, acknowledged or not.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was sent.
+    pub fn cancel(&mut self, order: OrderHandle) -> Result<(), Refusal> {
+        self.core.cancel(order)
+    }
+
+    /// Asks the venue to cancel many orders at once; each is reported for itself.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; nothing was sent.
+    pub fn cancel_all(&mut self, scope: CancelScope) -> Result<(), Refusal> {
+        self.core.cancel_all(scope)
+    }
+
+    /// Cancels every open order one by one and returns how many cancels were sent; orders with a
+    /// pending cancel, and those that cannot be cancelled now, are left out.
+    pub fn cancel_open_orders(&mut self) -> usize {
+        self.core.cancel_open_orders()
+    }
+
+    /// The id of a configured symbol.
+    #[must_use]
+    pub fn find(&self, symbol: &Symbol) -> Option<InstrumentId> {
+        self.core.markets.find(symbol)
+    }
+
+    /// The ids of all configured instruments.
+    pub fn instruments(&self) -> impl ExactSizeIterator<Item = InstrumentId> + use<> {
+        (0..self.core.markets.len() as u16).map(InstrumentId)
+    }
+
+    /// The venue's rules of an instrument.
+    #[must_use]
+    pub fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.core.markets.get(id)?.instrument()
+    }
+
+    /// The book of an instrument while it agrees with the venue.
+    #[must_use]
+    pub fn book(&self, id: InstrumentId) -> Option<&Book> {
+        self.core.markets.get(id)?.live_book()
+    }
+
+    /// An order, live or recently ended.
+    #[must_use]
+    pub fn order_state(&self, order: OrderHandle) -> Option<&Order> {
+        self.core.orders.get(order)
+    }
+
+    /// The open orders, uncertain ones included.
+    pub fn open_orders(&self) -> impl ExactSizeIterator<Item = &Order> + '_ {
+        self.core.orders.live()
+    }
+
+    /// What was traded of an instrument.
+    #[must_use]
+    pub fn position(&self, id: InstrumentId) -> Position {
+        self.core.positions.get(id).copied().unwrap_or_default()
+    }
+
+    /// Profit and loss of an instrument at the mid price; `None` without a live book.
+    #[must_use]
+    pub fn pnl(&self, id: InstrumentId) -> Option<Pnl> {
+        let market = self.core.markets.get(id)?;
+        self.core.positions.pnl(id, market.instrument()?, market.live_book()?)
+    }
+
+    /// Orders and replaces of an instrument that the rate limit would let pass now.
+    #[must_use]
+    pub fn rate_head_room(&mut self, id: InstrumentId) -> u32 {
+        let now = self.now();
+        self.core.risk.head_room(id, now)
+    }
+
+    /// Whether the trading session is up.
+    #[must_use]
+    pub const fn is_trading_up(&self) -> bool {
+        self.core.trading.is_some()
+    }
+
+    /// The time of day.
+    #[must_use]
+    pub fn now(&self) -> UtcTime {
+        self.core.clock.now()
+    }
+
+    /// Calls [`Strategy::on_timer`] at a time; a timer of the same name is moved.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyTimers`].
+    pub fn set_timer(&mut self, timer: TimerId, at: UtcTime) -> Result<(), Refusal> {
+        self.core.timers.set(timer, at)
+    }
+
+    /// Takes a timer back; nothing happens if it is not set.
+    pub fn cancel_timer(&mut self, timer: TimerId) {
+        self.core.timers.cancel(timer);
+    }
+
+    /// Counters since the start.
+    #[must_use]
+    pub const fn stats(&self) -> &DeskStats {
+        &self.core.stats
+    }
+
+    /// Refuses every order and replace from now on; cancels pass.
+    pub fn kill(&mut self) {
+        self.core.risk.kill();
+    }
+
+    /// Asks the desk to stop: [`Strategy::on_stop`] is called when this callback has returned.
+    pub const fn stop(&mut self) {
+        self.core.stopping = true;
+    }
+}

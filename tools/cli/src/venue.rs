@@ -1,0 +1,208 @@
+//! `taut venue`: the venue alone, on Kraken's port map behind an offset.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use taut::pipeline::{IdlePolicy, pin_current};
+use taut::trace::Clock;
+use taut::wire::WireKind;
+use taut::wire::tls::TlsMode;
+use taut_venue::certificate::Certificate;
+use taut_venue::config::{LiquidityMode, VenueConfig};
+use taut_venue::liquidity::{Capture, canonical_symbol};
+use taut_venue::server::{Listen, Server};
+use taut_venue::venue::Venue;
+
+use crate::demo::child::{Farewell, Ready};
+use crate::{Failure, kebab};
+
+/// What can be said on the command line; the rest stands in the configuration file.
+#[derive(Debug, Args)]
+pub struct VenueArgs {
+    /// Configuration file (see --print-config)
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print the configuration with comments and end
+    #[arg(long)]
+    print_config: bool,
+    /// Added to Kraken's ports: 4000 spot market data, 4001 spot trading
+    #[arg(long, value_name = "OFFSET")]
+    base_port: Option<u16>,
+    /// Use free ports instead; they are printed
+    #[arg(long, conflicts_with = "base_port")]
+    any_port: bool,
+    /// Replay a recorded Kraken book instead of the synthetic market
+    #[arg(long, value_name = "FILE")]
+    pub capture: Option<PathBuf>,
+    /// The pair to trade: of the recording, or one of the configuration for the synthetic market
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Speed of the replay, 1 is as recorded
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// Seed of the synthetic market
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Events a second of the synthetic market
+    #[arg(long)]
+    pub rate: Option<u32>,
+    /// Plain TCP, for measurements
+    #[arg(long)]
+    pub plain: bool,
+    /// TLS records by our own layer or by rustls
+    #[arg(long, default_value = "record-layer", value_parser = kebab::<TlsMode>)]
+    tls: TlsMode,
+    /// How connections are read
+    #[arg(long, default_value = "busy-poll")]
+    wire: WireKind,
+    /// Spin when idle instead of sleeping
+    #[arg(long)]
+    spin: bool,
+    /// Pin to this core
+    #[arg(long)]
+    core: Option<usize>,
+    /// Write the certificate that clients have to trust to this file
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// Log what reaches the trading engine, in the order of arrival
+    #[arg(long, value_name = "FILE")]
+    arrivals: Option<PathBuf>,
+    /// Speak to a parent: a line of JSON when ready and at the end, which comes with the end of
+    /// standard input
+    #[arg(long, hide = true)]
+    child: bool,
+}
+
+/// Runs until Ctrl-C.
+pub fn run(args: &VenueArgs) -> Result<(), Failure> {
+    if args.print_config {
+        print!("{}", VenueConfig::commented_toml());
+        return Ok(());
+    }
+    let mut config = match &args.config {
+        Some(file) => VenueConfig::from_toml(&crate::read_file(file)?)?,
+        None => VenueConfig::default(),
+    };
+    let clock = Clock::system();
+    let (capture, liquidity) = choose_liquidity(args, &mut config)?;
+    let symbols = config.instruments.iter().map(|i| i.symbol.clone()).collect();
+    let venue = match capture {
+        Some(capture) => Venue::with_capture(config.clone(), capture, speed(args.speed)?, clock.now())?,
+        None => Venue::new(config.clone(), clock.now())?,
+    };
+    let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
+    let tls = if args.plain { None } else { Some(certificate.server_tls(args.tls)?) };
+    let listen = Listen {
+        address: config.bind,
+        base_port: (!args.any_port).then(|| args.base_port.unwrap_or(config.port_offset)),
+        allow_remote: config.allow_remote,
+        wire: args.wire,
+        idle: if args.spin { IdlePolicy::Spin } else { IdlePolicy::Park },
+    };
+    let mut server = Server::bind(venue, tls, &listen, clock)?;
+    if let Some(file) = &args.arrivals {
+        server.log_arrivals(file)?;
+    }
+    if let Some(file) = &args.certificate {
+        std::fs::write(file, certificate.pem())?;
+    }
+    let services: Vec<(String, SocketAddr)> =
+        server.addresses()?.into_iter().map(|(service, at)| (service.name().to_owned(), at)).collect();
+    let pinning = pin_current("taut-venue", args.core);
+    let stop = Arc::new(AtomicBool::new(false));
+    if args.child {
+        // Ctrl-C reaches the whole group of processes; the parent decides when we end, so that its
+        // sessions can log out.
+        let ignored = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGINT, ignored)?;
+        stop_with_stdin(Arc::clone(&stop));
+        let ready = Ready {
+            services: services.into_iter().collect(),
+            certificate_pem: (!args.plain).then(|| certificate.pem()),
+            symbols,
+            liquidity,
+            cores: pinning.allowed,
+        };
+        say(&ready)?;
+    } else {
+        signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop))?;
+        for (name, address) in services {
+            println!("{name:<18} {address}");
+        }
+        println!("liquidity          {liquidity}");
+        println!("TLS                {}", if args.plain { "none" } else { "1.3" });
+        println!("Ctrl-C ends.");
+    }
+    server.run(&stop)?;
+    if args.child {
+        say(&Farewell { open_orders: server.venue().open_orders() })?;
+    }
+    Ok(())
+}
+
+/// Applies the command line to the configuration; returns the recording, if there is one, and what
+/// liquidity there is, in words.
+fn choose_liquidity(
+    args: &VenueArgs,
+    config: &mut VenueConfig,
+) -> Result<(Option<Capture>, String), Failure> {
+    if let Some(file) = &args.capture {
+        let symbol = args.symbol.as_deref().unwrap_or(&config.liquidity.symbol);
+        let capture = Capture::load(file, symbol)?;
+        config.liquidity.mode = LiquidityMode::None;
+        config.instruments = vec![(&capture.instrument()).into()];
+        let text = format!(
+            "{} replayed at {}x: {} updates in {:.1} s, {} checksums verified",
+            capture.symbol,
+            args.speed,
+            capture.updates.len() - 1,
+            capture.duration() as f64 / 1e9,
+            capture.checksums
+        );
+        return Ok((Some(capture), text));
+    }
+    if let Some(symbol) = &args.symbol {
+        config.liquidity.symbol = canonical_symbol(symbol);
+    }
+    let synthetic = &mut config.liquidity.synthetic;
+    synthetic.seed = args.seed.unwrap_or(synthetic.seed);
+    synthetic.events_per_second = args.rate.unwrap_or(synthetic.events_per_second);
+    let text = match config.liquidity.mode {
+        LiquidityMode::None => "none".into(),
+        LiquidityMode::Synthetic => format!(
+            "synthetic {}, seed {}, {} events a second",
+            config.liquidity.symbol, synthetic.seed, synthetic.events_per_second
+        ),
+    };
+    Ok((None, text))
+}
+
+/// Thousandths of the recorded speed.
+fn speed(times: f64) -> Result<std::num::NonZeroU32, Failure> {
+    let thousandths = (times * 1000.0).round();
+    let in_range = (1.0..=1_000_000.0).contains(&thousandths);
+    let speed = in_range.then(|| std::num::NonZeroU32::new(thousandths as u32)).flatten();
+    speed.ok_or_else(|| Failure::Usage(format!("--speed {times}: 0.001 to 1000")))
+}
+
+fn say(line: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, line)?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Sets `stop` when standard input ends: the parent closed it, or is gone.
+fn stop_with_stdin(stop: Arc<AtomicBool>) {
+    std::thread::spawn(move || {
+        let mut byte = [0];
+        while matches!(io::stdin().read(&mut byte), Ok(1..)) {}
+        stop.store(true, Ordering::Relaxed);
+    });
+}
