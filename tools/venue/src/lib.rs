@@ -1,4 +1,20 @@
 //! taut-venue: a local mirror of Kraken's FIX service.
+//!
+//! Three stages with rejects of their own, joined by bounded queues of typed records in the order of
+//! arrival: [`gateway`] (framing, logon, session, field checks), [`oes`] (accounts, instruments, ids,
+//! reach) and [`matching`] (the trading engine); [`market_data`] shows the engine's books and
+//! [`liquidity`] trades in them. [`Venue`] wires them up: a state machine without socket, clock and
+//! thread. Every choice that the venue file leaves open is a switch of [`config::VenueConfig`].
 
+pub mod config;
+pub mod gateway;
+pub mod limits;
 pub mod liquidity;
+pub mod market_data;
 pub mod matching;
+pub mod oes;
+pub mod venue;
+
+pub use config::{ConfigError, VenueConfig};
+pub use gateway::{ConnectionId, Service};
+pub use venue::{Arrival, LiquiditySource, Venue, VenueStats};

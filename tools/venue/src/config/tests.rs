@@ -1,0 +1,83 @@
+use super::*;
+
+#[test]
+fn the_commented_text_reads_back_to_the_defaults() {
+    let read = VenueConfig::from_toml(VenueConfig::commented_toml()).unwrap();
+    assert_eq!(read, VenueConfig::default());
+}
+
+#[test]
+fn the_commented_text_names_every_field() {
+    fn leaves(value: &toml::Value, out: &mut Vec<String>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (name, value) in table {
+                    if !value.is_table() && !value.is_array() {
+                        out.push(name.clone());
+                    }
+                    leaves(value, out);
+                }
+            }
+            toml::Value::Array(array) => array.iter().for_each(|value| leaves(value, out)),
+            _ => {}
+        }
+    }
+    let mut names = Vec::new();
+    leaves(&toml::Value::try_from(VenueConfig::default()).unwrap(), &mut names);
+    assert!(names.len() > 40);
+    for name in names {
+        let line = format!("{name} = ");
+        let text = VenueConfig::commented_toml();
+        assert!(text.lines().any(|l| l.starts_with(&line)), "{name} is not in the text");
+    }
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(VenueConfig::from_toml("").unwrap(), VenueConfig::default());
+}
+
+#[test]
+fn a_malformed_configuration_is_refused_with_the_place() {
+    for (text, needle) in [
+        ("prot_offset = 1", "prot_offset"),
+        ("[switches]\ncancel_scope = \"all\"", "cancel_scope"),
+        ("bind = \"0.0.0.0\"", "allow_remote"),
+        ("port_offset = 62000", "port_offset"),
+        ("gateway_instances = 0", "gateway_instances"),
+        ("clients = []", "clients"),
+        ("[[clients]]\nsender = \"a\"\n[[clients]]\nsender = \"a\"", "twice"),
+        ("[[clients]]\nsender = \"\"", "sender"),
+        ("[[clients]]\nsender = \"a\"\nbalances = { USD = \"ten\" }", "balances.USD"),
+        ("[[clients]]\nsecret = \"hunter2\"", "secret"),
+        ("[[instruments]]\ntick_size = \"0.01\"", "tick_size"),
+        ("[[instruments]]\nprice_precision = 200", "price_precision"),
+    ] {
+        let error = VenueConfig::from_toml(text).unwrap_err().to_string();
+        assert!(error.contains(needle), "{text:?} gives {error:?}");
+    }
+}
+
+#[test]
+fn another_address_is_served_with_permission_only() {
+    let text = "bind = \"192.0.2.1\"\nallow_remote = true\nport_offset = 10000";
+    let config = VenueConfig::from_toml(text).unwrap();
+    let address = config.address(Service::SpotTrading).unwrap();
+    assert_eq!(address.to_string(), "192.0.2.1:14001");
+}
+
+#[test]
+fn credentials_come_from_the_variables_that_the_client_names() {
+    let client = ClientConfig {
+        api_key_env: "KEY_A".into(),
+        api_secret_env: "SECRET_A".into(),
+        ..ClientConfig::default()
+    };
+    let set = |names: &'static [&'static str]| {
+        move |name: &str| names.contains(&name).then(|| "c2VjcmV0".to_string())
+    };
+    assert!(client.credentials(set(&[])).unwrap().is_none());
+    assert!(client.credentials(set(&["KEY_A", "SECRET_A"])).unwrap().is_some());
+    let error = client.credentials(set(&["KEY_A"])).unwrap_err().to_string();
+    assert!(error.contains("SECRET_A"), "{error}");
+}

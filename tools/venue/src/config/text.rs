@@ -1,0 +1,111 @@
+//! The default configuration as commented text. A test reads it back and compares.
+
+pub(super) const COMMENTED: &str = r#"# taut venue: configuration. Every value below is the default.
+# Secrets are never here: `clients` names the environment variables that hold them.
+
+# Address to listen on. Anything beyond this machine needs allow_remote.
+bind = "127.0.0.1"
+allow_remote = false
+# Added to Kraken's ports: spot market data 4000, spot trading 4001.
+port_offset = 0
+# Gateway instances behind the router. A session sticks to the one that it was given first.
+gateway_instances = 2
+
+# Where Kraken's documents are silent or contradict each other.
+[switches]
+# Orders that OrderCancelRequest (F) reaches: "connection" (the same connection only) or
+# "sender_cache" (all of the SenderCompID).
+cancel_scope = "connection"
+# The same for OrderCancelReplaceRequest (G).
+amend_scope = "connection"
+# Fields that a message does not have: "ignore" or "reject" (35=3 with 373=0 or 2).
+unknown_tags = "ignore"
+# Fields of Reject (3): "documented" (45, 371, 372, 373, 58) or "captured" (45, 58).
+reject_form = "documented"
+# Text of BusinessMessageReject (j): "captured" (`<ClOrdID> : <error>`) or "bare".
+business_text = "captured"
+# Whether fills carry MiscFeeBasis (891).
+fee_basis = false
+# Wrong credentials: "logout" (with a text) or "silent" (close without a word).
+logon_refusal = "logout"
+# MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard".
+refusal_number = "documented"
+
+# Fee rates in millionths: 1600 is 0.16 %.
+[fees]
+maker = 1600
+taker = 2600
+# "given" (base for sells, quote for buys), "base" or "quote".
+currency = "given"
+
+# The house that trades with the clients.
+[liquidity]
+# "synthetic" or "none". A recorded market is chosen on the command line.
+mode = "synthetic"
+symbol = "BTC/USD"
+
+[liquidity.synthetic]
+# One seed, one market.
+seed = 1
+# Mean number of orders and cancels a second.
+events_per_second = 200
+# Where the mid price starts, and is pulled back to.
+start_price = "60000"
+# Distance of the innermost bid from the innermost offer that arrive, ticks.
+spread_ticks = 4
+# Levels that each side has at least (25 or more).
+depth_levels = 60
+# Quantity of an order.
+qty_min = "0.001"
+qty_max = "0.5"
+# Most house orders alive at a time, at least four times depth_levels.
+orders_max = 600
+# Farthest that the mid price moves in one step, and from its start, ticks.
+volatility_ticks = 2
+range_ticks = 5000
+# Share of steps that are market orders, and cancels, per cent.
+market_percent = 8
+cancel_percent = 40
+# Chance that a market order is followed by another of the same side, per cent.
+cluster_percent = 60
+
+# What is traded. Decimal numbers are texts, so that they are exact.
+[[instruments]]
+symbol = "BTC/USD"
+# Decimals of a price and of a quantity.
+price_precision = 1
+qty_precision = 8
+# Prices and quantities are multiples of these.
+tick_size = "0.1"
+qty_step = "0.00000001"
+# Smallest quantity, and smallest price x quantity ("0" for none).
+qty_min = "0.0001"
+cost_min = "0.5"
+# "online", "hidden", "maintenance", "cancel_only", "post_only", "limit_only", "delisted" or
+# "reduce_only".
+status = "online"
+
+[[instruments]]
+symbol = "ETH/USD"
+price_precision = 2
+qty_precision = 8
+tick_size = "0.01"
+qty_step = "0.00000001"
+qty_min = "0.0001"
+cost_min = "0.5"
+status = "online"
+
+# Who may log on, with an account of its own.
+[[clients]]
+sender = "TAUT"
+# Environment variables with the API key and the API secret (base64). Without them the client has
+# market data only.
+api_key_env = "TAUT_API_KEY"
+api_secret_env = "TAUT_API_SECRET"
+can_trade = true
+
+[clients.balances]
+BTC = "100"
+ETH = "1000"
+USD = "10000000"
+"#;

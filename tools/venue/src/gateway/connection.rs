@@ -1,0 +1,67 @@
+//! One TCP connection, before and after it is known whose it is.
+
+use taut::session::Outbox;
+use taut_codec::value::UtcTime;
+
+use super::router::Instance;
+use super::Service;
+
+/// Names a connection; never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// How long a connection may stay without a Logon (unspecified: SIM, the standard's 10 s).
+const LOGON_TIMEOUT_NS: u64 = 10_000_000_000;
+
+pub(super) struct Connection {
+    pub service: Service,
+    pub outbox: Outbox,
+    pub input: Vec<u8>,
+    /// The client, once the first message named it.
+    pub client: Option<u16>,
+    pub instance: Option<Instance>,
+    /// Whether the logon was accepted.
+    pub logged_on: bool,
+    /// To be closed, whatever its session thinks.
+    pub close: bool,
+    /// Garbage received before the first message, bytes.
+    pub garbage: usize,
+    opened: UtcTime,
+}
+
+impl Connection {
+    pub(super) fn new(service: Service, now: UtcTime, outbox: Outbox) -> Self {
+        Self {
+            service,
+            outbox,
+            input: Vec::new(),
+            client: None,
+            instance: None,
+            logged_on: false,
+            close: false,
+            garbage: 0,
+            opened: now,
+        }
+    }
+
+    pub(super) const fn logon_deadline(&self) -> UtcTime {
+        self.opened.plus_nanos(LOGON_TIMEOUT_NS)
+    }
+
+    /// Ends it at once; what waits is not sent.
+    pub(super) fn drop_now(&mut self) {
+        self.close = true;
+        self.outbox.clear();
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("service", &self.service)
+            .field("client", &self.client)
+            .field("logged_on", &self.logged_on)
+            .field("close", &self.close)
+            .finish_non_exhaustive()
+    }
+}

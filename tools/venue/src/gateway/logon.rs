@@ -1,0 +1,116 @@
+//! Who is it, and may they in? Venue file section 2.
+
+use taut::kraken::logon::{Credentials, NonceGuard};
+use taut_codec::message::Message;
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+
+use super::{ConnectionId, Gateway, Inbound, Service};
+
+/// What a client logs on to trading with.
+#[derive(Debug)]
+pub struct ClientCredentials {
+    credentials: Option<Credentials>,
+    nonces: NonceGuard,
+}
+
+impl ClientCredentials {
+    /// A client with these credentials; without any it can only log on to market data.
+    #[must_use]
+    pub const fn new(credentials: Option<Credentials>) -> Self {
+        Self { credentials, nonces: NonceGuard::new() }
+    }
+
+    /// Whether a Logon is signed by the client, now, and not a copy of an earlier one.
+    fn verify(&mut self, message: &Message<'_>, now: UtcTime) -> bool {
+        let Some(credentials) = &self.credentials else { return false };
+        let get = |tag| message.get(tag).unwrap_or_default();
+        let Ok(number) = message.msg_seq_num() else { return false };
+        let (sender, target) = (get(tag::SENDER_COMP_ID), get(tag::TARGET_COMP_ID));
+        let nonce = get(tag::NONCE);
+        // The signature covers the key too: a wrong key is a wrong signature.
+        let known = get(tag::USERNAME) == credentials.api_key().expose().as_bytes();
+        let signed = credentials.verify(number, sender, target, nonce, get(tag::PASSWORD));
+        match self.nonces.check(nonce, now) {
+            Ok(ms) if known && signed => {
+                self.nonces.accept(ms);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Gateway {
+    /// The first message of a connection: binds it to a session if it is a Logon of a known client
+    /// who is not connected to this service yet (FIX session cases 1S.b, 1S.c). `false`: to be closed
+    /// without a word.
+    pub(super) fn identify(
+        &mut self,
+        id: ConnectionId,
+        message: &Message<'_>,
+        now: UtcTime,
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
+        let service = connection.service;
+        let to_us = message.get(tag::TARGET_COMP_ID) == Some(service.comp_id().as_bytes());
+        let sender = message.get(tag::SENDER_COMP_ID).unwrap_or_default();
+        if message.msg_type() != b"A" || !to_us {
+            return false;
+        }
+        let at = self.clients.iter().position(|client| client.sender.as_bytes() == sender);
+        let Some(client) = at.map(|at| &mut self.clients[at]) else { return false };
+        let known = &mut client.known[service as usize];
+        if known.live.is_some() {
+            return false;
+        }
+        known.live = Some(id);
+        known.logged_out = false;
+        // An acceptor writes nothing yet, so nothing can fail.
+        let waits = known.session.connected(now, &mut connection.outbox, |_, _| {});
+        connection.client = at.map(|at| at as u16);
+        connection.instance = Some(self.router.open(client.sender));
+        waits.is_ok()
+    }
+
+    /// A Logon with a right header: is it the client?
+    pub(super) fn logon(
+        &mut self,
+        id: ConnectionId,
+        client: u16,
+        message: &Message<'_>,
+        now: UtcTime,
+    ) -> Option<Inbound> {
+        let connection = self.connections.get_mut(&id)?;
+        let entry = &mut self.clients[usize::from(client)];
+        let trading = connection.service == Service::SpotTrading;
+        let known = &mut entry.known[connection.service as usize];
+        let out = &mut connection.outbox;
+        if self.refuse_logons {
+            known.session.refuse_logon(Some("Logon refused"), now, out);
+            return None;
+        }
+        if trading && !entry.credentials.verify(message, now) {
+            known.session.refuse_logon(self.switches.refusal_text, now, out);
+            return None;
+        }
+        let cancel = match message.get(tag::CANCEL_ORDERS_ON_DISCONNECT) {
+            None | Some(b"0") => true,
+            Some(b"1") => false,
+            Some(_) => {
+                let text = "Logon failed: CancelOrdersOnDisconnect(8674) must be 0 or 1";
+                known.session.refuse_logon(Some(text), now, out);
+                return None;
+            }
+        };
+        if known.session.accept_logon(now, out).is_err() {
+            return None;
+        }
+        known.logons += 1;
+        known.cancel_on_disconnect = cancel;
+        connection.logged_on = true;
+        while known.session.next_event().is_some() {}
+        (trading && message.flag(tag::FORCE_RESET_CL_ORD_ID))
+            .then_some(Inbound::ResetWatermark { client })
+    }
+}

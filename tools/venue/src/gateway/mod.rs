@@ -1,0 +1,604 @@
+//! The gateway: connections, framing, logon, the FIX session, field checks. What it lets through
+//! leaves as typed [`Inbound`] records; what it refuses is answered here (venue file section 5).
+
+pub mod checks;
+mod connection;
+pub mod exec_id;
+mod logon;
+pub mod number;
+mod parse;
+pub mod report;
+pub mod reporter;
+mod router;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES, RESYNC_BYTES_MAX};
+use taut::session::{Outbox, Phase, Received, SendError, Session, SessionConfig};
+use taut::types::CompId;
+use taut_codec::encode::{Encoder, HeaderOrder};
+use taut_codec::frame::{Frame, Framer};
+use taut_codec::message::Message;
+use taut_codec::scan::{Field, Scanner};
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+
+pub use connection::ConnectionId;
+pub use logon::ClientCredentials;
+pub use router::{Instance, Router};
+
+use crate::limits::CONNECTIONS_MAX;
+use crate::market_data::Outlet;
+use crate::market_data::request::MdRequest;
+use crate::oes::request::{OrderRequest, Origin};
+use checks::{CheckSwitches, UnknownTags};
+use connection::Connection;
+use parse::ConditionallyMissing;
+use report::{BusinessReject, BusinessTextForm, FieldReject, RejectForm};
+
+/// A service of the venue: one port, one TargetCompID (venue file section 1). The derivatives and L3
+/// services are still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Service {
+    /// Spot L2 market data.
+    SpotMarketData,
+    /// Spot trading.
+    SpotTrading,
+}
+
+impl Service {
+    /// All services.
+    pub const ALL: [Self; 2] = [Self::SpotMarketData, Self::SpotTrading];
+
+    /// The port of Kraken's map, without offset.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::SpotMarketData => 4000,
+            Self::SpotTrading => 4001,
+        }
+    }
+
+    /// The venue's CompID on this service.
+    #[must_use]
+    pub const fn comp_id(self) -> &'static str {
+        match self {
+            Self::SpotMarketData => "KRAKEN-MD",
+            Self::SpotTrading => "KRAKEN-TRD",
+        }
+    }
+}
+
+/// How the gateway answers where the venue's documents disagree or are silent.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewaySwitches {
+    /// See [`UnknownTags`].
+    pub unknown_tags: UnknownTags,
+    /// See [`RejectForm`] (C14).
+    pub reject_form: RejectForm,
+    /// See [`BusinessTextForm`] (C15).
+    pub business_text: BusinessTextForm,
+    /// Whether ExecutionReports of trades carry MiscFeeBasis(891).
+    pub fee_basis: bool,
+    /// Whether the Logout that refuses a logon skips a number, as in the documented example.
+    pub refusal_skips_a_number: bool,
+    /// Text(58) of the Logout on wrong credentials; `None`: the connection is closed without a word.
+    pub refusal_text: Option<&'static str>,
+}
+
+impl Default for GatewaySwitches {
+    fn default() -> Self {
+        Self {
+            unknown_tags: UnknownTags::default(),
+            reject_form: RejectForm::default(),
+            business_text: BusinessTextForm::default(),
+            fee_basis: false,
+            refusal_skips_a_number: true,
+            refusal_text: Some("Logon failed: invalid credentials"),
+        }
+    }
+}
+
+/// What leaves the gateway for the stages behind it, in the order of arrival.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inbound {
+    /// A trading session logged on with ForceResetClOrdID(5030).
+    ResetWatermark {
+        /// The client.
+        client: u16,
+    },
+    /// A trading request.
+    Order(OrderRequest),
+    /// A market data request.
+    MarketData {
+        /// The client.
+        client: u16,
+        /// What it asks.
+        request: MdRequest,
+    },
+    /// A trading session is gone without logout and wants its orders cancelled (venue file 2.3).
+    CancelOnDisconnect {
+        /// The client.
+        client: u16,
+        /// The connection whose orders go.
+        tag: u32,
+    },
+    /// A market data session is gone.
+    MarketDataGone {
+        /// The client.
+        client: u16,
+    },
+}
+
+/// One known session: a client on one service.
+struct Known {
+    session: Session,
+    live: Option<ConnectionId>,
+    /// Counts the logons; owner tag of the orders placed on the connection.
+    logons: u32,
+    /// CancelOrdersOnDisconnect(8674) of this logon.
+    cancel_on_disconnect: bool,
+    /// Logouts were exchanged.
+    logged_out: bool,
+}
+
+struct Client {
+    sender: CompId,
+    credentials: ClientCredentials,
+    known: [Known; 2],
+}
+
+/// The gateway, all instances of it.
+pub struct Gateway {
+    switches: GatewaySwitches,
+    clients: Vec<Client>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    next_connection: u64,
+    router: Router,
+    framer: Framer,
+    scanner: Scanner,
+    fields: Vec<Field>,
+    refuse_logons: bool,
+    slow_drops: u64,
+}
+
+impl Gateway {
+    /// A gateway of `instances` instances without clients.
+    #[must_use]
+    pub fn new(instances: u16, switches: GatewaySwitches) -> Self {
+        Self {
+            switches,
+            clients: Vec::new(),
+            connections: BTreeMap::new(),
+            next_connection: 1,
+            router: Router::new(instances),
+            framer: Framer::new(MESSAGE_BYTES_MAX),
+            scanner: Scanner::new(),
+            fields: vec![Field::default(); taut::limits::FIELDS_MAX],
+            refuse_logons: false,
+            slow_drops: 0,
+        }
+    }
+
+    /// Adds a client, who may log on to every service; the position is its number.
+    pub fn add_client(&mut self, sender: CompId, credentials: ClientCredentials) {
+        let known = Service::ALL.map(|service| {
+            let own = service.comp_id().parse().expect("the CompIDs of the services are short");
+            let mut config = SessionConfig::acceptor(own, sender);
+            config.refusal_skips_a_number = self.switches.refusal_skips_a_number;
+            // "Hard reset to 1", venue file 3.2.
+            config.sequence_reset_may_lower = true;
+            if service == Service::SpotTrading {
+                config.send_message_bytes_max = taut::limits::SEND_MESSAGE_BYTES_MAX;
+            }
+            Known {
+                session: Session::new(config),
+                live: None,
+                logons: 0,
+                cancel_on_disconnect: true,
+                logged_out: false,
+            }
+        });
+        self.clients.push(Client { sender, credentials, known });
+    }
+
+    /// A connection was made.
+    pub fn connected(&mut self, service: Service, now: UtcTime) -> ConnectionId {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let mut connection = Connection::new(service, now, Outbox::with_capacity(OUTBOX_BYTES));
+        connection.close = self.connections.len() >= CONNECTIONS_MAX;
+        self.connections.insert(id, connection);
+        id
+    }
+
+    /// Takes bytes of a connection; [`Gateway::next`] reads them.
+    pub fn feed(&mut self, id: ConnectionId, bytes: &[u8]) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.input.extend_from_slice(bytes);
+        }
+    }
+
+    /// Works through what came until a record leaves the gateway; `None` when more bytes are needed.
+    pub fn next(&mut self, id: ConnectionId, now: UtcTime) -> Option<Inbound> {
+        let mut input = std::mem::take(&mut self.connections.get_mut(&id)?.input);
+        let mut fields = std::mem::take(&mut self.fields);
+        let mut at = 0;
+        let mut out = None;
+        while out.is_none() && !self.should_close(id) {
+            match self.framer.next(&input[at..]) {
+                Frame::Incomplete => break,
+                Frame::Garbage { skip, .. } => {
+                    self.garbled(id, skip, now);
+                    at += skip;
+                }
+                Frame::Message { len } => {
+                    let bytes = &input[at..at + len];
+                    at += len;
+                    match self.scanner.index(bytes, &mut fields) {
+                        Ok(count) => {
+                            let message = Message::new(bytes, &fields[..count]);
+                            out = self.message(id, &message, now);
+                        }
+                        Err(_) => self.garbled(id, len, now),
+                    }
+                }
+            }
+        }
+        if self.should_close(id) {
+            input.clear();
+        } else {
+            input.drain(..at);
+        }
+        self.fields = fields;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.input = input;
+        }
+        out
+    }
+
+    /// The peer or the network closed a connection.
+    pub fn disconnected(&mut self, id: ConnectionId, now: UtcTime) -> Option<Inbound> {
+        let connection = self.connections.remove(&id)?;
+        if let Some(instance) = connection.instance {
+            self.router.close(instance);
+        }
+        let client = connection.client?;
+        let known = &mut self.clients[usize::from(client)].known[connection.service as usize];
+        let was_up = connection.logged_on;
+        known.live = None;
+        known.session.disconnected(now);
+        while known.session.next_event().is_some() {}
+        match connection.service {
+            Service::SpotMarketData => Some(Inbound::MarketDataGone { client }),
+            Service::SpotTrading => (was_up && known.cancel_on_disconnect && !known.logged_out)
+                .then_some(Inbound::CancelOnDisconnect { client, tag: known.logons }),
+        }
+    }
+
+    /// The bytes that wait for a connection's peer; `None` if there is no such connection.
+    pub fn outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+        self.connections.get_mut(&id).map(|connection| &mut connection.outbox)
+    }
+
+    /// Whether a connection has to be closed once its outbox is flushed.
+    #[must_use]
+    pub fn should_close(&self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get(&id) else { return true };
+        let session = connection.client.map(|client| {
+            &self.clients[usize::from(client)].known[connection.service as usize].session
+        });
+        connection.close || session.is_some_and(Session::should_close)
+    }
+
+    /// Time passes for every session.
+    pub fn tick(&mut self, now: UtcTime) {
+        for connection in self.connections.values_mut() {
+            match connection.client {
+                None => connection.close |= now >= connection.logon_deadline(),
+                Some(client) => {
+                    let known =
+                        &mut self.clients[usize::from(client)].known[connection.service as usize];
+                    known.session.tick(now, &mut connection.outbox);
+                    while known.session.next_event().is_some() {}
+                }
+            }
+        }
+    }
+
+    /// When [`Gateway::tick`] has to be called at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> UtcTime {
+        let deadline = |connection: &Connection| match connection.client {
+            None => connection.logon_deadline(),
+            Some(client) => self.clients[usize::from(client)].known[connection.service as usize]
+                .session
+                .next_deadline(),
+        };
+        let open = self.connections.values().filter(|connection| !connection.close);
+        open.map(deadline).min().unwrap_or(UtcTime(u64::MAX))
+    }
+
+    fn garbled(&mut self, id: ConnectionId, bytes: usize, now: UtcTime) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        match connection.client {
+            Some(client) => {
+                let known =
+                    &mut self.clients[usize::from(client)].known[connection.service as usize];
+                known.session.garbled(bytes, now, &mut connection.outbox);
+            }
+            None => {
+                connection.garbage += bytes;
+                connection.close |= connection.garbage > RESYNC_BYTES_MAX;
+            }
+        }
+    }
+
+    fn message(&mut self, id: ConnectionId, message: &Message<'_>, now: UtcTime) -> Option<Inbound> {
+        if self.connections.get(&id)?.client.is_none() && !self.identify(id, message, now) {
+            self.connections.get_mut(&id)?.close = true;
+            return None;
+        }
+        let connection = self.connections.get_mut(&id)?;
+        let (client, service) = (connection.client?, connection.service);
+        let known = &mut self.clients[usize::from(client)].known[service as usize];
+        let received = known.session.received(message, now, &mut connection.outbox);
+        while known.session.next_event().is_some() {}
+        match received {
+            Received::Logon => self.logon(id, client, message, now),
+            Received::Application => self.application(client, service, message, now),
+            Received::Admin => {
+                known.logged_out |= message.msg_type() == b"5";
+                None
+            }
+            Received::Ignored => None,
+        }
+    }
+
+    fn application(
+        &mut self,
+        client: u16,
+        service: Service,
+        message: &Message<'_>,
+        now: UtcTime,
+    ) -> Option<Inbound> {
+        let msg_type = message.msg_type();
+        if matches!(msg_type, b"3" | b"j") {
+            // The client refused something of ours: nothing to be done about it.
+            return None;
+        }
+        let offered: &[&[u8]] = match service {
+            Service::SpotTrading => &[b"D", b"F", b"G", b"q", b"H"],
+            Service::SpotMarketData => &[b"V", b"x", b"g"],
+        };
+        let rules = checks::rules(msg_type).filter(|_| offered.contains(&msg_type));
+        let Some(rules) = rules else {
+            const UNSUPPORTED_MESSAGE_TYPE: u32 = 3;
+            let text = "Unsupported message type";
+            self.refuse(client, service, message, UNSUPPORTED_MESSAGE_TYPE, text, now);
+            return None;
+        };
+        let switches = CheckSwitches {
+            unknown_tags: self.switches.unknown_tags,
+            form: self.switches.reject_form,
+        };
+        if let Err(reject) = checks::check(message, rules, switches, now) {
+            self.reject(client, service, message, &reject, now);
+            return None;
+        }
+        if let Some(kind) = parse::order_request(message) {
+            return match kind {
+                Ok(kind) => {
+                    let origin = self.origin(client, message)?;
+                    Some(Inbound::Order(OrderRequest { origin, kind }))
+                }
+                Err(ConditionallyMissing(tag)) => {
+                    const CONDITIONALLY_REQUIRED_MISSING: u32 = 5;
+                    let text = checks::missing(tag, self.switches.reject_form).text;
+                    let reason = CONDITIONALLY_REQUIRED_MISSING;
+                    self.refuse(client, service, message, reason, &text, now);
+                    None
+                }
+            };
+        }
+        let request = match msg_type {
+            b"V" => parse::market_data(message).map(MdRequest::MarketData),
+            b"x" => parse::instrument_list(message).map(MdRequest::Instruments),
+            _ => parse::session_status(message).map(MdRequest::SessionStatus),
+        };
+        match request {
+            Ok(request) => Some(Inbound::MarketData { client, request }),
+            Err(ConditionallyMissing(tag)) => {
+                let reject = checks::missing(tag, self.switches.reject_form);
+                self.reject(client, service, message, &reject, now);
+                None
+            }
+        }
+    }
+
+    fn origin(&self, client: u16, message: &Message<'_>) -> Option<Origin> {
+        let known = &self.clients[usize::from(client)].known[Service::SpotTrading as usize];
+        Some(Origin {
+            client,
+            tag: known.logons,
+            msg_seq_num: message.msg_seq_num().ok()?,
+            msg_type: *message.msg_type().first()?,
+            poss_dup: message.flag(tag::POSS_DUP_FLAG) || message.flag(tag::POSS_RESEND),
+            cl_ord_id: parse::cl_ord_id(message, tag::CL_ORD_ID)?,
+        })
+    }
+
+    /// A session-level Reject of the field checks.
+    fn reject(
+        &mut self,
+        client: u16,
+        service: Service,
+        message: &Message<'_>,
+        reject: &FieldReject,
+        now: UtcTime,
+    ) {
+        let form = self.switches.reject_form;
+        let ref_seq_num = message.msg_seq_num().unwrap_or(0);
+        self.send_on(client, service, b"3", HeaderOrder::default(), now, |enc| {
+            report::write_field_reject(enc, ref_seq_num, message.msg_type(), reject, form);
+        });
+    }
+
+    fn refuse(
+        &mut self,
+        client: u16,
+        service: Service,
+        message: &Message<'_>,
+        reason: u32,
+        text: &str,
+        now: UtcTime,
+    ) {
+        let ref_id = message.get(tag::CL_ORD_ID).unwrap_or_default();
+        let ref_id = if ref_id.iter().all(|&b| b >= 0x20) { ref_id } else { b"" };
+        let reject = BusinessReject { ref_msg_type: message.msg_type(), ref_id, reason, text };
+        self.business_reject(client, service, &reject, now);
+    }
+
+    /// Sends a BusinessMessageReject.
+    pub fn business_reject(
+        &mut self,
+        client: u16,
+        service: Service,
+        reject: &BusinessReject<'_>,
+        now: UtcTime,
+    ) {
+        let form = self.switches.business_text;
+        self.send_on(client, service, b"j", HeaderOrder::default(), now, |enc| {
+            report::write_business_reject(enc, reject, form);
+        });
+    }
+
+    /// Sends a message to a client's session on a service, if it is up. A session whose outbox is full
+    /// is dropped: a slow reader must not hold anybody up.
+    fn send_on(
+        &mut self,
+        client: u16,
+        service: Service,
+        msg_type: &[u8],
+        order: HeaderOrder,
+        now: UtcTime,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> bool {
+        let Some(entry) = self.clients.get_mut(usize::from(client)) else { return false };
+        let known = &mut entry.known[service as usize];
+        let connection = known.live.and_then(|live| self.connections.get_mut(&live));
+        let Some(connection) = connection.filter(|connection| !connection.close) else {
+            return false;
+        };
+        let sent =
+            known.session.send_with_order(msg_type, order, now, &mut connection.outbox, body);
+        match sent {
+            Ok(_) => true,
+            Err(SendError::NotLoggedOn) => false,
+            Err(SendError::OutboxFull | SendError::Encode(_) | SendError::SeqNumExhausted) => {
+                // Its peer would miss a message without knowing: the connection is worth nothing now.
+                self.slow_drops += 1;
+                connection.drop_now();
+                false
+            }
+        }
+    }
+
+    /// The switches.
+    #[must_use]
+    pub const fn switches(&self) -> &GatewaySwitches {
+        &self.switches
+    }
+
+    /// The router.
+    #[must_use]
+    pub const fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The number of a client.
+    #[must_use]
+    pub fn client(&self, sender: &[u8]) -> Option<u16> {
+        let at = self.clients.iter().position(|client| client.sender.as_bytes() == sender)?;
+        u16::try_from(at).ok()
+    }
+
+    /// The live connection of a client on a service.
+    #[must_use]
+    pub fn live(&self, sender: &[u8], service: Service) -> Option<ConnectionId> {
+        let client = self.clients.iter().find(|client| client.sender.as_bytes() == sender)?;
+        client.known[service as usize].live
+    }
+
+    /// The SenderCompID of a client.
+    #[must_use]
+    pub fn sender(&self, client: u16) -> Option<CompId> {
+        self.clients.get(usize::from(client)).map(|client| client.sender)
+    }
+
+    /// Sessions that are logged on.
+    #[must_use]
+    pub fn sessions_up(&self) -> usize {
+        let known = self.clients.iter().flat_map(|client| &client.known);
+        known.filter(|known| known.session.phase() == Phase::Active).count()
+    }
+
+    /// Open connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Connections that were dropped because their peer did not read.
+    #[must_use]
+    pub const fn slow_drops(&self) -> u64 {
+        self.slow_drops
+    }
+
+    /// Control: refuses every logon from now on, or no longer.
+    pub fn refuse_logons(&mut self, refuse: bool) {
+        self.refuse_logons = refuse;
+    }
+
+    /// Control: cuts a connection without a word.
+    pub fn cut(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.drop_now();
+        }
+    }
+
+    /// Control: logs a session out.
+    pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && let Some(client) = connection.client
+        {
+            let known = &mut self.clients[usize::from(client)].known[connection.service as usize];
+            known.session.logout(text, now, &mut connection.outbox);
+        }
+    }
+}
+
+impl Outlet for Gateway {
+    fn send(
+        &mut self,
+        client: u16,
+        msg_type: &[u8],
+        order: HeaderOrder,
+        now: UtcTime,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) {
+        self.send_on(client, Service::SpotMarketData, msg_type, order, now, body);
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("clients", &self.clients.len())
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,241 @@
+//! From a checked message to a typed request. Fields that are only needed under a condition are
+//! looked for here; their absence is a business reject 380=5 (venue file 4.7).
+
+use taut::types::{ClOrdId, OrderId, Side, Symbol};
+use taut_codec::message::Message;
+use taut_codec::tag;
+use taut_codec::value::{Decimal, UtcTime};
+
+use super::checks::{ENTRY_TYPES, RELATED_SYMBOLS};
+use crate::limits::SYMBOLS_PER_REQUEST_MAX;
+use crate::market_data::request::{
+    InstrumentListRequest, MarketDataRequest, RequestId, SessionStatusRequest, SubscriptionType,
+};
+use crate::matching::SelfTrade;
+use crate::oes::request::{
+    AmendFields, MassCancelScope, NewFields, OrderName, RequestKind, Terms,
+};
+
+/// A field that its message needs under a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConditionallyMissing(pub u32);
+
+/// Reads a trading request. The message passed the checks of its table, so that a field that is
+/// there has the right form; `None` for a message that is no trading request.
+pub fn order_request(message: &Message<'_>) -> Option<Result<RequestKind, ConditionallyMissing>> {
+    Some(match message.msg_type() {
+        b"D" => new_order(message),
+        b"G" => amend(message),
+        b"F" => cancel(message),
+        b"q" => mass_cancel(message),
+        b"H" => Ok(RequestKind::Status(OrderName {
+            order_id: order_id(message),
+            cl_ord_id: cl_ord_id(message, tag::CL_ORD_ID),
+        })),
+        _ => return None,
+    })
+}
+
+/// A ClOrdID, `None` if the field is not there or can be nobody's ClOrdID.
+#[must_use]
+pub fn cl_ord_id(message: &Message<'_>, tag: u32) -> Option<ClOrdId> {
+    message.get(tag).and_then(|text| ClOrdId::parse(text).ok())
+}
+
+/// An OrderID too long for any is as unknown as one that was never given.
+fn order_id(message: &Message<'_>) -> Option<OrderId> {
+    let text = message.get(tag::ORDER_ID)?;
+    Some(OrderId::new(text).unwrap_or_default())
+}
+
+/// A symbol too long for any is as unknown as one that is not listed.
+fn symbol(message: &Message<'_>) -> Option<Symbol> {
+    message.get(tag::SYMBOL).map(|text| Symbol::new(text).unwrap_or_default())
+}
+
+fn side(message: &Message<'_>) -> Side {
+    message.get(tag::SIDE).and_then(Side::from_fix).unwrap_or(Side::Buy)
+}
+
+fn decimal(message: &Message<'_>, tag: u32) -> Option<Decimal> {
+    message.get(tag).and_then(|text| Decimal::parse(text).ok())
+}
+
+fn time(message: &Message<'_>, tag: u32) -> Option<UtcTime> {
+    message.get(tag).and_then(|text| UtcTime::parse(text).ok())
+}
+
+fn needs(message: &Message<'_>, tag: u32) -> Result<(), ConditionallyMissing> {
+    message.get(tag).map(|_| ()).ok_or(ConditionallyMissing(tag))
+}
+
+fn terms(message: &Message<'_>) -> Result<Terms, ConditionallyMissing> {
+    let first = |tag| message.get(tag).and_then(|value| value.first().copied()).unwrap_or(0);
+    let (ord_type, time_in_force) = (first(tag::ORD_TYPE), first(tag::TIME_IN_FORCE));
+    if matches!(ord_type, b'2' | b'4' | b'T' | b'V') {
+        needs(message, tag::PRICE)?;
+    }
+    if matches!(ord_type, b'3' | b'4' | b'R' | b'T' | b'U' | b'V') {
+        needs(message, tag::STOP_PX)?;
+    }
+    let instructions = message.get(tag::EXEC_INST).unwrap_or_default();
+    let has = |one| instructions.split(|&b| b == b' ').any(|word| word == [one]);
+    let unsupported = [
+        (!matches!(ord_type, b'1' | b'2'), "ordertype"),
+        (!matches!(time_in_force, b'1' | b'3'), "timeinforce"),
+        (message.get(tag::DISPLAY_QTY).is_some(), "displayvol"),
+        (message.get(tag::EFFECTIVE_TIME).is_some(), "starttm"),
+        (message.get(tag::LEVERAGE) == Some(b"1"), "leverage"),
+        ([b'E', b'v', b'f', b'q', b's'].into_iter().any(has), "oflags"),
+    ];
+    Ok(Terms {
+        ord_type,
+        time_in_force,
+        qty: decimal(message, tag::ORDER_QTY).unwrap_or_default(),
+        price: decimal(message, tag::PRICE),
+        post_only: has(b'P'),
+        valid_until: time(message, tag::VALID_UNTIL_TIME),
+        unsupported: unsupported.into_iter().find(|(found, _)| *found).map(|(_, name)| name),
+    })
+}
+
+fn new_order(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
+    if message.get(tag::TIME_IN_FORCE) == Some(b"6") {
+        needs(message, tag::EXPIRE_TIME)?;
+    }
+    Ok(RequestKind::New(NewFields {
+        symbol: symbol(message).unwrap_or_default(),
+        side: side(message),
+        terms: terms(message)?,
+        self_trade: message
+            .get(tag::SELF_TRADE_PREVENTION)
+            .and_then(SelfTrade::from_fix)
+            .unwrap_or_default(),
+        allocations: message.get(tag::NO_ALLOCS).is_some(),
+    }))
+}
+
+fn amend(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
+    Ok(RequestKind::Amend(AmendFields {
+        symbol: symbol(message).unwrap_or_default(),
+        side: side(message),
+        order_id: order_id(message).unwrap_or_default(),
+        orig_cl_ord_id: cl_ord_id(message, tag::ORIG_CL_ORD_ID),
+        terms: terms(message)?,
+    }))
+}
+
+fn cancel(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
+    if message.get(tag::ORDER_ID).is_none() {
+        needs(message, tag::ORIG_CL_ORD_ID)?;
+    }
+    Ok(RequestKind::Cancel(OrderName {
+        order_id: order_id(message),
+        cl_ord_id: cl_ord_id(message, tag::ORIG_CL_ORD_ID),
+    }))
+}
+
+fn mass_cancel(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
+    Ok(RequestKind::MassCancel(match message.get(tag::MASS_CANCEL_REQUEST_TYPE) {
+        Some(b"1") => MassCancelScope::SessionSymbol(
+            symbol(message).ok_or(ConditionallyMissing(tag::SYMBOL))?,
+        ),
+        Some(b"6") => MassCancelScope::Session,
+        _ => MassCancelScope::Sender,
+    }))
+}
+
+fn request_id(message: &Message<'_>, tag: u32) -> Option<RequestId> {
+    message.get(tag).and_then(|text| RequestId::new(text).ok())
+}
+
+fn subscription(message: &Message<'_>) -> SubscriptionType {
+    match message.get(tag::SUBSCRIPTION_REQUEST_TYPE) {
+        None | Some(b"0") => SubscriptionType::Snapshot,
+        Some(b"1") => SubscriptionType::Updates,
+        Some(b"2") => SubscriptionType::Disable,
+        Some(_) => SubscriptionType::Other,
+    }
+}
+
+/// Reads a MarketDataRequest; the tag at fault if it cannot be understood. `146` may be missing in
+/// front of `55`, as in the examples of the documentation (venue file 4.9).
+///
+/// # Errors
+/// The tag that is missing or too long.
+pub fn market_data(message: &Message<'_>) -> Result<MarketDataRequest, ConditionallyMissing> {
+    let id = request_id(message, tag::MD_REQ_ID).ok_or(ConditionallyMissing(tag::MD_REQ_ID))?;
+    let mut symbols = Vec::new();
+    match message.get(tag::NO_RELATED_SYM) {
+        Some(_) => {
+            let entries = message.group(&RELATED_SYMBOLS);
+            for entry in entries.into_iter().flatten().take(SYMBOLS_PER_REQUEST_MAX) {
+                symbols.push(entry.get(tag::SYMBOL).unwrap_or_default().to_vec());
+            }
+        }
+        None => symbols.extend(message.get(tag::SYMBOL).map(<[u8]>::to_vec)),
+    }
+    let subscription = subscription(message);
+    if symbols.is_empty() && subscription != SubscriptionType::Disable {
+        return Err(ConditionallyMissing(tag::SYMBOL));
+    }
+    let mut request = MarketDataRequest {
+        id,
+        subscription,
+        subscription_text: text(message, tag::SUBSCRIPTION_REQUEST_TYPE),
+        depth: message.uint(tag::MARKET_DEPTH).unwrap_or(u64::MAX),
+        update_type: message.get(tag::MD_UPDATE_TYPE).map(|_| text(message, tag::MD_UPDATE_TYPE)),
+        by_order: message.get(tag::AGGREGATED_BOOK) == Some(b"N"),
+        bids: false,
+        offers: false,
+        trades: false,
+        unknown_entry_type: None,
+        symbols,
+    };
+    for entry in message.group(&ENTRY_TYPES).into_iter().flatten() {
+        match entry.get(tag::MD_ENTRY_TYPE) {
+            Some(b"0") => request.bids = true,
+            Some(b"1") => request.offers = true,
+            Some(b"2") => request.trades = true,
+            _ => request.unknown_entry_type = Some(text(&entry, tag::MD_ENTRY_TYPE)),
+        }
+    }
+    Ok(request)
+}
+
+/// Reads an InstrumentListRequest.
+///
+/// # Errors
+/// The tag that is missing or too long.
+pub fn instrument_list(
+    message: &Message<'_>,
+) -> Result<InstrumentListRequest, ConditionallyMissing> {
+    let id = request_id(message, tag::SECURITY_REQ_ID)
+        .ok_or(ConditionallyMissing(tag::SECURITY_REQ_ID))?;
+    Ok(InstrumentListRequest {
+        id,
+        subscription: subscription(message),
+        list_type: message.get(559).and_then(|v| v.first().copied()).unwrap_or(b'4'),
+        security_type: message.get(tag::SECURITY_TYPE).map(|_| text(message, tag::SECURITY_TYPE)),
+        symbol: symbol(message),
+    })
+}
+
+/// Reads a TradingSessionStatusRequest.
+///
+/// # Errors
+/// The tag that is missing or too long.
+pub fn session_status(message: &Message<'_>) -> Result<SessionStatusRequest, ConditionallyMissing> {
+    let id = |tag| request_id(message, tag).ok_or(ConditionallyMissing(tag));
+    Ok(SessionStatusRequest {
+        id: id(tag::TRAD_SES_REQ_ID)?,
+        session: id(tag::TRADING_SESSION_ID)?,
+        subscription: subscription(message),
+    })
+}
+
+/// A value for an answer's text; what could break the framing or is long is left out.
+fn text(message: &Message<'_>, tag: u32) -> String {
+    let value = message.get(tag).unwrap_or_default();
+    value.iter().take(32).map(|&b| if b.is_ascii_graphic() { char::from(b) } else { '?' }).collect()
+}

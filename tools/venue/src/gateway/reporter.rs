@@ -1,0 +1,178 @@
+//! What the engine did, as messages to the sessions that it concerns.
+
+use taut::event::{ExecType, Liquidity, OrdStatus};
+use taut_codec::encode::HeaderOrder;
+use taut_codec::value::UtcTime;
+
+use super::exec_id::ReportClock;
+use super::number::Amount;
+use super::report::{BusinessReject, ExecutionReport, FillReport, write_execution_report};
+use super::{Gateway, Service};
+use crate::matching::{
+    EngineEvent, EventKind, OrderState, Rejection, Request, SpotEngine, Trade,
+};
+use crate::oes::{Oes, OrderRecord, cl_ord_id, fill_status};
+
+/// Makes ExecutionReports and business rejects out of engine events.
+#[derive(Debug, Default)]
+pub struct Reporter {
+    clock: ReportClock,
+    lost: u64,
+}
+
+/// One report on its way.
+struct Draft<'a> {
+    state: &'a OrderState,
+    exec_type: ExecType,
+    status: OrdStatus,
+    /// ClOrdIDs: 11 and 41.
+    ids: (u128, Option<u128>),
+    trade: Option<(&'a Trade, Liquidity)>,
+    text: Option<&'a str>,
+    at: UtcTime,
+}
+
+impl Reporter {
+    /// Reports that nobody was there to receive. They are not kept: replay comes with the journal.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Sends what an event means for the clients that it concerns.
+    pub fn report(
+        &mut self,
+        event: &EngineEvent,
+        oes: &Oes,
+        engine: &SpotEngine,
+        gateway: &mut Gateway,
+        now: UtcTime,
+    ) {
+        let at = event.at;
+        let plain = |state, exec_type, status| Draft {
+            state,
+            exec_type,
+            status,
+            ids: (state.client_key, None),
+            trade: None,
+            text: None,
+            at,
+        };
+        let mut send = |draft: Draft<'_>| self.send(&draft, oes, engine, gateway, now);
+        match &event.kind {
+            EventKind::Rejected(rejection) => reject(rejection, oes, gateway, now),
+            EventKind::Accepted(state) => {
+                send(plain(state, ExecType::PendingNew, OrdStatus::PendingNew));
+            }
+            EventKind::Live(state) => send(plain(state, ExecType::New, OrdStatus::New)),
+            EventKind::Trade(trade) => {
+                let sides = [(&trade.maker, Liquidity::Maker), (&trade.taker, Liquidity::Taker)];
+                for (state, liquidity) in sides {
+                    let draft = plain(state, ExecType::Trade, fill_status(state));
+                    send(Draft { trade: Some((trade, liquidity)), ..draft });
+                }
+            }
+            EventKind::Cancelled { order, reason, request_key, .. } => {
+                let ids = match *request_key {
+                    Some(request) => (request, Some(order.client_key)),
+                    None => (order.client_key, None),
+                };
+                let draft = plain(order, ExecType::Canceled, OrdStatus::Canceled);
+                send(Draft { ids, text: Some(reason.text()), ..draft });
+            }
+            EventKind::Amended { order, orig_client_key } => {
+                let draft = plain(order, ExecType::Replaced, OrdStatus::Replaced);
+                send(Draft { ids: (order.client_key, Some(*orig_client_key)), ..draft });
+            }
+        }
+    }
+
+    /// Answers an OrderStatusRequest.
+    pub fn status(
+        &mut self,
+        record: &OrderRecord,
+        oes: &Oes,
+        engine: &SpotEngine,
+        gateway: &mut Gateway,
+        now: UtcTime,
+    ) {
+        let draft = Draft {
+            state: &record.state,
+            exec_type: ExecType::OrderStatus,
+            status: record.status,
+            ids: (record.state.client_key, None),
+            trade: None,
+            text: None,
+            at: now,
+        };
+        self.send(&draft, oes, engine, gateway, now);
+    }
+
+    fn send(
+        &mut self,
+        draft: &Draft<'_>,
+        oes: &Oes,
+        engine: &SpotEngine,
+        gateway: &mut Gateway,
+        now: UtcTime,
+    ) {
+        let state = draft.state;
+        let Some(client) = oes.client_of(state.account) else { return };
+        let Some(instrument) = engine.instrument(state.instrument) else { return };
+        let fee_asset = engine.asset(state.fee_asset);
+        let fee_currency = fee_asset.as_ref().map_or("", |asset| asset.as_str());
+        let base = instrument.symbol.as_str().split('/').next();
+        let more = if base == Some(fee_currency) { 0 } else { instrument.price_precision };
+        let fill = draft.trade.map(|(trade, liquidity)| FillReport {
+            px: trade.px,
+            qty: trade.qty,
+            liquidity,
+            trade_seq: trade.trade_seq,
+            fee: Amount { units: state.fee, scale: instrument.qty_precision + more },
+            fee_currency,
+            fee_basis: gateway.switches.fee_basis,
+        });
+        let report = ExecutionReport {
+            instrument,
+            cl_ord_id: cl_ord_id(draft.ids.0),
+            orig_cl_ord_id: draft.ids.1.map(cl_ord_id),
+            order_id: engine.order_id(state.order),
+            report_time: self.clock.next(now),
+            transact_time: draft.at,
+            exec_type: draft.exec_type,
+            ord_status: draft.status,
+            side: state.side,
+            ord_type: state.ord_type,
+            time_in_force: state.time_in_force,
+            qty: state.qty,
+            price: state.price,
+            cum: state.cum,
+            leaves: state.leaves,
+            notional: state.notional,
+            fill,
+            text: draft.text,
+        };
+        let (service, order) = (Service::SpotTrading, HeaderOrder::default());
+        let sent = gateway.send_on(client, service, b"8", order, now, |enc| {
+            write_execution_report(enc, &report);
+        });
+        self.lost += u64::from(!sent);
+    }
+}
+
+fn reject(rejection: &Rejection, oes: &Oes, gateway: &mut Gateway, now: UtcTime) {
+    let Some(client) = oes.client_of(rejection.account) else { return };
+    let ref_msg_type: &[u8] = match rejection.request {
+        Request::New => b"D",
+        Request::Amend => b"G",
+        Request::Cancel => b"F",
+    };
+    let mut scratch = [0; taut::types::ClOrdId::TEXT_MAX];
+    let reject = BusinessReject {
+        ref_msg_type,
+        ref_id: cl_ord_id(rejection.client_key).write(&mut scratch),
+        reason: rejection.reason.business_reason(),
+        text: rejection.reason.text(),
+    };
+    gateway.business_reject(client, Service::SpotTrading, &reject, now);
+}

@@ -1,0 +1,25 @@
+//! Every limit of the venue, in one place. Reaching one is an answer on the wire or a counted event,
+//! never a stall, a panic or a silent drop.
+
+/// Clients that a configuration may name.
+pub const CLIENTS_MAX: usize = 4096;
+/// Instruments that a configuration may name.
+pub const INSTRUMENTS_MAX: usize = 256;
+/// Gateway instances.
+pub const GATEWAY_INSTANCES_MAX: usize = 64;
+/// Connections at one time; more are closed at once.
+pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
+/// Records in the queue from one stage to the next; the gateway waits while it is full.
+pub const STAGE_QUEUE: usize = 1024;
+/// Arrivals kept until they are taken; later ones are counted as lost.
+pub const ARRIVALS_MAX: usize = 1 << 20;
+/// Ended orders that an OrderStatusRequest still finds.
+pub const ENDED_ORDERS_MAX: usize = 16 * 1024;
+/// UUID-form ClOrdIDs that one client may use within the time window of venue file 6.9.
+pub const UUIDS_IN_WINDOW_MAX: usize = 64 * 1024;
+/// Market data subscriptions (MDReqIDs) of one session.
+pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 256;
+/// Symbols in one MarketDataRequest.
+pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
+/// Deepest L2 subscription; `264=0` is capped to it (venue file 4.9).
+pub const DEPTH_MAX: usize = 1000;

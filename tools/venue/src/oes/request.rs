@@ -1,0 +1,117 @@
+//! What the gateway hands to the order entry service: checked in form, not yet in meaning.
+
+use taut::types::{ClOrdId, OrderId, Side, Symbol};
+use taut_codec::value::{Decimal, UtcTime};
+
+use crate::matching::SelfTrade;
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Position of the client in the configuration; also names its account.
+    pub client: u16,
+    /// The connection, unique per logon; the owner of orders.
+    pub tag: u32,
+    /// MsgSeqNum(34).
+    pub msg_seq_num: u64,
+    /// First byte of MsgType(35).
+    pub msg_type: u8,
+    /// Whether the message carried PossDupFlag(43) `Y` or PossResend(97) `Y`.
+    pub poss_dup: bool,
+    /// ClOrdID(11).
+    pub cl_ord_id: ClOrdId,
+}
+
+/// One request of a trading session.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OrderRequest {
+    /// Where it came from.
+    pub origin: Origin,
+    /// What is asked.
+    pub kind: RequestKind,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RequestKind {
+    /// 35=D
+    New(NewFields),
+    /// 35=G
+    Amend(AmendFields),
+    /// 35=F
+    Cancel(OrderName),
+    /// 35=q
+    MassCancel(MassCancelScope),
+    /// 35=H
+    Status(OrderName),
+}
+
+/// How an order is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderName {
+    /// OrderID(37).
+    pub order_id: Option<OrderId>,
+    /// OrigClOrdID(41); of a status request ClOrdID(11).
+    pub cl_ord_id: Option<ClOrdId>,
+}
+
+/// The fields of a NewOrderSingle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NewFields {
+    /// Symbol(55).
+    pub symbol: Symbol,
+    /// Side(54).
+    pub side: Side,
+    /// The terms.
+    pub terms: Terms,
+    /// SelfTradePrevention(7928).
+    pub self_trade: SelfTrade,
+    /// Whether allocations (78/79) were asked for.
+    pub allocations: bool,
+}
+
+/// The fields of an OrderCancelReplaceRequest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AmendFields {
+    /// Symbol(55).
+    pub symbol: Symbol,
+    /// Side(54).
+    pub side: Side,
+    /// OrderID(37), which has to match.
+    pub order_id: OrderId,
+    /// OrigClOrdID(41), which finds the order.
+    pub orig_cl_ord_id: Option<ClOrdId>,
+    /// The terms.
+    pub terms: Terms,
+}
+
+/// What an order is to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// OrdType(40), as sent.
+    pub ord_type: u8,
+    /// TimeInForce(59), as sent.
+    pub time_in_force: u8,
+    /// OrderQty(38).
+    pub qty: Decimal,
+    /// Price(44).
+    pub price: Option<Decimal>,
+    /// ExecInst(18) `P`.
+    pub post_only: bool,
+    /// ValidUntilTime(62).
+    pub valid_until: Option<UtcTime>,
+    /// A field that asks for what this venue does not do: named as in `EGeneral:Invalid
+    /// arguments:<field>`.
+    pub unsupported: Option<&'static str>,
+}
+
+/// MassCancelRequestType(530); venue file 4.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MassCancelScope {
+    /// `1`: created or replaced in this session, of one symbol.
+    SessionSymbol(Symbol),
+    /// `6`: created or replaced in this session.
+    Session,
+    /// `7`: of this SenderCompID.
+    Sender,
+}

@@ -1,0 +1,452 @@
+//! The venue as one state machine: bytes and the time in, bytes out.
+//!
+//! ```text
+//! bytes -> gateway -> [queue] -> OES -> [queue] -> engine -> events -+-> reports -> gateway -> bytes
+//!             |                   |                  ^               +-> market data -> gateway
+//!             3 (field checks)    j                  liquidity
+//! ```
+//! A program that serves it calls [`Venue::connected`], [`Venue::received`], [`Venue::disconnected`]
+//! and [`Venue::tick`], takes bytes from [`Venue::outbox`], and closes a connection (then calls
+//! [`Venue::disconnected`]) when [`Venue::should_close`] says so and the outbox is empty.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+use taut::session::Outbox;
+use taut::types::{ClOrdId, CompId, Instrument, InstrumentId, PairStatus};
+use taut_codec::value::UtcTime;
+
+use crate::config::{ConfigError, LiquidityMode, VenueConfig};
+use crate::gateway::report::BusinessReject;
+use crate::gateway::reporter::Reporter;
+use crate::gateway::{ClientCredentials, ConnectionId, Gateway, Inbound, Service};
+use crate::limits::{ARRIVALS_MAX, STAGE_QUEUE};
+use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticConfig};
+use crate::market_data::MarketData;
+use crate::market_data::encode::TradingStatus;
+use crate::matching::{
+    AccountFlags, AccountId, Asset, Balance, EngineEvent, SpotConfig, SpotEngine,
+};
+use crate::oes::request::{OrderRequest, Origin};
+use crate::oes::{Admitted, EngineRecord, Oes};
+
+/// Where the other side of the trades comes from.
+#[derive(Debug, Clone)]
+pub enum LiquiditySource {
+    /// Nobody: clients are among themselves.
+    None,
+    /// A synthetic market in a listed instrument.
+    Synthetic {
+        /// Its symbol.
+        symbol: String,
+        /// How it behaves.
+        config: SyntheticConfig,
+    },
+    /// The replay of a recorded book. Its instrument is listed, in place of one with its symbol.
+    Capture {
+        /// The recording.
+        capture: Box<Capture>,
+        /// Thousandths of the recorded speed.
+        speed: NonZeroU32,
+    },
+}
+
+/// A client's command as it reached the trading engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// SenderCompID(49).
+    pub sender: CompId,
+    /// MsgSeqNum(34).
+    pub msg_seq_num: u64,
+    /// First byte of MsgType(35): `D`, `F`, `G` or `q`.
+    pub msg_type: u8,
+    /// ClOrdID(11).
+    pub cl_ord_id: ClOrdId,
+    /// Whether it was marked as a possible duplicate (43 or 97).
+    pub poss_dup: bool,
+    /// When.
+    pub at: UtcTime,
+}
+
+/// What goes on in the venue, for a status line and for tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueStats {
+    /// Open connections.
+    pub connections: usize,
+    /// Sessions that are logged on.
+    pub sessions_up: usize,
+    /// Live orders, the house's included.
+    pub live_orders: usize,
+    /// Market data subscriptions.
+    pub subscriptions: usize,
+    /// Connections dropped because their peer did not read.
+    pub slow_drops: u64,
+    /// Reports that nobody was there to receive.
+    pub reports_lost: u64,
+    /// Arrivals that were not taken in time.
+    pub arrivals_lost: u64,
+    /// Connections per gateway instance.
+    pub instances: Vec<u32>,
+}
+
+/// The venue.
+pub struct Venue {
+    gateway: Gateway,
+    oes: Oes,
+    engine: SpotEngine,
+    market_data: MarketData,
+    reporter: Reporter,
+    liquidity: Option<Box<dyn Liquidity + Send>>,
+    to_oes: VecDeque<Inbound>,
+    to_engine: VecDeque<EngineRecord>,
+    events: Vec<EngineEvent>,
+    arrivals: VecDeque<Arrival>,
+    arrivals_lost: u64,
+    /// What is given out for a connection that is not there.
+    nowhere: Outbox,
+}
+
+impl Venue {
+    /// A venue with the liquidity given, or else what the configuration says. Secrets are read from
+    /// the environment variables that the configuration names.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn new(
+        config: &VenueConfig,
+        liquidity: Option<LiquiditySource>,
+        now: UtcTime,
+    ) -> Result<Self, ConfigError> {
+        Self::with_secrets(config, liquidity, now, |name| std::env::var(name).ok())
+    }
+
+    /// [`Venue::new`] with another source of secrets.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn with_secrets(
+        config: &VenueConfig,
+        liquidity: Option<LiquiditySource>,
+        now: UtcTime,
+        secrets: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let liquidity = liquidity.unwrap_or_else(|| match config.liquidity.mode {
+            LiquidityMode::None => LiquiditySource::None,
+            LiquidityMode::Synthetic => LiquiditySource::Synthetic {
+                symbol: config.liquidity.symbol.clone(),
+                config: config.liquidity.synthetic.clone(),
+            },
+        });
+        let engine_config = SpotConfig { fees: config.fee_schedule(), ..SpotConfig::default() };
+        let mut engine = SpotEngine::new(&engine_config)?;
+        for instrument in instruments(config, &liquidity)? {
+            engine.add_instrument(instrument)?;
+        }
+        let house = engine.add_account(AccountFlags::HOUSE)?;
+        let mut gateway = Gateway::new(config.gateway_instances, config.gateway_switches());
+        let mut oes = Oes::new(config.oes_switches());
+        for client in &config.clients {
+            let account = engine.add_account(AccountFlags::default())?;
+            for (asset, amount) in client.balances()? {
+                engine.deposit(account, asset, amount)?;
+            }
+            let credentials = client.credentials(&secrets)?;
+            gateway.add_client(client.comp_id()?, ClientCredentials::new(credentials));
+            oes.add_client(account, client.can_trade);
+        }
+        let liquidity = open(liquidity, &engine, house, now)?;
+        let market_data = MarketData::new(engine.instruments().len());
+        let mut venue = Self {
+            gateway,
+            oes,
+            engine,
+            market_data,
+            reporter: Reporter::default(),
+            liquidity,
+            to_oes: VecDeque::with_capacity(STAGE_QUEUE),
+            to_engine: VecDeque::with_capacity(STAGE_QUEUE),
+            events: Vec::with_capacity(STAGE_QUEUE),
+            arrivals: VecDeque::new(),
+            arrivals_lost: 0,
+            nowhere: Outbox::with_capacity(0),
+        };
+        venue.tick(now);
+        Ok(venue)
+    }
+
+    /// Somebody connected to a service.
+    pub fn connected(&mut self, service: Service, now: UtcTime) -> ConnectionId {
+        self.gateway.connected(service, now)
+    }
+
+    /// Bytes came from a connection. All that they ask for is done before this returns.
+    pub fn received(&mut self, id: ConnectionId, bytes: &[u8], now: UtcTime) {
+        self.gateway.feed(id, bytes);
+        while let Some(inbound) = self.gateway.next(id, now) {
+            self.enqueue(inbound, now);
+        }
+    }
+
+    /// A connection is gone, by whoever's will.
+    pub fn disconnected(&mut self, id: ConnectionId, now: UtcTime) {
+        if let Some(inbound) = self.gateway.disconnected(id, now) {
+            self.enqueue(inbound, now);
+        }
+    }
+
+    /// Bytes that wait for a connection's peer.
+    pub fn outbox(&mut self, id: ConnectionId) -> &mut Outbox {
+        self.gateway.outbox(id).unwrap_or(&mut self.nowhere)
+    }
+
+    /// Whether a connection has to be closed once its outbox is flushed.
+    #[must_use]
+    pub fn should_close(&self, id: ConnectionId) -> bool {
+        self.gateway.should_close(id)
+    }
+
+    /// Time passes: heartbeats, time-outs, liquidity.
+    pub fn tick(&mut self, now: UtcTime) {
+        self.gateway.tick(now);
+        if let Some(liquidity) = &mut self.liquidity
+            && liquidity.next_at().is_some_and(|at| at <= now)
+        {
+            liquidity.act(now, &mut self.engine, &mut self.events);
+            self.settle(now);
+        }
+    }
+
+    /// When [`Venue::tick`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> UtcTime {
+        let liquidity = self.liquidity.as_ref().and_then(|liquidity| liquidity.next_at());
+        liquidity.unwrap_or(UtcTime(u64::MAX)).min(self.gateway.next_deadline())
+    }
+
+    /// Takes the commands that reached the trading engine since the last call, in that order.
+    pub fn take_arrivals(&mut self) -> impl Iterator<Item = Arrival> {
+        self.arrivals.drain(..)
+    }
+
+    fn enqueue(&mut self, inbound: Inbound, now: UtcTime) {
+        self.to_oes.push_back(inbound);
+        assert!(self.to_oes.len() <= STAGE_QUEUE, "the queue is emptied record by record");
+        while let Some(inbound) = self.to_oes.pop_front() {
+            self.order_entry(inbound, now);
+            while let Some(record) = self.to_engine.pop_front() {
+                self.trade(&record, now);
+            }
+        }
+    }
+
+    /// The order entry stage, and market data requests, which go beside it.
+    fn order_entry(&mut self, inbound: Inbound, now: UtcTime) {
+        match inbound {
+            Inbound::Order(request) => self.order(&request, now),
+            Inbound::ResetWatermark { client } => self.oes.reset_watermark(client),
+            Inbound::CancelOnDisconnect { client, tag } => {
+                self.to_engine.push_back(self.oes.cancel_on_disconnect(client, tag));
+            }
+            Inbound::MarketData { client, request } => {
+                let Self { market_data, engine, gateway, .. } = self;
+                market_data.request(client, &request, engine, now, gateway);
+            }
+            Inbound::MarketDataGone { client } => self.market_data.forget(client),
+        }
+    }
+
+    fn order(&mut self, request: &OrderRequest, now: UtcTime) {
+        match self.oes.admit(request, &self.engine, now) {
+            Ok(Admitted::Command(record)) => self.to_engine.push_back(record),
+            Ok(Admitted::Status(record)) => {
+                let Self { reporter, oes, engine, gateway, .. } = self;
+                reporter.status(&record, oes, engine, gateway, now);
+            }
+            Err(refusal) => {
+                let mut scratch = [0; ClOrdId::TEXT_MAX];
+                let text = refusal.text.to_string();
+                let reject = BusinessReject {
+                    ref_msg_type: &[request.origin.msg_type],
+                    ref_id: request.origin.cl_ord_id.write(&mut scratch),
+                    reason: refusal.reason,
+                    text: &text,
+                };
+                let client = request.origin.client;
+                self.gateway.business_reject(client, Service::SpotTrading, &reject, now);
+            }
+        }
+    }
+
+    /// The trading engine stage.
+    fn trade(&mut self, record: &EngineRecord, now: UtcTime) {
+        if let Some(origin) = &record.origin {
+            self.note_arrival(origin, now);
+        }
+        self.engine.execute(now, &record.command, &mut self.events);
+        self.settle(now);
+    }
+
+    fn note_arrival(&mut self, origin: &Origin, now: UtcTime) {
+        if self.arrivals.len() >= ARRIVALS_MAX {
+            self.arrivals_lost += 1;
+            return;
+        }
+        self.arrivals.push_back(Arrival {
+            sender: self.gateway.sender(origin.client).unwrap_or_default(),
+            msg_seq_num: origin.msg_seq_num,
+            msg_type: origin.msg_type,
+            cl_ord_id: origin.cl_ord_id,
+            poss_dup: origin.poss_dup,
+            at: now,
+        });
+    }
+
+    /// Reports first, market data after.
+    fn settle(&mut self, now: UtcTime) {
+        let Self { events, oes, reporter, market_data, engine, gateway, .. } = self;
+        for event in events.drain(..) {
+            oes.observe(&event);
+            reporter.report(&event, oes, engine, gateway, now);
+            market_data.observe(&event);
+        }
+        market_data.publish(engine, now, gateway);
+    }
+
+    /// The trading engine, to look at.
+    #[must_use]
+    pub const fn engine(&self) -> &SpotEngine {
+        &self.engine
+    }
+
+    /// What goes on.
+    #[must_use]
+    pub fn stats(&self) -> VenueStats {
+        VenueStats {
+            connections: self.gateway.connections(),
+            sessions_up: self.gateway.sessions_up(),
+            live_orders: self.engine.live_orders(),
+            subscriptions: self.market_data.subscriptions(),
+            slow_drops: self.gateway.slow_drops(),
+            reports_lost: self.reporter.lost(),
+            arrivals_lost: self.arrivals_lost,
+            instances: self.gateway.router().connections().to_vec(),
+        }
+    }
+
+    /// The account of a client.
+    #[must_use]
+    pub fn account(&self, sender: &str) -> Option<AccountId> {
+        self.oes.account(self.gateway.client(sender.as_bytes())?)
+    }
+
+    /// The balance of a client.
+    #[must_use]
+    pub fn balance(&self, sender: &str, asset: &str) -> Option<Balance> {
+        let asset: Asset = asset.parse().ok()?;
+        self.engine.balance(self.account(sender)?, self.engine.asset_id(asset)?)
+    }
+
+    /// How many live orders a client has.
+    #[must_use]
+    pub fn open_orders(&self, sender: &str) -> usize {
+        let client = self.gateway.client(sender.as_bytes());
+        client.map_or(0, |client| self.oes.registry().live(client))
+    }
+
+    /// The live connection of a client on a service.
+    #[must_use]
+    pub fn connection(&self, sender: &str, service: Service) -> Option<ConnectionId> {
+        self.gateway.live(sender.as_bytes(), service)
+    }
+
+    /// Control: cuts a connection without a word.
+    pub fn drop_connection(&mut self, id: ConnectionId) {
+        self.gateway.cut(id);
+    }
+
+    /// Control: logs a session out.
+    pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
+        self.gateway.logout(id, text, now);
+    }
+
+    /// Control: refuses every logon from now on, or no longer.
+    pub fn refuse_logons(&mut self, refuse: bool) {
+        self.gateway.refuse_logons(refuse);
+    }
+
+    /// Control: sets the status of an instrument and tells who subscribed to the list. `false` if it
+    /// is not listed.
+    pub fn set_market_status(&mut self, symbol: &str, status: PairStatus, now: UtcTime) -> bool {
+        let Some(id) = self.engine.instrument_id(symbol.as_bytes()) else { return false };
+        let Self { engine, market_data, gateway, .. } = self;
+        engine.set_status(id, status);
+        market_data.instrument_changed(id, engine, now, gateway);
+        true
+    }
+
+    /// Control: sets what TradingSessionStatus (35=h) says and tells who subscribed to it. What the
+    /// engine does is set per instrument by [`Venue::set_market_status`].
+    pub fn set_trading_status(&mut self, status: TradingStatus, now: UtcTime) {
+        let Self { market_data, gateway, .. } = self;
+        market_data.set_status(status, now, gateway);
+    }
+}
+
+impl std::fmt::Debug for Venue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Venue").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// The instruments to list. That of a recording takes the place of one with its symbol.
+fn instruments(
+    config: &VenueConfig,
+    liquidity: &LiquiditySource,
+) -> Result<Vec<Instrument>, ConfigError> {
+    let listed: Result<Vec<Instrument>, ConfigError> =
+        config.instruments.iter().map(|one| one.instrument()).collect();
+    let mut listed = listed?;
+    if let LiquiditySource::Capture { capture, .. } = liquidity {
+        let recorded = capture.instrument();
+        match listed.iter_mut().find(|one| one.symbol == recorded.symbol) {
+            Some(one) => *one = recorded,
+            None => listed.push(recorded),
+        }
+    }
+    Ok(listed)
+}
+
+fn open(
+    source: LiquiditySource,
+    engine: &SpotEngine,
+    house: AccountId,
+    now: UtcTime,
+) -> Result<Option<Box<dyn Liquidity + Send>>, ConfigError> {
+    let find = |symbol: &str| -> Result<(InstrumentId, Instrument), ConfigError> {
+        let id = engine.instrument_id(symbol.as_bytes());
+        id.and_then(|id| Some((id, *engine.instrument(id)?))).ok_or_else(|| ConfigError::Value {
+            field: "liquidity.symbol".into(),
+            why: format!("{symbol:?} is not listed"),
+        })
+    };
+    Ok(match source {
+        LiquiditySource::None => None,
+        LiquiditySource::Synthetic { symbol, config } => {
+            let (id, instrument) = find(&symbol)?;
+            let made = Synthetic::new(config, id, &instrument, house, now);
+            let market = made.map_err(|error| ConfigError::Value {
+                field: "liquidity.synthetic".into(),
+                why: error.to_string(),
+            })?;
+            Some(Box::new(market))
+        }
+        LiquiditySource::Capture { capture, speed } => {
+            let (id, _) = find(capture.symbol.as_str())?;
+            Some(Box::new(CaptureReplay::new(*capture, id, house, now, speed)))
+        }
+    })
+}
