@@ -14,8 +14,8 @@ use taut::wire::tls::{ServerHandshake, ServerTls};
 use taut::wire::{Receiver, Transmitter, WireKind, channel};
 use taut_codec::value::UtcTime;
 
-use crate::gateway::Service;
-use crate::venue::{ConnectionId, Venue};
+use crate::gateway::{ConnectionId, Service};
+use crate::venue::Venue;
 
 /// Plain bytes read from one connection at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -203,7 +203,10 @@ impl Server {
             while let Ok((stream, _)) = self.listeners[at].1.accept() {
                 let service = self.listeners[at].0;
                 let full = self.connections.len() + self.handshakes.len() >= CONNECTIONS_MAX;
-                if full || stream.set_nonblocking(true).is_err() || stream.set_nodelay(true).is_err() {
+                if full
+                    || stream.set_nonblocking(true).is_err()
+                    || stream.set_nodelay(true).is_err()
+                {
                     continue;
                 }
                 match &self.tls {
@@ -214,7 +217,12 @@ impl Server {
                     }
                     Some(tls) => {
                         if let Ok(handshake) = ServerHandshake::new(tls) {
-                            self.handshakes.push(Pending { service, stream, handshake, since: now });
+                            self.handshakes.push(Pending {
+                                service,
+                                stream,
+                                handshake,
+                                since: now,
+                            });
                         }
                     }
                 }

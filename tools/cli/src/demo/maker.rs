@@ -79,7 +79,7 @@ impl Maker {
     fn follow(&mut self, ctx: &mut Context<'_>, id: InstrumentId, side: Side) {
         let Some(px) = self.target(ctx, id, side) else { return };
         let Some(size) = self.size(ctx, id, px) else { return };
-        let position = ctx.position(id).map_or(0, |position| position.qty) * side.sign();
+        let position = ctx.position(id).qty * side.sign();
         let may_add = position < self.config.position_in_quotes * size.0;
         let result = match *self.quote(side) {
             Some(quote) if !may_add => ctx.cancel(quote.order),
