@@ -336,7 +336,7 @@ fn a_command_carries_the_stamps_of_its_cause_and_its_own() {
     send(MD, EventKind::Instrument { id: ID, instrument: facts() });
     send(MD, EventKind::Book(entry(Side::Sell, 1_010, BookAction::Restart, false)));
     send(MD, EventKind::Book(entry(Side::Buy, 990, BookAction::Set, true)));
-    let command = desk.commands().last().unwrap();
+    let command = desk.commands().next_back().unwrap();
     assert!(matches!(command.kind, CommandKind::New(_)));
     assert_eq!(command.session, TRADING);
     assert!(command.stamps.is_caused_by_input());
