@@ -428,3 +428,6 @@ impl<S: Strategy> Desk<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
