@@ -155,7 +155,8 @@ impl Engine {
         let control = Arc::new(Control::default());
         let stage = StrategyStage::new(desk, Arc::clone(&control), clock.clone());
         let mut connections = Connections { inlets: Vec::new(), transmitters: Vec::new() };
-        for (session, (receiver, transmitter)) in [(MARKET_DATA, market_data), (TRADING, trading)] {
+        // Trading first: what happened to an order is heard before the market's view of it.
+        for (session, (receiver, transmitter)) in [(TRADING, trading), (MARKET_DATA, market_data)] {
             let mut inlet = Inlet::new(session);
             inlet.connect(receiver);
             connections.inlets.push(inlet);

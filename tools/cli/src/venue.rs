@@ -90,7 +90,7 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     let clock = Clock::system();
     let (source, liquidity) = choose_liquidity(args, &mut config)?;
     let venue = Venue::new(&config, source, clock.now())?;
-    let symbols = venue.engine().instruments().iter().map(|i| i.symbol.to_string()).collect();
+    let symbols = venue.engine().instruments().map(|i| i.symbol.to_string()).collect();
     let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
     let tls = if args.plain { None } else { Some(certificate.server_tls(args.tls)?) };
     let listen = Listen {

@@ -256,7 +256,13 @@ impl Server {
             let _ = self.idle.watch(fd);
         }
         let id = self.venue.connected(service, now);
-        self.connections.push(Connection { id, receiver, transmitter });
+        let connection = Connection { id, receiver, transmitter };
+        // Trading first in every round: reports leave before the market data that they cause.
+        let at = match service {
+            Service::SpotTrading => 0,
+            _ => self.connections.len(),
+        };
+        self.connections.insert(at, connection);
     }
 
     fn receive(&mut self) -> bool {
@@ -301,7 +307,7 @@ impl Server {
     }
 
     fn drop_connection(&mut self, at: usize, now: UtcTime) {
-        let mut connection = self.connections.swap_remove(at);
+        let mut connection = self.connections.remove(at);
         connection.transmitter.close();
         self.venue.disconnected(connection.id, now);
     }

@@ -59,6 +59,7 @@ struct Counts {
     fills: u64,
     cancelled: u64,
     refused_by_venue: u64,
+    venue_refusal: Option<String>,
     refused_here: u64,
     trouble: Option<String>,
 }
@@ -110,6 +111,7 @@ impl Summary {
             fills: stats.fills,
             cancelled: stats.canceled,
             refused_by_venue: stats.refused_by_venue,
+            venue_refusal: outcome.desk.strategy().venue_refusal().map(|text| text.to_string()),
             refused_here: stats.refused_here,
             trouble: outcome.desk.strategy().trouble().map(|refusal| refusal.to_string()),
         };
@@ -280,15 +282,17 @@ impl Display for Summary {
             counts.cancelled,
             counts.fills
         )?;
+        let last = |what: &str, reason: &Option<String>| match reason {
+            Some(reason) => format!(" ({what}: {reason})"),
+            None => String::new(),
+        };
         writeln!(
             f,
-            "  refused by the venue {}, by our own risk check {}{}",
+            "  refused by the venue {}{}, by our own risk check {}{}",
             counts.refused_by_venue,
+            last("last", &counts.venue_refusal),
             counts.refused_here,
-            match &counts.trouble {
-                Some(trouble) => format!(" (still: {trouble})"),
-                None => String::new(),
-            }
+            last("still", &counts.trouble),
         )?;
         for traded in &self.instruments {
             let pnl = traded.profit_and_loss.as_deref().unwrap_or("unknown");
