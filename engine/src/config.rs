@@ -173,6 +173,12 @@ pub enum ConfigError {
 const DEPTHS: [u16; 6] = [1, 10, 25, 100, 500, 1000];
 
 impl EngineConfig {
+    /// A configuration for a venue on this machine, with a comment for each field.
+    #[must_use]
+    pub const fn commented_toml() -> &'static str {
+        include_str!("config/default.toml")
+    }
+
     /// Reads and checks a configuration.
     ///
     /// # Errors
@@ -257,4 +263,39 @@ pub fn is_production(host: &str) -> bool {
 
 fn value(field: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value { field, problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commented_configuration_reads() {
+        let config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
+        assert_eq!(config.path.layout, Layout::Inline);
+        assert!(config.tls.enabled && !config.tls.uat_insecure && !config.path.live);
+    }
+
+    #[test]
+    fn a_production_host_is_refused_without_live() {
+        for host in ["fix.kraken.com", "FIX.Kraken.com.", "colo-london.vip-fix.kraken.com"] {
+            let text = EngineConfig::commented_toml().replacen("127.0.0.1", host, 1);
+            let refused = EngineConfig::from_toml(&text);
+            assert!(matches!(refused, Err(ConfigError::NotLive { .. })), "{host}: {refused:?}");
+            let live = text.replace("live = false", "live = true");
+            assert!(EngineConfig::from_toml(&live).is_ok(), "{host}");
+        }
+        for host in ["fix.uat.kraken.com", "colo-london.vip-fix.uat.kraken.com", "notkraken.com"] {
+            assert!(!is_production(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_unverified_certificate_is_refused_with_a_production_host() {
+        let text = EngineConfig::commented_toml()
+            .replacen("127.0.0.1", "fix.kraken.com", 1)
+            .replace("live = false", "live = true")
+            .replace("uat_insecure = false", "uat_insecure = true");
+        assert!(EngineConfig::from_toml(&text).is_err());
+    }
 }

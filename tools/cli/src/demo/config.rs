@@ -16,76 +16,8 @@ pub struct DemoConfig {
     pub maker: MakerConfig,
 }
 
-/// The defaults with a comment for each field.
-pub const fn commented() -> &'static str {
-    r#"# taut, the engine's side. Secrets are not in this file: TAUT_API_KEY and TAUT_API_SECRET.
-
-# How the path runs on this machine.
-[path]
-# "inline" (one thread: lowest latency), "split" (sockets and sessions; strategy) or "full" (reader;
-# sessions; strategy).
-layout = "inline"
-# "uring", "busy-poll" (what Onload and VMA accelerate) or "mio" (sleeps when idle).
-wire = "uring"
-# What threads do when idle: "spin" or "park"; absent: spin if each thread has a core of its own.
-# idle = "spin"
-# Cores for the threads of the path: reader, sessions, strategy; empty: no pinning (the demo then
-# takes all but the last, which is the venue's).
-cores = []
-# Core for what is not on the path; absent: not pinned.
-# housekeeping_core = 1
-# Must be true to dial a production host.
-live = false
-
-[tls]
-# Kraken takes TLS 1.3 only; false is for measurements on loopback.
-enabled = true
-# "record-layer": records sealed in place, without allocation; "rustls": rustls's own, which allocates.
-mode = "record-layer"
-# PEM file of the roots to trust; absent: those that browsers trust.
-# ca_file = "venue.pem"
-# Do not verify the certificate; for UAT only, refused with a production host.
-uat_insecure = false
-
-# The two sessions. The demo puts the address of its own venue here.
-[market_data]
-host = "127.0.0.1"
-port = 4000
-sender = "TAUT"
-target = "KRAKEN-MD"
-heartbeat_seconds = 30
-# ResetSeqNumFlag: both sides start at 1.
-reset_on_logon = true
-
-[trading]
-host = "127.0.0.1"
-port = 4001
-sender = "TAUT"
-target = "KRAKEN-TRD"
-heartbeat_seconds = 30
-reset_on_logon = true
-# Whether the venue cancels this session's orders when the connection is lost.
-cancel_on_disconnect = true
-
-[instruments]
-symbols = ["BTC/USD"]
-# 1, 10, 25, 100, 500 or 1000; the checksum is over the best 10.
-depth = 25
-
-# Limits of each instrument. Decimal numbers are texts, so that they are exact.
-[risk]
-max_order_qty = "1000000"
-# Price x quantity, in the quote currency.
-max_notional = "1000000"
-# Farthest from the mid price, basis points.
-collar_bps = 1000
-# That all open orders together could lead to.
-max_position = "10000000"
-max_open_orders = 10
-# Orders and amends a second, sustained, and at once after a pause.
-commands_per_second = 20000
-burst = 1000
-
+/// The strategy's part of the file; the rest is [`EngineConfig::commented_toml`].
+const MAKER: &str = r#"
 # The demo's market maker.
 [maker]
 # Quantity of each quote, in minimums of the instrument.
@@ -94,12 +26,16 @@ size_in_minimums = 20
 behind_ticks = 0
 # Largest position, in quotes; beyond it the side that would add to it is not quoted.
 position_in_quotes = 20
-"#
+"#;
+
+/// The defaults with a comment for each field.
+pub fn commented() -> String {
+    format!("{}{MAKER}", EngineConfig::commented_toml())
 }
 
 impl Default for DemoConfig {
     fn default() -> Self {
-        Self::from_toml(commented()).expect("a test reads the text")
+        Self::from_toml(&commented()).expect("a test reads the text")
     }
 }
 
@@ -153,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_commented_configuration_is_what_the_demo_runs_with() {
-        let config = DemoConfig::from_toml(commented()).expect("it reads");
+        let config = DemoConfig::from_toml(&commented()).expect("it reads");
         assert_eq!(config.maker, MakerConfig::default());
         assert_eq!(config.engine.instruments.symbols, ["BTC/USD"]);
     }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use taut::event::EventText;
 use taut::strategy::{
-    Context, InstrumentId, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px, Qty, Refusal, Side,
-    Strategy, UpdateKind,
+    Context, InstrumentId, Level, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px, Qty,
+    Refusal, Side, Strategy, UpdateKind,
 };
 use taut_codec::value::Decimal;
 
@@ -37,11 +37,27 @@ pub struct Maker {
     venue_refusal: Option<EventText>,
 }
 
+/// Prices that a quote may still be seen at: amends are sent faster than the market data shows them.
+const RECENT: usize = 8;
+
 /// A quote as last asked for, acknowledged or not.
 #[derive(Clone, Copy)]
 struct Quote {
     order: OrderHandle,
     px: Px,
+    recent: [Px; RECENT],
+}
+
+impl Quote {
+    const fn new(order: OrderHandle, px: Px) -> Self {
+        Self { order, px, recent: [px; RECENT] }
+    }
+
+    fn moved_to(mut self, px: Px) -> Self {
+        self.recent.rotate_right(1);
+        self.recent[0] = px;
+        Self { px, ..self }
+    }
 }
 
 impl Maker {
@@ -68,14 +84,15 @@ impl Maker {
     }
 
     /// Where to stand on `side`: at the best price of the others. A level that holds nothing but our
-    /// own quote is passed over, or we would follow ourselves.
+    /// own quote, where it is or where it just was, is passed over, or we would follow ourselves.
     fn target(&mut self, ctx: &Context<'_>, id: InstrumentId, side: Side) -> Option<Px> {
-        let own = self.quote(side).and_then(|quote| {
-            let order = ctx.order_state(quote.order)?;
-            Some((order.px?, order.leaves))
-        });
+        let own = *self.quote(side);
+        let leaves = own.and_then(|quote| Some(ctx.order_state(quote.order)?.leaves));
+        let is_own = |level: &Level| {
+            leaves == Some(level.qty) && own.is_some_and(|quote| quote.recent.contains(&level.px))
+        };
         let book = ctx.book(id)?;
-        let best = book.levels(side).find(|level| own != Some((level.px, level.qty)))?;
+        let best = book.levels(side).find(|level| !is_own(level))?;
         let tick = ctx.instrument(id)?.tick_size.0;
         let px = Px(best.px.0 - side.sign() * self.config.behind_ticks * tick);
         // Never through the other side: this is a maker.
@@ -94,12 +111,12 @@ impl Maker {
             Some(quote) => {
                 let total = ctx.order_state(quote.order).map_or(size, |o| Qty(o.cum.0 + size.0));
                 let sent = ctx.replace(quote.order, total, px);
-                sent.map(|()| *self.quote(side) = Some(Quote { px, ..quote }))
+                sent.map(|()| *self.quote(side) = Some(quote.moved_to(px)))
             }
             None if !may_add => return,
             None => {
                 let order = ctx.order(OrderSpec::limit(id, side, size, px).post_only());
-                order.map(|order| *self.quote(side) = Some(Quote { order, px }))
+                order.map(|order| *self.quote(side) = Some(Quote::new(order, px)))
             }
         };
         self.trouble = result.err().filter(|refusal| !is_momentary(*refusal));

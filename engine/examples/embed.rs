@@ -1,0 +1,35 @@
+//! The engine in twenty lines: `cargo run --release -p taut --example embed -- engine.toml`.
+//!
+//! `taut venue --certificate venue.pem` in another terminal is a venue to try it on; README.md says
+//! how. The same text stands in README.md, where it is compiled as a test.
+
+use taut::config::EngineConfig;
+use taut::kraken::logon::Credentials;
+use taut::pipeline::Engine;
+use taut::strategy::{Context, InstrumentId, Qty, Strategy};
+
+/// Buys the smallest quantity at the best bid once, and looks on.
+#[derive(Default)]
+struct Once(bool);
+
+impl Strategy for Once {
+    fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
+        let (Some(book), Some(facts)) = (ctx.book(id), ctx.instrument(id)) else { return };
+        let Some(bid) = book.best_bid() else { return };
+        let qty = Qty(facts.qty_min.0 * 10);
+        if !self.0 {
+            self.0 = ctx.buy(id, qty, bid.px).is_ok();
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::env::args().nth(1).ok_or("which configuration file?")?;
+    let config = EngineConfig::from_toml(&std::fs::read_to_string(file)?)?;
+    let running = Engine::new(config, Credentials::from_env()?)?.start(Once::default())?;
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    running.stop(); // cancels what is open and logs out
+    let outcome = running.join()?;
+    println!("{:#?}", outcome.desk.stats());
+    Ok(())
+}
