@@ -429,8 +429,7 @@ impl ClientConfig {
         let field = |asset: &str| format!("clients.{:?}.balances.{asset}", self.sender);
         let one = |(asset, amount): (&String, &String)| {
             let name: Asset = asset.parse().map_err(|e| bad(field(asset), e))?;
-            let decimal =
-                Decimal::parse(amount.as_bytes()).map_err(|e| bad(field(asset), e))?;
+            let decimal = Decimal::parse(amount.as_bytes()).map_err(|e| bad(field(asset), e))?;
             Ok((name, decimal))
         };
         self.balances.iter().map(one).collect()

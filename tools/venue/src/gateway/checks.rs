@@ -50,8 +50,7 @@ const fn may(tag: u32, kind: Kind) -> Rule {
 }
 
 /// 269 entries of a MarketDataRequest.
-pub static ENTRY_TYPES: GroupSpec =
-    GroupSpec { count: 267, first: Some(269), members: &[269] };
+pub static ENTRY_TYPES: GroupSpec = GroupSpec { count: 267, first: Some(269), members: &[269] };
 /// 55 entries of a MarketDataRequest.
 pub static RELATED_SYMBOLS: GroupSpec = GroupSpec { count: 146, first: Some(55), members: &[55] };
 /// 79 entries of a NewOrderSingle.
@@ -346,7 +345,34 @@ fn field_name(tag: u32) -> &'static str {
 const fn is_header_or_trailer(tag: u32) -> bool {
     matches!(
         tag,
-        8 | 9 | 10 | 34 | 35 | 43 | 49 | 50 | 52 | 56 | 57 | 89 | 90 | 91 | 93 | 97 | 115 | 116
-            | 122 | 128 | 129 | 142 | 143 | 144 | 145 | 212 | 213 | 347 | 369 | 627
+        8 | 9
+            | 10
+            | 34
+            | 35
+            | 43
+            | 49
+            | 50
+            | 52
+            | 56
+            | 57
+            | 89
+            | 90
+            | 91
+            | 93
+            | 97
+            | 115
+            | 116
+            | 122
+            | 128
+            | 129
+            | 142
+            | 143
+            | 144
+            | 145
+            | 212
+            | 213
+            | 347
+            | 369
+            | 627
     )
 }

@@ -3,8 +3,8 @@
 use taut::session::Outbox;
 use taut_codec::value::UtcTime;
 
-use super::router::Instance;
 use super::Service;
+use super::router::Instance;
 
 /// Names a connection; never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

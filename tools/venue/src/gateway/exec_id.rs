@@ -76,7 +76,10 @@ mod tests {
     fn reports_of_one_nanosecond_have_different_instants() {
         let mut clock = ReportClock::default();
         let now = UtcTime(1000);
-        assert_eq!([clock.next(now), clock.next(now), clock.next(now)].map(|t| t.0), [1000, 1001, 1002]);
+        assert_eq!(
+            [clock.next(now), clock.next(now), clock.next(now)].map(|t| t.0),
+            [1000, 1001, 1002]
+        );
         assert_eq!(clock.next(UtcTime(5000)).0, 5000);
         assert_eq!(clock.next(UtcTime(10)).0, 5001);
     }

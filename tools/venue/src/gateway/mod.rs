@@ -337,7 +337,12 @@ impl Gateway {
         }
     }
 
-    fn message(&mut self, id: ConnectionId, message: &Message<'_>, now: UtcTime) -> Option<Inbound> {
+    fn message(
+        &mut self,
+        id: ConnectionId,
+        message: &Message<'_>,
+        now: UtcTime,
+    ) -> Option<Inbound> {
         if self.connections.get(&id)?.client.is_none() && !self.identify(id, message, now) {
             self.connections.get_mut(&id)?.close = true;
             return None;

@@ -12,9 +12,7 @@ use crate::market_data::request::{
     InstrumentListRequest, MarketDataRequest, RequestId, SessionStatusRequest, SubscriptionType,
 };
 use crate::matching::SelfTrade;
-use crate::oes::request::{
-    AmendFields, MassCancelScope, NewFields, OrderName, RequestKind, Terms,
-};
+use crate::oes::request::{AmendFields, MassCancelScope, NewFields, OrderName, RequestKind, Terms};
 
 /// A field that its message needs under a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,7 @@ use super::exec_id::ReportClock;
 use super::number::Amount;
 use super::report::{BusinessReject, ExecutionReport, FillReport, write_execution_report};
 use super::{Gateway, Service};
-use crate::matching::{
-    EngineEvent, EventKind, OrderState, Rejection, Request, SpotEngine, Trade,
-};
+use crate::matching::{EngineEvent, EventKind, OrderState, Rejection, Request, SpotEngine, Trade};
 use crate::oes::{Oes, OrderRecord, cl_ord_id, fill_status};
 
 /// Makes ExecutionReports and business rejects out of engine events.

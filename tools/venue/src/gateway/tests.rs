@@ -14,12 +14,7 @@ fn instrument() -> Instrument {
 }
 
 /// A whole message of KRAKEN-TRD to `damien`, `|` for SOH.
-fn message(
-    msg_type: &str,
-    number: u64,
-    time: &str,
-    body: impl FnOnce(&mut Encoder<'_>),
-) -> String {
+fn message(msg_type: &str, number: u64, time: &str, body: impl FnOnce(&mut Encoder<'_>)) -> String {
     let mut buffer = [0; 1024];
     let header = Header {
         msg_type: msg_type.as_bytes(),
@@ -144,8 +139,8 @@ fn a_fill_has_the_documented_fields_in_ascending_order() {
     let tags: Vec<u32> =
         body[1..].split('|').map(|f| f.split_once('=').unwrap().0.parse().unwrap()).collect();
     let fills = [
-        6, 11, 14, 17, 31, 32, 37, 38, 39, 40, 44, 54, 55, 59, 60, 118, 136, 137, 138, 139, 891, 150,
-        151, 381, 527, 1003, 5050,
+        6, 11, 14, 17, 31, 32, 37, 38, 39, 40, 44, 54, 55, 59, 60, 118, 136, 137, 138, 139, 891,
+        150, 151, 381, 527, 1003, 5050,
     ];
     assert_eq!(tags, fills);
     for field in ["6=84000.0", "31=84000.0", "118=84.0", "137=0.168", "381=84.0", "5050=1"] {

@@ -197,4 +197,3 @@ pub fn unsupported_symbol(symbol: &[u8]) -> String {
         symbol.iter().map(|&b| if b.is_ascii_graphic() { char::from(b) } else { '?' }).collect();
     format!("MarketData subscription failed due to unsupported symbol: {shown}")
 }
-

@@ -188,8 +188,8 @@ impl MarketData {
                 continue;
             };
             let shadow = depth.map(|depth| self.shadow(id, depth, book));
-            let (offers, bids) = shadow
-                .map_or((&[][..], &[][..]), |s| (s.levels(Side::Sell), s.levels(Side::Buy)));
+            let (offers, bids) =
+                shadow.map_or((&[][..], &[][..]), |s| (s.levels(Side::Sell), s.levels(Side::Buy)));
             outlet.send(client, b"W", NORMAL, now, |enc| {
                 encode::write_snapshot(enc, rules, request.id, offers, bids);
             });

@@ -16,8 +16,8 @@ pub use registry::{OrderRecord, Registry, cl_ord_id, fill_status};
 
 use crate::limits::CLIENTS_MAX;
 use crate::matching::{
-    AccountId, Amend, Cancel, CancelReason, CancelWhere, Command, EngineEvent, NewOrder, OrderState,
-    RejectReason, SpotEngine,
+    AccountId, Amend, Cancel, CancelReason, CancelWhere, Command, EngineEvent, NewOrder,
+    OrderState, RejectReason, SpotEngine,
 };
 use ids::UsedIds;
 use request::{
@@ -198,8 +198,10 @@ impl Oes {
         now: UtcTime,
     ) -> Result<Admitted, Refusal> {
         let origin = &request.origin;
-        let client =
-            self.clients.get_mut(usize::from(origin.client)).ok_or(RejectReason::PermissionDenied)?;
+        let client = self
+            .clients
+            .get_mut(usize::from(origin.client))
+            .ok_or(RejectReason::PermissionDenied)?;
         // A status request names the order by the ClOrdID (C17), so it uses none up.
         let asks = matches!(request.kind, RequestKind::Status(_));
         if !asks && !client.used.take(origin.cl_ord_id, now) {
@@ -392,11 +394,7 @@ fn check_terms(terms: &Terms, now: UtcTime) -> Result<(OrdType, TimeInForce), Re
     Ok((ord_type, time_in_force))
 }
 
-fn sizes(
-    terms: &Terms,
-    ord_type: OrdType,
-    rules: &Instrument,
-) -> Result<(Qty, Px), Refusal> {
+fn sizes(terms: &Terms, ord_type: OrdType, rules: &Instrument) -> Result<(Qty, Px), Refusal> {
     let qty = rules.qty(terms.qty).map_err(|_| RejectReason::InvalidQuantity)?;
     let price = match (ord_type, terms.price) {
         (OrdType::Market, _) => Px(0),

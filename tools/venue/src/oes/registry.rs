@@ -66,11 +66,7 @@ impl Registry {
     }
 
     /// Takes in what happened to the orders of clients; `client_of` says whose an order is.
-    pub fn observe(
-        &mut self,
-        event: &EngineEvent,
-        client_of: impl Fn(&OrderState) -> Option<u16>,
-    ) {
+    pub fn observe(&mut self, event: &EngineEvent, client_of: impl Fn(&OrderState) -> Option<u16>) {
         let mut set = |state: &OrderState, status| {
             if let Some(client) = client_of(state) {
                 self.set(OrderRecord { state: *state, client, status });

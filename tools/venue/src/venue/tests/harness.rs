@@ -20,8 +20,10 @@ pub fn split(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8(bytes.to_vec()).unwrap().replace('\x01', "|");
     let mut messages = Vec::new();
     for part in text.split_inclusive("|10=") {
+        // Behind the first, a part starts with the checksum of the message before it.
+        let checksum = if messages.is_empty() { 0 } else { 4 };
         match part.strip_suffix("|10=") {
-            Some(part) => messages.push(format!("{}|", part.trim_start_matches(|c| c != '8'))),
+            Some(part) => messages.push(format!("{}|", &part[checksum..])),
             None => assert_eq!(part.len(), 4, "the stream ends with a checksum: {part:?}"),
         }
     }
@@ -108,9 +110,8 @@ impl World {
             let credentials =
                 Credentials::new(Secret::new("APIKEY"), Secret::new("c2VjcmV0")).unwrap();
             let nonce = self.now.millis();
-            let password = credentials
-                .password(number, sender.as_bytes(), target.as_bytes(), nonce)
-                .unwrap();
+            let password =
+                credentials.password(number, sender.as_bytes(), target.as_bytes(), nonce).unwrap();
             let password = std::str::from_utf8(&password).unwrap();
             body += &format!("553=APIKEY|554={password}|5025={nonce}|");
         }
@@ -161,7 +162,14 @@ impl World {
     }
 
     /// A limit order of BTC/USD.
-    pub fn limit(&mut self, peer: &mut Peer, id: u64, side: u8, qty: &str, px: &str) -> Vec<String> {
+    pub fn limit(
+        &mut self,
+        peer: &mut Peer,
+        id: u64,
+        side: u8,
+        qty: &str,
+        px: &str,
+    ) -> Vec<String> {
         let time = self.time();
         self.send(
             peer,

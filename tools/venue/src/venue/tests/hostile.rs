@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::harness::*;
 use super::market_data::subscribe;
-use crate::{LiquiditySource, Service};
 use crate::liquidity::SyntheticConfig;
+use crate::{LiquiditySource, Service};
 
 #[test]
 fn garbage_before_and_between_messages_is_skipped() {
@@ -77,9 +77,7 @@ fn a_possible_duplicate_of_an_order_is_not_an_order() {
     world.limit(&mut peer, 1, 1, "1", "100");
     peer.next_out = 2;
     let time = world.time();
-    let copy = format!(
-        "D|43=Y|122={time}|11=2|38=1|40=2|44=100|54=1|55=BTC/USD|59=1|60={time}|"
-    );
+    let copy = format!("D|43=Y|122={time}|11=2|38=1|40=2|44=100|54=1|55=BTC/USD|59=1|60={time}|");
     assert!(world.send(&mut peer, &copy).is_empty());
     assert_eq!(world.venue.open_orders("TAUT"), 1);
 }
@@ -157,18 +155,15 @@ fn a_silent_session_is_tested_and_then_closed() {
 
 #[test]
 fn clients_trade_with_a_synthetic_house() {
-    let source = LiquiditySource::Synthetic {
-        symbol: "BTC/USD".into(),
-        config: SyntheticConfig::default(),
-    };
+    let source =
+        LiquiditySource::Synthetic { symbol: "BTC/USD".into(), config: SyntheticConfig::default() };
     let mut world = World::new();
     let mut config = config();
     config.liquidity.mode = crate::config::LiquidityMode::Synthetic;
-    world.venue =
-        crate::Venue::with_secrets(&config, Some(source), world.now, |name| {
-            Some(if name.ends_with("KEY") { "APIKEY" } else { "c2VjcmV0" }.into())
-        })
-        .unwrap();
+    world.venue = crate::Venue::with_secrets(&config, Some(source), world.now, |name| {
+        Some(if name.ends_with("KEY") { "APIKEY" } else { "c2VjcmV0" }.into())
+    })
+    .unwrap();
     let mut viewer = world.logon("TAUT", Service::SpotMarketData);
     let answers = world.send(&mut viewer, &subscribe("a", 25, "269=0|269=1|"));
     assert_eq!(get(&answers[0], 268), Some("50"));

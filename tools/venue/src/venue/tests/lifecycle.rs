@@ -14,7 +14,10 @@ fn a_resting_limit_order_is_pending_new_and_then_new() {
     let mut world = World::new();
     let mut peer = world.trader();
     let reports = world.limit(&mut peer, 1_688_738_168, 1, "0.01", "1000");
-    assert_eq!(states(&reports), ["A A 1688738168 - 0.01 0.0 0.01", "0 0 1688738168 - 0.01 0.0 0.01"]);
+    assert_eq!(
+        states(&reports),
+        ["A A 1688738168 - 0.01 0.0 0.01", "0 0 1688738168 - 0.01 0.0 0.01"]
+    );
     for report in &reports {
         assert_eq!(get(report, 58), Some("buy 0.01 BTC/USD @ limit 1000"));
         assert_eq!(values(report, &[6, 381, 44, 40, 54, 55, 59]), "0.0 0.0 1000.0 2 1 BTC/USD 1");
@@ -30,7 +33,10 @@ fn a_fill_is_reported_to_both_sides_with_price_fee_and_liquidity() {
     let (mut maker, mut taker) = (world.trader(), world.logon("OTHER", Service::SpotTrading));
     world.limit(&mut maker, 1, 2, "2", "100.5");
     let reports = world.limit(&mut taker, 7, 1, "0.5", "101");
-    assert_eq!(states(&reports), ["A A 7 - 0.5 0.0 0.5", "0 0 7 - 0.5 0.0 0.5", "F 2 7 - 0.5 0.5 0.0"]);
+    assert_eq!(
+        states(&reports),
+        ["A A 7 - 0.5 0.0 0.5", "0 0 7 - 0.5 0.0 0.5", "F 2 7 - 0.5 0.5 0.0"]
+    );
     let fill = &reports[2];
     assert_eq!(values(fill, &[31, 32, 6, 118, 381, 5050, 527]), "100.5 0.5 100.5 50.25 50.25 1 1");
     // 50.25 x 0.26 %
@@ -64,8 +70,12 @@ fn a_market_order_takes_and_the_rest_is_cancelled() {
     let time = world.time();
     let order = format!("D|11=5|38=3|40=1|54=1|55=BTC/USD|59=1|60={time}|");
     let reports = world.send(&mut taker, &order);
-    let expected =
-        ["A A 5 - 3.0 0.0 3.0", "0 0 5 - 3.0 0.0 3.0", "F 1 5 - 3.0 1.0 2.0", "4 4 5 - 3.0 1.0 0.0"];
+    let expected = [
+        "A A 5 - 3.0 0.0 3.0",
+        "0 0 5 - 3.0 0.0 3.0",
+        "F 1 5 - 3.0 1.0 2.0",
+        "4 4 5 - 3.0 1.0 0.0",
+    ];
     assert_eq!(states(&reports), expected);
     assert_eq!(values(&reports[0], &[58, 44]), "buy 3 BTC/USD @ market -");
 }
@@ -88,7 +98,8 @@ fn a_post_only_order_that_would_take_is_refused_before_acceptance() {
     let (mut maker, mut taker) = (world.trader(), world.logon("OTHER", Service::SpotTrading));
     world.limit(&mut maker, 1, 2, "1", "100");
     let time = world.time();
-    let order = |id, px| format!("D|11={id}|18=P|38=1|40=2|44={px}|54=1|55=BTC/USD|59=1|60={time}|");
+    let order =
+        |id, px| format!("D|11={id}|18=P|38=1|40=2|44={px}|54=1|55=BTC/USD|59=1|60={time}|");
     let answers = world.send(&mut taker, &order(5, "100"));
     let tags = [35, 45, 58, 372, 379, 380];
     assert_eq!(values(&answers[0], &tags), "j 0 5 : Post only order would take D 5 0");
@@ -128,16 +139,17 @@ fn amends_and_a_cancel_can_be_chained_without_waiting() {
     let id = get(&first[0], 37).unwrap().to_string();
     let time = world.time();
     let amend = |new, old, qty, px| {
-        format!(
-            "G|11={new}|37={id}|38={qty}|40=2|41={old}|44={px}|54=1|55=BTC/USD|59=1|60={time}|"
-        )
+        format!("G|11={new}|37={id}|38={qty}|40=2|41={old}|44={px}|54=1|55=BTC/USD|59=1|60={time}|")
     };
     let mut bytes = world.message(&mut peer, &amend(2, 1, "2", "100.5"));
     bytes.extend(world.message(&mut peer, &amend(3, 2, "2", "101")));
     bytes.extend(world.message(&mut peer, &format!("F|11=4|41=3|54=1|55=BTC/USD|60={time}|")));
     world.venue.received(peer.id, &bytes, world.now);
     let reports = world.take(peer.id);
-    assert_eq!(states(&reports), ["5 5 2 1 2.0 0.0 2.0", "5 5 3 2 2.0 0.0 2.0", "4 4 4 3 2.0 0.0 0.0"]);
+    assert_eq!(
+        states(&reports),
+        ["5 5 2 1 2.0 0.0 2.0", "5 5 3 2 2.0 0.0 2.0", "4 4 4 3 2.0 0.0 0.0"]
+    );
     assert!(reports.iter().all(|report| get(report, 37) == Some(id.as_str())));
     assert_eq!(get(&reports[1], 44), Some("101.0"));
     let arrivals: Vec<_> = world.venue.take_arrivals().collect();
@@ -155,8 +167,7 @@ fn a_filled_part_survives_an_amend_below_it() {
     world.limit(&mut taker, 1, 1, "1.5", "100");
     world.take(maker.id);
     let time = world.time();
-    let amend =
-        format!("G|11=2|37={id}|38=1|40=2|41=1|44=100|54=2|55=BTC/USD|59=1|60={time}|");
+    let amend = format!("G|11=2|37={id}|38=1|40=2|41=1|44=100|54=2|55=BTC/USD|59=1|60={time}|");
     let reports = world.send(&mut maker, &amend);
     assert_eq!(states(&reports), ["5 5 2 1 1.5 1.5 0.0", "4 4 2 - 1.5 1.5 0.0"]);
     assert_eq!(world.venue.open_orders("TAUT"), 0);
@@ -246,8 +257,7 @@ fn the_reach_of_cancel_and_amend_is_a_switch() {
         world.lose(&old);
         let mut peer = world.trader();
         let time = world.time();
-        let amend =
-            format!("G|11=2|37={id}|38=2|40=2|41=1|44=100|54=1|55=BTC/USD|59=1|60={time}|");
+        let amend = format!("G|11=2|37={id}|38=2|40=2|41=1|44=100|54=1|55=BTC/USD|59=1|60={time}|");
         assert_eq!(get(&world.send(&mut peer, &amend)[0], 35), Some(reached));
         let cancel = format!("F|11=3|37={id}|54=1|55=BTC/USD|60={time}|");
         assert_eq!(get(&world.send(&mut peer, &cancel)[0], 35), Some(reached));

@@ -8,8 +8,7 @@ fn a_signed_logon_is_answered_with_its_own_fields() {
     let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
     let (_, answers) = world.try_logon(Service::SpotTrading, &body);
     let time = "20260407-14:32:01.000";
-    let expected =
-        format!("35=A|34=1|49=KRAKEN-TRD|52={time}|56=TAUT|98=0|108=60|141=Y|");
+    let expected = format!("35=A|34=1|49=KRAKEN-TRD|52={time}|56=TAUT|98=0|108=60|141=Y|");
     assert_eq!(answers.len(), 1);
     assert!(answers[0].ends_with(&expected), "{answers:?}");
     assert_eq!(world.venue.stats().sessions_up, 1);

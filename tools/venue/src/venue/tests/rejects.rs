@@ -26,15 +26,24 @@ fn the_gateway_refuses_fields_by_table() {
     for (body, expected) in [
         (with("54=1|", ""), "3 54 D 1 Missing mandatory field: Side (54)"),
         (ORDER.to_string(), "3 11 D 1 Missing mandatory field: ClOrdID (11)"),
-        (with("60=20260407-14:32:01.000|", ""), "3 60 D 1 Missing mandatory field: TransactTime (60)"),
+        (
+            with("60=20260407-14:32:01.000|", ""),
+            "3 60 D 1 Missing mandatory field: TransactTime (60)",
+        ),
         (with("40=2", "40=9"), "3 40 D 5 Invalid value for tag 40: OrderType"),
         (with("54=1", "54=3"), "3 54 D 5 Invalid value for tag 54: Side"),
         (with("59=1", "59=12"), "3 59 D 5 Invalid value for tag 59: TimeInForce"),
         (with("38=1", "18=P x|38=1"), "3 18 D 5 Invalid value for tag 18: ExecInst"),
         (with("38=1", "38="), "3 38 D 4 Tag specified without a value: OrderQty (38)"),
         (with("38=1", "38=1e3"), "3 38 D 6 Incorrect data format for tag 38: OrderQty"),
-        (with("44=100", "44=99999999999999999999"), "3 44 D 6 Incorrect data format for tag 44: Price"),
-        (with("60=20260407", "60=20261307"), "3 60 D 6 Incorrect data format for tag 60: TransactTime"),
+        (
+            with("44=100", "44=99999999999999999999"),
+            "3 44 D 6 Incorrect data format for tag 44: Price",
+        ),
+        (
+            with("60=20260407", "60=20261307"),
+            "3 60 D 6 Incorrect data format for tag 60: TransactTime",
+        ),
         (with("38=1|", "38=1|38=2|"), "3 38 D 13 Tag appears more than once: OrderQty (38)"),
         (
             with("38=1|", "38=1|78=2|79=a|"),
@@ -100,7 +109,8 @@ fn the_captured_forms_of_rejects_are_switches() {
     let answer = &world.send(&mut peer, &format!("D|11=7|{}", ORDER.replace("54=1|", "")))[0];
     let body = &answer[answer.find("|45=").unwrap()..];
     assert_eq!(body, "|45=2|58=Missing Mandatory Field: Side (54)|");
-    let answer = &world.send(&mut peer, &format!("D|11=7|{}", ORDER.replace("38=1", "38=1000000")))[0];
+    let answer =
+        &world.send(&mut peer, &format!("D|11=7|{}", ORDER.replace("38=1", "38=1000000")))[0];
     assert_eq!(get(answer, 58), Some("EOrder:Insufficient funds"));
 }
 
@@ -130,10 +140,19 @@ fn the_order_entry_service_refuses_what_it_cannot_place() {
         (with("59=1", "59=1|18=E"), "j 7 : EGeneral:Invalid arguments:oflags D 7 0"),
         (with("38=1|", "38=1|78=1|79=sub|"), "j 7 : EGeneral:Permission denied D 7 6"),
         (with("59=1", "59=1|62=20260407-14:32:00"), "j 7 : EService:Deadline elapsed D 7 0"),
-        (with("59=1", "59=1|62=20260407-14:34:00"), "j 7 : EGeneral:Invalid arguments:deadline D 7 0"),
-        (format!("F|11=7|54=1|55=BTC/USD|{time}"), "j 7 : Missing mandatory field: OrigClOrdID (41) F 7 5"),
+        (
+            with("59=1", "59=1|62=20260407-14:34:00"),
+            "j 7 : EGeneral:Invalid arguments:deadline D 7 0",
+        ),
+        (
+            format!("F|11=7|54=1|55=BTC/USD|{time}"),
+            "j 7 : Missing mandatory field: OrigClOrdID (41) F 7 5",
+        ),
         (format!("F|11=7|41=5|54=1|55=BTC/USD|{time}"), "j 7 : EOrder:Unknown order F 7 101"),
-        (format!("F|11=7|37=OKWUQF-YPJM2-DTAJHH|54=1|55=BTC/USD|{time}"), "j 7 : EOrder:Unknown order F 7 101"),
+        (
+            format!("F|11=7|37=OKWUQF-YPJM2-DTAJHH|54=1|55=BTC/USD|{time}"),
+            "j 7 : EOrder:Unknown order F 7 101",
+        ),
         (format!("G|11=7|37=X|41=5|{ORDER}"), "j 7 : EOrder:Unknown order G 7 101"),
         (format!("q|11=7|{time}530=1|"), "j 7 : Missing mandatory field: Symbol (55) q 7 5"),
         (format!("q|11=7|{time}530=1|55=NO/NO|"), "j 7 : EGeneral:Invalid arguments:symbol q 7 2"),
