@@ -63,13 +63,14 @@ fn typed_read(criterion: &mut Criterion) {
             };
             let count = scanner.index(&message[..len], &mut fields).expect("a good message");
             let view = Message::new(message, &fields[..count]);
-            black_box((
+            let read = (
                 view.msg_seq_num(),
                 view.decimal(tags[0]).map(|d| d.to_scale(8)),
                 view.decimal(tags[1]).map(|d| d.to_scale(1)),
                 view.uint(tags[2]),
                 view.time(60),
-            ));
+            );
+            let _ = black_box(read);
         });
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use taut_codec::value::Decimal;
+
 use crate::limits::{HEARTBEAT_SECONDS_MAX, INSTRUMENTS_MAX};
 use crate::pipeline::{IdlePolicy, Layout};
 use crate::risk::RiskLimits;
@@ -13,7 +15,7 @@ use crate::wire::WireKind;
 use crate::wire::tls::TlsMode;
 
 /// Everything that an engine is told before it starts.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
     /// How the path runs on this machine.
@@ -27,8 +29,7 @@ pub struct EngineConfig {
     /// What is followed.
     pub instruments: InstrumentsSection,
     /// What an order may be.
-    #[serde(default)]
-    pub risk: RiskLimits,
+    pub risk: RiskSection,
 }
 
 /// `[path]`
@@ -100,6 +101,48 @@ pub struct InstrumentsSection {
     pub depth: u16,
 }
 
+/// `[risk]`: limits of each instrument. Decimal numbers are texts, so that they are exact.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RiskSection {
+    /// Largest quantity of one order.
+    pub max_order_qty: String,
+    /// Largest price x quantity of one order, in the quote currency.
+    pub max_notional: String,
+    /// Farthest that a price may be from the mid price, either way, basis points.
+    pub collar_bps: u32,
+    /// Largest position, long or short, that all open orders together could lead to.
+    pub max_position: String,
+    /// Most open orders.
+    pub max_open_orders: u32,
+    /// Orders and amends a second, sustained; a cancel uses up the rate but always passes.
+    pub commands_per_second: u32,
+    /// Orders and amends at once after a pause.
+    pub burst: u32,
+}
+
+impl RiskSection {
+    /// The limits as values.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for a text that is no decimal number.
+    pub fn limits(&self) -> Result<RiskLimits, ConfigError> {
+        let decimal = |field, text: &str| {
+            Decimal::parse(text.as_bytes())
+                .map_err(|error| value(field, format!("{text:?}: {error}")))
+        };
+        Ok(RiskLimits {
+            max_order_qty: decimal("risk.max_order_qty", &self.max_order_qty)?,
+            max_notional: decimal("risk.max_notional", &self.max_notional)?,
+            collar_bps: self.collar_bps,
+            max_position: decimal("risk.max_position", &self.max_position)?,
+            max_open_orders: self.max_open_orders,
+            commands_per_second: self.commands_per_second,
+            burst: self.burst,
+        })
+    }
+}
+
 const fn yes() -> bool {
     true
 }
@@ -152,6 +195,7 @@ impl EngineConfig {
             return Err(value("tls.uat_insecure", "not with a production host"));
         }
         self.symbols()?;
+        self.risk.limits()?;
         let InstrumentsSection { symbols, depth } = &self.instruments;
         if symbols.is_empty() || symbols.len() > INSTRUMENTS_MAX {
             let problem = format!("1 to {INSTRUMENTS_MAX} symbols, not {}", symbols.len());

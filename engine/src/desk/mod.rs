@@ -202,6 +202,17 @@ impl<S: Strategy> Desk<S> {
         self.core.queue.drain(..)
     }
 
+    /// The oldest of the commands that wait.
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.core.queue.pop_front()
+    }
+
+    /// Whether a stop was asked for, from outside or by the strategy.
+    #[must_use]
+    pub const fn is_stopping(&self) -> bool {
+        self.core.stopping
+    }
+
     /// Whether nothing is under way: no open order, no command that has not ended.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
@@ -417,3 +428,6 @@ impl<S: Strategy> Desk<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

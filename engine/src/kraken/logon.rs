@@ -40,7 +40,8 @@ pub enum CredentialError {
 #[derive(Clone)]
 pub struct Credentials {
     api_key: Secret,
-    signing_key: hmac::Key,
+    // Boxed once at start: ring keeps both padded states inline, several hundred bytes.
+    signing_key: Box<hmac::Key>,
 }
 
 impl Credentials {
@@ -59,7 +60,7 @@ impl Credentials {
         }
         let decoded = BASE64.decode(api_secret.expose());
         let mut decoded = decoded.map_err(|_| CredentialError::BadSecret)?;
-        let signing_key = hmac::Key::new(hmac::HMAC_SHA512, &decoded);
+        let signing_key = Box::new(hmac::Key::new(hmac::HMAC_SHA512, &decoded));
         let empty = decoded.is_empty();
         decoded.fill(0);
         std::hint::black_box(&decoded);
@@ -192,6 +193,8 @@ fn is_clean(value: &[u8]) -> bool {
 }
 
 /// What a session adds to its Logon.
+// One per session, made once: the size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Logon {
     /// Nothing: market data needs no credentials (venue file 2).

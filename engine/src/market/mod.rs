@@ -241,7 +241,7 @@ impl Markets {
     /// The market data session is gone: no book is live and no subscription stands.
     pub fn on_session_down(&mut self) {
         for market in &mut self.0 {
-            market.book.clear();
+            // The levels stay, to value positions by; only a snapshot makes the book live again.
             market.status = BookStatus::Empty;
             market.in_snapshot = false;
             market.resyncs_in_a_row = 0;

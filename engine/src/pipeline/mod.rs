@@ -22,12 +22,11 @@ pub use self::core::{EventSink, SessionCore};
 pub use self::idle::{Bell, Idle, IdlePolicy};
 pub use self::inlet::{Inbound, Inlet};
 pub use self::pin::{Pinning, available_cores, pin_current};
-pub use self::shutdown::Shutdown;
 use self::slab::slab;
 use self::threads::{Connections, StrategyStage};
 use crate::command::SessionId;
 use crate::config::{ConfigError, EngineConfig, SessionSection};
-use crate::desk::{Desk, DeskConfig, DeskStats};
+use crate::desk::{Desk, DeskConfig, DeskError, DeskStats, InstrumentConfig};
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::TRACE_RING;
 use crate::session::SessionConfig;
@@ -97,6 +96,9 @@ pub enum StartError {
     /// The configuration is refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The desk cannot be set up.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
     /// The roots to trust could not be read.
     #[error("trusted certificates: {0}")]
     Trust(String),
@@ -149,11 +151,12 @@ impl Engine {
         let (market_data, trading) = self.connect()?;
         let (traces, records) = RingBuffer::new(TRACE_RING);
         let core = self.session_core(clock.clone(), traces)?;
-        let desk = Desk::new(self.desk_config()?, clock.clone(), strategy);
+        let desk = Desk::new(&self.desk_config()?, clock.clone(), strategy)?;
         let control = Arc::new(Control::default());
         let stage = StrategyStage::new(desk, Arc::clone(&control), clock.clone());
         let mut connections = Connections { inlets: Vec::new(), transmitters: Vec::new() };
-        for (session, (receiver, transmitter)) in [(MARKET_DATA, market_data), (TRADING, trading)] {
+        // Trading first: what happened to an order is heard before the market's view of it.
+        for (session, (receiver, transmitter)) in [(TRADING, trading), (MARKET_DATA, market_data)] {
             let mut inlet = Inlet::new(session);
             inlet.connect(receiver);
             connections.inlets.push(inlet);
@@ -217,12 +220,15 @@ impl Engine {
     }
 
     fn desk_config(&self) -> Result<DeskConfig, StartError> {
+        let risk = self.config.risk.limits()?;
+        let symbols = self.config.symbols()?;
         Ok(DeskConfig {
             market_data: MARKET_DATA,
             trading: TRADING,
-            symbols: self.config.symbols()?,
+            instruments: symbols.iter().map(|&symbol| InstrumentConfig { symbol, risk }).collect(),
             depth: self.config.instruments.depth,
-            risk: self.config.risk.clone(),
+            // Nothing outlives a run yet; ids are microseconds, so a later run is above this one.
+            cl_ord_id_watermark: 0,
         })
     }
 }
@@ -316,85 +322,19 @@ impl<S: Strategy + Send> Path<S> {
             idles.push(Idle::new(idle)?);
         }
         let mut collector = Collector::new(clock.clone());
+        let bodies = bodies(layout, idles, control, &clock, &mut core, &mut stage, connections);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             let mut threads = Vec::new();
-            let (core, stage, clock) = (&mut core, &mut stage, &clock);
-            let mut spawn = |name: &'static str, body: Box<dyn FnOnce() + Send + '_>| {
+            for (name, body) in bodies {
                 let pin = core_of(threads.len());
                 let builder = std::thread::Builder::new().name(name.into());
-                let thread = builder.spawn_scoped(scope, move || {
+                threads.push(builder.spawn_scoped(scope, move || {
                     // Whatever ends this thread ends the engine: the others must not wait for ever.
                     let _finish = FinishOnDrop(control);
                     let pinning = pin_current(name, pin);
                     body();
                     pinning
-                })?;
-                threads.push(thread);
-                std::io::Result::Ok(())
-            };
-            let mut idles = idles.into_iter();
-            let mut next_idle = || idles.next().expect("one for each thread");
-            match layout {
-                Layout::Inline => {
-                    let mut idle = next_idle();
-                    spawn(
-                        "taut-inline",
-                        Box::new(move || threads::run_inline(stage, core, connections, &mut idle)),
-                    )?;
-                }
-                Layout::Split => {
-                    let (mut io, mut strategy) = (next_idle(), next_idle());
-                    let (session_end, strategy_end) = threads::link(&io, &strategy);
-                    spawn(
-                        "taut-io",
-                        Box::new(move || {
-                            threads::run_io(
-                                control,
-                                clock,
-                                core,
-                                connections,
-                                session_end,
-                                &mut io,
-                            );
-                        }),
-                    )?;
-                    spawn(
-                        "taut-strategy",
-                        Box::new(move || threads::run_strategy(stage, strategy_end, &mut strategy)),
-                    )?;
-                }
-                Layout::Full => {
-                    let (mut reader, mut middle, mut strategy) =
-                        (next_idle(), next_idle(), next_idle());
-                    let (session_end, strategy_end) = threads::link(&middle, &strategy);
-                    let (sender, receiver) = slab();
-                    let bell = middle.bell();
-                    let Connections { inlets, transmitters } = connections;
-                    spawn(
-                        "taut-reader",
-                        Box::new(move || {
-                            threads::run_reader(control, clock, inlets, sender, &bell, &mut reader);
-                        }),
-                    )?;
-                    spawn(
-                        "taut-core",
-                        Box::new(move || {
-                            threads::run_core(
-                                control,
-                                clock,
-                                core,
-                                transmitters,
-                                receiver,
-                                session_end,
-                                &mut middle,
-                            );
-                        }),
-                    )?;
-                    spawn(
-                        "taut-strategy",
-                        Box::new(move || threads::run_strategy(stage, strategy_end, &mut strategy)),
-                    )?;
-                }
+                })?);
             }
             let own = pin_current("taut-housekeeping", config.path.housekeeping_core);
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
@@ -422,6 +362,64 @@ impl<S: Strategy + Send> Path<S> {
             pinning,
             idle,
         })
+    }
+}
+
+/// A thread of the path: its name and what it runs.
+type Body<'a> = (&'static str, Box<dyn FnOnce() + Send + 'a>);
+
+/// The threads of a layout. `idles` has one entry for each.
+fn bodies<'a, S: Strategy + Send>(
+    layout: Layout,
+    idles: Vec<Idle>,
+    control: &'a Control,
+    clock: &'a Clock,
+    core: &'a mut SessionCore,
+    stage: &'a mut StrategyStage<S>,
+    connections: Connections,
+) -> Vec<Body<'a>> {
+    let mut idles = idles.into_iter();
+    let mut next_idle = || idles.next().expect("one for each thread");
+    match layout {
+        Layout::Inline => {
+            let mut idle = next_idle();
+            let all = move || threads::run_inline(stage, core, connections, &mut idle);
+            vec![("taut-inline", Box::new(all))]
+        }
+        Layout::Split => {
+            let (mut io, mut strategy) = (next_idle(), next_idle());
+            let (session_end, strategy_end) = threads::link(&io, &strategy);
+            let run_io =
+                move || threads::run_io(control, clock, core, connections, session_end, &mut io);
+            let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
+            vec![("taut-io", Box::new(run_io)), ("taut-strategy", Box::new(run_strategy))]
+        }
+        Layout::Full => {
+            let (mut reader, mut middle, mut strategy) = (next_idle(), next_idle(), next_idle());
+            let (session_end, strategy_end) = threads::link(&middle, &strategy);
+            let (slab_in, slab_out) = slab();
+            let bell = middle.bell();
+            let Connections { inlets, transmitters } = connections;
+            let run_reader =
+                move || threads::run_reader(control, clock, inlets, slab_in, &bell, &mut reader);
+            let run_core = move || {
+                threads::run_core(
+                    control,
+                    clock,
+                    core,
+                    transmitters,
+                    slab_out,
+                    session_end,
+                    &mut middle,
+                );
+            };
+            let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
+            vec![
+                ("taut-reader", Box::new(run_reader)),
+                ("taut-core", Box::new(run_core)),
+                ("taut-strategy", Box::new(run_strategy)),
+            ]
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use taut_codec::value::UtcTime;
 
 use crate::desk::Desk;
+use crate::event::{Event, EventKind};
 use crate::strategy::Strategy;
 
 /// Longest wait for cancels to be confirmed.
@@ -31,27 +32,59 @@ pub enum Shutdown {
     Done,
 }
 
+/// Which sessions are up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SessionsUp {
+    up: u64,
+    was_up: bool,
+}
+
+impl SessionsUp {
+    /// Follows the sessions.
+    pub const fn on_event(&mut self, event: &Event) {
+        let bit = 1 << (event.session.0 & 63);
+        match event.kind {
+            EventKind::SessionUp { .. } => {
+                self.up |= bit;
+                self.was_up = true;
+            }
+            EventKind::SessionDown(_) => {
+                self.up &= !bit;
+                // A logon that was refused counts too: there is nothing to wait for.
+                self.was_up = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether every session has come to its end.
+    const fn is_over(self) -> bool {
+        self.was_up && self.up == 0
+    }
+}
+
 impl Shutdown {
     /// One step, if it is time for one. `stop`: whether the engine was asked to end.
-    pub fn step<S: Strategy>(&mut self, desk: &mut Desk<S>, stop: bool, now: UtcTime) {
+    pub fn step<S: Strategy>(
+        &mut self,
+        desk: &mut Desk<S>,
+        sessions: SessionsUp,
+        stop: bool,
+        now: UtcTime,
+    ) {
         let over =
             |since: UtcTime, limit: Duration| now.nanos_since(since) > limit.as_nanos() as u64;
         match *self {
-            Self::Running if stop || desk.stop_requested() => {
+            Self::Running if stop || desk.is_stopping() => {
                 desk.stop();
                 *self = Self::Cancelling { since: now };
             }
-            Self::Running if desk.was_up() && desk.all_sessions_down() => *self = Self::Done,
-            Self::Cancelling { .. } if desk.all_sessions_down() => *self = Self::Done,
+            _ if *self != Self::Done && sessions.is_over() => *self = Self::Done,
             Self::Cancelling { since } if desk.is_done() || over(since, CANCEL_TIMEOUT) => {
                 desk.log_out();
                 *self = Self::LoggingOut { since: now };
             }
-            Self::LoggingOut { since }
-                if desk.all_sessions_down() || over(since, LOGOUT_TIMEOUT) =>
-            {
-                *self = Self::Done;
-            }
+            Self::LoggingOut { since } if over(since, LOGOUT_TIMEOUT) => *self = Self::Done,
             _ => {}
         }
     }

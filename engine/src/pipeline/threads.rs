@@ -8,7 +8,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::core::{EventSink, SessionCore};
 use super::idle::{Bell, Idle};
 use super::inlet::Inlet;
-use super::shutdown::Shutdown;
+use super::shutdown::{SessionsUp, Shutdown};
 use super::slab::{SlabReceiver, SlabSender};
 use super::{Control, Progress};
 use crate::command::{Command, SessionId};
@@ -55,17 +55,19 @@ pub(super) struct StrategyStage<S: Strategy> {
     pub desk: Desk<S>,
     pub control: Arc<Control>,
     pub clock: Clock,
+    sessions: SessionsUp,
     shutdown: Shutdown,
     tick: Every,
     progress: Every,
 }
 
 impl<S: Strategy> StrategyStage<S> {
-    pub const fn new(desk: Desk<S>, control: Arc<Control>, clock: Clock) -> Self {
+    pub fn new(desk: Desk<S>, control: Arc<Control>, clock: Clock) -> Self {
         Self {
             desk,
             control,
             clock,
+            sessions: SessionsUp::default(),
             shutdown: Shutdown::Running,
             tick: Every::new(TICK_NS),
             progress: Every::new(PROGRESS_NS),
@@ -77,7 +79,8 @@ impl<S: Strategy> StrategyStage<S> {
         let now = self.clock.now();
         if self.tick.is_due(now.0) {
             self.desk.on_time(now);
-            self.shutdown.step(&mut self.desk, self.control.stop.load(Ordering::Relaxed), now);
+            let stop = self.control.stop.load(Ordering::Relaxed);
+            self.shutdown.step(&mut self.desk, self.sessions, stop, now);
         }
         if self.progress.is_due(now.0)
             && let Ok(mut progress) = self.control.progress.try_lock()
@@ -92,9 +95,10 @@ impl<S: Strategy> StrategyStage<S> {
     }
 }
 
-impl<S: Strategy> EventSink for Desk<S> {
+impl<S: Strategy> EventSink for StrategyStage<S> {
     fn push(&mut self, event: &Event) {
-        self.on_event(event);
+        self.sessions.on_event(event);
+        self.desk.on_event(event);
     }
 
     fn room(&self) -> usize {
@@ -117,24 +121,24 @@ pub(super) fn run_inline<S: Strategy>(
 ) {
     let Connections { mut inlets, transmitters } = connections;
     for (session, transmitter) in transmitters {
-        core.connect(session, transmitter, &mut stage.desk);
+        core.connect(session, transmitter, stage);
     }
     let clock = stage.clock.clone();
     let mut tick = Every::new(TICK_NS);
-    first_use(&mut inlets, idle, |inlet| poll(inlet, &clock, core, &mut stage.desk));
+    first_use(&mut inlets, idle, |inlet| poll(inlet, &clock, core, stage));
     let _armed = allocation::arm();
     loop {
         let mut worked = false;
         for inlet in &mut inlets {
-            worked |= poll(inlet, &clock, core, &mut stage.desk);
-            worked |= run_commands(&mut stage.desk, core);
+            worked |= poll(inlet, &clock, core, stage);
+            worked |= run_commands(stage, core);
         }
         if tick.is_due(clock.now().0) {
-            core.tick(&mut stage.desk);
+            core.tick(stage);
         }
         let done = stage.housekeep();
-        worked |= run_commands(&mut stage.desk, core);
-        core.flush(&mut stage.desk);
+        worked |= run_commands(stage, core);
+        core.flush(stage);
         if done {
             return;
         }
@@ -143,14 +147,14 @@ pub(super) fn run_inline<S: Strategy>(
 }
 
 /// Encodes and sends what the desk has issued; what that reports may make it issue more.
-fn run_commands<S: Strategy>(desk: &mut Desk<S>, core: &mut SessionCore) -> bool {
+fn run_commands<S: Strategy>(stage: &mut StrategyStage<S>, core: &mut SessionCore) -> bool {
     let mut worked = false;
-    while let Some(command) = desk.pop_command() {
-        core.on_command(&command, desk);
-        while let Some(command) = desk.pop_command() {
-            core.on_command(&command, desk);
+    while let Some(command) = stage.desk.next_command() {
+        core.on_command(&command, stage);
+        while let Some(command) = stage.desk.next_command() {
+            core.on_command(&command, stage);
         }
-        core.flush(desk);
+        core.flush(stage);
         worked = true;
     }
     worked
@@ -286,7 +290,7 @@ pub(super) fn run_strategy<S: Strategy>(
         while end.commands.slots() >= COMMANDS_PER_CALLBACK_MAX
             && let Ok(event) = end.events.pop()
         {
-            stage.desk.on_event(&event);
+            stage.push(&event);
             send_commands(&mut stage.desk, &mut end);
             worked = true;
         }
@@ -304,7 +308,7 @@ pub(super) fn run_strategy<S: Strategy>(
 fn send_commands<S: Strategy>(desk: &mut Desk<S>, end: &mut StrategyEnd) {
     let mut sent = false;
     while !end.commands.is_full()
-        && let Some(command) = desk.pop_command()
+        && let Some(command) = desk.next_command()
     {
         let pushed = end.commands.push(command);
         assert!(pushed.is_ok(), "only this thread fills the ring");

@@ -22,7 +22,7 @@ fn instrument() -> Instrument {
 fn limits() -> RiskLimits {
     RiskLimits {
         max_order_qty: Decimal::new(1, 0),
-        max_notional: Decimal::new(900, 0),
+        max_notional: Decimal::new(90, 0),
         collar_bps: 1_000,
         max_position: Decimal::new(15, 1),
         max_open_orders: 3,

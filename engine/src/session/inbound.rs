@@ -63,7 +63,7 @@ impl Session {
             return self.reject_and_logout(header, number, flaw, text, now, out);
         }
         if header.msg_type == b"A" && message.flag(tag::RESET_SEQ_NUM_FLAG) && !header.poss_dup {
-            return self.reset_in_session(message, number, now, out);
+            return self.reset_in_session(message, header, number, now, out);
         }
         if header.msg_type == b"4" && !message.flag(tag::GAP_FILL_FLAG) && header.flaw.is_none() {
             return self.received_reset(message, number, now, out);

@@ -138,7 +138,8 @@ impl Session {
             return Received::Ignored;
         }
         match self.judge_logon(message, header, now) {
-            Err(text) => {
+            Err(flaw) => {
+                let text = Line::new(format_args!("{flaw}"));
                 let reset = message.flag(tag::RESET_SEQ_NUM_FLAG);
                 self.refuse(reset, Some(text.as_str()), now, out);
                 Received::Ignored
@@ -182,12 +183,9 @@ impl Session {
                 return Received::Ignored;
             }
         }
-        let judged = match self.identity_flaw(header) {
-            Some(_) => Err(Line::new(format_args!("CompID problem"))),
-            None => self.judge_logon(message, header, now),
-        };
-        match judged {
-            Err(text) => {
+        match self.judge_logon(message, header, now) {
+            Err(flaw) => {
+                let text = Line::new(format_args!("{flaw}"));
                 self.write_logout(text.as_str(), now, out);
                 let reason = DownReason::ProtocolError(event_text(text.as_str().as_bytes()));
                 self.close(reason, now);
@@ -208,63 +206,57 @@ impl Session {
         }
     }
 
-    /// What a Logon of either role must be, identity apart; or the text of the Logout.
+    /// What a Logon of either role must be.
     fn judge_logon(
         &self,
         message: &Message<'_>,
         header: &Inbound<'_>,
         now: UtcTime,
-    ) -> Result<PendingLogon, Line> {
+    ) -> Result<PendingLogon, LogonFlaw> {
         if message.get(tag::BEGIN_STRING) != Some(BEGIN_STRING) {
-            return Err(Line::new(format_args!("Incorrect BeginString, expecting FIX.4.4")));
+            return Err(LogonFlaw::BeginString);
+        }
+        if self.identity_flaw(header).is_some() {
+            return Err(LogonFlaw::CompId);
         }
         if let Some(flaw) = header.flaw {
-            return Err(Line::new(format_args!("Invalid Logon: tag {}", flaw.tag)));
+            return Err(LogonFlaw::Header { tag: flaw.tag });
         }
         if self.sending_time_flaw(header, now).is_some() {
-            return Err(Line::new(format_args!("SendingTime accuracy problem")));
+            return Err(LogonFlaw::SendingTime);
         }
         if message.get(tag::ENCRYPT_METHOD) != Some(b"0") {
-            return Err(Line::new(format_args!("Invalid Logon: EncryptMethod(98) must be 0")));
+            return Err(LogonFlaw::EncryptMethod);
         }
-        let bounds = self.config.heartbeat_seconds_min..=self.config.heartbeat_seconds_max;
-        let heartbeat = message.get(tag::HEART_BT_INT).and_then(|text| parse_u32(text).ok());
-        let Some(heartbeat_seconds) = heartbeat.filter(|seconds| bounds.contains(seconds)) else {
-            return Err(Line::new(format_args!(
-                "Invalid Logon: HeartBtInt(108) must be {} to {} seconds",
-                bounds.start(),
-                bounds.end()
-            )));
-        };
+        let heartbeat_seconds = self.heartbeat_of(message)?;
         let reset = match message.get(tag::RESET_SEQ_NUM_FLAG) {
             None => None,
             Some(b"Y") => Some(true),
             Some(b"N") => Some(false),
-            Some(_) => {
-                return Err(Line::new(format_args!("Invalid Logon: ResetSeqNumFlag(141)")));
-            }
+            Some(_) => return Err(LogonFlaw::ResetSeqNumFlag),
         };
-        // Guarded by `flaw` as far as it is missing.
         let number = header.msg_seq_num.filter(|&n| n <= limits::SEQ_NUM_MAX);
-        let Some(msg_seq_num) = number else {
-            return Err(Line::new(format_args!("Invalid Logon: MsgSeqNum(34)")));
-        };
+        let msg_seq_num = number.ok_or(LogonFlaw::MsgSeqNum)?;
         let asked = self.config.role == Role::Initiator && self.config.reset_on_logon;
-        if reset == Some(true) && !asked && !self.config.reset_by_peer {
-            return Err(Line::new(format_args!("ResetSeqNumFlag(141)=Y is not allowed")));
-        }
-        if reset == Some(true) && msg_seq_num != 1 {
-            return Err(Line::new(format_args!(
-                "MsgSeqNum must be 1 with ResetSeqNumFlag(141)=Y but is {msg_seq_num}"
-            )));
-        }
-        if reset != Some(true) && msg_seq_num < self.next_in {
-            return Err(Line::new(format_args!(
-                "MsgSeqNum too low, expecting {} but received {msg_seq_num}",
-                self.next_in
-            )));
+        if reset == Some(true) {
+            if !asked && !self.config.reset_by_peer {
+                return Err(LogonFlaw::ResetNotAllowed);
+            }
+            if msg_seq_num != 1 {
+                return Err(LogonFlaw::ResetNumber { received: msg_seq_num });
+            }
+        } else if msg_seq_num < self.next_in {
+            return Err(LogonFlaw::TooLow { expected: self.next_in, received: msg_seq_num });
         }
         Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset })
+    }
+
+    fn heartbeat_of(&self, message: &Message<'_>) -> Result<u32, LogonFlaw> {
+        let (min, max) = (self.config.heartbeat_seconds_min, self.config.heartbeat_seconds_max);
+        let seconds = message.get(tag::HEART_BT_INT).and_then(|text| parse_u32(text).ok());
+        seconds
+            .filter(|seconds| (min..=max).contains(seconds))
+            .ok_or(LogonFlaw::HeartBtInt { min, max })
     }
 
     /// The session is up; the peer's Logon had number `number`, which is not too low.
@@ -289,6 +281,7 @@ impl Session {
     pub(super) fn reset_in_session(
         &mut self,
         message: &Message<'_>,
+        header: &Inbound<'_>,
         number: u64,
         now: UtcTime,
         out: &mut Outbox,
@@ -297,16 +290,18 @@ impl Session {
             return Received::Ignored;
         }
         if number != 1 || !self.config.reset_by_peer {
-            let text = Line::new(format_args!("Logon with ResetSeqNumFlag(141)=Y is not allowed"));
+            let text = Line::new(format_args!("{}", LogonFlaw::ResetNotAllowed));
             self.logout_for(&text, now, out);
             return Received::Ignored;
         }
-        let bounds = self.config.heartbeat_seconds_min..=self.config.heartbeat_seconds_max;
-        let heartbeat = message.get(tag::HEART_BT_INT).and_then(|text| parse_u32(text).ok());
-        let Some(heartbeat) = heartbeat.filter(|seconds| bounds.contains(seconds)) else {
-            let text = Line::new(format_args!("Invalid Logon: HeartBtInt(108)"));
-            self.logout_for(&text, now, out);
-            return Received::Ignored;
+        let heartbeat = match (header.flaw, self.heartbeat_of(message)) {
+            (None, Ok(heartbeat)) => heartbeat,
+            (flaw, judged) => {
+                let header = flaw.map(|flaw| LogonFlaw::Header { tag: flaw.tag });
+                let flaw = header.or(judged.err()).unwrap_or(LogonFlaw::ResetNotAllowed);
+                self.logout_for(&Line::new(format_args!("{flaw}")), now, out);
+                return Received::Ignored;
+            }
         };
         self.heartbeat_seconds = heartbeat;
         self.reset_by_peer();
@@ -321,6 +316,46 @@ impl Session {
             self.admin_failed(error, now);
         }
         Received::Admin
+    }
+}
+
+/// Why a Logon is not accepted; printed, it is the Text(58) of the Logout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogonFlaw {
+    BeginString,
+    CompId,
+    Header { tag: u32 },
+    SendingTime,
+    EncryptMethod,
+    HeartBtInt { min: u32, max: u32 },
+    ResetSeqNumFlag,
+    MsgSeqNum,
+    ResetNotAllowed,
+    ResetNumber { received: u64 },
+    TooLow { expected: u64, received: u64 },
+}
+
+impl std::fmt::Display for LogonFlaw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::BeginString => f.write_str("Incorrect BeginString, expecting FIX.4.4"),
+            Self::CompId => f.write_str("CompID problem"),
+            Self::Header { tag } => write!(f, "Invalid Logon: tag {tag}"),
+            Self::SendingTime => f.write_str("SendingTime accuracy problem"),
+            Self::EncryptMethod => f.write_str("Invalid Logon: EncryptMethod(98) must be 0"),
+            Self::HeartBtInt { min, max } => {
+                write!(f, "Invalid Logon: HeartBtInt(108) must be {min} to {max} seconds")
+            }
+            Self::ResetSeqNumFlag => f.write_str("Invalid Logon: ResetSeqNumFlag(141)"),
+            Self::MsgSeqNum => f.write_str("Invalid Logon: MsgSeqNum(34)"),
+            Self::ResetNotAllowed => f.write_str("ResetSeqNumFlag(141)=Y is not allowed"),
+            Self::ResetNumber { received } => {
+                write!(f, "MsgSeqNum must be 1 with ResetSeqNumFlag(141)=Y but is {received}")
+            }
+            Self::TooLow { expected, received } => {
+                write!(f, "MsgSeqNum too low, expecting {expected} but received {received}")
+            }
+        }
     }
 }
 

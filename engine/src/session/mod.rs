@@ -302,6 +302,7 @@ impl Session {
     /// Ends the connection once the outbox is flushed. The first reason stands.
     fn close(&mut self, reason: DownReason, now: UtcTime) {
         self.down_reason.get_or_insert(reason);
+        self.pending_logon = None;
         self.enter(Phase::Closing, now);
     }
 

@@ -15,7 +15,7 @@ use taut_venue::certificate::Certificate;
 use taut_venue::config::{LiquidityMode, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server};
-use taut_venue::venue::Venue;
+use taut_venue::venue::{LiquiditySource, Venue};
 
 use crate::demo::child::{Farewell, Ready};
 use crate::{Failure, kebab};
@@ -88,12 +88,9 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         None => VenueConfig::default(),
     };
     let clock = Clock::system();
-    let (capture, liquidity) = choose_liquidity(args, &mut config)?;
-    let symbols = config.instruments.iter().map(|i| i.symbol.clone()).collect();
-    let venue = match capture {
-        Some(capture) => Venue::with_capture(config.clone(), capture, speed(args.speed)?, clock.now())?,
-        None => Venue::new(config.clone(), clock.now())?,
-    };
+    let (source, liquidity) = choose_liquidity(args, &mut config)?;
+    let venue = Venue::new(&config, source, clock.now())?;
+    let symbols = venue.engine().instruments().map(|i| i.symbol.to_string()).collect();
     let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
     let tls = if args.plain { None } else { Some(certificate.server_tls(args.tls)?) };
     let listen = Listen {
@@ -110,8 +107,11 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     if let Some(file) = &args.certificate {
         std::fs::write(file, certificate.pem())?;
     }
-    let services: Vec<(String, SocketAddr)> =
-        server.addresses()?.into_iter().map(|(service, at)| (service.name().to_owned(), at)).collect();
+    let services: Vec<(String, SocketAddr)> = server
+        .addresses()?
+        .into_iter()
+        .map(|(service, at)| (service.name().to_owned(), at))
+        .collect();
     let pinning = pin_current("taut-venue", args.core);
     let stop = Arc::new(AtomicBool::new(false));
     if args.child {
@@ -140,7 +140,9 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     }
     server.run(&stop)?;
     if args.child {
-        say(&Farewell { open_orders: server.venue().open_orders() })?;
+        let venue = server.venue();
+        let open = config.clients.iter().map(|client| venue.open_orders(&client.sender));
+        say(&Farewell { open_orders: open.sum() })?;
     }
     Ok(())
 }
@@ -150,12 +152,13 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
 fn choose_liquidity(
     args: &VenueArgs,
     config: &mut VenueConfig,
-) -> Result<(Option<Capture>, String), Failure> {
+) -> Result<(Option<LiquiditySource>, String), Failure> {
+    let section = &mut config.liquidity;
+    if let Some(symbol) = &args.symbol {
+        section.symbol = canonical_symbol(symbol);
+    }
     if let Some(file) = &args.capture {
-        let symbol = args.symbol.as_deref().unwrap_or(&config.liquidity.symbol);
-        let capture = Capture::load(file, symbol)?;
-        config.liquidity.mode = LiquidityMode::None;
-        config.instruments = vec![(&capture.instrument()).into()];
+        let capture = Box::new(Capture::load(file, &section.symbol)?);
         let text = format!(
             "{} replayed at {}x: {} updates in {:.1} s, {} checksums verified",
             capture.symbol,
@@ -164,19 +167,22 @@ fn choose_liquidity(
             capture.duration() as f64 / 1e9,
             capture.checksums
         );
-        return Ok((Some(capture), text));
+        // A recorded pair may well be one that the configuration gives nobody money for.
+        for client in &mut config.clients {
+            for asset in capture.symbol.as_str().split('/') {
+                client.balances.entry(asset.to_owned()).or_insert_with(|| "1000000".to_owned());
+            }
+        }
+        return Ok((Some(LiquiditySource::Capture { capture, speed: speed(args.speed)? }), text));
     }
-    if let Some(symbol) = &args.symbol {
-        config.liquidity.symbol = canonical_symbol(symbol);
-    }
-    let synthetic = &mut config.liquidity.synthetic;
+    let synthetic = &mut section.synthetic;
     synthetic.seed = args.seed.unwrap_or(synthetic.seed);
     synthetic.events_per_second = args.rate.unwrap_or(synthetic.events_per_second);
-    let text = match config.liquidity.mode {
+    let text = match section.mode {
         LiquidityMode::None => "none".into(),
         LiquidityMode::Synthetic => format!(
             "synthetic {}, seed {}, {} events a second",
-            config.liquidity.symbol, synthetic.seed, synthetic.events_per_second
+            section.symbol, synthetic.seed, synthetic.events_per_second
         ),
     };
     Ok((None, text))

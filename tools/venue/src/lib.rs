@@ -6,6 +6,7 @@
 //! [`liquidity`] trades in them. [`Venue`] wires them up: a state machine without socket, clock and
 //! thread. Every choice that the venue file leaves open is a switch of [`config::VenueConfig`].
 
+pub mod certificate;
 pub mod config;
 pub mod gateway;
 pub mod limits;
@@ -13,6 +14,7 @@ pub mod liquidity;
 pub mod market_data;
 pub mod matching;
 pub mod oes;
+pub mod server;
 pub mod venue;
 
 pub use config::{ConfigError, VenueConfig};

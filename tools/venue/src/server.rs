@@ -14,8 +14,8 @@ use taut::wire::tls::{ServerHandshake, ServerTls};
 use taut::wire::{Receiver, Transmitter, WireKind, channel};
 use taut_codec::value::UtcTime;
 
-use crate::gateway::Service;
-use crate::venue::{ConnectionId, Venue};
+use crate::gateway::{ConnectionId, Service};
+use crate::venue::Venue;
 
 /// Plain bytes read from one connection at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -203,7 +203,10 @@ impl Server {
             while let Ok((stream, _)) = self.listeners[at].1.accept() {
                 let service = self.listeners[at].0;
                 let full = self.connections.len() + self.handshakes.len() >= CONNECTIONS_MAX;
-                if full || stream.set_nonblocking(true).is_err() || stream.set_nodelay(true).is_err() {
+                if full
+                    || stream.set_nonblocking(true).is_err()
+                    || stream.set_nodelay(true).is_err()
+                {
                     continue;
                 }
                 match &self.tls {
@@ -214,7 +217,12 @@ impl Server {
                     }
                     Some(tls) => {
                         if let Ok(handshake) = ServerHandshake::new(tls) {
-                            self.handshakes.push(Pending { service, stream, handshake, since: now });
+                            self.handshakes.push(Pending {
+                                service,
+                                stream,
+                                handshake,
+                                since: now,
+                            });
                         }
                     }
                 }
@@ -248,7 +256,13 @@ impl Server {
             let _ = self.idle.watch(fd);
         }
         let id = self.venue.connected(service, now);
-        self.connections.push(Connection { id, receiver, transmitter });
+        let connection = Connection { id, receiver, transmitter };
+        // Trading first in every round: reports leave before the market data that they cause.
+        let at = match service {
+            Service::SpotTrading => 0,
+            _ => self.connections.len(),
+        };
+        self.connections.insert(at, connection);
     }
 
     fn receive(&mut self) -> bool {
@@ -293,7 +307,7 @@ impl Server {
     }
 
     fn drop_connection(&mut self, at: usize, now: UtcTime) {
-        let mut connection = self.connections.swap_remove(at);
+        let mut connection = self.connections.remove(at);
         connection.transmitter.close();
         self.venue.disconnected(connection.id, now);
     }

@@ -187,7 +187,10 @@ mod tests {
         let log = decoded(format!("12:00:01 IN {REPORT} end\n").as_bytes());
         let raw = decoded(REPORT.replace('|', "\x01").as_bytes());
         assert_eq!(log, raw);
-        assert!(log.starts_with("#1 BusinessMessageReject (j) seq 16 KRAKEN-TRD -> damien\n"), "{log}");
+        assert!(
+            log.starts_with("#1 BusinessMessageReject (j) seq 16 KRAKEN-TRD -> damien\n"),
+            "{log}"
+        );
         assert!(log.contains("  380 BusinessRejectReason       0 (other)\n"), "{log}");
         assert_eq!(log.lines().count(), 14);
     }
@@ -219,7 +222,8 @@ mod tests {
 
     #[test]
     fn several_messages_and_garbage_between_them_are_told_apart() {
-        let text = decoded(format!("x{REPORT}garbage 8=FI{REPORT}{REPORT}8=FIX.4.4|9=12|35").as_bytes());
+        let text =
+            decoded(format!("x{REPORT}garbage 8=FI{REPORT}{REPORT}8=FIX.4.4|9=12|35").as_bytes());
         assert_eq!(text.matches("BusinessMessageReject").count(), 3, "{text}");
         assert!(text.contains("#4 ") && text.contains("[unfinished]"), "{text}");
     }

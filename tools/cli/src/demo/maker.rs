@@ -1,6 +1,7 @@
 //! The demo's market maker. It is written against the public [`Strategy`] trait only, as a user's is.
 
 use serde::{Deserialize, Serialize};
+use taut::event::EventText;
 use taut::strategy::{
     Context, InstrumentId, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px, Qty, Refusal, Side,
     Strategy, UpdateKind,
@@ -33,6 +34,7 @@ pub struct Maker {
     sell: Option<Quote>,
     stopping: bool,
     trouble: Option<Refusal>,
+    venue_refusal: Option<EventText>,
 }
 
 /// A quote as last asked for, acknowledged or not.
@@ -45,12 +47,17 @@ struct Quote {
 impl Maker {
     /// Not quoting yet.
     pub const fn new(config: MakerConfig) -> Self {
-        Self { config, buy: None, sell: None, stopping: false, trouble: None }
+        Self { config, buy: None, sell: None, stopping: false, trouble: None, venue_refusal: None }
     }
 
     /// What keeps it from quoting, if it is not momentary.
     pub const fn trouble(&self) -> Option<Refusal> {
         self.trouble
+    }
+
+    /// What the venue said when it last refused a request.
+    pub const fn venue_refusal(&self) -> Option<EventText> {
+        self.venue_refusal
     }
 
     const fn quote(&mut self, side: Side) -> &mut Option<Quote> {
@@ -79,7 +86,7 @@ impl Maker {
     fn follow(&mut self, ctx: &mut Context<'_>, id: InstrumentId, side: Side) {
         let Some(px) = self.target(ctx, id, side) else { return };
         let Some(size) = self.size(ctx, id, px) else { return };
-        let position = ctx.position(id).map_or(0, |position| position.qty) * side.sign();
+        let position = ctx.position(id).qty * side.sign();
         let may_add = position < self.config.position_in_quotes * size.0;
         let result = match *self.quote(side) {
             Some(quote) if !may_add => ctx.cancel(quote.order),
@@ -118,7 +125,7 @@ fn units(decimal: Decimal, scale: u8) -> Option<i128> {
 
 /// Whether the next change of the book may well be accepted.
 const fn is_momentary(refusal: Refusal) -> bool {
-    matches!(refusal, Refusal::OrderIdUnknown | Refusal::CancelPending | Refusal::RateLimit)
+    matches!(refusal, Refusal::OrderIdUnknown | Refusal::CancelPending | Refusal::CommandRate)
 }
 
 impl Strategy for Maker {
@@ -130,6 +137,9 @@ impl Strategy for Maker {
     }
 
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        if let UpdateKind::RefusedByVenue { text, .. } = update.kind {
+            self.venue_refusal = Some(text);
+        }
         let quote = self.quote(update.side);
         if quote.is_none_or(|quote| quote.order != update.handle) {
             return;

@@ -96,7 +96,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let scratch = tempfile::tempdir()?;
     let arrivals = scratch.path().join("arrivals");
     let venue = start_venue(args, &arrivals, &cores, &key, &secret)?;
-    config.use_venue(&venue)?;
+    config.use_venue(&venue, args.symbol.as_deref())?;
 
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -116,7 +116,8 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let outcome = running.join()?;
     let seconds = started.elapsed().as_secs_f64();
 
-    let ready = Ready { liquidity: venue.ready.liquidity.clone(), cores: venue.ready.cores.clone() };
+    let ready =
+        Ready { liquidity: venue.ready.liquidity.clone(), cores: venue.ready.cores.clone() };
     let farewell = venue.stop()?;
     let arrivals = order_check::read(&arrivals, &engine_config.trading.sender)?;
     let run = Run {

@@ -53,6 +53,15 @@ impl Service {
     /// All services.
     pub const ALL: [Self; 2] = [Self::SpotMarketData, Self::SpotTrading];
 
+    /// The name in listings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SpotMarketData => "spot-market-data",
+            Self::SpotTrading => "spot-trading",
+        }
+    }
+
     /// The port of Kraken's map, without offset.
     #[must_use]
     pub const fn port(self) -> u16 {

@@ -1,0 +1,439 @@
+mod model;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use taut_codec::value::{Decimal, FixStr};
+
+use super::*;
+use crate::command::CommandKind;
+use crate::event::{BookAction, DownReason, ExecType, Fill, OrdStatus, Report, WithdrawReason};
+use crate::order::OrderHandle;
+use crate::risk::Refusal;
+use crate::strategy::TimerId;
+use crate::trace::Stage;
+use crate::types::{ClOrdId, ExecId, Instrument, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
+
+const MD: SessionId = SessionId(0);
+const TRADING: SessionId = SessionId(1);
+const ID: InstrumentId = InstrumentId(0);
+
+/// Notes what it is told; what it does is decided by the test.
+#[derive(Default)]
+struct Recorder {
+    starts: u32,
+    stops: u32,
+    books: u32,
+    timers: Vec<TimerId>,
+    orders: Vec<OrderUpdate>,
+    sessions: Vec<SessionUpdate>,
+}
+
+impl Strategy for Recorder {
+    fn on_start(&mut self, _: &mut Context<'_>) {
+        self.starts += 1;
+    }
+    fn on_book(&mut self, _: &mut Context<'_>, _: InstrumentId) {
+        self.books += 1;
+    }
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        self.orders.push(*update);
+    }
+    fn on_session(&mut self, _: &mut Context<'_>, update: &SessionUpdate) {
+        self.sessions.push(*update);
+    }
+    fn on_timer(&mut self, _: &mut Context<'_>, timer: TimerId) {
+        self.timers.push(timer);
+    }
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        self.stops += 1;
+        ctx.cancel_open_orders();
+    }
+}
+
+struct Fixture {
+    desk: Desk<Recorder>,
+    nanos: Arc<AtomicU64>,
+}
+
+fn facts() -> Instrument {
+    Instrument {
+        symbol: "BTC/USD".parse().unwrap(),
+        price_precision: 1,
+        qty_precision: 2,
+        tick_size: Px(1),
+        qty_step: Qty(1),
+        qty_min: Qty(1),
+        cost_min: Decimal::new(0, 0),
+        status: PairStatus::Online,
+    }
+}
+
+fn config() -> DeskConfig {
+    let risk = RiskLimits {
+        max_order_qty: Decimal::new(1_000, 0),
+        max_notional: Decimal::new(1_000_000, 0),
+        collar_bps: 5_000,
+        max_position: Decimal::new(1_000_000, 0),
+        max_open_orders: 1_000,
+        commands_per_second: 1_000_000,
+        burst: 1_000_000,
+    };
+    DeskConfig {
+        market_data: MD,
+        trading: TRADING,
+        instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
+        depth: 10,
+        cl_ord_id_watermark: 0,
+    }
+}
+
+fn entry(side: Side, px: i64, action: BookAction, last: bool) -> BookEntry {
+    BookEntry {
+        instrument: ID,
+        side,
+        action,
+        px: Px(px),
+        qty: Qty(100),
+        last,
+        checksum: None,
+        sent: UtcTime(0),
+    }
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let nanos = Arc::new(AtomicU64::new(1_000_000));
+        let clock = Clock::virtual_at(nanos.clone());
+        Self { desk: Desk::new(&config(), clock, Recorder::default()).unwrap(), nanos }
+    }
+
+    /// Both sessions up, the book there, the strategy started, nothing queued.
+    fn started() -> Self {
+        let mut fixture = Self::new();
+        fixture.up(MD);
+        fixture.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
+        fixture.up(TRADING);
+        fixture.snapshot();
+        fixture.kinds();
+        assert_eq!(fixture.desk.strategy().starts, 1);
+        fixture
+    }
+
+    fn event(&mut self, session: SessionId, kind: EventKind) {
+        self.desk.on_event(&Event { session, stamps: Stamps::NONE, kind });
+    }
+
+    fn up(&mut self, session: SessionId) {
+        self.event(session, EventKind::SessionUp { epoch: 1, connection: 1 });
+    }
+
+    fn snapshot(&mut self) {
+        self.event(MD, EventKind::Book(entry(Side::Sell, 1_010, BookAction::Restart, false)));
+        self.event(MD, EventKind::Book(entry(Side::Buy, 990, BookAction::Set, true)));
+    }
+
+    fn kinds(&mut self) -> Vec<CommandKind> {
+        self.desk.commands().map(|command| command.kind).collect()
+    }
+
+    fn ctx(&mut self) -> Context<'_> {
+        Context::new(&mut self.desk.core)
+    }
+
+    fn buy(&mut self) -> (OrderHandle, ClOrdId) {
+        let order = self.ctx().buy(ID, Qty(10), Px(1_000)).unwrap();
+        (order, self.desk.orders().cl_ord_id(order).unwrap())
+    }
+
+    fn on_wire(&mut self, cl_ord_id: ClOrdId) {
+        self.event(TRADING, EventKind::OnWire { cl_ord_id, msg_seq_num: 2, sent_ticks: 1 });
+    }
+}
+
+fn report(id: ClOrdId, exec_type: ExecType, ord_status: OrdStatus) -> Report {
+    Report {
+        instrument: ID,
+        cl_ord_id: id,
+        orig_cl_ord_id: None,
+        order_id: FixStr::new(id.to_string().as_bytes()).unwrap(),
+        exec_id: ExecId::EMPTY,
+        exec_type,
+        ord_status,
+        side: Side::Buy,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        px: Some(Px(1_000)),
+        order_qty: Qty(10),
+        cum_qty: Qty(0),
+        leaves_qty: Qty(if ord_status.is_end() { 0 } else { 10 }),
+        fill: None,
+        fee: None,
+        transact_time: UtcTime(0),
+        poss_dup: false,
+        text: FixStr::EMPTY,
+    }
+}
+
+#[test]
+fn the_desk_asks_for_instruments_then_subscribes_then_starts_once() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1)), Err(Refusal::NotStarted));
+    fixture.up(MD);
+    assert_eq!(fixture.kinds(), [CommandKind::RequestInstruments]);
+    fixture.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
+    let subscribe = CommandKind::Subscribe { instrument: ID, depth: 10, generation: 1 };
+    assert_eq!(fixture.kinds(), [subscribe]);
+    fixture.snapshot();
+    assert_eq!((fixture.desk.strategy().starts, fixture.desk.strategy().books), (0, 0));
+    fixture.up(TRADING);
+    assert_eq!(fixture.desk.strategy().starts, 1);
+    fixture.event(MD, EventKind::Book(entry(Side::Buy, 991, BookAction::Set, false)));
+    assert_eq!(fixture.desk.strategy().books, 0, "the message is not complete");
+    fixture.event(MD, EventKind::Book(entry(Side::Buy, 992, BookAction::Set, true)));
+    assert_eq!((fixture.desk.strategy().starts, fixture.desk.strategy().books), (1, 1));
+}
+
+#[test]
+fn a_desk_whose_instrument_is_not_listed_does_not_start_and_says_which() {
+    let mut fixture = Fixture::new();
+    fixture.up(MD);
+    fixture.event(MD, EventKind::InstrumentUnknown { id: ID });
+    assert_eq!(fixture.desk.fault(), Some(ID));
+    assert_eq!(fixture.kinds(), [CommandKind::RequestInstruments]);
+}
+
+#[test]
+fn a_wrong_checksum_resubscribes_and_silences_the_book() {
+    let mut fixture = Fixture::started();
+    let wrong = BookEntry { checksum: Some(1), ..entry(Side::Buy, 991, BookAction::Set, true) };
+    let books = fixture.desk.strategy().books;
+    fixture.event(MD, EventKind::Book(wrong));
+    let (instrument, depth) = (ID, 10);
+    assert_eq!(
+        fixture.kinds(),
+        [
+            CommandKind::Unsubscribe { instrument, depth, generation: 1 },
+            CommandKind::Subscribe { instrument, depth, generation: 2 },
+        ]
+    );
+    assert!(matches!(
+        fixture.desk.strategy().sessions.last(),
+        Some(SessionUpdate::BookStale { .. })
+    ));
+    fixture.event(MD, EventKind::Book(entry(Side::Buy, 992, BookAction::Set, true)));
+    assert_eq!(fixture.desk.strategy().books, books);
+    assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::NoBook));
+    fixture.snapshot();
+    assert_eq!(fixture.desk.strategy().books, books + 1);
+    assert_eq!((fixture.desk.stats().checksums_failed, fixture.kinds().len()), (1, 0));
+}
+
+#[test]
+fn new_replace_replace_cancel_leave_back_to_back_in_order() {
+    let mut fixture = Fixture::started();
+    let (order, first) = fixture.buy();
+    assert_eq!(fixture.ctx().replace(order, Qty(10), Px(1_001)), Err(Refusal::OrderIdUnknown));
+    fixture.on_wire(first);
+    fixture.event(TRADING, EventKind::Report(report(first, ExecType::New, OrdStatus::New)));
+    fixture.kinds();
+    fixture.ctx().replace(order, Qty(10), Px(1_001)).unwrap();
+    fixture.ctx().replace(order, Qty(10), Px(1_002)).unwrap();
+    fixture.ctx().cancel(order).unwrap();
+    let kinds = fixture.kinds();
+    let [CommandKind::Replace(a), CommandKind::Replace(b), CommandKind::Cancel(c)] = kinds[..]
+    else {
+        panic!("{kinds:?}")
+    };
+    assert_eq!(a.get().orig_cl_ord_id, first);
+    assert_eq!(b.get().orig_cl_ord_id, a.get().cl_ord_id);
+    assert_eq!(c.orig_cl_ord_id, b.get().cl_ord_id);
+    assert!(first < a.get().cl_ord_id && a.get().cl_ord_id < b.get().cl_ord_id);
+    assert_eq!(fixture.desk.commands_under_way(), 3);
+}
+
+#[test]
+fn a_dropped_session_makes_orders_uncertain_and_refuses_the_rest() {
+    let mut fixture = Fixture::started();
+    let (order, id) = fixture.buy();
+    fixture.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
+    assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::SessionDown));
+    assert_eq!(fixture.ctx().cancel(order), Err(Refusal::SessionDown));
+    let last = *fixture.desk.strategy().orders.last().unwrap();
+    assert_eq!((last.kind, last.state), (UpdateKind::Uncertain, OrderState::Uncertain));
+    fixture.kinds();
+    fixture.desk.stop();
+    assert!(!fixture.desk.is_done(), "the command has not ended");
+    let reason = WithdrawReason::SessionDown;
+    fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id: id, reason });
+    assert_eq!(fixture.desk.orders().get(order).unwrap().state, OrderState::Withdrawn);
+    assert!(fixture.desk.is_done());
+}
+
+#[test]
+fn what_is_uncertain_while_the_session_is_down_does_not_hold_the_stop() {
+    let mut fixture = Fixture::started();
+    let (_, id) = fixture.buy();
+    fixture.kinds();
+    fixture.on_wire(id);
+    fixture.desk.stop();
+    assert!(!fixture.desk.is_done());
+    fixture.kinds();
+    fixture.event(TRADING, EventKind::SessionDown(DownReason::TimedOut));
+    assert!(!fixture.desk.is_done(), "the cancel has not ended");
+    let cancel = fixture.desk.core.ids.watermark();
+    let cl_ord_id = ClOrdId::numeric(cancel).unwrap();
+    let reason = WithdrawReason::SessionDown;
+    fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id, reason });
+    assert!(fixture.desk.is_done() && !fixture.desk.is_quiet());
+}
+
+#[test]
+fn a_stop_cancels_what_is_open_and_is_done_when_it_is_gone() {
+    let mut fixture = Fixture::started();
+    let (_, id) = fixture.buy();
+    fixture.on_wire(id);
+    fixture.event(TRADING, EventKind::Report(report(id, ExecType::New, OrdStatus::New)));
+    fixture.kinds();
+    fixture.ctx().stop();
+    fixture.desk.on_time(UtcTime(0));
+    assert_eq!(fixture.desk.strategy().stops, 1);
+    let kinds = fixture.kinds();
+    let [CommandKind::Cancel(cancel)] = kinds[..] else { panic!("{kinds:?}") };
+    assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::Stopping));
+    fixture.on_wire(cancel.cl_ord_id);
+    let end = Report {
+        orig_cl_ord_id: Some(id),
+        order_id: report(id, ExecType::New, OrdStatus::New).order_id,
+        ..report(cancel.cl_ord_id, ExecType::Canceled, OrdStatus::Canceled)
+    };
+    assert!(!fixture.desk.is_done());
+    fixture.event(TRADING, EventKind::Report(end));
+    assert!(fixture.desk.is_done() && fixture.desk.is_quiet());
+    assert_eq!(fixture.desk.stats().lane_violations, 0);
+    fixture.desk.log_out();
+    assert_eq!(fixture.kinds(), [CommandKind::Logout; 2]);
+}
+
+#[test]
+fn a_command_carries_the_stamps_of_its_cause_and_its_own() {
+    struct Taker;
+    impl Strategy for Taker {
+        fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
+            ctx.buy(id, Qty(1), Px(1_000)).unwrap();
+        }
+    }
+    let nanos = Arc::new(AtomicU64::new(5_000_000));
+    let mut desk = Desk::new(&config(), Clock::virtual_at(nanos.clone()), Taker).unwrap();
+    let mut send = |session, kind| {
+        let mut stamps = Stamps::NONE;
+        stamps.set(Stage::Poll, 17);
+        desk.on_event(&Event { session, stamps, kind });
+    };
+    let up = EventKind::SessionUp { epoch: 1, connection: 1 };
+    send(MD, up);
+    send(TRADING, up);
+    send(MD, EventKind::Instrument { id: ID, instrument: facts() });
+    send(MD, EventKind::Book(entry(Side::Sell, 1_010, BookAction::Restart, false)));
+    send(MD, EventKind::Book(entry(Side::Buy, 990, BookAction::Set, true)));
+    let command = desk.commands().next_back().unwrap();
+    assert!(matches!(command.kind, CommandKind::New(_)));
+    assert_eq!(command.session, TRADING);
+    assert!(command.stamps.is_caused_by_input());
+    for stage in [Stage::Book, Stage::Strategy, Stage::Risk] {
+        assert_eq!(command.stamps.get(stage), 5_000_000, "{}", stage.name());
+    }
+    assert_eq!(command.stamps.get(Stage::Encode), 0);
+}
+
+#[test]
+fn a_command_that_overtakes_or_ends_twice_is_told() {
+    let mut fixture = Fixture::started();
+    let (_, first) = fixture.buy();
+    let (_, second) = fixture.buy();
+    fixture.on_wire(second);
+    fixture.on_wire(first);
+    fixture.on_wire(first);
+    assert_eq!(fixture.desk.stats().lane_violations, 2);
+    assert_eq!(
+        fixture.desk.strategy().sessions.last(),
+        Some(&SessionUpdate::LaneViolation { cl_ord_id: first })
+    );
+}
+
+#[test]
+fn fills_move_the_position_once_and_unknown_reports_are_told() {
+    let mut fixture = Fixture::started();
+    let (_, id) = fixture.buy();
+    fixture.on_wire(id);
+    let fill = Report {
+        exec_id: "x".parse().unwrap(),
+        fill: Some(Fill { px: Px(1_000), qty: Qty(10), liquidity: None }),
+        cum_qty: Qty(10),
+        fee: Some((Decimal::new(25, 2), "USD".parse().unwrap())),
+        ..report(id, ExecType::Trade, OrdStatus::Filled)
+    };
+    fixture.event(TRADING, EventKind::Report(fill));
+    fixture.event(TRADING, EventKind::Report(Report { poss_dup: true, ..fill }));
+    let position = fixture.ctx().position(ID);
+    assert_eq!((position.qty, position.cash), (10, -10_000));
+    assert_eq!(fixture.desk.stats().fills_duplicate, 1);
+    // Bought 0.10 at 100.0 and worth as much; the fee is 0.25.
+    assert_eq!(fixture.desk.pnl(ID).unwrap().to_string(), "-0.25000000");
+    let foreign = report(ClOrdId::numeric(77).unwrap(), ExecType::New, OrdStatus::New);
+    fixture.event(TRADING, EventKind::Report(foreign));
+    assert_eq!(fixture.desk.stats().unknown_reports, 1);
+    assert!(matches!(
+        fixture.desk.strategy().sessions.last(),
+        Some(SessionUpdate::UnknownReport { .. })
+    ));
+}
+
+#[test]
+fn the_kill_switch_lets_cancels_pass() {
+    let mut fixture = Fixture::started();
+    let (order, _) = fixture.buy();
+    fixture.desk.kill();
+    assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::Killed));
+    assert_eq!(fixture.ctx().cancel(order), Ok(()));
+    assert_eq!(fixture.desk.stats().refused_here, 1);
+}
+
+#[test]
+fn a_callback_cannot_issue_more_than_its_share() {
+    let mut fixture = Fixture::started();
+    let refusal = loop {
+        if let Err(refusal) = fixture.ctx().buy(ID, Qty(1), Px(1_000)) {
+            break refusal;
+        }
+    };
+    assert_eq!(refusal, Refusal::TooManyCommands);
+    assert_eq!(fixture.kinds().len(), crate::limits::COMMANDS_PER_CALLBACK_MAX);
+    assert!(fixture.ctx().buy(ID, Qty(1), Px(1_000)).is_ok());
+}
+
+#[test]
+fn timers_fire_when_time_passes() {
+    let mut fixture = Fixture::started();
+    fixture.ctx().set_timer(TimerId(4), UtcTime(2_000_000)).unwrap();
+    assert_eq!(fixture.desk.next_timer(), Some(UtcTime(2_000_000)));
+    fixture.desk.on_time(UtcTime(1_999_999));
+    assert!(fixture.desk.strategy().timers.is_empty());
+    fixture.nanos.store(2_000_000, Ordering::Relaxed);
+    fixture.desk.on_time(fixture.desk.core.clock.now());
+    assert_eq!(fixture.desk.strategy().timers, [TimerId(4)]);
+}
+
+#[test]
+fn a_desk_without_or_with_doubled_instruments_is_refused() {
+    let clock = || Clock::virtual_at(Arc::new(AtomicU64::new(1)));
+    let with = |instruments| {
+        let config = DeskConfig { instruments, ..config() };
+        Desk::new(&config, clock(), Recorder::default()).err()
+    };
+    assert_eq!(with(vec![]), Some(DeskError::NoInstruments));
+    let one = config().instruments[0];
+    assert_eq!(with(vec![one, one]), Some(DeskError::SymbolTwice(one.symbol)));
+    let many = with(vec![one; INSTRUMENTS_MAX + 1]);
+    assert_eq!(many, Some(DeskError::TooManyInstruments(INSTRUMENTS_MAX + 1)));
+}

@@ -1,0 +1,410 @@
+//! Cases 2.a to 2.o, 10, 11, 20: numbers, identity, time.
+
+use super::*;
+
+#[test]
+fn a_message_with_the_expected_number_is_the_applications_2a() {
+    both(|mut rig| {
+        assert_eq!(rig.feed("35=8|34=2|37=x|"), Received::Application);
+        assert_eq!(rig.feed("35=0|34=3|"), Received::Admin);
+        assert_eq!(rig.numbers(), (4, 2));
+        assert!(rig.sent().is_empty());
+    });
+}
+
+#[test]
+fn a_gap_is_requested_once_with_an_open_range_and_closed_in_order_2b() {
+    both(|mut rig| {
+        assert_eq!(rig.feed("35=8|34=5|"), Received::Ignored);
+        assert_eq!(rig.feed("35=8|34=6|"), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=2|34=2|7=2|16=0|"]);
+        assert_eq!(rig.events(), [SessionEvent::Gap { from: 2, to: 5 }]);
+        for number in 2..=6 {
+            let time = "122=20260407-14:32:00.000";
+            let resent = format!("35=8|34={number}|43=Y|{time}|");
+            assert_eq!(rig.feed(&resent), Received::Application);
+        }
+        assert_eq!(rig.feed("35=8|34=7|"), Received::Application);
+        assert!(rig.sent().is_empty());
+        assert_eq!(rig.events(), [SessionEvent::GapClosed { next_in: 6 }]);
+    });
+}
+
+#[test]
+fn a_gap_that_is_still_there_after_the_resend_is_requested_again_20() {
+    both(|mut rig| {
+        rig.feed("35=8|34=3|");
+        rig.sent();
+        assert_eq!(
+            rig.feed("35=4|34=2|43=Y|122=20260407-14:32:00.000|123=Y|36=4|"),
+            Received::Admin
+        );
+        assert_eq!(rig.feed("35=8|34=6|"), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=2|34=3|7=4|16=0|"]);
+    });
+}
+
+#[test]
+fn a_resend_request_above_the_expected_number_is_served_before_the_own_gap_closes_20() {
+    both(|mut rig| {
+        assert_eq!(rig.send("1"), Ok(2));
+        rig.feed("35=0|34=7|");
+        rig.sent();
+        assert_eq!(rig.feed("35=2|34=8|7=2|16=0|"), Received::Admin);
+        let sent = rig.sent();
+        assert_eq!(sent.len(), 1, "served, and not asked a second time: {sent:?}");
+        assert!(sent[0].starts_with("35=4|34=2|43=Y|122="), "{sent:?}");
+        assert!(sent[0].ends_with("|36=4|123=Y|"), "{sent:?}");
+        assert_eq!(rig.session.next_in(), 2);
+    });
+}
+
+#[test]
+fn a_resend_request_that_itself_reveals_a_gap_is_served_and_the_gap_requested_20() {
+    both(|mut rig| {
+        rig.send("1").unwrap();
+        rig.sent();
+        assert_eq!(rig.feed("35=2|34=4|7=2|16=2|"), Received::Admin);
+        let sent = rig.sent();
+        assert!(sent[0].starts_with("35=4|34=2|") && sent[0].ends_with("36=3|123=Y|"));
+        assert_eq!(sent[1..], ["35=2|34=3|7=2|16=0|"]);
+    });
+}
+
+#[test]
+fn a_resend_request_is_forgotten_with_its_connection() {
+    both(|mut rig| {
+        rig.feed("35=8|34=9|");
+        rig.session.disconnected(rig.now);
+        rig.connect();
+        rig.log_on("35=A|34=10|98=0|108=30|");
+        let sent = rig.sent();
+        assert_eq!(sent.last().map(String::as_str), Some("35=2|34=4|7=2|16=0|"));
+    });
+}
+
+#[test]
+fn a_gap_of_a_dead_connection_does_not_hide_a_new_one() {
+    both(|mut rig| {
+        rig.feed("35=8|34=9|");
+        rig.session.disconnected(rig.now);
+        rig.connect();
+        rig.log_on("35=A|34=2|98=0|108=30|");
+        rig.sent();
+        assert_eq!(rig.feed("35=8|34=5|"), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=2|34=4|7=3|16=0|"]);
+    });
+}
+
+#[test]
+fn a_resend_request_that_could_not_be_written_was_not_asked() {
+    let mut rig = Rig::active(Role::Initiator, |_| {});
+    rig.out = Outbox::with_capacity(10);
+    rig.feed("35=8|34=9|");
+    assert!(rig.session.gap.is_none());
+    assert!(rig.session.should_close(), "a peer that does not read is left");
+    let events = rig.events();
+    assert_eq!(events, [SessionEvent::OutboxFull]);
+    assert_eq!(rig.numbers(), (2, 2));
+}
+
+#[test]
+fn too_low_a_number_is_fatal_2c() {
+    both(|mut rig| {
+        rig.feed("35=0|34=2|");
+        assert_eq!(rig.feed("35=8|34=2|"), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=5|34=2|58=MsgSeqNum too low, expecting 3 but received 2|"]);
+        assert_eq!(rig.session.phase(), Phase::LogoutSent);
+        assert_eq!(rig.feed("35=8|34=3|"), Received::Ignored, "nothing more is taken");
+        rig.tick_after(2000);
+        assert!(rig.session.should_close());
+        rig.session.disconnected(rig.now);
+        let reason = protocol_error("MsgSeqNum too low, expecting 3 but received 2");
+        assert_eq!(rig.events(), [SessionEvent::Down { reason }]);
+    });
+}
+
+#[test]
+fn garbled_input_is_ignored_and_too_much_of_it_ends_the_connection_2d() {
+    both(|mut rig| {
+        rig.session.garbled(100, rig.now, &mut rig.out);
+        assert_eq!((rig.session.phase(), rig.numbers()), (Phase::Active, (2, 2)));
+        assert_eq!(rig.events(), [SessionEvent::Garbled { bytes: 100 }]);
+        assert_eq!(rig.feed("35=8|34=2|"), Received::Application);
+        rig.session.garbled(limits::RESYNC_BYTES_MAX, rig.now, &mut rig.out);
+        assert!(!rig.session.should_close(), "the valid message in between counts");
+        rig.session.garbled(1, rig.now, &mut rig.out);
+        assert!(rig.session.should_close());
+        assert!(rig.sent().is_empty());
+    });
+}
+
+#[test]
+fn a_possible_duplicate_is_ignored_if_seen_and_else_processed_2e() {
+    both(|mut rig| {
+        rig.feed("35=8|34=2|");
+        let time = "122=20260407-14:32:01.000";
+        assert_eq!(rig.feed(&format!("35=8|34=2|43=Y|{time}|")), Received::Ignored);
+        assert_eq!(rig.feed(&format!("35=8|34=3|43=Y|{time}|")), Received::Application);
+        assert_eq!(rig.numbers(), (4, 2));
+        assert!(rig.sent().is_empty());
+    });
+}
+
+#[test]
+fn a_possible_duplicate_first_sent_after_it_was_sent_is_rejected_2f() {
+    let late = "43=Y|122=20260407-14:32:11.000";
+    both(|mut rig| {
+        assert_eq!(rig.feed(&format!("35=D|34=2|{late}|11=a|")), Received::Ignored);
+        let text = "SendingTime accuracy problem";
+        assert_eq!(
+            rig.sent(),
+            [
+                format!("35=3|34=2|45=2|58={text}|371=122|372=D|373=10|"),
+                format!("35=5|34=3|58={text}|")
+            ]
+        );
+        assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::LogoutSent, 3));
+    });
+    both_with(
+        |config| config.logout_on_orig_sending_time = false,
+        |mut rig| {
+            rig.feed("35=0|34=2|");
+            assert_eq!(rig.feed(&format!("35=D|34=2|{late}|11=a|")), Received::Ignored);
+            assert_eq!(rig.sent().len(), 1);
+            assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::Active, 3));
+        },
+    );
+}
+
+#[test]
+fn a_possible_duplicate_without_its_first_sending_time_is_rejected_2g() {
+    both(|mut rig| {
+        assert_eq!(rig.feed("35=8|34=2|43=Y|"), Received::Ignored);
+        assert_eq!(rig.feed("35=8|34=2|43=Y|"), Received::Ignored, "seen or not");
+        assert_eq!(
+            rig.sent(),
+            [
+                "35=3|34=2|45=2|58=Required tag missing|371=122|372=8|373=1|",
+                "35=3|34=3|45=2|58=Required tag missing|371=122|372=8|373=1|"
+            ]
+        );
+        assert_eq!((rig.session.phase(), rig.numbers()), (Phase::Active, (3, 4)));
+    });
+}
+
+#[test]
+fn a_wrong_begin_string_is_fatal_2i() {
+    both(|mut rig| {
+        let fields = rig.complete("35=8|34=2|");
+        assert_eq!(rig.feed_bytes(&fix_as("FIX.4.2", &fields)), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=5|34=2|58=Incorrect BeginString, expecting FIX.4.4|"]);
+        rig.feed("35=5|34=2|");
+        assert!(rig.session.should_close() && rig.sent().is_empty());
+    });
+}
+
+#[test]
+fn a_wrong_comp_id_is_rejected_by_its_tag_and_fatal_2k() {
+    for tag in [49, 56] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(&format!("35=8|34=2|{tag}=X|")), Received::Ignored);
+            assert_eq!(
+                rig.sent(),
+                [
+                    format!("35=3|34=2|45=2|58=CompID problem|371={tag}|372=8|373=9|"),
+                    "35=5|34=3|58=CompID problem|".to_string()
+                ]
+            );
+            assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::LogoutSent, 3));
+        });
+    }
+}
+
+#[test]
+fn a_sending_time_that_is_off_or_not_utc_is_rejected_and_fatal_2o() {
+    for time in ["20260407-14:34:01.001", "20260407-14:30:00.999", "yesterday"] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(&format!("35=0|34=2|52={time}|")), Received::Ignored);
+            let text = "SendingTime accuracy problem";
+            assert_eq!(
+                rig.sent(),
+                [
+                    format!("35=3|34=2|45=2|58={text}|371=52|372=0|373=10|"),
+                    format!("35=5|34=3|58={text}|")
+                ]
+            );
+            assert_eq!(rig.session.next_in(), 3);
+        });
+    }
+    for time in ["20260407-14:34:01.000", "20260407-14:30:01"] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(&format!("35=0|34=2|52={time}|")), Received::Admin);
+            assert!(rig.sent().is_empty());
+        });
+    }
+    both_with(
+        |config| config.sending_time_tolerance = None,
+        |mut rig| assert_eq!(rig.feed("35=0|34=2|52=20010101-00:00:00|"), Received::Admin),
+    );
+}
+
+#[test]
+fn a_header_field_that_is_missing_empty_twice_or_misplaced_is_rejected_14() {
+    for (message, rejected) in [
+        ("35=8|34=2|!49|", "371=49|372=8|373=1"),
+        ("35=8|34=2|!56|", "371=56|372=8|373=1"),
+        ("35=8|34=2|!52|", "371=52|372=8|373=1"),
+        ("35=8|34=2|56=|", "371=56|372=8|373=4"),
+        ("35=8|34=2|52=|", "371=52|372=8|373=4"),
+        ("35=8|34=2|34=2|", "371=34|372=8|373=13"),
+        ("35=8|34=2|43=Z|", "371=43|372=8|373=6"),
+        ("35=8|34=2|!52|58=x|52=20260407-14:32:01|", "371=52|372=8|373=14"),
+        ("35=|34=2|", "371=35|373=4"),
+    ] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(message), Received::Ignored, "{message}");
+            let sent = rig.sent();
+            assert_eq!(sent.len(), 1, "{message} {sent:?}");
+            assert!(sent[0].starts_with("35=3|34=2|45=2|58="), "{message} {sent:?}");
+            assert!(sent[0].contains(rejected), "{message} {sent:?}");
+            assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::Active, 3));
+        });
+    }
+}
+
+#[test]
+fn header_fields_may_stand_in_any_order_15() {
+    both(|mut rig| {
+        let message = "35=8|52=20260407-14:32:01.000|97=N|56=US|34=2|50=x|49=PEER|37=1|";
+        assert_eq!(rig.feed(message), Received::Application);
+    });
+}
+
+#[test]
+fn a_number_that_is_missing_or_none_is_fatal() {
+    for number in ["", "34=x|", "34=-1|", "34=18446744073709551616|", "34=1000000000000|"] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(&format!("35=8|{number}")), Received::Ignored);
+            let sent = rig.sent();
+            assert!(sent.len() == 1 && sent[0].starts_with("35=5|34=2|58=MsgSeqNum"), "{sent:?}");
+            assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::LogoutSent, 2));
+        });
+    }
+}
+
+#[test]
+fn a_gap_fill_above_the_expected_number_reveals_a_gap_10a() {
+    both(|mut rig| {
+        assert_eq!(rig.feed("35=4|34=10|36=20|123=Y|"), Received::Ignored);
+        assert_eq!(rig.feed("35=1|34=20|112=HELLO|"), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=2|34=2|7=2|16=0|"]);
+        assert_eq!(rig.session.next_in(), 2);
+    });
+}
+
+#[test]
+fn a_gap_fill_at_the_expected_number_moves_it_10b() {
+    both(|mut rig| {
+        assert_eq!(rig.feed("35=4|34=2|36=20|123=Y|"), Received::Admin);
+        assert_eq!(rig.session.next_in(), 20);
+        assert_eq!(rig.events(), [SessionEvent::SequenceReset { from: 2, to: 20, gap_fill: true }]);
+        assert_eq!(rig.feed("35=8|34=20|"), Received::Application);
+    });
+}
+
+#[test]
+fn a_gap_fill_below_the_expected_number_is_ignored_or_fatal_10c_10d() {
+    both(|mut rig| {
+        rig.feed("35=0|34=2|");
+        let dup = "35=4|34=2|43=Y|122=20260407-14:32:00.000|36=9|123=Y|";
+        assert_eq!(rig.feed(dup), Received::Ignored);
+        assert_eq!((rig.session.next_in(), rig.sent().len()), (3, 0));
+        assert_eq!(rig.feed("35=4|34=2|36=9|123=Y|"), Received::Ignored);
+        assert_eq!(rig.sent(), ["35=5|34=2|58=MsgSeqNum too low, expecting 3 but received 2|"]);
+    });
+}
+
+#[test]
+fn a_gap_fill_that_does_not_move_forward_or_jumps_too_far_is_rejected_10e() {
+    for new_seq_no in ["2", "1", "0", "100000003", "18446744073709551615"] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(&format!("35=4|34=2|36={new_seq_no}|123=Y|")), Received::Admin);
+            let sent = rig.sent();
+            assert!(sent.len() == 1 && sent[0].ends_with("371=36|372=4|373=5|"), "{sent:?}");
+            assert_eq!(rig.session.next_in(), 3);
+        });
+    }
+    for (fields, rejected) in [("123=Y|", "371=36|372=4|373=1|"), ("36=x|123=Y|", "373=6|")] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(&format!("35=4|34=2|{fields}")), Received::Admin);
+            assert!(rig.sent()[0].ends_with(rejected));
+            assert_eq!(rig.session.next_in(), 3);
+        });
+    }
+}
+
+#[test]
+fn a_reset_is_taken_whatever_its_own_number_11a_11b() {
+    for (message, to) in [
+        ("35=4|34=9999|36=40|123=N|", 40),
+        ("35=4|34=1|36=40|", 40),
+        ("35=4|34=2|36=2|123=N|", 2),
+        ("35=4|34=0|36=3|", 3),
+    ] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(message), Received::Admin);
+            assert_eq!((rig.session.next_in(), rig.sent().len()), (to, 0));
+            let event = SessionEvent::SequenceReset { from: 2, to, gap_fill: false };
+            assert_eq!(rig.events(), [event]);
+        });
+    }
+}
+
+#[test]
+fn a_reset_that_lowers_the_number_or_jumps_too_far_is_rejected_and_uses_no_number_11c() {
+    for new_seq_no in ["1", "0", "100000003", "18446744073709551615"] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(&format!("35=4|34=0|36={new_seq_no}|")), Received::Admin);
+            let sent = rig.sent();
+            let text = "Value is incorrect (out of range) for this tag";
+            assert_eq!(sent, [format!("35=3|34=2|45=0|58={text}|371=36|372=4|373=5|")]);
+            assert_eq!(rig.session.next_in(), 2);
+        });
+    }
+    for (message, rejected) in [
+        ("35=4|34=2|36=5|123=X|", "371=123|372=4|373=6|"),
+        ("35=4|34=2|123=N|", "371=36|372=4|373=1|"),
+    ] {
+        both(|mut rig| {
+            assert_eq!(rig.feed(message), Received::Admin);
+            assert!(rig.sent()[0].ends_with(rejected), "{message}");
+            assert_eq!(rig.session.next_in(), 2);
+        });
+    }
+}
+
+#[test]
+fn a_hard_reset_to_one_is_taken_where_the_profile_allows_it() {
+    both_with(
+        |config| config.sequence_reset_may_lower = true,
+        |mut rig| {
+            rig.feed("35=0|34=2|");
+            assert_eq!(rig.feed("35=4|34=1|123=N|36=1|"), Received::Admin);
+            assert_eq!(rig.session.next_in(), 1);
+            assert_eq!(rig.feed("35=4|34=1|123=N|36=0|"), Received::Admin);
+            assert_eq!((rig.session.next_in(), rig.sent().len()), (1, 1));
+        },
+    );
+}
+
+#[test]
+fn a_reset_past_the_gap_closes_it() {
+    both(|mut rig| {
+        rig.feed("35=8|34=9|");
+        rig.sent();
+        rig.feed("35=4|34=10|36=30|");
+        rig.feed("35=8|34=32|");
+        assert_eq!(rig.sent(), ["35=2|34=3|7=30|16=0|"]);
+    });
+}
