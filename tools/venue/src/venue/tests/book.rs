@@ -2,16 +2,19 @@
 //! message hold exactly the venue's book at its depth.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use taut::types::{InstrumentId, Side};
 
 use super::harness::*;
 use super::market_data::subscribe;
-use crate::Service;
+use crate::liquidity::Capture;
+use crate::{LiquiditySource, Service, Venue};
 
 /// Levels by price; key and value are the texts of 270 and 271 without the point, as numbers.
 #[derive(Default)]
 struct NaiveBook {
+    price_decimals: usize,
     bids: BTreeMap<u64, u64>,
     offers: BTreeMap<u64, u64>,
 }
@@ -24,14 +27,14 @@ fn units(text: &str, decimals: usize) -> u64 {
 impl NaiveBook {
     fn apply(&mut self, message: &str) {
         if get(message, 35) == Some("W") {
-            *self = Self::default();
+            *self = Self { price_decimals: self.price_decimals, ..Self::default() };
         }
         let (mut action, mut side, mut px) = ("0", "", 0);
         for field in message.split('|').filter(|field| !field.is_empty()) {
             match field.split_once('=').unwrap() {
                 ("279", value) => action = value,
                 ("269", value) => side = value,
-                ("270", value) => px = units(value, 1),
+                ("270", value) => px = units(value, self.price_decimals),
                 ("271", value) => {
                     let levels = if side == "0" { &mut self.bids } else { &mut self.offers };
                     let known = levels.contains_key(&px);
@@ -113,7 +116,7 @@ fn a_naive_client_holds_the_venues_book_after_every_message() {
         let mut peers = [world.trader(), world.logon("OTHER", Service::SpotTrading)];
         let mut viewer = world.logon("TAUT", Service::SpotMarketData);
         let depths = [1, 10, 25, 1000];
-        let mut books = [(); 4].map(|()| NaiveBook::default());
+        let mut books = [(); 4].map(|()| NaiveBook { price_decimals: 1, ..NaiveBook::default() });
         let (mut updates, mut pushed_out, mut deepest) = (0, 0, 0);
         for id in 1..=700 {
             world.pass(1);
@@ -150,6 +153,43 @@ fn a_naive_client_holds_the_venues_book_after_every_message() {
         assert!(updates > 500, "the stream was exercised: {updates}");
         assert!(deepest > 25 && pushed_out > 50, "the edge was exercised: {deepest}, {pushed_out}");
     }
+}
+
+#[test]
+fn a_recorded_market_reaches_the_client_as_it_was() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let path =
+        std::path::Path::new(root).join("../shared/data/kraken/spot-book1000-10pairs-31s.ws");
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return;
+    }
+    let capture = Capture::load(&path, "XMR/USD").unwrap();
+    let (last, end) = (capture.last.clone(), capture.duration());
+    let source = LiquiditySource::Capture {
+        capture: Box::new(capture),
+        speed: NonZeroU32::new(1000).unwrap(),
+    };
+    let mut world = World::new();
+    world.venue = Venue::with_secrets(&config(), Some(source), world.now, |_| None).unwrap();
+    let mut viewer = world.logon("TAUT", Service::SpotMarketData);
+    let request = subscribe("a", 1000, "269=0|269=1|269=2|").replace("BTC/USD", "XMR/USD");
+    let mut book = NaiveBook { price_decimals: 2, ..NaiveBook::default() };
+    book.apply(&world.send(&mut viewer, &request)[0]);
+    let (mut updates, until) = (0, world.now.plus_nanos(end));
+    while world.now < until {
+        world.now = world.venue.next_deadline().max(world.now).min(until);
+        world.venue.tick(world.now);
+        for message in world.take(viewer.id).iter().filter(|m| get(m, 35) == Some("X")) {
+            book.apply(message);
+            let said: u32 = get(message, 5041).unwrap().parse().unwrap();
+            assert_eq!(book.checksum(), said);
+            updates += 1;
+        }
+    }
+    let recorded: Vec<_> = last.iter().map(|l| (l.px.0 as u64, l.qty.0 as u64)).collect();
+    assert_eq!(book.top(1000), recorded);
+    assert!(updates > 100, "{updates}");
 }
 
 #[test]
