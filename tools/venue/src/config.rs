@@ -1,6 +1,7 @@
 //! The venue's configuration: one TOML file, every field documented and defaulted. It names the
 //! environment variables that hold secrets, never a secret itself.
 
+mod switches;
 mod text;
 
 use std::collections::BTreeMap;
@@ -12,13 +13,12 @@ use taut::secret::Secret;
 use taut::types::{CompId, Instrument, PairStatus, Px, Qty, Symbol};
 use taut_codec::value::{Decimal, SCALE_MAX};
 
-use crate::gateway::checks::UnknownTags;
-use crate::gateway::report::{BusinessTextForm, RejectForm};
-use crate::gateway::{GatewaySwitches, Service};
+use crate::gateway::Service;
 use crate::limits::{CLIENTS_MAX, GATEWAY_INSTANCES_MAX, INSTRUMENTS_MAX};
 use crate::liquidity::SyntheticConfig;
 use crate::matching::{Asset, FeeCurrency, FeeSchedule, SetupError};
-use crate::oes::{OesSwitches, Scope};
+
+pub use switches::{LogonRefusal, RefusalNumber, Switches};
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -90,51 +90,6 @@ impl Default for VenueConfig {
             clients: vec![ClientConfig::default()],
         }
     }
-}
-
-/// Where Kraken's documents are silent or contradict each other. Names in brackets are those of the
-/// venue file's table of contradictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Switches {
-    /// Which orders 35=F reaches (C1). Default `connection`.
-    pub cancel_scope: Scope,
-    /// Which orders 35=G reaches. Default `connection`.
-    pub amend_scope: Scope,
-    /// Fields that a message does not have. Default `ignore`.
-    pub unknown_tags: UnknownTags,
-    /// Fields of 35=3 (C14). Default `documented`.
-    pub reject_form: RejectForm,
-    /// Text of 35=j (C15). Default `captured`.
-    pub business_text: BusinessTextForm,
-    /// Whether fills carry MiscFeeBasis(891). Default no.
-    pub fee_basis: bool,
-    /// What a client with wrong credentials sees. Default `logout`.
-    pub logon_refusal: LogonRefusal,
-    /// MsgSeqNum of that Logout. Default `documented`.
-    pub refusal_number: RefusalNumber,
-}
-
-/// Answer to wrong credentials; both are documented (venue file section 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogonRefusal {
-    /// Logout `Logon failed: invalid credentials`, then close.
-    #[default]
-    Logout,
-    /// Close without a word.
-    Silent,
-}
-
-/// MsgSeqNum of the Logout that refuses a logon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalNumber {
-    /// As in the example of the documentation: 2, although no Logon was sent.
-    #[default]
-    Documented,
-    /// The next number, as the standard has it.
-    Standard,
 }
 
 /// Fee rates and currency.
@@ -355,26 +310,6 @@ impl VenueConfig {
             FeeCurrencyName::Quote => FeeCurrency::Quote,
         };
         FeeSchedule { maker: self.fees.maker, taker: self.fees.taker, currency }
-    }
-
-    pub(crate) fn gateway_switches(&self) -> GatewaySwitches {
-        let switches = &self.switches;
-        GatewaySwitches {
-            unknown_tags: switches.unknown_tags,
-            reject_form: switches.reject_form,
-            business_text: switches.business_text,
-            fee_basis: switches.fee_basis,
-            refusal_skips_a_number: switches.refusal_number == RefusalNumber::Documented,
-            refusal_text: match switches.logon_refusal {
-                LogonRefusal::Logout => GatewaySwitches::default().refusal_text,
-                LogonRefusal::Silent => None,
-            },
-        }
-    }
-
-    pub(crate) const fn oes_switches(&self) -> OesSwitches {
-        let Switches { cancel_scope, amend_scope, .. } = self.switches;
-        OesSwitches { cancel_scope, amend_scope }
     }
 }
 

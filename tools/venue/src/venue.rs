@@ -9,6 +9,7 @@
 //! and [`Venue::tick`], takes bytes from [`Venue::outbox`], and closes a connection (then calls
 //! [`Venue::disconnected`]) when [`Venue::should_close`] says so and the outbox is empty.
 
+mod control;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 use taut::session::Outbox;
-use taut::types::{ClOrdId, CompId, Instrument, InstrumentId, PairStatus};
+use taut::types::{ClOrdId, CompId, Instrument, InstrumentId};
 use taut_codec::value::UtcTime;
 
 use crate::config::{ConfigError, LiquidityMode, VenueConfig};
@@ -26,10 +27,7 @@ use crate::gateway::{ClientCredentials, ConnectionId, Gateway, Inbound, Service}
 use crate::limits::{ARRIVALS_MAX, STAGE_QUEUE};
 use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticConfig};
 use crate::market_data::MarketData;
-use crate::market_data::encode::TradingStatus;
-use crate::matching::{
-    AccountFlags, AccountId, Asset, Balance, EngineEvent, SpotConfig, SpotEngine,
-};
+use crate::matching::{AccountFlags, AccountId, EngineEvent, SpotConfig, SpotEngine};
 use crate::oes::request::{OrderRequest, Origin};
 use crate::oes::{Admitted, EngineRecord, Oes};
 
@@ -147,8 +145,8 @@ impl Venue {
             engine.add_instrument(instrument)?;
         }
         let house = engine.add_account(AccountFlags::HOUSE)?;
-        let mut gateway = Gateway::new(config.gateway_instances, config.gateway_switches());
-        let mut oes = Oes::new(config.oes_switches());
+        let mut gateway = Gateway::new(config.gateway_instances, config.switches.gateway());
+        let mut oes = Oes::new(config.switches.oes());
         for client in &config.clients {
             let account = engine.add_account(AccountFlags::default())?;
             for (asset, amount) in client.balances()? {
@@ -314,85 +312,6 @@ impl Venue {
             market_data.observe(&event);
         }
         market_data.publish(engine, now, gateway);
-    }
-
-    /// The trading engine, to look at.
-    #[must_use]
-    pub const fn engine(&self) -> &SpotEngine {
-        &self.engine
-    }
-
-    /// What goes on.
-    #[must_use]
-    pub fn stats(&self) -> VenueStats {
-        VenueStats {
-            connections: self.gateway.connections(),
-            sessions_up: self.gateway.sessions_up(),
-            live_orders: self.engine.live_orders(),
-            subscriptions: self.market_data.subscriptions(),
-            slow_drops: self.gateway.slow_drops(),
-            reports_lost: self.reporter.lost(),
-            arrivals_lost: self.arrivals_lost,
-            instances: self.gateway.router().connections().to_vec(),
-        }
-    }
-
-    /// The account of a client.
-    #[must_use]
-    pub fn account(&self, sender: &str) -> Option<AccountId> {
-        self.oes.account(self.gateway.client(sender.as_bytes())?)
-    }
-
-    /// The balance of a client.
-    #[must_use]
-    pub fn balance(&self, sender: &str, asset: &str) -> Option<Balance> {
-        let asset: Asset = asset.parse().ok()?;
-        self.engine.balance(self.account(sender)?, self.engine.asset_id(asset)?)
-    }
-
-    /// How many live orders a client has.
-    #[must_use]
-    pub fn open_orders(&self, sender: &str) -> usize {
-        let client = self.gateway.client(sender.as_bytes());
-        client.map_or(0, |client| self.oes.registry().live(client))
-    }
-
-    /// The live connection of a client on a service.
-    #[must_use]
-    pub fn connection(&self, sender: &str, service: Service) -> Option<ConnectionId> {
-        self.gateway.live(sender.as_bytes(), service)
-    }
-
-    /// Control: cuts a connection without a word.
-    pub fn drop_connection(&mut self, id: ConnectionId) {
-        self.gateway.cut(id);
-    }
-
-    /// Control: logs a session out.
-    pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
-        self.gateway.logout(id, text, now);
-    }
-
-    /// Control: refuses every logon from now on, or no longer.
-    pub fn refuse_logons(&mut self, refuse: bool) {
-        self.gateway.refuse_logons(refuse);
-    }
-
-    /// Control: sets the status of an instrument and tells who subscribed to the list. `false` if it
-    /// is not listed.
-    pub fn set_market_status(&mut self, symbol: &str, status: PairStatus, now: UtcTime) -> bool {
-        let Some(id) = self.engine.instrument_id(symbol.as_bytes()) else { return false };
-        let Self { engine, market_data, gateway, .. } = self;
-        engine.set_status(id, status);
-        market_data.instrument_changed(id, engine, now, gateway);
-        true
-    }
-
-    /// Control: sets what TradingSessionStatus (35=h) says and tells who subscribed to it. What the
-    /// engine does is set per instrument by [`Venue::set_market_status`].
-    pub fn set_trading_status(&mut self, status: TradingStatus, now: UtcTime) {
-        let Self { market_data, gateway, .. } = self;
-        market_data.set_status(status, now, gateway);
     }
 }
 

@@ -342,37 +342,11 @@ fn field_name(tag: u32) -> &'static str {
     }
 }
 
-const fn is_header_or_trailer(tag: u32) -> bool {
-    matches!(
-        tag,
-        8 | 9
-            | 10
-            | 34
-            | 35
-            | 43
-            | 49
-            | 50
-            | 52
-            | 56
-            | 57
-            | 89
-            | 90
-            | 91
-            | 93
-            | 97
-            | 115
-            | 116
-            | 122
-            | 128
-            | 129
-            | 142
-            | 143
-            | 144
-            | 145
-            | 212
-            | 213
-            | 347
-            | 369
-            | 627
-    )
+fn is_header_or_trailer(tag: u32) -> bool {
+    HEADER_AND_TRAILER.contains(&tag)
 }
+
+const HEADER_AND_TRAILER: [u32; 30] = [
+    8, 9, 10, 34, 35, 43, 49, 50, 52, 56, 57, 89, 90, 91, 93, 97, 115, 116, 122, 128, 129, 142,
+    143, 144, 145, 212, 213, 347, 369, 627,
+];

@@ -3,22 +3,24 @@
 
 pub mod checks;
 mod connection;
+mod control;
 pub mod exec_id;
 mod logon;
 pub mod number;
+mod outbound;
 mod parse;
 pub mod report;
 pub mod reporter;
 mod router;
+mod service;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES, RESYNC_BYTES_MAX};
-use taut::session::{Outbox, Phase, Received, SendError, Session, SessionConfig};
+use taut::session::{Outbox, Received, Session, SessionConfig};
 use taut::types::CompId;
-use taut_codec::encode::{Encoder, HeaderOrder};
 use taut_codec::frame::{Frame, Framer};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
@@ -28,88 +30,14 @@ use taut_codec::value::UtcTime;
 pub use connection::ConnectionId;
 pub use logon::ClientCredentials;
 pub use router::{Instance, Router};
+pub use service::{GatewaySwitches, Service};
 
 use crate::limits::CONNECTIONS_MAX;
-use crate::market_data::Outlet;
 use crate::market_data::request::MdRequest;
 use crate::oes::request::{OrderRequest, Origin};
-use checks::{CheckSwitches, UnknownTags};
+use checks::CheckSwitches;
 use connection::Connection;
 use parse::ConditionallyMissing;
-use report::{BusinessReject, BusinessTextForm, FieldReject, RejectForm};
-
-/// A service of the venue: one port, one TargetCompID (venue file section 1). The derivatives and L3
-/// services are still to come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Service {
-    /// Spot L2 market data.
-    SpotMarketData,
-    /// Spot trading.
-    SpotTrading,
-}
-
-impl Service {
-    /// All services.
-    pub const ALL: [Self; 2] = [Self::SpotMarketData, Self::SpotTrading];
-
-    /// The name in listings.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SpotMarketData => "spot-market-data",
-            Self::SpotTrading => "spot-trading",
-        }
-    }
-
-    /// The port of Kraken's map, without offset.
-    #[must_use]
-    pub const fn port(self) -> u16 {
-        match self {
-            Self::SpotMarketData => 4000,
-            Self::SpotTrading => 4001,
-        }
-    }
-
-    /// The venue's CompID on this service.
-    #[must_use]
-    pub const fn comp_id(self) -> &'static str {
-        match self {
-            Self::SpotMarketData => "KRAKEN-MD",
-            Self::SpotTrading => "KRAKEN-TRD",
-        }
-    }
-}
-
-/// How the gateway answers where the venue's documents disagree or are silent.
-#[derive(Debug, Clone, Copy)]
-pub struct GatewaySwitches {
-    /// See [`UnknownTags`].
-    pub unknown_tags: UnknownTags,
-    /// See [`RejectForm`] (C14).
-    pub reject_form: RejectForm,
-    /// See [`BusinessTextForm`] (C15).
-    pub business_text: BusinessTextForm,
-    /// Whether ExecutionReports of trades carry MiscFeeBasis(891).
-    pub fee_basis: bool,
-    /// Whether the Logout that refuses a logon skips a number, as in the documented example.
-    pub refusal_skips_a_number: bool,
-    /// Text(58) of the Logout on wrong credentials; `None`: the connection is closed without a word.
-    pub refusal_text: Option<&'static str>,
-}
-
-impl Default for GatewaySwitches {
-    fn default() -> Self {
-        Self {
-            unknown_tags: UnknownTags::default(),
-            reject_form: RejectForm::default(),
-            business_text: BusinessTextForm::default(),
-            fee_basis: false,
-            refusal_skips_a_number: true,
-            refusal_text: Some("Logon failed: invalid credentials"),
-        }
-    }
-}
 
 /// What leaves the gateway for the stages behind it, in the order of arrival.
 #[derive(Debug, Clone, PartialEq)]
@@ -443,168 +371,6 @@ impl Gateway {
             poss_dup: message.flag(tag::POSS_DUP_FLAG) || message.flag(tag::POSS_RESEND),
             cl_ord_id: parse::cl_ord_id(message, tag::CL_ORD_ID)?,
         })
-    }
-
-    /// A session-level Reject of the field checks.
-    fn reject(
-        &mut self,
-        client: u16,
-        service: Service,
-        message: &Message<'_>,
-        reject: &FieldReject,
-        now: UtcTime,
-    ) {
-        let form = self.switches.reject_form;
-        let ref_seq_num = message.msg_seq_num().unwrap_or(0);
-        self.send_on(client, service, b"3", HeaderOrder::default(), now, |enc| {
-            report::write_field_reject(enc, ref_seq_num, message.msg_type(), reject, form);
-        });
-    }
-
-    fn refuse(
-        &mut self,
-        client: u16,
-        service: Service,
-        message: &Message<'_>,
-        reason: u32,
-        text: &str,
-        now: UtcTime,
-    ) {
-        let ref_id = message.get(tag::CL_ORD_ID).unwrap_or_default();
-        let ref_id = if ref_id.iter().all(|&b| b >= 0x20) { ref_id } else { b"" };
-        let reject = BusinessReject { ref_msg_type: message.msg_type(), ref_id, reason, text };
-        self.business_reject(client, service, &reject, now);
-    }
-
-    /// Sends a BusinessMessageReject.
-    pub fn business_reject(
-        &mut self,
-        client: u16,
-        service: Service,
-        reject: &BusinessReject<'_>,
-        now: UtcTime,
-    ) {
-        let form = self.switches.business_text;
-        self.send_on(client, service, b"j", HeaderOrder::default(), now, |enc| {
-            report::write_business_reject(enc, reject, form);
-        });
-    }
-
-    /// Sends a message to a client's session on a service, if it is up. A session whose outbox is full
-    /// is dropped: a slow reader must not hold anybody up.
-    fn send_on(
-        &mut self,
-        client: u16,
-        service: Service,
-        msg_type: &[u8],
-        order: HeaderOrder,
-        now: UtcTime,
-        body: impl FnOnce(&mut Encoder<'_>),
-    ) -> bool {
-        let Some(entry) = self.clients.get_mut(usize::from(client)) else { return false };
-        let known = &mut entry.known[service as usize];
-        let connection = known.live.and_then(|live| self.connections.get_mut(&live));
-        let Some(connection) = connection.filter(|connection| !connection.close) else {
-            return false;
-        };
-        let sent =
-            known.session.send_with_order(msg_type, order, now, &mut connection.outbox, body);
-        match sent {
-            Ok(_) => true,
-            Err(SendError::NotLoggedOn) => false,
-            Err(SendError::OutboxFull | SendError::Encode(_) | SendError::SeqNumExhausted) => {
-                // Its peer would miss a message without knowing: the connection is worth nothing now.
-                self.slow_drops += 1;
-                connection.drop_now();
-                false
-            }
-        }
-    }
-
-    /// The switches.
-    #[must_use]
-    pub const fn switches(&self) -> &GatewaySwitches {
-        &self.switches
-    }
-
-    /// The router.
-    #[must_use]
-    pub const fn router(&self) -> &Router {
-        &self.router
-    }
-
-    /// The number of a client.
-    #[must_use]
-    pub fn client(&self, sender: &[u8]) -> Option<u16> {
-        let at = self.clients.iter().position(|client| client.sender.as_bytes() == sender)?;
-        u16::try_from(at).ok()
-    }
-
-    /// The live connection of a client on a service.
-    #[must_use]
-    pub fn live(&self, sender: &[u8], service: Service) -> Option<ConnectionId> {
-        let client = self.clients.iter().find(|client| client.sender.as_bytes() == sender)?;
-        client.known[service as usize].live
-    }
-
-    /// The SenderCompID of a client.
-    #[must_use]
-    pub fn sender(&self, client: u16) -> Option<CompId> {
-        self.clients.get(usize::from(client)).map(|client| client.sender)
-    }
-
-    /// Sessions that are logged on.
-    #[must_use]
-    pub fn sessions_up(&self) -> usize {
-        let known = self.clients.iter().flat_map(|client| &client.known);
-        known.filter(|known| known.session.phase() == Phase::Active).count()
-    }
-
-    /// Open connections.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        self.connections.len()
-    }
-
-    /// Connections that were dropped because their peer did not read.
-    #[must_use]
-    pub const fn slow_drops(&self) -> u64 {
-        self.slow_drops
-    }
-
-    /// Control: refuses every logon from now on, or no longer.
-    pub fn refuse_logons(&mut self, refuse: bool) {
-        self.refuse_logons = refuse;
-    }
-
-    /// Control: cuts a connection without a word.
-    pub fn cut(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.drop_now();
-        }
-    }
-
-    /// Control: logs a session out.
-    pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
-        if let Some(connection) = self.connections.get_mut(&id)
-            && let Some(client) = connection.client
-        {
-            let known = &mut self.clients[usize::from(client)].known[connection.service as usize];
-            known.session.logout(text, now, &mut connection.outbox);
-        }
-    }
-}
-
-impl Outlet for Gateway {
-    fn send(
-        &mut self,
-        client: u16,
-        msg_type: &[u8],
-        order: HeaderOrder,
-        now: UtcTime,
-        body: impl FnOnce(&mut Encoder<'_>),
-    ) {
-        self.send_on(client, Service::SpotMarketData, msg_type, order, now, body);
     }
 }
 

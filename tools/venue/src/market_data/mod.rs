@@ -9,8 +9,6 @@ pub mod encode;
 mod golden;
 pub mod request;
 pub mod shadow;
-#[cfg(test)]
-mod tests;
 
 use taut::types::{Instrument, InstrumentId, Side};
 use taut_codec::encode::{Encoder, HeaderOrder};

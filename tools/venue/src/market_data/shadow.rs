@@ -185,3 +185,90 @@ fn rebuild(
     }
     *levels = fresh;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use taut::types::{InstrumentId, OrdType, TimeInForce};
+
+    use super::*;
+    use crate::config::InstrumentConfig;
+    use crate::matching::{
+        AccountFlags, CancelReason, CancelWhere, NewOrder, SelfTrade, SpotConfig, SpotEngine,
+    };
+
+    /// What a client makes of the changes.
+    fn apply(levels: &mut BTreeMap<(bool, i64), i64>, changes: &[Change]) {
+        for change in changes {
+            let place = (change.side == Side::Buy, change.px.0);
+            let before = match change.action {
+                Action::Delete => levels.remove(&place),
+                _ => levels.insert(place, change.qty.0),
+            };
+            assert_eq!(before.is_none(), change.action == Action::New, "{change:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn known_changes_and_a_whole_comparison_lead_to_the_same_book(
+            depth in 1usize..6,
+            batches in prop::collection::vec(
+                prop::collection::vec((any::<bool>(), 0i64..14, 1i64..4, 0u8..12), 1..8), 1..30)
+        ) {
+            let mut engine = SpotEngine::new(&SpotConfig::default()).unwrap();
+            let rules = InstrumentConfig::default().instrument().unwrap();
+            let instrument = engine.add_instrument(rules).unwrap();
+            let account = engine.add_account(AccountFlags::HOUSE).unwrap();
+            let book = |engine: &SpotEngine| Shadow::new(depth, engine.book(InstrumentId(0)).unwrap());
+            let (mut patched, mut compared) = (book(&engine), book(&engine));
+            let mut clients = [BTreeMap::new(), BTreeMap::new()];
+            let (mut events, mut changes) = (Vec::new(), Vec::new());
+            for (now, batch) in batches.into_iter().enumerate() {
+                let now = UtcTime(now as u64 + 1);
+                for (buy, px, qty, what) in batch {
+                    let side = if buy { Side::Buy } else { Side::Sell };
+                    let session = px as u32;
+                    if what < 4 {
+                        let (account, reason) = (Some(account), CancelReason::User);
+                        engine.cancel_where(now, &CancelWhere {
+                            account, session: Some(session), instrument: None, reason,
+                            client_key: None,
+                        }, &mut events);
+                    } else {
+                        engine.new_order(now, &NewOrder {
+                            account, session, client_key: 1, instrument, side,
+                            ord_type: OrdType::Limit, time_in_force: TimeInForce::Gtc,
+                            qty: Qty(qty * 1_000_000), price: Px(10_000 + px + i64::from(!buy) * 8),
+                            post_only: false, self_trade: SelfTrade::CancelNewest,
+                        }, &mut events);
+                    }
+                }
+                prop_assert!(engine.book_mut(instrument).unwrap().take_changes(&mut changes));
+                let book = engine.book(instrument).unwrap();
+                let mut said = [Vec::new(), Vec::new()];
+                patched.follow(book, Some(&changes), &mut said[0]);
+                compared.follow(book, None, &mut said[1]);
+                let fresh = Shadow::new(depth, book);
+                for side in [Side::Buy, Side::Sell] {
+                    prop_assert_eq!(patched.levels(side), fresh.levels(side));
+                    prop_assert_eq!(compared.levels(side), fresh.levels(side));
+                }
+                for (client, said) in clients.iter_mut().zip(&said) {
+                    apply(client, said);
+                    let shown = |side| fresh.levels(side).iter().map(move |l| ((side == Side::Buy, l.px.0), l.qty.0));
+                    let top: BTreeMap<_, _> = shown(Side::Buy).chain(shown(Side::Sell)).collect();
+                    prop_assert_eq!(&*client, &top);
+                }
+                let set = |said: &[Change]| {
+                    let mut all: Vec<_> = said.iter().map(|c| (c.side == Side::Buy, c.px, c.qty, c.action as u8)).collect();
+                    all.sort_unstable();
+                    all
+                };
+                prop_assert_eq!(set(&said[0]), set(&said[1]), "neither says more than needed");
+            }
+        }
+    }
+}

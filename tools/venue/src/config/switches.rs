@@ -1,0 +1,74 @@
+//! The switches for what Kraken leaves open.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::GatewaySwitches;
+use crate::gateway::checks::UnknownTags;
+use crate::gateway::report::{BusinessTextForm, RejectForm};
+use crate::oes::{OesSwitches, Scope};
+
+/// Where Kraken's documents are silent or contradict each other. Names in brackets are those of the
+/// venue file's table of contradictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// Which orders 35=F reaches (C1). Default `connection`.
+    pub cancel_scope: Scope,
+    /// Which orders 35=G reaches. Default `connection`.
+    pub amend_scope: Scope,
+    /// Fields that a message does not have. Default `ignore`.
+    pub unknown_tags: UnknownTags,
+    /// Fields of 35=3 (C14). Default `documented`.
+    pub reject_form: RejectForm,
+    /// Text of 35=j (C15). Default `captured`.
+    pub business_text: BusinessTextForm,
+    /// Whether fills carry MiscFeeBasis(891). Default no.
+    pub fee_basis: bool,
+    /// What a client with wrong credentials sees. Default `logout`.
+    pub logon_refusal: LogonRefusal,
+    /// MsgSeqNum of that Logout. Default `documented`.
+    pub refusal_number: RefusalNumber,
+}
+
+/// Answer to wrong credentials; both are documented (venue file section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogonRefusal {
+    /// Logout `Logon failed: invalid credentials`, then close.
+    #[default]
+    Logout,
+    /// Close without a word.
+    Silent,
+}
+
+/// MsgSeqNum of the Logout that refuses a logon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalNumber {
+    /// As in the example of the documentation: 2, although no Logon was sent.
+    #[default]
+    Documented,
+    /// The next number, as the standard has it.
+    Standard,
+}
+
+impl Switches {
+    pub(crate) fn gateway(&self) -> GatewaySwitches {
+        GatewaySwitches {
+            unknown_tags: self.unknown_tags,
+            reject_form: self.reject_form,
+            business_text: self.business_text,
+            fee_basis: self.fee_basis,
+            refusal_skips_a_number: self.refusal_number == RefusalNumber::Documented,
+            refusal_text: match self.logon_refusal {
+                LogonRefusal::Logout => GatewaySwitches::default().refusal_text,
+                LogonRefusal::Silent => None,
+            },
+        }
+    }
+
+    pub(crate) const fn oes(&self) -> OesSwitches {
+        let Self { cancel_scope, amend_scope, .. } = *self;
+        OesSwitches { cancel_scope, amend_scope }
+    }
+}

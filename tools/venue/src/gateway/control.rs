@@ -1,0 +1,82 @@
+//! Looking at the gateway and steering it.
+
+use taut::session::Phase;
+use taut::types::CompId;
+use taut_codec::value::UtcTime;
+
+use super::{ConnectionId, Gateway, GatewaySwitches, Router, Service};
+
+impl Gateway {
+    /// The switches.
+    #[must_use]
+    pub const fn switches(&self) -> &GatewaySwitches {
+        &self.switches
+    }
+
+    /// The router.
+    #[must_use]
+    pub const fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The number of a client.
+    #[must_use]
+    pub fn client(&self, sender: &[u8]) -> Option<u16> {
+        let at = self.clients.iter().position(|client| client.sender.as_bytes() == sender)?;
+        u16::try_from(at).ok()
+    }
+
+    /// The live connection of a client on a service.
+    #[must_use]
+    pub fn live(&self, sender: &[u8], service: Service) -> Option<ConnectionId> {
+        let client = self.clients.iter().find(|client| client.sender.as_bytes() == sender)?;
+        client.known[service as usize].live
+    }
+
+    /// The SenderCompID of a client.
+    #[must_use]
+    pub fn sender(&self, client: u16) -> Option<CompId> {
+        self.clients.get(usize::from(client)).map(|client| client.sender)
+    }
+
+    /// Sessions that are logged on.
+    #[must_use]
+    pub fn sessions_up(&self) -> usize {
+        let known = self.clients.iter().flat_map(|client| &client.known);
+        known.filter(|known| known.session.phase() == Phase::Active).count()
+    }
+
+    /// Open connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Connections that were dropped because their peer did not read.
+    #[must_use]
+    pub const fn slow_drops(&self) -> u64 {
+        self.slow_drops
+    }
+
+    /// Control: refuses every logon from now on, or no longer.
+    pub fn refuse_logons(&mut self, refuse: bool) {
+        self.refuse_logons = refuse;
+    }
+
+    /// Control: cuts a connection without a word.
+    pub fn cut(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.drop_now();
+        }
+    }
+
+    /// Control: logs a session out.
+    pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && let Some(client) = connection.client
+        {
+            let known = &mut self.clients[usize::from(client)].known[connection.service as usize];
+            known.session.logout(text, now, &mut connection.outbox);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Looking at the venue and steering it.
+
+use taut::types::PairStatus;
+use taut_codec::value::UtcTime;
+
+use super::{Venue, VenueStats};
+use crate::gateway::{ConnectionId, Service};
+use crate::market_data::encode::TradingStatus;
+use crate::matching::{AccountId, Asset, Balance, SpotEngine};
+
+impl Venue {
+    /// The trading engine, to look at.
+    #[must_use]
+    pub const fn engine(&self) -> &SpotEngine {
+        &self.engine
+    }
+
+    /// What goes on.
+    #[must_use]
+    pub fn stats(&self) -> VenueStats {
+        VenueStats {
+            connections: self.gateway.connections(),
+            sessions_up: self.gateway.sessions_up(),
+            live_orders: self.engine.live_orders(),
+            subscriptions: self.market_data.subscriptions(),
+            slow_drops: self.gateway.slow_drops(),
+            reports_lost: self.reporter.lost(),
+            arrivals_lost: self.arrivals_lost,
+            instances: self.gateway.router().connections().to_vec(),
+        }
+    }
+
+    /// The account of a client.
+    #[must_use]
+    pub fn account(&self, sender: &str) -> Option<AccountId> {
+        self.oes.account(self.gateway.client(sender.as_bytes())?)
+    }
+
+    /// The balance of a client.
+    #[must_use]
+    pub fn balance(&self, sender: &str, asset: &str) -> Option<Balance> {
+        let asset: Asset = asset.parse().ok()?;
+        self.engine.balance(self.account(sender)?, self.engine.asset_id(asset)?)
+    }
+
+    /// How many live orders a client has.
+    #[must_use]
+    pub fn open_orders(&self, sender: &str) -> usize {
+        let client = self.gateway.client(sender.as_bytes());
+        client.map_or(0, |client| self.oes.registry().live(client))
+    }
+
+    /// The live connection of a client on a service.
+    #[must_use]
+    pub fn connection(&self, sender: &str, service: Service) -> Option<ConnectionId> {
+        self.gateway.live(sender.as_bytes(), service)
+    }
+
+    /// Control: cuts a connection without a word.
+    pub fn drop_connection(&mut self, id: ConnectionId) {
+        self.gateway.cut(id);
+    }
+
+    /// Control: logs a session out.
+    pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
+        self.gateway.logout(id, text, now);
+    }
+
+    /// Control: refuses every logon from now on, or no longer.
+    pub fn refuse_logons(&mut self, refuse: bool) {
+        self.gateway.refuse_logons(refuse);
+    }
+
+    /// Control: sets the status of an instrument and tells who subscribed to the list. `false` if it
+    /// is not listed.
+    pub fn set_market_status(&mut self, symbol: &str, status: PairStatus, now: UtcTime) -> bool {
+        let Some(id) = self.engine.instrument_id(symbol.as_bytes()) else { return false };
+        let Self { engine, market_data, gateway, .. } = self;
+        engine.set_status(id, status);
+        market_data.instrument_changed(id, engine, now, gateway);
+        true
+    }
+
+    /// Control: sets what TradingSessionStatus (35=h) says and tells who subscribed to it. What the
+    /// engine does is set per instrument by [`Venue::set_market_status`].
+    pub fn set_trading_status(&mut self, status: TradingStatus, now: UtcTime) {
+        let Self { market_data, gateway, .. } = self;
+        market_data.set_status(status, now, gateway);
+    }
+}

@@ -1,0 +1,166 @@
+use super::harness::*;
+use crate::config::{LogonRefusal, RefusalNumber};
+use crate::{Service, Venue};
+
+#[test]
+fn a_signed_logon_is_answered_with_its_own_fields() {
+    let mut world = World::new();
+    let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+    let time = "20260407-14:32:01.000";
+    let expected = format!("35=A|34=1|49=KRAKEN-TRD|52={time}|56=TAUT|98=0|108=60|141=Y|");
+    assert_eq!(answers.len(), 1);
+    assert!(answers[0].ends_with(&expected), "{answers:?}");
+    assert_eq!(world.venue.stats().sessions_up, 1);
+}
+
+#[test]
+fn a_market_data_logon_needs_no_credentials() {
+    let mut world = World::new();
+    world.logon("TAUT", Service::SpotMarketData);
+    world.trader();
+    assert_eq!(world.venue.stats().sessions_up, 2, "one CompID, two services");
+}
+
+#[test]
+fn wrong_credentials_are_answered_with_the_documented_logout() {
+    let mut world = World::new();
+    let good = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    let bad_password = good.replace("|554=", "|554=A");
+    let bad_key = good.replace("APIKEY", "APIKEX");
+    let no_nonce = good[..good.find("5025=").unwrap()].to_string();
+    let unsigned = good[..good.find("553=").unwrap()].to_string();
+    for body in [bad_password, bad_key, no_nonce, unsigned] {
+        let (id, answers) = world.try_logon(Service::SpotTrading, &body);
+        let tags = [35, 34, 58];
+        assert_eq!(values(&answers[0], &tags), "5 2 Logon failed: invalid credentials", "{body}");
+        assert!(world.venue.should_close(id));
+        world.venue.disconnected(id, world.now);
+    }
+    let (_, answers) = world.try_logon(Service::SpotTrading, &good);
+    assert_eq!(get(&answers[0], 35), Some("A"), "a wrong password locks nobody out");
+}
+
+#[test]
+fn refusals_follow_their_switches() {
+    let mut config = config();
+    config.switches.refusal_number = RefusalNumber::Standard;
+    let mut world = World::with(&config);
+    let bad = world.logon_body("TAUT", Service::SpotTrading, 1, "").replace("APIKEY", "X");
+    let (_, answers) = world.try_logon(Service::SpotTrading, &bad);
+    assert_eq!(values(&answers[0], &[35, 34]), "5 1");
+    config.switches.logon_refusal = LogonRefusal::Silent;
+    let mut world = World::with(&config);
+    let (id, answers) = world.try_logon(Service::SpotTrading, &bad);
+    assert!(answers.is_empty() && world.venue.should_close(id));
+}
+
+#[test]
+fn a_captured_logon_cannot_be_replayed() {
+    let mut world = World::new();
+    let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    let (id, _) = world.try_logon(Service::SpotTrading, &body);
+    world.venue.disconnected(id, world.now);
+    let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+    assert_eq!(get(&answers[0], 35), Some("5"));
+    world.pass(1);
+    let later = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    world.pass(6000);
+    let (_, answers) = world.try_logon(Service::SpotTrading, &later);
+    assert!(answers.is_empty(), "the slot is taken by the refused connection: {answers:?}");
+    let mut world = World::new();
+    let old = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    world.pass(5001);
+    let (_, answers) = world.try_logon(Service::SpotTrading, &old);
+    assert_eq!(get(&answers[0], 35), Some("5"), "the nonce is more than 5 s old");
+}
+
+#[test]
+fn strangers_get_no_word() {
+    let mut world = World::new();
+    let good = world.logon_body("TAUT", Service::SpotMarketData, 1, "141=Y|");
+    for body in [
+        good.replace("49=TAUT", "49=NOBODY"),
+        good.replace("56=KRAKEN-MD", "56=KRAKEN-TRD"),
+        good.replace("35=A", "35=0"),
+        good.replace("35=A", "35=V"),
+    ] {
+        let (id, answers) = world.try_logon(Service::SpotMarketData, &body);
+        assert!(answers.is_empty() && world.venue.should_close(id), "{body}");
+    }
+}
+
+#[test]
+fn a_second_connection_of_a_live_comp_id_is_closed_and_the_first_stays() {
+    let mut world = World::new();
+    let mut first = world.trader();
+    world.pass(1);
+    let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    let (second, answers) = world.try_logon(Service::SpotTrading, &body);
+    assert!(answers.is_empty() && world.venue.should_close(second));
+    world.venue.disconnected(second, world.now);
+    assert_eq!(get(&world.send(&mut first, "1|112=x|")[0], 112), Some("x"));
+}
+
+#[test]
+fn a_silent_connection_is_closed_after_ten_seconds() {
+    let mut world = World::new();
+    let id = world.venue.connected(Service::SpotTrading, world.now);
+    assert_eq!(world.venue.next_deadline(), world.now.plus_nanos(10_000_000_000));
+    world.pass(9_999);
+    world.venue.tick(world.now);
+    assert!(!world.venue.should_close(id));
+    world.pass(1);
+    world.venue.tick(world.now);
+    assert!(world.venue.should_close(id));
+}
+
+#[test]
+fn sessions_are_spread_over_the_gateway_instances_and_stick() {
+    let mut world = World::new();
+    let taut = world.trader();
+    world.logon("OTHER", Service::SpotTrading);
+    assert_eq!(world.venue.stats().instances, [1, 1]);
+    world.logon("TAUT", Service::SpotMarketData);
+    world.lose(&taut);
+    assert_eq!(world.venue.stats().instances, [1, 1], "both connections of TAUT on instance 0");
+    world.trader();
+    assert_eq!(world.venue.stats().instances, [2, 1]);
+}
+
+#[test]
+fn logons_are_refused_on_demand() {
+    let mut world = World::new();
+    world.venue.refuse_logons(true);
+    let body = world.logon_body("TAUT", Service::SpotMarketData, 1, "141=Y|");
+    let (id, answers) = world.try_logon(Service::SpotMarketData, &body);
+    assert_eq!(values(&answers[0], &[35, 58]), "5 Logon refused");
+    world.venue.disconnected(id, world.now);
+    world.venue.refuse_logons(false);
+    world.logon("TAUT", Service::SpotMarketData);
+}
+
+#[test]
+fn sequence_numbers_go_on_after_a_reconnect() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    world.limit(&mut peer, 1, 1, "1", "100");
+    world.lose(&peer);
+    world.pass(1);
+    let body = world.logon_body("TAUT", Service::SpotTrading, 3, "141=N|");
+    let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+    // 1 Logon, 2 PendingNew, 3 New; the report of the cancel on disconnect was lost.
+    assert_eq!(values(&answers[0], &[35, 34, 141]), "A 4 N");
+    assert_eq!(answers.len(), 1, "nothing is missing: {answers:?}");
+}
+
+#[test]
+fn a_client_without_credentials_has_market_data_only() {
+    let now = taut_codec::value::UtcTime::parse(START).unwrap();
+    let venue = Venue::with_secrets(&config(), None, now, |_| None).unwrap();
+    let mut world = World { venue, now };
+    let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+    assert_eq!(get(&answers[0], 35), Some("5"));
+    world.logon("TAUT", Service::SpotMarketData);
+}

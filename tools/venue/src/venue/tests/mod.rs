@@ -1,0 +1,9 @@
+//! The venue from outside: hand-written FIX in, FIX out.
+
+mod book;
+mod harness;
+mod hostile;
+mod lifecycle;
+mod logon;
+mod market_data;
+mod rejects;
