@@ -1,4 +1,13 @@
 //! taut: a low-latency FIX 4.4 trading engine for venues that promise ordered, sticky sessions.
+//!
+//! Start with [`strategy`] (what a user writes), [`pipeline`] (what runs it) and the [`manual`].
+//!
+//! ```text
+//!  socket -> recv -> [TLS open] -> frame -> scan -> session -> book/order -> strategy -> risk -> encode -> [TLS seal] -> send
+//!  |---------------- wire ------|----- codec -----| session  | market, order | strategy | risk | kraken |------ wire -----|
+//! ```
+//! [`pipeline`] is the only place with threads; everything between the wires is a state machine that is
+//! handed the time.
 
 pub mod command;
 pub mod config;
@@ -6,6 +15,7 @@ pub mod desk;
 pub mod event;
 pub mod kraken;
 pub mod limits;
+pub mod manual;
 pub mod market;
 pub mod order;
 pub mod pipeline;
@@ -16,3 +26,8 @@ pub mod strategy;
 pub mod trace;
 pub mod types;
 pub mod wire;
+
+/// The examples of README.md, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

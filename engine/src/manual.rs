@@ -1,0 +1,90 @@
+//! The manual: what an engine does from start to end, and what its owner decides.
+//!
+//! # 1. Start
+//! [`Engine::new`](crate::pipeline::Engine::new) checks the configuration
+//! ([`EngineConfig`](crate::config::EngineConfig): one TOML file, every field explained in
+//! [`commented_toml`](crate::config::EngineConfig::commented_toml)). Secrets come from the environment and
+//! are held in types that cannot be printed ([`Credentials`](crate::kraken::logon::Credentials),
+//! [`Secret`](crate::secret::Secret)). [`start`](crate::pipeline::Engine::start) dials both sessions,
+//! shakes hands, takes all memory, and starts the threads of the path. They log on, ask for the
+//! instruments, and subscribe. [`Strategy::on_start`](crate::strategy::Strategy::on_start) is called once
+//! the trading session is up and every configured book stands.
+//!
+//! # 2. Threads
+//! A [`Layout`](crate::pipeline::Layout) puts the same stages on one, two or three threads:
+//!
+//! | layout | threads | between them |
+//! |---|---|---|
+//! | `inline` | everything on one | function calls |
+//! | `split` | sockets and sessions; strategy | two rings of typed records |
+//! | `full` | reader; sessions; strategy | slots of message bytes, then the same two rings |
+//!
+//! Between session and strategy travel [`Event`](crate::event::Event)s and
+//! [`Command`](crate::command::Command)s: fixed-size `Copy` records, never message bytes. A ring that has no
+//! room for what a message could become leaves the message in the socket: the venue is slowed down, nothing
+//! is lost, and heartbeats go on. A housekeeping thread off the path fills the histograms.
+//!
+//! Idle threads spin or sleep ([`IdlePolicy`](crate::pipeline::IdlePolicy)). Spin only with a core for each
+//! thread: three spinning threads on two cores cost milliseconds. Pinning is read back and reported
+//! ([`Pinning`](crate::pipeline::Pinning)).
+//!
+//! # 3. Wires
+//! [`WireKind`](crate::wire::WireKind): `uring` receives by one standing request into a ring of buffers and
+//! enters the kernel only when it has something; `busy-poll` is plain non-blocking receive, which Onload and
+//! VMA accelerate without a change; `mio` is the portable one. All send by `send(2)`. Which is fastest
+//! depends on the host: measure there.
+//!
+//! # 4. TLS
+//! rustls does the handshake and checks the certificate; after it the traffic keys go to our own record
+//! layer, which seals and opens in place and never allocates. `mode = "rustls"` keeps rustls for the records
+//! too; it allocates for each. TLS 1.3 only. See [`crate::wire::tls`].
+//!
+//! # 5. Sessions
+//! [`Session`](crate::session::Session) is a state machine for both roles, judged by the FIX session-layer
+//! test cases. Numbers must be contiguous: a gap is asked for, a low number without PossDup ends the
+//! session, a ResendRequest of the venue is answered by a gap fill and never by an order. What is garbled is
+//! ignored. Every number, and every reason, is in the events.
+//!
+//! # 6. A strategy
+//! [`Strategy`](crate::strategy::Strategy) has callbacks; [`Context`](crate::strategy::Context) is what it
+//! sees and does meanwhile. A request is refused at once, with a typed, final
+//! [`Refusal`](crate::risk::Refusal), or it takes effect in the desk's tables and leaves for the wire when
+//! the callback returns, behind everything issued before it. Callbacks must not block.
+//!
+//! Requests need not wait for acknowledgements. A replace names the last request on the order, acknowledged
+//! or not; the venue keeps the order of arrival, so the chain holds. Two limits are the venue's: a replace
+//! needs the OrderID, so it is refused (`OrderIdUnknown`) until the new order's first report; and when a
+//! link of the chain is refused, those behind it are refused too, after which the order stands where it last
+//! was. A fill can cross any of them.
+//!
+//! A strategy that follows the best price must know its own quotes in the book: market data and reports come
+//! on different connections, and amends are faster than either.
+//!
+//! # 7. Orders and truth
+//! Every command ends in exactly one of `OnWire` (with its MsgSeqNum), refused, or `Withdrawn` (it never
+//! left). When the trading session is lost, open orders become
+//! [`Uncertain`](crate::order::OrderState::Uncertain): the venue cancels them if the session was logged on
+//! with `cancel_on_disconnect`, but no report can say so until somebody asks. Fills are counted once, by
+//! ExecID and by CumQty.
+//!
+//! # 8. Risk
+//! Only a [`Checked`](crate::risk::Checked) order can be encoded, and only the risk check makes one: the
+//! instrument's rules, quantity, notional, distance from the mid price, worst-case position, open orders and
+//! rate ([`RiskLimits`](crate::risk::RiskLimits)). Cancels always pass. The kill switch refuses the rest.
+//!
+//! # 9. Latency
+//! [`Stage`](crate::trace::Stage) lists the stamps. A stage's time is the difference to the stamp before it,
+//! so waiting is part of the stage that waited: a second message of one read waits in `frame`, a ring hop is
+//! in `book/order` or `encode`, and a system call that the reader makes before it comes back to the socket
+//! is nowhere, because the venue's bytes were not ours yet. `order to answer` includes the venue.
+//!
+//! # 10. End
+//! [`Running::stop`](crate::pipeline::Running::stop), or the strategy's own
+//! [`Context::stop`](crate::strategy::Context::stop): the strategy cancels
+//! ([`Strategy::on_stop`](crate::strategy::Strategy::on_stop)), confirmations are awaited, both sessions log
+//! out, the threads end. [`Outcome`](crate::pipeline::Outcome) has the desk as it was, the latency tables,
+//! and where the threads ran. A session that is lost ends the engine too.
+//!
+//! # 11. Limits
+//! All of them stand in [`crate::limits`], with the relations between them checked at compile time. Reaching
+//! one is an event.
