@@ -158,3 +158,132 @@ impl Inlet {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use taut_codec::encode::{Encoder, Header, HeaderOrder};
+    use taut_codec::value::UtcTime;
+
+    use super::*;
+    use crate::wire::memory::{self, Cut, Direction, Link, LinkConfig};
+    use crate::wire::{Transmitter, channel};
+
+    fn clock() -> Clock {
+        Clock::virtual_at(Arc::new(AtomicU64::new(1)))
+    }
+
+    fn message(msg_seq_num: u64) -> Vec<u8> {
+        let mut buffer = [0; 256];
+        let header = Header {
+            msg_type: b"0",
+            msg_seq_num,
+            sender: b"V",
+            target: b"C",
+            sending_time: UtcTime(0),
+            orig_sending_time: None,
+            order: HeaderOrder::default(),
+        };
+        let range = Encoder::begin(&mut buffer, &header).finish().expect("it fits");
+        buffer[range].to_vec()
+    }
+
+    fn connected(receive_max: usize) -> (Inlet, Transmitter, Link) {
+        let (near, far, link) =
+            memory::pair(LinkConfig { receive_max, latency_ns: 0, ..LinkConfig::default() });
+        let mut inlet = Inlet::new(SessionId(3));
+        inlet.connect(channel::memory(near).0);
+        (inlet, channel::memory(far).1, link)
+    }
+
+    fn send(transmitter: &mut Transmitter, bytes: &[u8]) {
+        assert_eq!(transmitter.accept(bytes), Ok(bytes.len()));
+        assert_eq!(transmitter.flush(), Ok(true));
+    }
+
+    /// What comes until nothing is there for a while, in short.
+    fn drain(inlet: &mut Inlet) -> Vec<String> {
+        let (mut seen, mut idle) = (Vec::new(), 0);
+        while idle < 500 {
+            match inlet.next(&clock()) {
+                None => idle += 1,
+                Some((Inbound::Message(m), _)) => {
+                    seen.push(format!("{}", m.msg_seq_num().expect("it has one")));
+                }
+                Some((Inbound::Garbled { bytes }, _)) => seen.push(format!("garbled {bytes}")),
+                Some((Inbound::Closed(error), _)) => seen.push(format!("{error:?}")),
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn messages_arrive_whole_and_in_order_however_the_bytes_are_cut() {
+        for receive_max in [1, 2, 7, 64, 4096] {
+            let (mut inlet, mut far, _link) = connected(receive_max);
+            let stream: Vec<u8> = (1..=3).flat_map(message).collect();
+            send(&mut far, &stream);
+            assert_eq!(drain(&mut inlet), ["1", "2", "3"], "{receive_max} bytes a read");
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_garbled_and_the_next_message_is_read() {
+        let (mut inlet, mut far, _link) = connected(4096);
+        let mut broken = message(1);
+        let at = broken.len() - 2;
+        broken[at] = if broken[at] == b'0' { b'1' } else { b'0' };
+        send(&mut far, &broken);
+        send(&mut far, &message(2));
+        assert_eq!(drain(&mut inlet), [format!("garbled {}", broken.len()), "2".into()]);
+    }
+
+    #[test]
+    fn what_was_received_before_the_end_is_delivered_before_it() {
+        let (mut inlet, mut far, link) = connected(4096);
+        send(&mut far, &message(1));
+        link.cut(Direction::BToA, Cut::Close);
+        assert_eq!(drain(&mut inlet), ["1", "Closed"]);
+        assert!(inlet.receiver().is_none());
+    }
+
+    #[test]
+    fn a_new_connection_starts_with_an_empty_buffer() {
+        let (mut inlet, mut far, _link) = connected(4096);
+        send(&mut far, &message(1)[..20]);
+        assert!(drain(&mut inlet).is_empty());
+        let (near, far, _link) =
+            memory::pair(LinkConfig { latency_ns: 0, ..LinkConfig::default() });
+        inlet.connect(channel::memory(near).0);
+        let mut far = channel::memory(far).1;
+        send(&mut far, &message(2));
+        assert_eq!(drain(&mut inlet), ["2"]);
+    }
+
+    #[test]
+    fn a_long_stream_never_fills_the_buffer_for_good() {
+        let (mut inlet, mut far, _link) = connected(4096);
+        let one = message(1);
+        for _ in 0..2 * RECEIVE_BYTES / one.len() {
+            send(&mut far, &one);
+            assert_eq!(
+                inlet.next(&clock()).map(|(inbound, _)| matches!(inbound, Inbound::Message(_))),
+                Some(true)
+            );
+        }
+    }
+
+    #[test]
+    fn the_stamps_of_a_message_follow_the_stages() {
+        let nanos = Arc::new(AtomicU64::new(7));
+        let (mut inlet, mut far, _link) = connected(4096);
+        send(&mut far, &message(1));
+        let (_, stamps) = inlet.next(&Clock::virtual_at(nanos)).expect("it is there");
+        for stage in [Stage::Poll, Stage::Receive, Stage::Open, Stage::Frame, Stage::Scan] {
+            assert_eq!(stamps.get(stage), 7, "{}", stage.name());
+        }
+        assert_eq!(stamps.get(Stage::Session), 0);
+    }
+}
