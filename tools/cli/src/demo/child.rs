@@ -108,7 +108,10 @@ impl Venue {
         drop(self.stdin.take());
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
-        self.child.wait()?;
+        let status = self.child.wait()?;
+        if line.is_empty() {
+            return Err(ChildError::Early(status.to_string()));
+        }
         Ok(serde_json::from_str(&line)?)
     }
 }

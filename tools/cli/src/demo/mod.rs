@@ -118,8 +118,12 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
 
     let ready =
         Ready { liquidity: venue.ready.liquidity.clone(), cores: venue.ready.cores.clone() };
-    let farewell = venue.stop()?;
-    let arrivals = order_check::read(&arrivals, &engine_config.trading.sender)?;
+    // A venue that ended without its last word (killed, for example) is told by the summary.
+    let farewell = venue.stop();
+    let arrivals = match &farewell {
+        Ok(_) => order_check::read(&arrivals, &engine_config.trading.sender)?,
+        Err(_) => Vec::new(),
+    };
     let run = Run {
         seconds,
         config: &engine_config,
@@ -127,7 +131,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         venue_core: cores.venue,
         venue_cores: &ready.cores,
         arrivals: &arrivals,
-        open_orders: farewell.open_orders,
+        farewell: farewell.map(|farewell| farewell.open_orders).map_err(|e| e.to_string()),
         allocations: allocations(),
     };
     let summary = Summary::of(&outcome, &run);

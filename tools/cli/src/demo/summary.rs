@@ -23,7 +23,8 @@ pub struct Run<'a> {
     pub venue_core: Option<usize>,
     pub venue_cores: &'a [usize],
     pub arrivals: &'a [Sent],
-    pub open_orders: usize,
+    /// Orders that were open at the venue when it ended, or why it did not say.
+    pub farewell: Result<usize, String>,
     pub allocations: Allocations,
 }
 
@@ -222,11 +223,14 @@ fn checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<C
         },
         Check {
             what: "no order is left behind",
-            holds: run.open_orders == 0 && outcome.desk.orders().live_len() == 0,
+            holds: run.farewell == Ok(0) && outcome.desk.orders().live_len() == 0,
             detail: format!(
-                "{} open at the venue, {} at the engine",
-                run.open_orders,
-                outcome.desk.orders().live_len()
+                "{} at the engine, {}",
+                outcome.desk.orders().live_len(),
+                match &run.farewell {
+                    Ok(open) => format!("{open} open at the venue"),
+                    Err(error) => format!("the venue did not say ({error})"),
+                }
             ),
         },
         Check {
