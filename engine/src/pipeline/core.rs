@@ -99,6 +99,19 @@ impl SessionCore {
         self.lanes.iter().all(|lane| lane.transmitter.is_none())
     }
 
+    /// Whether `session` has a connection.
+    #[must_use]
+    pub fn is_connected(&self, session: SessionId) -> bool {
+        self.lanes[usize::from(session.0)].transmitter.is_some()
+    }
+
+    /// When [`SessionCore::tick`] has something to do; the end of time if never.
+    #[must_use]
+    pub fn next_deadline(&self) -> UtcTime {
+        let deadlines = self.lanes.iter().map(|lane| lane.session.next_deadline());
+        deadlines.min().unwrap_or(UtcTime(u64::MAX))
+    }
+
     /// A connection of `session` stands: sends the Logon.
     pub fn connect(
         &mut self,

@@ -5,6 +5,7 @@
 mod core;
 mod idle;
 mod inlet;
+mod inline;
 mod pin;
 mod shutdown;
 mod slab;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::core::{EventSink, SessionCore};
 pub use self::idle::{Bell, Idle, IdlePolicy};
 pub use self::inlet::{Inbound, Inlet};
+pub use self::inline::{InlineEngine, Watch};
 pub use self::pin::{Pinning, available_cores, pin_current};
 use self::slab::slab;
 use self::threads::{Connections, StrategyStage};
@@ -383,7 +385,7 @@ fn bodies<'a, S: Strategy + Send>(
     match layout {
         Layout::Inline => {
             let mut idle = next_idle();
-            let all = move || threads::run_inline(stage, core, connections, &mut idle);
+            let all = move || inline::run_inline(stage, core, connections, &mut idle);
             vec![("taut-inline", Box::new(all))]
         }
         Layout::Split => {

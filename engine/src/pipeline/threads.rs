@@ -1,9 +1,11 @@
-//! The three layouts: the same stages on one, two or three threads (design section 3).
+//! The stages and the threads that run them: the layouts `split` and `full`, and what all layouts
+//! share (design section 3).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use taut_codec::value::UtcTime;
 
 use super::core::{EventSink, SessionCore};
 use super::idle::{Bell, Idle};
@@ -26,22 +28,23 @@ const ROOM_PER_MESSAGE: usize = EVENTS_PER_MESSAGE_MAX + 2 * COMMAND_RING;
 const _: () = assert!(EVENT_RING > ROOM_PER_MESSAGE + EVENTS_PER_MESSAGE_MAX);
 
 /// How often timers are looked at, nanoseconds.
-const TICK_NS: u64 = 100_000;
+pub(super) const TICK_NS: u64 = 100_000;
 /// How often the progress figures are published, nanoseconds.
 const PROGRESS_NS: u64 = 20_000_000;
 
 /// Fires at most every so many nanoseconds.
-struct Every {
+pub(super) struct Every {
     period: u64,
-    next: u64,
+    /// When it fires next.
+    pub next: u64,
 }
 
 impl Every {
-    const fn new(period: u64) -> Self {
+    pub const fn new(period: u64) -> Self {
         Self { period, next: 0 }
     }
 
-    const fn is_due(&mut self, now: u64) -> bool {
+    pub const fn is_due(&mut self, now: u64) -> bool {
         let due = now >= self.next;
         if due {
             self.next = now + self.period;
@@ -75,7 +78,7 @@ impl<S: Strategy> StrategyStage<S> {
     }
 
     /// Timers, progress and the way down. Returns whether the engine is over.
-    fn housekeep(&mut self) -> bool {
+    pub fn housekeep(&mut self) -> bool {
         let now = self.clock.now();
         if self.tick.is_due(now.0) {
             self.desk.on_time(now);
@@ -92,6 +95,16 @@ impl<S: Strategy> StrategyStage<S> {
             self.control.finished.store(true, Ordering::Release);
         }
         done
+    }
+
+    /// When [`StrategyStage::housekeep`] has something to do; `timer` is when the desk's next is due.
+    pub fn next_deadline(&self, timer: UtcTime) -> UtcTime {
+        let stopping = self.desk.is_stopping() || self.control.stop.load(Ordering::Relaxed);
+        match self.shutdown {
+            Shutdown::Done => UtcTime(u64::MAX),
+            Shutdown::Running if !stopping => UtcTime(timer.0.max(self.tick.next)),
+            _ => UtcTime(self.tick.next),
+        }
     }
 }
 
@@ -112,56 +125,8 @@ pub(super) struct Connections {
     pub transmitters: Vec<(SessionId, Transmitter)>,
 }
 
-/// Everything on the calling thread.
-pub(super) fn run_inline<S: Strategy>(
-    stage: &mut StrategyStage<S>,
-    core: &mut SessionCore,
-    connections: Connections,
-    idle: &mut Idle,
-) {
-    let Connections { mut inlets, transmitters } = connections;
-    for (session, transmitter) in transmitters {
-        core.connect(session, transmitter, stage);
-    }
-    let clock = stage.clock.clone();
-    let mut tick = Every::new(TICK_NS);
-    first_use(&mut inlets, idle, |inlet| poll(inlet, &clock, core, stage));
-    let _armed = allocation::arm();
-    loop {
-        let mut worked = false;
-        for inlet in &mut inlets {
-            worked |= poll(inlet, &clock, core, stage);
-            worked |= run_commands(stage, core);
-        }
-        if tick.is_due(clock.now().0) {
-            core.tick(stage);
-        }
-        let done = stage.housekeep();
-        worked |= run_commands(stage, core);
-        core.flush(stage);
-        if done {
-            return;
-        }
-        rest(idle, worked, || false);
-    }
-}
-
-/// Encodes and sends what the desk has issued; what that reports may make it issue more.
-fn run_commands<S: Strategy>(stage: &mut StrategyStage<S>, core: &mut SessionCore) -> bool {
-    let mut worked = false;
-    while let Some(command) = stage.desk.next_command() {
-        core.on_command(&command, stage);
-        while let Some(command) = stage.desk.next_command() {
-            core.on_command(&command, stage);
-        }
-        core.flush(stage);
-        worked = true;
-    }
-    worked
-}
-
 /// Hands everything that one connection has brought to the core.
-fn poll(
+pub(super) fn poll(
     inlet: &mut Inlet,
     clock: &Clock,
     core: &mut SessionCore,
@@ -180,7 +145,11 @@ fn poll(
 
 /// The first round: transports finish their set-up on the thread that uses them, before allocations
 /// count, and the sleeper learns what to watch.
-fn first_use(inlets: &mut [Inlet], idle: &mut Idle, mut poll: impl FnMut(&mut Inlet) -> bool) {
+pub(super) fn first_use(
+    inlets: &mut [Inlet],
+    idle: &mut Idle,
+    mut poll: impl FnMut(&mut Inlet) -> bool,
+) {
     for inlet in inlets {
         poll(inlet);
         if let Some(fd) = inlet.receiver().and_then(crate::wire::Receiver::readiness_fd) {
@@ -190,7 +159,7 @@ fn first_use(inlets: &mut [Inlet], idle: &mut Idle, mut poll: impl FnMut(&mut In
     }
 }
 
-fn rest(idle: &mut Idle, worked: bool, has_work: impl FnOnce() -> bool) {
+pub(super) fn rest(idle: &mut Idle, worked: bool, has_work: impl FnOnce() -> bool) {
     if worked { idle.worked() } else { idle.rest(has_work) }
 }
 

@@ -158,6 +158,14 @@ impl Link {
         self.flow(direction, |flow, _| flow.bytes.len())
     }
 
+    /// Whether the connection is whole: neither direction has ended, at once or in flight, and nobody
+    /// has dropped a half.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let state = lock(&self.shared);
+        state.directions.iter().all(|flow| flow.end.is_none() && !flow.unread)
+    }
+
     fn flow<T>(&self, direction: Direction, with: impl FnOnce(&mut Flow, u64) -> T) -> T {
         let mut state = lock(&self.shared);
         let now_ns = state.now_ns;

@@ -10,11 +10,13 @@ pub mod certificate;
 pub mod config;
 pub mod gateway;
 pub mod limits;
+mod links;
 pub mod liquidity;
 pub mod market_data;
 pub mod matching;
 pub mod oes;
 pub mod server;
+pub mod simulation;
 pub mod venue;
 
 pub use config::{ConfigError, VenueConfig};

@@ -14,11 +14,10 @@ use taut::wire::tls::{ServerHandshake, ServerTls};
 use taut::wire::{Receiver, Transmitter, WireKind, channel};
 use taut_codec::value::UtcTime;
 
-use crate::gateway::{ConnectionId, Service};
+use crate::gateway::Service;
+use crate::links::Links;
 use crate::venue::Venue;
 
-/// Plain bytes read from one connection at a time.
-const READ_BYTES: usize = 64 * 1024;
 /// A TLS handshake that takes longer is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often listeners and handshakes are looked at, nanoseconds.
@@ -67,12 +66,11 @@ pub struct Server {
     wire: WireKind,
     listeners: Vec<(Service, TcpListener)>,
     handshakes: Vec<Pending>,
-    connections: Vec<Connection>,
+    links: Links,
     arrivals: Option<BufWriter<File>>,
     clock: Clock,
     idle: Idle,
     accept_at: u64,
-    buffer: Box<[u8]>,
 }
 
 /// A TCP connection whose TLS handshake is under way.
@@ -81,12 +79,6 @@ struct Pending {
     stream: TcpStream,
     handshake: ServerHandshake,
     since: UtcTime,
-}
-
-struct Connection {
-    id: ConnectionId,
-    receiver: Receiver,
-    transmitter: Transmitter,
 }
 
 impl Server {
@@ -121,12 +113,11 @@ impl Server {
             wire: listen.wire,
             listeners,
             handshakes: Vec::new(),
-            connections: Vec::new(),
+            links: Links::default(),
             arrivals: None,
             clock,
             idle: Idle::new(listen.idle)?,
             accept_at: 0,
-            buffer: vec![0; READ_BYTES].into_boxed_slice(),
         })
     }
 
@@ -165,9 +156,7 @@ impl Server {
                 self.idle.rest(|| false);
             }
         }
-        for connection in &mut self.connections {
-            connection.transmitter.close();
-        }
+        self.links.close_all();
         match &mut self.arrivals {
             Some(file) => file.flush(),
             None => Ok(()),
@@ -186,13 +175,13 @@ impl Server {
             self.accept(now);
             self.shake_hands(now);
         }
-        worked |= self.receive();
+        worked |= self.links.receive(&mut self.venue, &self.clock, |_, _| ());
         let now = self.clock.now();
         if now >= self.venue.next_deadline() {
             self.venue.tick(now);
             worked = true;
         }
-        self.send(now);
+        self.links.send(&mut self.venue, now, |_, _| ());
         self.write_arrivals()?;
         Ok(worked)
     }
@@ -202,7 +191,7 @@ impl Server {
             // An error is one connection's (it was reset before we took it), or nothing is waiting.
             while let Ok((stream, _)) = self.listeners[at].1.accept() {
                 let service = self.listeners[at].0;
-                let full = self.connections.len() + self.handshakes.len() >= CONNECTIONS_MAX;
+                let full = self.links.len() + self.handshakes.len() >= CONNECTIONS_MAX;
                 if full
                     || stream.set_nonblocking(true).is_err()
                     || stream.set_nodelay(true).is_err()
@@ -250,66 +239,11 @@ impl Server {
     }
 
     fn open(&mut self, service: Service, halves: (Receiver, Transmitter), now: UtcTime) {
-        let (receiver, transmitter) = halves;
-        if let Some(fd) = receiver.readiness_fd() {
+        if let Some(fd) = halves.0.readiness_fd() {
             // A descriptor that cannot be watched leaves the sleeper to its time-out.
             let _ = self.idle.watch(fd);
         }
-        let id = self.venue.connected(service, now);
-        let connection = Connection { id, receiver, transmitter };
-        // Trading first in every round: reports leave before the market data that they cause.
-        let at = match service {
-            Service::SpotTrading => 0,
-            _ => self.connections.len(),
-        };
-        self.connections.insert(at, connection);
-    }
-
-    fn receive(&mut self) -> bool {
-        let mut worked = false;
-        let mut at = 0;
-        while at < self.connections.len() {
-            let Connection { id, receiver, .. } = &mut self.connections[at];
-            match receiver.receive(&mut self.buffer, |_| ()) {
-                Ok(0) => at += 1,
-                Ok(count) => {
-                    worked = true;
-                    let now = self.clock.now();
-                    self.venue.received(*id, &self.buffer[..count], now);
-                    at += 1;
-                }
-                Err(_) => {
-                    worked = true;
-                    let now = self.clock.now();
-                    self.drop_connection(at, now);
-                }
-            }
-        }
-        worked
-    }
-
-    fn send(&mut self, now: UtcTime) {
-        let mut at = 0;
-        while at < self.connections.len() {
-            let Connection { id, transmitter, .. } = &mut self.connections[at];
-            let outbox = self.venue.outbox(*id);
-            let sent = transmitter.accept(outbox.pending()).and_then(|count| {
-                outbox.consume(count);
-                if transmitter.pending() == 0 { Ok(true) } else { transmitter.flush() }
-            });
-            let empty = outbox.is_empty();
-            match sent {
-                Ok(flushed) if !(flushed && empty && self.venue.should_close(*id)) => at += 1,
-                // The venue wants it closed and everything has left, or the peer is gone.
-                _ => self.drop_connection(at, now),
-            }
-        }
-    }
-
-    fn drop_connection(&mut self, at: usize, now: UtcTime) {
-        let mut connection = self.connections.remove(at);
-        connection.transmitter.close();
-        self.venue.disconnected(connection.id, now);
+        self.links.open(&mut self.venue, service, halves, now);
     }
 
     fn write_arrivals(&mut self) -> io::Result<()> {

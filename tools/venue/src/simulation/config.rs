@@ -1,0 +1,251 @@
+//! What a simulation is made of.
+
+use std::ops::RangeInclusive;
+
+use fastrand::Rng;
+use taut::command::SessionId;
+use taut::desk::InstrumentConfig;
+use taut::risk::RiskLimits;
+use taut::types::Symbol;
+use taut::wire::memory::{Cut, Direction, LinkConfig};
+use taut_codec::value::Decimal;
+
+use crate::config::VenueConfig;
+use crate::venue::LiquiditySource;
+
+/// From the engine to the venue.
+pub const TO_VENUE: Direction = Direction::AToB;
+/// From the venue to the engine.
+pub const TO_ENGINE: Direction = Direction::BToA;
+
+/// What a simulation is made of. [`SimConfig::calm`] and [`SimConfig::seeded`] are the places to
+/// start from.
+#[derive(Debug, Clone)]
+pub struct SimConfig {
+    /// Everything that is left to chance follows from it.
+    pub seed: u64,
+    /// The venue. The engine trades as its first client.
+    pub venue: VenueConfig,
+    /// The venue's liquidity; `None`: what its configuration says, with the seed of the simulation.
+    pub liquidity: Option<LiquiditySource>,
+    /// What the desk follows, with its limits.
+    pub instruments: Vec<InstrumentConfig>,
+    /// MarketDepth(264) of the subscriptions.
+    pub depth: u16,
+    /// HeartBtInt(108) of both sessions, seconds.
+    pub heartbeat_seconds: u32,
+    /// Whether each Logon asks for 141=Y.
+    pub reset_on_logon: bool,
+    /// Whether the venue cancels the orders of a trading session that is lost.
+    pub cancel_on_disconnect: bool,
+    /// The network towards the venue.
+    pub to_venue: Route,
+    /// The network towards the engine.
+    pub to_engine: Route,
+    /// Faults at given times.
+    pub faults: Vec<Fault>,
+    /// Faults by chance.
+    pub random_faults: Option<RandomFaults>,
+    /// After how many nanoseconds a session without a connection is connected again; `None`: only by
+    /// [`Simulation::reconnect`](super::Simulation::reconnect).
+    pub reconnect_after: Option<RangeInclusive<u64>>,
+}
+
+/// One direction of the network. What is a range is drawn anew as said at each field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Latency, nanoseconds; drawn for each connection.
+    pub latency_ns: RangeInclusive<u64>,
+    /// Added to it, nanoseconds; drawn for each step. Nothing overtakes.
+    pub jitter_ns: RangeInclusive<u64>,
+    /// Most bytes of one transmit and of one receive; drawn for each step. The whole message comes in
+    /// as many pieces as it takes.
+    pub chunk: RangeInclusive<usize>,
+    /// Bytes in flight and unread before a transmit is taken in part or not at all; drawn for each
+    /// connection.
+    pub capacity: RangeInclusive<usize>,
+}
+
+impl Route {
+    /// 100 microseconds, no jitter, no splitting.
+    pub const CALM: Self = Self {
+        latency_ns: 100_000..=100_000,
+        jitter_ns: 0..=0,
+        chunk: usize::MAX..=usize::MAX,
+        capacity: 256 * 1024..=256 * 1024,
+    };
+
+    /// What a network can be like: up to two milliseconds, as much jitter, pieces from a few bytes
+    /// on, and now and then a full buffer.
+    fn draw(rng: &mut Rng) -> Self {
+        let capacity = if rng.u8(..) < 64 { 2_000..=8_000 } else { 64_000..=256_000 };
+        let smallest = [1, 16, 200, usize::MAX][rng.usize(..4)];
+        let largest = smallest.saturating_mul(rng.usize(1..40));
+        Self {
+            latency_ns: 1_000..=rng.u64(1_000..2_000_000),
+            jitter_ns: 0..=rng.u64(0..2_000_000),
+            chunk: smallest..=largest,
+            capacity,
+        }
+    }
+
+    /// The latency and capacity of a new connection.
+    pub(super) fn open(&self, rng: &mut Rng) -> LinkConfig {
+        LinkConfig {
+            capacity: rng.usize(self.capacity.clone()),
+            latency_ns: rng.u64(self.latency_ns.clone()),
+            ..LinkConfig::default()
+        }
+    }
+
+    /// The same connection in the next step.
+    pub(super) fn next(&self, base: LinkConfig, extra_ns: u64, rng: &mut Rng) -> LinkConfig {
+        let jitter_ns = rng.u64(self.jitter_ns.clone());
+        LinkConfig {
+            latency_ns: base.latency_ns.saturating_add(jitter_ns).saturating_add(extra_ns),
+            receive_max: rng.usize(self.chunk.clone()),
+            transmit_max: rng.usize(self.chunk.clone()),
+            ..base
+        }
+    }
+}
+
+/// Something that goes wrong with the connection that a session has at that time; nothing happens
+/// if it has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// When, nanoseconds since the start.
+    pub at_ns: u64,
+    /// Whose connection.
+    pub session: SessionId,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The connection is cut.
+    Cut {
+        /// The direction that a [`Cut::Close`] ends.
+        direction: Direction,
+        /// How.
+        cut: Cut,
+    },
+    /// The connection is cut when some bytes more have gone.
+    CutAfter {
+        /// The direction that is counted.
+        direction: Direction,
+        /// How many bytes more.
+        bytes: u64,
+        /// How.
+        cut: Cut,
+    },
+    /// A direction delivers nothing for a while, not even the end of the connection.
+    Stall {
+        /// Which.
+        direction: Direction,
+        /// How long.
+        nanos: u64,
+    },
+    /// A direction is slower for a while.
+    Delay {
+        /// Which.
+        direction: Direction,
+        /// By how much.
+        extra_ns: u64,
+        /// How long.
+        nanos: u64,
+    },
+}
+
+/// Faults by chance: any kind, any direction, either session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RandomFaults {
+    /// From the end of one to the next, nanoseconds.
+    pub every_ns: RangeInclusive<u64>,
+    /// How long stalls and delays last, nanoseconds.
+    pub lasts_ns: RangeInclusive<u64>,
+    /// No more of them after this time, nanoseconds since the start.
+    pub until_ns: u64,
+}
+
+impl RandomFaults {
+    pub(super) fn draw(&self, at_ns: u64, rng: &mut Rng) -> Fault {
+        let direction = if rng.bool() { TO_VENUE } else { TO_ENGINE };
+        let cut = if rng.bool() { Cut::Close } else { Cut::Reset };
+        let nanos = rng.u64(self.lasts_ns.clone());
+        let kind = match rng.u8(..4) {
+            0 => FaultKind::Cut { direction, cut },
+            1 => FaultKind::CutAfter { direction, bytes: rng.u64(0..3_000), cut },
+            2 => FaultKind::Stall { direction, nanos },
+            _ => FaultKind::Delay { direction, extra_ns: rng.u64(0..20_000_000), nanos },
+        };
+        Fault { at_ns, session: SessionId(rng.u8(..2)), kind }
+    }
+}
+
+impl SimConfig {
+    /// A market in BTC/USD, a steady network, no faults.
+    #[must_use]
+    pub fn calm(seed: u64) -> Self {
+        let risk = RiskLimits {
+            max_order_qty: Decimal::new(100, 0),
+            max_notional: Decimal::new(10_000_000, 0),
+            collar_bps: 2_000,
+            max_position: Decimal::new(1_000, 0),
+            max_open_orders: 200,
+            commands_per_second: 100_000,
+            burst: 10_000,
+        };
+        let symbol: Symbol = "BTC/USD".parse().expect("it is short");
+        let mut venue = VenueConfig::default();
+        venue.liquidity.synthetic.seed = seed;
+        Self {
+            seed,
+            venue,
+            liquidity: None,
+            instruments: vec![InstrumentConfig { symbol, risk }],
+            depth: 25,
+            heartbeat_seconds: 30,
+            reset_on_logon: false,
+            cancel_on_disconnect: true,
+            to_venue: Route::CALM,
+            to_engine: Route::CALM,
+            faults: Vec::new(),
+            random_faults: None,
+            reconnect_after: None,
+        }
+    }
+
+    /// [`SimConfig::calm`] with a network, a depth and session settings that follow from the seed.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed ^ 0x5eed);
+        let depth = [10, 25, 100][rng.usize(..3)];
+        Self {
+            depth,
+            heartbeat_seconds: rng.u32(1..=30),
+            reset_on_logon: rng.bool(),
+            cancel_on_disconnect: rng.bool(),
+            to_venue: Route::draw(&mut rng),
+            to_engine: Route::draw(&mut rng),
+            ..Self::calm(seed)
+        }
+    }
+
+    /// [`SimConfig::seeded`] with faults by chance until `until_ns`, and reconnects.
+    #[must_use]
+    pub fn stormy(seed: u64, until_ns: u64) -> Self {
+        const MS: u64 = 1_000_000;
+        Self {
+            random_faults: Some(RandomFaults {
+                every_ns: 20 * MS..=400 * MS,
+                lasts_ns: MS..=300 * MS,
+                until_ns,
+            }),
+            reconnect_after: Some(MS..=50 * MS),
+            ..Self::seeded(seed)
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! Engine, venue, strategy, network and clock in one thread, from one seed.
+//!
+//! The parts are the real ones: [`InlineEngine`] (sessions, desk, strategy) and [`Venue`], each with
+//! its own pump, over [`memory`] links under a virtual clock. A [`Simulation`] only decides what time
+//! it is, how the network behaves and what goes wrong. After every step it checks what must always
+//! hold, and panics with the seed where it does not:
+//!
+//! - commands reach the venue's engine in the order of issue, each at most once, with the MsgSeqNum
+//!   that the wire was told, and none that was withdrawn; every command ends once;
+//! - a session is never up twice;
+//! - money is conserved at the venue, and no client owns less than nothing;
+//! - every fill that was told is counted once; no checksum is wrong, no book stale;
+//! - before the first fault: no alarm, no session down, no disagreement, no report of an unknown order;
+//! - whenever nothing is on its way: books, live orders and balances are the same on both sides. After
+//!   a lost connection balances may differ by fills whose reports were lost with it, but by no more
+//!   until the next break.
+//!
+//! ```
+//! use taut_venue::simulation::strategies::Quoter;
+//! use taut_venue::simulation::{SimConfig, Simulation};
+//!
+//! let mut sim = Simulation::new(SimConfig::seeded(7), Quoter::default());
+//! sim.run_for(200_000_000);
+//! sim.stop();
+//! assert!(sim.run_until(|sim| sim.is_over(), 5_000_000_000));
+//! ```
+
+mod check;
+mod config;
+mod network;
+mod record;
+pub mod strategies;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fastrand::Rng;
+use taut::command::SessionId;
+use taut::desk::{Desk, DeskConfig};
+use taut::kraken::logon::{Credentials, Logon};
+use taut::pipeline::{InlineEngine, MARKET_DATA, SessionCore, TRADING};
+use taut::secret::Secret;
+use taut::session::SessionConfig;
+use taut::strategy::Strategy;
+use taut::trace::Clock;
+use taut::types::{CompId, Symbol};
+use taut::wire::{channel, memory};
+use taut_codec::value::UtcTime;
+
+pub use config::{Fault, FaultKind, RandomFaults, Route, SimConfig, TO_ENGINE, TO_VENUE};
+pub use record::{End, Issued, Record};
+pub use taut::wire::memory::Cut;
+
+use crate::gateway::Service;
+use crate::links::Links;
+use crate::venue::{Arrival, Venue};
+use check::Checks;
+use network::Lane;
+
+/// When a simulation starts: any time of day, far from midnight.
+const START: UtcTime = UtcTime(1_800_000_000_000_000_000);
+/// Time that passes at least from one step to the next while only deadlines are due, nanoseconds.
+const STEP_MIN_NS: u64 = 10_000;
+/// Time that passes at most from one step to the next, nanoseconds.
+const STEP_MAX_NS: u64 = 1_000_000_000;
+/// Rounds of one step: more mean that the two sides keep each other busy without end.
+const ROUNDS_MAX: u32 = 1_000_000;
+
+/// A whole system under virtual time. See the [module](self).
+pub struct Simulation<S: Strategy> {
+    seed: u64,
+    rng: Rng,
+    time: Arc<AtomicU64>,
+    clock: Clock,
+    start: UtcTime,
+    depth: u16,
+    sender: String,
+    config: SimConfig,
+    engine: InlineEngine<S, Record>,
+    venue: Venue,
+    links: Links,
+    /// By [`SessionId`].
+    lanes: [Lane; 2],
+    next_random_fault: Option<u64>,
+    steps: u64,
+    checks: Checks,
+}
+
+impl<S: Strategy> Simulation<S> {
+    /// Sets everything up and dials both sessions.
+    ///
+    /// # Panics
+    /// If the venue or the desk refuses the configuration.
+    #[must_use]
+    pub fn new(config: SimConfig, strategy: S) -> Self {
+        let time = Arc::new(AtomicU64::new(START.0));
+        let clock = Clock::virtual_at(Arc::clone(&time));
+        let mut rng = Rng::with_seed(config.seed);
+        // Made up for each run; nobody else knows the venue.
+        let secret = "dGF1dCBzaW11bGF0aW9uIHNlY3JldA==";
+        let read = |_: &str| Some(secret.to_owned());
+        let venue = Venue::with_secrets(&config.venue, config.liquidity.clone(), START, read)
+            .expect("the venue takes its configuration");
+        let sender = config.venue.clients[0].sender.clone();
+        let credentials = Credentials::new(Secret::new(secret), Secret::new(secret))
+            .expect("the secret is base64");
+        let core = session_core(&config, &sender, credentials, clock.clone());
+        let desk = DeskConfig {
+            market_data: MARKET_DATA,
+            trading: TRADING,
+            instruments: config.instruments.clone(),
+            depth: config.depth,
+            cl_ord_id_watermark: 0,
+        };
+        let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
+        let sessions = [TRADING, MARKET_DATA];
+        let engine = InlineEngine::new(desk, core, &sessions, clock.clone(), Record::new(START));
+        let next_random_fault =
+            config.random_faults.as_ref().map(|faults| START.0 + rng.u64(faults.every_ns.clone()));
+        let mut sim = Self {
+            seed: config.seed,
+            rng,
+            time,
+            clock,
+            start: START,
+            depth: config.depth,
+            sender,
+            config,
+            engine,
+            venue,
+            links: Links::default(),
+            lanes: Default::default(),
+            next_random_fault,
+            steps: 0,
+            checks: Checks::default(),
+        };
+        sim.config.faults.sort_by_key(|fault| std::cmp::Reverse(fault.at_ns));
+        sim.start_checks();
+        sim.reconnect();
+        sim
+    }
+
+    /// Connects every session that has no connection: a fresh link, a new Logon, the sequence numbers
+    /// of before unless `reset_on_logon`. What became of its orders is for the reports to tell.
+    pub fn reconnect(&mut self) {
+        for session in [TRADING, MARKET_DATA] {
+            if !self.engine.is_connected(session) {
+                self.connect(session);
+            }
+        }
+    }
+
+    fn connect(&mut self, session: SessionId) {
+        let service =
+            if session == TRADING { Service::SpotTrading } else { Service::SpotMarketData };
+        let now = self.now();
+        let (ours, theirs, link) = memory::pair(memory::LinkConfig::default());
+        let routes = [&self.config.to_venue, &self.config.to_engine];
+        let lane = &mut self.lanes[usize::from(session.0)];
+        lane.open(link, routes, &mut self.rng);
+        lane.advance(now.0, routes, &mut self.rng);
+        self.links.open(&mut self.venue, service, channel::memory(theirs), now);
+        self.engine.connect(session, channel::memory(ours));
+    }
+
+    /// Lets time pass until something happens, lets it happen, and checks.
+    ///
+    /// # Panics
+    /// If an invariant is broken; the message names the seed.
+    pub fn step(&mut self) {
+        let next = self.next_ns();
+        self.advance(next);
+    }
+
+    /// Runs for a while.
+    ///
+    /// # Panics
+    /// As [`Simulation::step`].
+    pub fn run_for(&mut self, nanos: u64) {
+        let end = self.now().0 + nanos;
+        while self.next_ns() < end {
+            self.step();
+        }
+        self.advance(end);
+    }
+
+    /// Runs until something is the case, or for `limit` nanoseconds. Returns whether it is.
+    ///
+    /// # Panics
+    /// As [`Simulation::step`].
+    pub fn run_until(&mut self, mut is_so: impl FnMut(&Self) -> bool, limit: u64) -> bool {
+        let end = self.now().0 + limit;
+        while !is_so(self) {
+            if self.now().0 >= end {
+                return false;
+            }
+            self.step();
+        }
+        true
+    }
+
+    /// Runs until nothing is on its way: links and outboxes are empty and both sides were found to
+    /// know the same. Returns whether that came about within `limit` nanoseconds.
+    ///
+    /// # Panics
+    /// As [`Simulation::step`].
+    pub fn run_until_quiet(&mut self, limit: u64) -> bool {
+        let before = self.checks.quiet;
+        self.run_until(|sim| sim.checks.quiet > before, limit)
+    }
+
+    fn next_ns(&self) -> u64 {
+        let now = self.now().0;
+        let deadline = self.engine.next_deadline().min(self.venue.next_deadline()).0;
+        let faults = self.config.faults.last().map(|fault| self.start.0 + fault.at_ns);
+        let mut next = deadline.max(now + STEP_MIN_NS).min(now + STEP_MAX_NS);
+        for at in faults.into_iter().chain(self.next_random_fault) {
+            next = next.min(at);
+        }
+        for lane in &self.lanes {
+            for at in lane.next_ns().into_iter().chain(lane.reconnect_at) {
+                next = next.min(at);
+            }
+        }
+        next.max(now + 1)
+    }
+
+    fn advance(&mut self, now_ns: u64) {
+        self.steps += 1;
+        self.time.store(now_ns, Ordering::Relaxed);
+        let now = UtcTime(now_ns);
+        self.engine.watch_mut().now = now;
+        let routes = [&self.config.to_venue, &self.config.to_engine];
+        for lane in &mut self.lanes {
+            lane.advance(now_ns, routes, &mut self.rng);
+        }
+        self.due_faults(now_ns);
+        self.due_reconnects(now_ns);
+        self.rounds(now);
+        if let Err(violation) = self.check() {
+            self.fail(now, &violation);
+        }
+    }
+
+    /// Lets both sides work until neither moves a byte.
+    fn rounds(&mut self, now: UtcTime) {
+        for _ in 0..ROUNDS_MAX {
+            let before = self.traffic();
+            let venue_first = self.rng.bool();
+            let mut worked = false;
+            if venue_first {
+                worked |= self.venue_round(now);
+            }
+            worked |= self.engine.step();
+            if !venue_first {
+                worked |= self.venue_round(now);
+            }
+            if !worked && self.traffic() == before {
+                return;
+            }
+        }
+        self.fail(now, "the two sides keep each other busy");
+    }
+
+    fn venue_round(&mut self, now: UtcTime) -> bool {
+        let Self { links, venue, engine, clock, .. } = self;
+        let record = engine.watch_mut();
+        let worked = links.receive(venue, clock, |_, bytes| record.carried(bytes));
+        if now >= venue.next_deadline() {
+            venue.tick(now);
+        }
+        links.send(venue, now, |_, bytes| record.carried(bytes));
+        worked
+    }
+
+    fn traffic(&self) -> [(u64, usize); 2] {
+        [self.lanes[0].traffic(), self.lanes[1].traffic()]
+    }
+
+    fn due_faults(&mut self, now_ns: u64) {
+        let elapsed = now_ns - self.start.0;
+        while let Some(fault) = self.config.faults.pop_if(|fault| fault.at_ns <= elapsed) {
+            self.suffer(&fault, now_ns);
+        }
+        let Some(random) = &self.config.random_faults else { return };
+        if self.next_random_fault.is_some_and(|at| at <= now_ns) {
+            let fault = random.draw(elapsed, &mut self.rng);
+            let next = now_ns + self.rng.u64(random.every_ns.clone());
+            self.next_random_fault = (next <= self.start.0 + random.until_ns).then_some(next);
+            self.suffer(&fault, now_ns);
+        }
+    }
+
+    fn suffer(&mut self, fault: &Fault, now_ns: u64) {
+        if self.lanes[usize::from(fault.session.0)].suffer(fault, now_ns) {
+            let record = self.engine.watch_mut();
+            record.faults += 1;
+            record.breaks += 1;
+        }
+    }
+
+    fn due_reconnects(&mut self, now_ns: u64) {
+        let Some(after) = self.config.reconnect_after.clone() else { return };
+        if self.engine.is_over() || self.record().stopping {
+            return;
+        }
+        for session in [TRADING, MARKET_DATA] {
+            let lane = &mut self.lanes[usize::from(session.0)];
+            match lane.reconnect_at {
+                _ if self.engine.is_connected(session) => lane.reconnect_at = None,
+                None => lane.reconnect_at = Some(now_ns + self.rng.u64(after.clone())),
+                Some(at) if at <= now_ns => self.connect(session),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Lets a fault happen now.
+    pub fn inject(&mut self, session: SessionId, kind: FaultKind) {
+        let now_ns = self.now().0;
+        self.suffer(&Fault { at_ns: now_ns - self.start.0, session, kind }, now_ns);
+    }
+
+    /// Asks the engine to end: the strategy cancels, the sessions log out.
+    pub fn stop(&mut self) {
+        self.engine.watch_mut().stopping = true;
+        self.engine.stop();
+    }
+
+    /// Whether the engine has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.engine.is_over()
+    }
+
+    /// Whether both sessions are logged on and the desk has started.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.record().are_sessions_up() && self.desk().is_started()
+    }
+
+    /// Virtual time.
+    #[must_use]
+    pub fn now(&self) -> UtcTime {
+        self.clock.now()
+    }
+
+    /// The desk, with its strategy.
+    #[must_use]
+    pub const fn desk(&self) -> &Desk<S> {
+        self.engine.desk()
+    }
+
+    /// The venue.
+    #[must_use]
+    pub const fn venue(&self) -> &Venue {
+        &self.venue
+    }
+
+    /// The venue, to steer it between two steps.
+    pub const fn venue_mut(&mut self) -> &mut Venue {
+        &mut self.venue
+    }
+
+    const fn record(&self) -> &Record {
+        self.engine.watch()
+    }
+
+    /// Every order command in the order of issue, with its end and its arrival.
+    #[must_use]
+    pub fn sent_log(&self) -> &[Issued] {
+        &self.record().issued
+    }
+
+    /// Every command that reached the venue's trading engine, in that order.
+    #[must_use]
+    pub fn arrival_log(&self) -> &[Arrival] {
+        &self.record().arrivals
+    }
+
+    /// A hash of all bytes that came to the venue and left it and of all events of the engine, each
+    /// with its time: one seed, one digest.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.record().digest.0
+    }
+
+    /// Faults that happened to a connection.
+    #[must_use]
+    pub const fn faults(&self) -> u64 {
+        self.record().faults
+    }
+
+    /// Sessions that went down, so far.
+    #[must_use]
+    pub fn downs(&self) -> usize {
+        self.record().downs.len()
+    }
+
+    /// How often both sides were compared because nothing was on its way; of these, how often with
+    /// fills to compare; and how many live orders were compared.
+    #[must_use]
+    pub const fn comparisons(&self) -> (u64, u64, u64) {
+        (self.checks.quiet, self.checks.positions, self.checks.orders)
+    }
+
+    /// Steps so far.
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+}
+
+fn session_core(
+    config: &SimConfig,
+    sender: &str,
+    credentials: Credentials,
+    clock: Clock,
+) -> SessionCore {
+    let session = |service: Service| {
+        let id = |text: &str| -> CompId { text.parse().expect("CompIDs are short") };
+        let mut session = SessionConfig::initiator(id(sender), id(service.comp_id()));
+        session.heartbeat_seconds = config.heartbeat_seconds;
+        session.reset_on_logon = config.reset_on_logon;
+        session
+    };
+    let sessions = vec![
+        (session(Service::SpotMarketData), Logon::MarketData),
+        (session(Service::SpotTrading), Logon::trading(credentials, config.cancel_on_disconnect)),
+    ];
+    let symbols: Vec<Symbol> = config.instruments.iter().map(|one| one.symbol).collect();
+    // Nobody looks at latencies: every stamp is the virtual time.
+    let (traces, _) = rtrb::RingBuffer::new(1);
+    SessionCore::new(sessions, &symbols, clock, traces)
+}
