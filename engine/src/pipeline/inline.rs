@@ -153,7 +153,7 @@ impl<S: Strategy, W: Watch> Stage for Watched<S, W> {
 }
 
 impl<S: Strategy, W: Watch> InlineEngine<S, W> {
-    /// An engine without connections. `sessions` in the order in which they are polled; `clock` is
+    /// An engine without connections. Until it is asked to stop it outlives those that it is given. `sessions` in the order in which they are polled; `clock` is
     /// that of the desk and of the core.
     #[must_use]
     pub fn new(
@@ -163,7 +163,8 @@ impl<S: Strategy, W: Watch> InlineEngine<S, W> {
         clock: Clock,
         watch: W,
     ) -> Self {
-        let stage = StrategyStage::new(desk, Arc::new(Control::default()), clock.clone());
+        let mut stage = StrategyStage::new(desk, Arc::new(Control::default()), clock.clone());
+        stage.sessions.reconnects = true;
         Self {
             stage: Watched { stage, watch },
             core,
@@ -201,10 +202,8 @@ impl<S: Strategy, W: Watch> InlineEngine<S, W> {
     /// never.
     #[must_use]
     pub fn next_deadline(&self) -> UtcTime {
-        let stage = &self.stage.stage;
-        let timer = stage.desk.next_timer().unwrap_or(UtcTime(u64::MAX));
-        let sessions = self.core.next_deadline().0.max(self.tick.next);
-        UtcTime(sessions.min(stage.next_deadline(timer).0))
+        let sessions = self.core.next_deadline().max(UtcTime(self.tick.next));
+        sessions.min(self.stage.stage.next_deadline())
     }
 
     /// Asks the engine to end: the strategy cancels, the sessions log out.

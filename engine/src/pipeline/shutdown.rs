@@ -37,6 +37,8 @@ pub enum Shutdown {
 pub struct SessionsUp {
     up: u64,
     was_up: bool,
+    /// Somebody connects again what is down: a running engine outlives its connections.
+    pub reconnects: bool,
 }
 
 impl SessionsUp {
@@ -58,12 +60,33 @@ impl SessionsUp {
     }
 
     /// Whether every session has come to its end.
-    const fn is_over(self) -> bool {
-        self.was_up && self.up == 0
+    fn is_over(self, stage: Shutdown) -> bool {
+        let waits = self.reconnects && stage == Shutdown::Running;
+        self.was_up && self.up == 0 && !waits
     }
 }
 
 impl Shutdown {
+    /// When [`Shutdown::step`] has something to do, as things stand: at once, at a time-out, or never.
+    pub fn next_deadline<S: Strategy>(
+        &self,
+        desk: &Desk<S>,
+        sessions: SessionsUp,
+        stop: bool,
+    ) -> UtcTime {
+        const NEVER: UtcTime = UtcTime(u64::MAX);
+        let after = |since: UtcTime, limit: Duration| since.plus_nanos(limit.as_nanos() as u64 + 1);
+        match *self {
+            Self::Done => NEVER,
+            _ if sessions.is_over(*self) => UtcTime(0),
+            Self::Running if stop || desk.is_stopping() => UtcTime(0),
+            Self::Running => NEVER,
+            Self::Cancelling { .. } if desk.is_done() => UtcTime(0),
+            Self::Cancelling { since } => after(since, CANCEL_TIMEOUT),
+            Self::LoggingOut { since } => after(since, LOGOUT_TIMEOUT),
+        }
+    }
+
     /// One step, if it is time for one. `stop`: whether the engine was asked to end.
     pub fn step<S: Strategy>(
         &mut self,
@@ -79,7 +102,7 @@ impl Shutdown {
                 desk.stop();
                 *self = Self::Cancelling { since: now };
             }
-            _ if *self != Self::Done && sessions.is_over() => *self = Self::Done,
+            _ if *self != Self::Done && sessions.is_over(*self) => *self = Self::Done,
             Self::Cancelling { since } if desk.is_done() || over(since, CANCEL_TIMEOUT) => {
                 desk.log_out();
                 *self = Self::LoggingOut { since: now };

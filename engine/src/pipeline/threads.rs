@@ -58,7 +58,7 @@ pub(super) struct StrategyStage<S: Strategy> {
     pub desk: Desk<S>,
     pub control: Arc<Control>,
     pub clock: Clock,
-    sessions: SessionsUp,
+    pub sessions: SessionsUp,
     shutdown: Shutdown,
     tick: Every,
     progress: Every,
@@ -97,14 +97,12 @@ impl<S: Strategy> StrategyStage<S> {
         done
     }
 
-    /// When [`StrategyStage::housekeep`] has something to do; `timer` is when the desk's next is due.
-    pub fn next_deadline(&self, timer: UtcTime) -> UtcTime {
-        let stopping = self.desk.is_stopping() || self.control.stop.load(Ordering::Relaxed);
-        match self.shutdown {
-            Shutdown::Done => UtcTime(u64::MAX),
-            Shutdown::Running if !stopping => UtcTime(timer.0.max(self.tick.next)),
-            _ => UtcTime(self.tick.next),
-        }
+    /// When [`StrategyStage::housekeep`] has something to do, as things stand.
+    pub fn next_deadline(&self) -> UtcTime {
+        let stop = self.control.stop.load(Ordering::Relaxed);
+        let shutdown = self.shutdown.next_deadline(&self.desk, self.sessions, stop);
+        let timer = self.desk.next_timer().map_or(shutdown, |timer| timer.min(shutdown));
+        timer.max(UtcTime(self.tick.next))
     }
 }
 

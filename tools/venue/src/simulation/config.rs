@@ -245,6 +245,7 @@ impl SimConfig {
                 until_ns,
             }),
             reconnect_after: Some(MS..=50 * MS),
+            reset_on_logon: true,
             ..Self::seeded(seed)
         }
     }

@@ -301,7 +301,8 @@ impl<S: Strategy> Simulation<S> {
 
     fn due_reconnects(&mut self, now_ns: u64) {
         let Some(after) = self.config.reconnect_after.clone() else { return };
-        if self.engine.is_over() || self.record().stopping {
+        if self.record().stopping {
+            self.lanes.iter_mut().for_each(|lane| lane.reconnect_at = None);
             return;
         }
         for session in [TRADING, MARKET_DATA] {
