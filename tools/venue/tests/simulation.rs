@@ -1,9 +1,10 @@
 //! The whole system from one seed. `TAUT_SEEDS=N` runs every property over N seeds in place of its
 //! usual number; `TAUT_SEED=S` over the seed S only.
 
-use taut::strategy::Strategy;
+use taut::pipeline::MARKET_DATA;
+use taut::strategy::{InstrumentId, Strategy};
 use taut_venue::simulation::strategies::{Quoter, Storm};
-use taut_venue::simulation::{SimConfig, Simulation};
+use taut_venue::simulation::{Cut, FaultKind, SimConfig, Simulation, TO_ENGINE};
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
@@ -93,7 +94,7 @@ fn one_seed_gives_one_digest() {
 #[test]
 fn a_market_maker_keeps_every_promise_over_any_network() {
     let mut sum = Sum::default();
-    for seed in seeds(120) {
+    for seed in seeds(100) {
         calm(seed, Quoter::default(), &mut sum);
     }
     println!("{sum:?}");
@@ -104,7 +105,7 @@ fn a_market_maker_keeps_every_promise_over_any_network() {
 #[test]
 fn a_storm_of_requests_keeps_every_promise_over_any_network() {
     let mut sum = Sum::default();
-    for seed in seeds(120) {
+    for seed in seeds(40) {
         calm(seed, Storm::new(seed, 4), &mut sum);
     }
     println!("{sum:?}");
@@ -115,7 +116,7 @@ fn a_storm_of_requests_keeps_every_promise_over_any_network() {
 #[test]
 fn a_market_maker_keeps_every_promise_while_connections_break() {
     let mut sum = Sum::default();
-    for seed in seeds(80) {
+    for seed in seeds(60) {
         stormy(seed, Quoter::default(), &mut sum);
     }
     println!("{sum:?}");
@@ -125,9 +126,26 @@ fn a_market_maker_keeps_every_promise_while_connections_break() {
 #[test]
 fn a_storm_of_requests_keeps_every_promise_while_connections_break() {
     let mut sum = Sum::default();
-    for seed in seeds(80) {
+    for seed in seeds(30) {
         stormy(seed, Storm::new(seed, 4), &mut sum);
     }
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+}
+
+#[test]
+fn a_session_that_comes_back_behind_a_gap_gets_its_book() {
+    let mut sim = Simulation::new(SimConfig::calm(1), Quoter::default());
+    assert!(sim.run_until(|sim| sim.is_up(), SECOND));
+    // The updates of 100 ms are lost, and with them their numbers.
+    sim.inject(MARKET_DATA, FaultKind::Stall { direction: TO_ENGINE, nanos: 150 * MS });
+    sim.run_for(100 * MS);
+    sim.inject(MARKET_DATA, FaultKind::Cut { direction: TO_ENGINE, cut: Cut::Reset });
+    assert!(sim.run_until(|sim| !sim.is_up(), SECOND));
+    sim.reconnect();
+    let is_live = |sim: &Simulation<Quoter>| {
+        sim.is_up() && sim.desk().markets().get(InstrumentId(0)).is_some_and(|one| one.is_live())
+    };
+    assert!(sim.run_until(is_live, SECOND), "what was asked for while the gap was open is lost");
+    assert!(sim.run_until_quiet(SECOND));
 }

@@ -234,7 +234,9 @@ impl SimConfig {
         }
     }
 
-    /// [`SimConfig::seeded`] with faults by chance until `until_ns`, and reconnects.
+    /// [`SimConfig::seeded`] with faults by chance until `until_ns`, and reconnects. Every Logon resets
+    /// the numbers: without it the venue can find messages of the last connection missing, and then
+    /// whatever is sent before its ResendRequest is here is void with the gap fill that answers it.
     #[must_use]
     pub fn stormy(seed: u64, until_ns: u64) -> Self {
         const MS: u64 = 1_000_000;
