@@ -94,7 +94,7 @@ fn one_seed_gives_one_digest() {
 #[test]
 fn a_market_maker_keeps_every_promise_over_any_network() {
     let mut sum = Sum::default();
-    for seed in seeds(100) {
+    for seed in seeds(200) {
         calm(seed, Quoter::default(), &mut sum);
     }
     println!("{sum:?}");
@@ -105,7 +105,7 @@ fn a_market_maker_keeps_every_promise_over_any_network() {
 #[test]
 fn a_storm_of_requests_keeps_every_promise_over_any_network() {
     let mut sum = Sum::default();
-    for seed in seeds(40) {
+    for seed in seeds(80) {
         calm(seed, Storm::new(seed, 4), &mut sum);
     }
     println!("{sum:?}");
@@ -116,7 +116,7 @@ fn a_storm_of_requests_keeps_every_promise_over_any_network() {
 #[test]
 fn a_market_maker_keeps_every_promise_while_connections_break() {
     let mut sum = Sum::default();
-    for seed in seeds(60) {
+    for seed in seeds(120) {
         stormy(seed, Quoter::default(), &mut sum);
     }
     println!("{sum:?}");
@@ -126,7 +126,7 @@ fn a_market_maker_keeps_every_promise_while_connections_break() {
 #[test]
 fn a_storm_of_requests_keeps_every_promise_while_connections_break() {
     let mut sum = Sum::default();
-    for seed in seeds(30) {
+    for seed in seeds(60) {
         stormy(seed, Storm::new(seed, 4), &mut sum);
     }
     println!("{sum:?}");
