@@ -240,6 +240,7 @@ fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError
     let mut config = SessionConfig::initiator(sender, target);
     config.heartbeat_seconds = section.heartbeat_seconds;
     config.reset_on_logon = section.reset_on_logon;
+    config.logon_timeout = Duration::from_millis(section.logon_timeout_ms.into());
     Ok(config)
 }
 

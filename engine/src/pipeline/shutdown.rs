@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use taut_codec::value::UtcTime;
 
+use super::{MARKET_DATA, TRADING};
 use crate::desk::Desk;
 use crate::event::{Event, EventKind};
 use crate::strategy::Strategy;
@@ -32,34 +33,31 @@ pub enum Shutdown {
     Done,
 }
 
-/// Which sessions are up.
+/// Which sessions have come to their end.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SessionsUp {
-    up: u64,
-    was_up: bool,
+    ended: u64,
 }
+
+/// Both sessions of an engine.
+const ALL: u64 = 1 << MARKET_DATA.0 | 1 << TRADING.0;
 
 impl SessionsUp {
     /// Follows the sessions.
     pub const fn on_event(&mut self, event: &Event) {
         let bit = 1 << (event.session.0 & 63);
         match event.kind {
-            EventKind::SessionUp { .. } => {
-                self.up |= bit;
-                self.was_up = true;
-            }
-            EventKind::SessionDown(_) => {
-                self.up &= !bit;
-                // A logon that was refused counts too: there is nothing to wait for.
-                self.was_up = true;
-            }
+            EventKind::SessionUp { .. } => self.ended &= !bit,
+            // A logon that was refused counts too: there is nothing to wait for.
+            EventKind::SessionDown(_) => self.ended |= bit,
             _ => {}
         }
     }
 
-    /// Whether every session has come to its end.
+    /// Whether every session has come to its end. One that still logs on has not: it must not be given
+    /// up because the other one was refused first.
     const fn is_over(self) -> bool {
-        self.was_up && self.up == 0
+        self.ended == ALL
     }
 }
 

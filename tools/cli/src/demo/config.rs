@@ -56,6 +56,8 @@ target = "KRAKEN-MD"
 heartbeat_seconds = 30
 # ResetSeqNumFlag: both sides start at 1.
 reset_on_logon = true
+# How long the venue may take to answer the Logon.
+logon_timeout_ms = 10000
 
 [trading]
 host = "127.0.0.1"
