@@ -89,6 +89,9 @@ pub struct SessionSection {
     /// connection is lost. Without meaning for market data.
     #[serde(default = "yes")]
     pub cancel_on_disconnect: bool,
+    /// How long the venue may take to answer the Logon, milliseconds.
+    #[serde(default = "logon_timeout_ms")]
+    pub logon_timeout_ms: u32,
 }
 
 /// `[instruments]`
@@ -145,6 +148,10 @@ impl RiskSection {
 
 const fn yes() -> bool {
     true
+}
+
+const fn logon_timeout_ms() -> u32 {
+    10_000
 }
 
 /// Why a configuration is refused.
@@ -237,6 +244,9 @@ impl SessionSection {
         if self.heartbeat_seconds == 0 || self.heartbeat_seconds > HEARTBEAT_SECONDS_MAX {
             let problem = format!("1 to {HEARTBEAT_SECONDS_MAX}, not {}", self.heartbeat_seconds);
             return Err(value("heartbeat_seconds", problem));
+        }
+        if self.logon_timeout_ms == 0 {
+            return Err(value("logon_timeout_ms", "must not be 0"));
         }
         self.comp_ids().map(|_| ())
     }

@@ -103,6 +103,22 @@ pub enum DownReason {
     ProtocolError(EventText),
 }
 
+impl std::fmt::Display for DownReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said = |f: &mut std::fmt::Formatter<'_>, what: &str, text: &EventText| {
+            if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
+        };
+        match self {
+            Self::LoggedOut => f.write_str("logged out"),
+            Self::VenueLoggedOut(text) => said(f, "the venue logged us out", text),
+            Self::LogonRefused(text) => said(f, "the logon was refused", text),
+            Self::ConnectionLost => f.write_str("the connection was lost"),
+            Self::TimedOut => f.write_str("the venue did not answer in time"),
+            Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
+        }
+    }
+}
+
 /// One level of a book that changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BookEntry {

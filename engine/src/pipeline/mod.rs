@@ -29,6 +29,7 @@ use self::threads::{Connections, StrategyStage};
 use crate::command::SessionId;
 use crate::config::{ConfigError, EngineConfig, SessionSection};
 use crate::desk::{Desk, DeskConfig, DeskError, DeskStats, InstrumentConfig};
+use crate::event::DownReason;
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::TRACE_RING;
 use crate::session::SessionConfig;
@@ -242,6 +243,7 @@ fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError
     let mut config = SessionConfig::initiator(sender, target);
     config.heartbeat_seconds = section.heartbeat_seconds;
     config.reset_on_logon = section.reset_on_logon;
+    config.logon_timeout = Duration::from_millis(section.logon_timeout_ms.into());
     Ok(config)
 }
 
@@ -288,6 +290,8 @@ impl<S> Running<S> {
 pub struct Outcome<S> {
     /// The desk as it was at the end: the strategy, books, orders, positions, counters.
     pub desk: Desk<S>,
+    /// Why each session ended, by [`SessionId`]: [`MARKET_DATA`], [`TRADING`].
+    pub ended: [Option<DownReason>; 2],
     /// Where the time went, and every order command in the order in which it was sent.
     pub latency: Latency,
     /// Trace records that were lost because the housekeeping thread was late; the latency tables and
@@ -358,6 +362,7 @@ impl<S: Strategy + Send> Path<S> {
             collector.add(&record);
         }
         Ok(Outcome {
+            ended: *stage.sessions.ended(),
             desk: stage.desk,
             latency: collector.finish(),
             traces_lost: core.traces_lost(),

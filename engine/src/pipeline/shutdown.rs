@@ -5,7 +5,7 @@ use std::time::Duration;
 use taut_codec::value::UtcTime;
 
 use crate::desk::Desk;
-use crate::event::{Event, EventKind};
+use crate::event::{DownReason, Event, EventKind};
 use crate::strategy::Strategy;
 
 /// Longest wait for cancels to be confirmed.
@@ -32,37 +32,42 @@ pub enum Shutdown {
     Done,
 }
 
-/// Which sessions are up.
+/// Which sessions have come to their end, and why.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SessionsUp {
-    up: u64,
-    was_up: bool,
+pub struct Sessions {
+    ended: [Option<DownReason>; SESSIONS],
     /// Somebody connects again what is down: a running engine outlives its connections.
     pub reconnects: bool,
 }
 
-impl SessionsUp {
+/// Sessions of an engine: market data and trading.
+const SESSIONS: usize = 2;
+
+impl Sessions {
     /// Follows the sessions.
-    pub const fn on_event(&mut self, event: &Event) {
-        let bit = 1 << (event.session.0 & 63);
+    pub fn on_event(&mut self, event: &Event) {
+        let Some(ended) = self.ended.get_mut(usize::from(event.session.0)) else { return };
         match event.kind {
-            EventKind::SessionUp { .. } => {
-                self.up |= bit;
-                self.was_up = true;
-            }
-            EventKind::SessionDown(_) => {
-                self.up &= !bit;
-                // A logon that was refused counts too: there is nothing to wait for.
-                self.was_up = true;
-            }
+            EventKind::SessionUp { .. } => *ended = None,
+            // A logon that was refused counts too: there is nothing to wait for.
+            EventKind::SessionDown(reason) => *ended = Some(reason),
             _ => {}
         }
     }
 
-    /// Whether every session has come to its end.
-    fn is_over(self, stage: Shutdown) -> bool {
-        let waits = self.reconnects && stage == Shutdown::Running;
-        self.was_up && self.up == 0 && !waits
+    /// Why each session ended; by [`SessionId`](crate::command::SessionId).
+    pub const fn ended(&self) -> &[Option<DownReason>; SESSIONS] {
+        &self.ended
+    }
+
+    /// Whether every session has come to its end. One that still logs on has not.
+    fn are_over(&self, stage: Shutdown) -> bool {
+        self.ended.iter().all(Option::is_some) && !(self.reconnects && stage == Shutdown::Running)
+    }
+
+    /// Whether a session ended that nobody brings back: half an engine does not trade on.
+    fn is_one_lost(&self) -> bool {
+        !self.reconnects && self.ended.iter().any(Option::is_some)
     }
 }
 
@@ -71,15 +76,15 @@ impl Shutdown {
     pub fn next_deadline<S: Strategy>(
         &self,
         desk: &Desk<S>,
-        sessions: SessionsUp,
+        sessions: &Sessions,
         stop: bool,
     ) -> UtcTime {
         const NEVER: UtcTime = UtcTime(u64::MAX);
         let after = |since: UtcTime, limit: Duration| since.plus_nanos(limit.as_nanos() as u64 + 1);
         match *self {
             Self::Done => NEVER,
-            _ if sessions.is_over(*self) => UtcTime(0),
-            Self::Running if stop || desk.is_stopping() => UtcTime(0),
+            _ if sessions.are_over(*self) => UtcTime(0),
+            Self::Running if stop || desk.is_stopping() || sessions.is_one_lost() => UtcTime(0),
             Self::Running => NEVER,
             Self::Cancelling { .. } if desk.is_done() => UtcTime(0),
             Self::Cancelling { since } => after(since, CANCEL_TIMEOUT),
@@ -91,18 +96,18 @@ impl Shutdown {
     pub fn step<S: Strategy>(
         &mut self,
         desk: &mut Desk<S>,
-        sessions: SessionsUp,
+        sessions: &Sessions,
         stop: bool,
         now: UtcTime,
     ) {
         let over =
             |since: UtcTime, limit: Duration| now.nanos_since(since) > limit.as_nanos() as u64;
         match *self {
-            Self::Running if stop || desk.is_stopping() => {
+            Self::Running if stop || desk.is_stopping() || sessions.is_one_lost() => {
                 desk.stop();
                 *self = Self::Cancelling { since: now };
             }
-            _ if *self != Self::Done && sessions.is_over(*self) => *self = Self::Done,
+            _ if *self != Self::Done && sessions.are_over(*self) => *self = Self::Done,
             Self::Cancelling { since } if desk.is_done() || over(since, CANCEL_TIMEOUT) => {
                 desk.log_out();
                 *self = Self::LoggingOut { since: now };

@@ -10,7 +10,7 @@ use taut_codec::value::UtcTime;
 use super::core::{EventSink, SessionCore};
 use super::idle::{Bell, Idle};
 use super::inlet::Inlet;
-use super::shutdown::{SessionsUp, Shutdown};
+use super::shutdown::{Sessions, Shutdown};
 use super::slab::{SlabReceiver, SlabSender};
 use super::{Control, Progress};
 use crate::command::{Command, SessionId};
@@ -58,7 +58,7 @@ pub(super) struct StrategyStage<S: Strategy> {
     pub desk: Desk<S>,
     pub control: Arc<Control>,
     pub clock: Clock,
-    pub sessions: SessionsUp,
+    pub sessions: Sessions,
     shutdown: Shutdown,
     tick: Every,
     progress: Every,
@@ -70,7 +70,7 @@ impl<S: Strategy> StrategyStage<S> {
             desk,
             control,
             clock,
-            sessions: SessionsUp::default(),
+            sessions: Sessions::default(),
             shutdown: Shutdown::Running,
             tick: Every::new(TICK_NS),
             progress: Every::new(PROGRESS_NS),
@@ -83,7 +83,7 @@ impl<S: Strategy> StrategyStage<S> {
         if self.tick.is_due(now.0) {
             self.desk.on_time(now);
             let stop = self.control.stop.load(Ordering::Relaxed);
-            self.shutdown.step(&mut self.desk, self.sessions, stop, now);
+            self.shutdown.step(&mut self.desk, &self.sessions, stop, now);
         }
         if self.progress.is_due(now.0)
             && let Ok(mut progress) = self.control.progress.try_lock()
@@ -100,7 +100,7 @@ impl<S: Strategy> StrategyStage<S> {
     /// When [`StrategyStage::housekeep`] has something to do, as things stand.
     pub fn next_deadline(&self) -> UtcTime {
         let stop = self.control.stop.load(Ordering::Relaxed);
-        let shutdown = self.shutdown.next_deadline(&self.desk, self.sessions, stop);
+        let shutdown = self.shutdown.next_deadline(&self.desk, &self.sessions, stop);
         let timer = self.desk.next_timer().map_or(shutdown, |timer| timer.min(shutdown));
         timer.max(UtcTime(self.tick.next))
     }

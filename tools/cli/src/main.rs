@@ -92,6 +92,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Child(demo::child::ChildError::Told)) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("taut: {failure}");
             ExitCode::FAILURE

@@ -4,13 +4,12 @@ mod names;
 
 use std::io::{self, BufWriter, Read, Write};
 
+use taut_codec::mask::is_secret;
 use taut_codec::tag;
 
 /// Longest run of bytes that is kept while looking for the end of a message.
 const MESSAGE_BYTES_MAX: usize = taut::limits::MESSAGE_BYTES_MAX;
 const BEGIN: &[u8] = b"8=FIX";
-/// Tags whose values are secrets (design section 7).
-const SECRETS: [u32; 4] = [tag::USERNAME, tag::PASSWORD, tag::NONCE, tag::RAW_DATA];
 
 /// Reads standard input to its end. Text that is no message is passed over; a message that is broken
 /// is shown as far as it goes, with what is wrong.
@@ -125,7 +124,7 @@ fn print_message(out: &mut impl Write, number: u64, message: &[u8]) -> io::Resul
             continue;
         };
         write!(out, "  {tag:>5} {:<26}", tag::name(tag).unwrap_or("?"))?;
-        if SECRETS.contains(&tag) {
+        if is_secret(tag) {
             writeln!(out, " ***")?;
             continue;
         }

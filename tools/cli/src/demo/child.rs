@@ -46,7 +46,10 @@ pub enum ChildError {
     /// The process could not be started or talked to.
     #[error("the venue's process: {0}")]
     Process(#[from] io::Error),
-    /// It ended early; its own message stands on standard error.
+    /// It failed and has said why on standard error, in a line that needs no other beside it.
+    #[error("the venue did not start")]
+    Told,
+    /// It ended early.
     #[error("the venue ended early ({0})")]
     Early(String),
     /// It said something unexpected.
@@ -85,7 +88,14 @@ impl Venue {
         let mut line = String::new();
         venue.stdout.read_line(&mut line)?;
         if line.is_empty() {
-            return Err(ChildError::Early(venue.child.wait()?.to_string()));
+            let status = venue.child.wait()?;
+            // 1 is the exit code of every failure that was printed.
+            let told = status.code() == Some(1);
+            return Err(if told {
+                ChildError::Told
+            } else {
+                ChildError::Early(status.to_string())
+            });
         }
         venue.ready = serde_json::from_str(&line)?;
         Ok(venue)

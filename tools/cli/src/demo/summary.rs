@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use taut::config::EngineConfig;
+use taut::event::DownReason;
 use taut::pipeline::{Outcome, Pinning, Progress};
 use taut::strategy::{InstrumentId, Symbol};
 use taut::trace::allocation::Allocations;
@@ -232,6 +233,19 @@ fn checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<C
                     Err(error) => format!("the venue did not say ({error})"),
                 }
             ),
+        },
+        Check {
+            what: "both sessions were logged out in good order",
+            holds: outcome.ended == [Some(DownReason::LoggedOut); 2],
+            detail: ["market data", "trading"]
+                .iter()
+                .zip(&outcome.ended)
+                .map(|(session, reason)| match reason {
+                    Some(reason) => format!("{session}: {reason}"),
+                    None => format!("{session}: still up"),
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
         },
         Check {
             what: "client and venue agree",

@@ -27,6 +27,14 @@ pub enum CaptureError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// What stands in the file cannot be used.
+    #[error("{path}: {error}")]
+    In {
+        /// Which file.
+        path: String,
+        /// Why not.
+        error: Box<CaptureError>,
+    },
     /// A line is not of the format.
     #[error("line {line}: {problem}")]
     Malformed {
@@ -115,9 +123,11 @@ impl Capture {
     /// # Errors
     /// [`CaptureError`].
     pub fn load(path: &Path, pair: &str) -> Result<Self, CaptureError> {
+        let name = || path.display().to_string();
         let text = std::fs::read_to_string(path)
-            .map_err(|error| CaptureError::Read { path: path.display().to_string(), error })?;
+            .map_err(|error| CaptureError::Read { path: name(), error })?;
         Self::parse(&text, pair)
+            .map_err(|error| CaptureError::In { path: name(), error: Box::new(error) })
     }
 
     /// Loads the book of `pair` from the text of a recording. The whole text has to be well formed;

@@ -285,7 +285,8 @@ mod tests {
             assert_eq!(last.iter().filter(|l| l.side == Side::Buy).count(), bids);
         }
         let error = Capture::load(&path, "BTC/USD").unwrap_err();
-        let CaptureError::UnknownPair { available, .. } = error else { panic!("{error}") };
+        let CaptureError::In { error, .. } = error else { panic!("{error}") };
+        let CaptureError::UnknownPair { available, .. } = *error else { panic!("{error}") };
         assert_eq!(available.len(), 10);
     }
 

@@ -1,0 +1,282 @@
+//! The built binary as a user runs it.
+
+#![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Held by every test that starts processes: one demo at a time may spin on all cores.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn taut(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A child that is gone at the end of the test, however it ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the command does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+/// Runs to the end. What is printed must fit a pipe, which a summary does.
+fn run(arguments: &[&str]) -> Output {
+    let mut running = Running::start(&mut taut(arguments));
+    let status = running.wait();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    running.0.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+    running.0.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+    Output { status, stdout, stderr }
+}
+
+/// Whether a process lives: a zombie does not.
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')')
+        .next()
+        .and_then(|rest| rest.split_whitespace().next())
+        .is_some_and(|s| s != "Z")
+}
+
+/// Children of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
+        Some((pid, parent))
+    });
+    processes.filter(|&(_, parent): &(u32, u32)| parent == pid).map(|(pid, _)| pid).collect()
+}
+
+/// Waits until something is so.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: {} is not here", path.display());
+    None
+}
+
+fn decode(input: &[u8]) -> String {
+    let mut running = Running::start(taut(&["decode"]).stdin(Stdio::piped()));
+    let mut stdin = running.0.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input).unwrap());
+    let mut text = String::new();
+    running.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    writer.join().unwrap();
+    assert!(running.wait().success());
+    text
+}
+
+#[test]
+fn decode_prints_every_captured_message_and_masks_secrets() {
+    let _alone = alone();
+    let logon =
+        "8=FIX.4.4|9=1|35=A|49=me|56=KRAKEN-TRD|553=MYKEY|554=MYPASS|5025=17|95=3|96=RAW|10=000|";
+    let text = decode(logon.as_bytes());
+    for secret in ["MYKEY", "MYPASS", " 17", "RAW"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    assert!(text.contains("Password") && text.contains("Logon (A)"), "{text}");
+    let Some(file) = shared("venue/golden-captures.txt") else { return };
+    let captures = std::fs::read_to_string(file).unwrap();
+    let exact: String =
+        captures.lines().filter(|l| l.contains("BYTE-EXACT |")).collect::<Vec<_>>().join("\n");
+    let text = decode(exact.as_bytes());
+    assert_eq!(text.matches("\n#").count() + 1, exact.lines().count());
+    assert!(!text.contains("wrong") && !text.contains("unfinished"), "{text}");
+}
+
+#[test]
+fn the_venue_prints_where_it_listens_and_ends_at_an_interrupt() {
+    let _alone = alone();
+    for signal in ["INT", "TERM"] {
+        let mut running = Running::start(&mut taut(&["venue", "--any-port"]));
+        let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        let mut lines_of = |end: &str| -> Vec<String> {
+            let mut seen = Vec::new();
+            while seen.last().is_none_or(|line: &String| !line.contains(end)) {
+                seen.push(lines.next().expect("more lines").unwrap());
+            }
+            seen
+        };
+        let seen = lines_of("Ctrl-C");
+        let address =
+            seen.iter().find_map(|line| line.strip_prefix("spot-trading")).unwrap().trim();
+        // A client that says nothing does not hold it up.
+        let _client = TcpStream::connect(address).unwrap();
+        running.signal(signal);
+        assert_eq!(running.wait().code(), Some(0), "{signal}");
+    }
+}
+
+/// Runs a demo, whose summary must be good.
+fn demo(arguments: &[&str]) {
+    let all = [&["demo", "--json", "--seconds", "1"], arguments].concat();
+    let output = run(&all);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let summary: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{arguments:?}: {text} {errors}"));
+    let checks = summary["checks"].as_array().unwrap();
+    let broken: Vec<_> = checks.iter().filter(|check| check["holds"] != true).collect();
+    assert!(broken.is_empty(), "{arguments:?}: {broken:?} {}", summary["counts"]);
+    assert!(checks.len() >= 4, "{checks:?}");
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+}
+
+#[test]
+fn a_short_demo_holds_on_every_layout_wire_and_tls_mode() {
+    let _alone = alone();
+    demo(&["--layout", "inline", "--wire", "uring"]);
+    demo(&["--layout", "split", "--wire", "mio", "--tls", "rustls"]);
+    demo(&["--layout", "full", "--wire", "busy-poll"]);
+    demo(&["--layout", "inline", "--wire", "mio", "--plain"]);
+    demo(&["--layout", "full", "--wire", "uring", "--seed", "7", "--symbol", "ETH/USD"]);
+}
+
+#[test]
+fn a_recorded_book_is_replayed() {
+    let _alone = alone();
+    let Some(file) = shared("data/kraken/spot-book1000-10pairs-31s.ws") else { return };
+    let file = file.to_str().unwrap();
+    for symbol in ["XBT/CHF", "XMR/USD"] {
+        demo(&["--capture", file, "--symbol", symbol, "--speed", "10"]);
+    }
+}
+
+#[test]
+fn bad_input_is_named_in_one_line() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = scratch.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let nonsense = file("nonsense.toml", "[path\nlayout = ");
+    let field = file("field.toml", "prot_offset = 1\n");
+    let remote = file("remote.toml", "bind = '0.0.0.0'\n");
+    let noise = file("noise.ws", "this is no recording\n");
+    let recording = shared("data/kraken/spot-book1000-10pairs-31s.ws");
+    let recording = recording.as_deref().and_then(Path::to_str);
+    let mut cases: Vec<(Vec<&str>, &str)> = vec![
+        (vec!["demo", "--symbol", "NO/NO"], "NO/NO"),
+        (vec!["demo", "--config", &nonsense], "TOML"),
+        (vec!["demo", "--config", "/nowhere/at/all.toml"], "/nowhere/at/all.toml"),
+        (vec!["demo", "--venue-config", &field], "prot_offset"),
+        (
+            vec!["demo", "--capture", "/nowhere/at/all.ws", "--symbol", "XBT/CHF"],
+            "/nowhere/at/all.ws",
+        ),
+        (vec!["demo", "--capture", &noise, "--symbol", "XBT/CHF"], "noise"),
+        (vec!["venue", "--any-port", "--config", &remote], "0.0.0.0"),
+        (vec!["venue", "--any-port", "--symbol", "NO/NO"], "NO/NO"),
+        (vec!["venue", "--any-port", "--config", &field], "prot_offset"),
+    ];
+    if let Some(recording) = recording {
+        cases.push((vec!["demo", "--capture", recording, "--symbol", "NO/NO"], "NO/NO"));
+        cases.push((
+            vec!["venue", "--capture", recording, "--symbol", "XBT/CHF", "--speed", "0"],
+            "speed",
+        ));
+    }
+    for (arguments, named) in cases {
+        let output = run(&arguments);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(errors.contains(named), "{arguments:?} should name {named}: {errors}");
+        // An error of the TOML reader shows the line that it is about.
+        let shows_the_line = errors.contains("TOML parse error");
+        assert!(shows_the_line || errors.lines().count() == 1, "{arguments:?}: {errors}");
+        assert!(!errors.contains("panicked"), "{errors}");
+    }
+}
+
+/// A demo that trades, and the venue that it started.
+fn trading_demo() -> (Running, u32) {
+    let arguments = ["demo", "--seconds", "0", "--wire", "mio"];
+    let mut running = Running::start(&mut taut(&arguments));
+    // The first line of progress: it trades. The rest is read so that nobody waits for us.
+    let mut progress = BufReader::new(running.0.stderr.take().unwrap());
+    progress.read_line(&mut String::new()).unwrap();
+    std::thread::spawn(move || std::io::copy(&mut progress, &mut std::io::sink()));
+    let mut venue = Vec::new();
+    until("the demo has a venue", || {
+        venue = children(running.0.id());
+        venue.len() == 1
+    });
+    (running, venue[0])
+}
+
+#[test]
+fn an_interrupt_ends_a_demo_cleanly_and_leaves_no_process() {
+    let _alone = alone();
+    let (mut running, venue) = trading_demo();
+    running.signal("INT");
+    assert_eq!(running.wait().code(), Some(0));
+    assert!(!lives(venue));
+    let mut summary = String::new();
+    running.0.stdout.take().unwrap().read_to_string(&mut summary).unwrap();
+    assert!(!summary.is_empty());
+}
+
+#[test]
+fn a_venue_whose_demo_was_killed_ends_too() {
+    let _alone = alone();
+    let (mut running, venue) = trading_demo();
+    running.signal("KILL");
+    assert!(!running.wait().success());
+    until("the venue ends", || !lives(venue));
+}
