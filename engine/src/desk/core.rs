@@ -248,9 +248,14 @@ impl Core {
         result
     }
 
-    /// Notes that a command has ended; `false` if that breaks the promise of order.
-    pub fn end_command(&mut self, id: ClOrdId) -> bool {
-        let fits = self.lane.end(id) == End::Known;
+    /// Notes that a command has ended; `false` if that breaks a promise: it ended before, or it is on
+    /// the wire ahead of an earlier one. A command that was withdrawn overtakes nobody.
+    pub fn end_command(&mut self, id: ClOrdId, on_wire: bool) -> bool {
+        let fits = match self.lane.end(id) {
+            End::Known => true,
+            End::Overtook => !on_wire,
+            End::Unknown => false,
+        };
         if !fits {
             self.stats.lane_violations += 1;
         }

@@ -139,7 +139,7 @@ impl<S: Strategy> Desk<S> {
             },
             EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks } => {
                 self.core.stats.on_wire += 1;
-                if !self.core.end_command(*cl_ord_id) {
+                if !self.core.end_command(*cl_ord_id, true) {
                     self.tell(&SessionUpdate::LaneViolation { cl_ord_id: *cl_ord_id });
                 }
                 let update = self.core.orders.on_wire(*cl_ord_id, *msg_seq_num, *sent_ticks);
@@ -149,7 +149,7 @@ impl<S: Strategy> Desk<S> {
             }
             EventKind::Withdrawn { cl_ord_id, reason } => {
                 self.core.stats.withdrawn += 1;
-                if !self.core.end_command(*cl_ord_id) {
+                if !self.core.end_command(*cl_ord_id, false) {
                     self.tell(&SessionUpdate::LaneViolation { cl_ord_id: *cl_ord_id });
                 }
                 if let Some(applied) = self.core.orders.on_withdrawn(*cl_ord_id, *reason) {

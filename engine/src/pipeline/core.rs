@@ -21,11 +21,8 @@ use crate::wire::{Transmitter, WireError};
 
 /// Takes events towards the desk: by a call, or through a ring.
 pub trait EventSink {
-    /// Takes one event. There is room: see [`EventSink::room`].
+    /// Takes one event. Whoever brings messages makes sure that there is room for what they become.
     fn push(&mut self, event: &Event);
-    /// How many events can be taken now. A caller that would need more leaves the bytes in the
-    /// socket: the venue is slowed down, nothing is lost.
-    fn room(&self) -> usize;
 }
 
 /// All sessions of an engine.

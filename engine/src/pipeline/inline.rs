@@ -132,10 +132,6 @@ impl<S: Strategy, W: Watch> EventSink for Watched<S, W> {
         self.watch.on_event(event);
         self.stage.push(event);
     }
-
-    fn room(&self) -> usize {
-        self.stage.room()
-    }
 }
 
 impl<S: Strategy, W: Watch> Stage for Watched<S, W> {
@@ -153,7 +149,8 @@ impl<S: Strategy, W: Watch> Stage for Watched<S, W> {
 }
 
 impl<S: Strategy, W: Watch> InlineEngine<S, W> {
-    /// An engine without connections. Until it is asked to stop it outlives those that it is given. `sessions` in the order in which they are polled; `clock` is
+    /// An engine without connections. Until it is asked to stop it outlives those that it is given.
+    /// `sessions` in the order in which they are polled; `clock` is
     /// that of the desk and of the core.
     #[must_use]
     pub fn new(

@@ -11,7 +11,7 @@ mod shutdown;
 mod slab;
 mod threads;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -77,6 +77,8 @@ const HOUSEKEEPING_PERIOD: Duration = Duration::from_millis(5);
 pub struct Control {
     stop: AtomicBool,
     finished: AtomicBool,
+    /// Times that a full ring made messages wait, since the strategy was last told.
+    ring_full: AtomicU32,
     progress: Mutex<Progress>,
 }
 
@@ -169,7 +171,7 @@ impl Engine {
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
-        Ok(Running { control, thread })
+        Ok(Running { control, thread: Some(thread) })
     }
 
     fn connect(&self) -> Result<(Halves, Halves), StartError> {
@@ -247,10 +249,12 @@ fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError
     Ok(config)
 }
 
-/// A running engine.
+/// A running engine. Dropping it stops the engine and waits for the end.
+#[must_use = "dropping it stops the engine"]
 pub struct Running<S> {
     control: Arc<Control>,
-    thread: JoinHandle<std::io::Result<Outcome<S>>>,
+    /// Gone only when it was joined.
+    thread: Option<JoinHandle<std::io::Result<Outcome<S>>>>,
 }
 
 impl<S> Running<S> {
@@ -262,7 +266,7 @@ impl<S> Running<S> {
     /// Whether the engine has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Figures of the moment.
@@ -278,10 +282,21 @@ impl<S> Running<S> {
     ///
     /// # Panics
     /// If a thread of the engine panicked; the panic is passed on.
-    pub fn join(self) -> std::io::Result<Outcome<S>> {
-        match self.thread.join() {
+    pub fn join(mut self) -> std::io::Result<Outcome<S>> {
+        let thread = self.thread.take().expect("only this takes it, and it takes the whole");
+        match thread.join() {
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl<S> Drop for Running<S> {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the engine has been printed; here it must not become an abort.
+            drop(thread.join());
         }
     }
 }
@@ -315,7 +330,7 @@ struct Path<S: Strategy> {
 
 impl<S: Strategy + Send> Path<S> {
     /// Runs the layout on scoped threads until the engine is over. This thread does the housekeeping.
-    fn run(self, control: &Control) -> std::io::Result<Outcome<S>> {
+    fn run(self, control: &Arc<Control>) -> std::io::Result<Outcome<S>> {
         let Self { config, mut core, mut stage, connections, clock, mut records } = self;
         let layout = config.path.layout;
         let idle = idle_policy(&config);
@@ -330,6 +345,8 @@ impl<S: Strategy + Send> Path<S> {
         let mut collector = Collector::new(clock.clone());
         let bodies = bodies(layout, idles, control, &clock, &mut core, &mut stage, connections);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
+            // A thread that cannot be started must not leave the others waiting for it.
+            let _finish = FinishOnDrop(control);
             let mut threads = Vec::new();
             for (name, body) in bodies {
                 let pin = core_of(threads.len());
@@ -379,7 +396,7 @@ type Body<'a> = (&'static str, Box<dyn FnOnce() + Send + 'a>);
 fn bodies<'a, S: Strategy + Send>(
     layout: Layout,
     idles: Vec<Idle>,
-    control: &'a Control,
+    control: &'a Arc<Control>,
     clock: &'a Clock,
     core: &'a mut SessionCore,
     stage: &'a mut StrategyStage<S>,
@@ -395,7 +412,7 @@ fn bodies<'a, S: Strategy + Send>(
         }
         Layout::Split => {
             let (mut io, mut strategy) = (next_idle(), next_idle());
-            let (session_end, strategy_end) = threads::link(&io, &strategy);
+            let (session_end, strategy_end) = threads::link(&io, &strategy, control);
             let run_io =
                 move || threads::run_io(control, clock, core, connections, session_end, &mut io);
             let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
@@ -403,7 +420,7 @@ fn bodies<'a, S: Strategy + Send>(
         }
         Layout::Full => {
             let (mut reader, mut middle, mut strategy) = (next_idle(), next_idle(), next_idle());
-            let (session_end, strategy_end) = threads::link(&middle, &strategy);
+            let (session_end, strategy_end) = threads::link(&middle, &strategy, control);
             let (slab_in, slab_out) = slab();
             let bell = middle.bell();
             let Connections { inlets, transmitters } = connections;

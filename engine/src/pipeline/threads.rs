@@ -12,20 +12,26 @@ use super::idle::{Bell, Idle};
 use super::inlet::Inlet;
 use super::shutdown::{Sessions, Shutdown};
 use super::slab::{SlabReceiver, SlabSender};
-use super::{Control, Progress};
+use super::{Control, MARKET_DATA, Progress};
 use crate::command::{Command, SessionId};
 use crate::desk::Desk;
-use crate::event::Event;
+use crate::event::{Alarm, Event, EventKind};
 use crate::kraken::decode::EVENTS_PER_MESSAGE_MAX;
-use crate::limits::{COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING};
+use crate::limits::{COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX};
 use crate::strategy::Strategy;
-use crate::trace::{Clock, allocation};
+use crate::trace::{Clock, Stamps, allocation};
 use crate::wire::Transmitter;
 
-/// Room that one step may need: the events of the longest message, and a report on every command that
-/// two sessions can have on their way to the wire.
-const ROOM_PER_MESSAGE: usize = EVENTS_PER_MESSAGE_MAX + 2 * COMMAND_RING;
-const _: () = assert!(EVENT_RING > ROOM_PER_MESSAGE + EVENTS_PER_MESSAGE_MAX);
+/// Room in the event ring that is kept for what no message brings: every order command that has not
+/// ended yields one event when it does, and sessions go up and down. So commands, heartbeats and
+/// time-outs never wait for a strategy that is behind; only messages do.
+const RESERVED: usize = COMMAND_RING + 4 * SESSION_EVENTS_MAX;
+/// Room that is asked for before a message is taken from a connection.
+const ROOM_FOR_MESSAGE: usize = RESERVED + EVENTS_PER_MESSAGE_MAX + SESSION_EVENTS_MAX;
+const _: () = assert!(EVENT_RING > ROOM_FOR_MESSAGE + EVENTS_PER_MESSAGE_MAX);
+
+/// Events that the strategy's thread handles before it looks at its timers and at the way down.
+const EVENTS_PER_ROUND: usize = 64;
 
 /// How often timers are looked at, nanoseconds.
 pub(super) const TICK_NS: u64 = 100_000;
@@ -81,6 +87,11 @@ impl<S: Strategy> StrategyStage<S> {
     pub fn housekeep(&mut self) -> bool {
         let now = self.clock.now();
         if self.tick.is_due(now.0) {
+            let count = self.control.ring_full.swap(0, Ordering::Relaxed);
+            if count > 0 {
+                let kind = EventKind::Alarm(Alarm::RingFull { count });
+                self.desk.on_event(&Event { session: MARKET_DATA, stamps: Stamps::NONE, kind });
+            }
             self.desk.on_time(now);
             let stop = self.control.stop.load(Ordering::Relaxed);
             self.shutdown.step(&mut self.desk, &self.sessions, stop, now);
@@ -111,10 +122,6 @@ impl<S: Strategy> EventSink for StrategyStage<S> {
         self.sessions.on_event(event);
         self.desk.on_event(event);
     }
-
-    fn room(&self) -> usize {
-        usize::MAX
-    }
 }
 
 /// The connections of an engine, ready to be used by the threads of the path.
@@ -123,7 +130,9 @@ pub(super) struct Connections {
     pub transmitters: Vec<(SessionId, Transmitter)>,
 }
 
-/// Hands everything that one connection has brought to the core.
+/// Takes one message, if there is one, from a connection to the core. The caller then runs the
+/// commands that it caused, and looks at the other connections before it comes back: no burst on one
+/// delays what is known already.
 pub(super) fn poll(
     inlet: &mut Inlet,
     clock: &Clock,
@@ -131,14 +140,9 @@ pub(super) fn poll(
     sink: &mut impl EventSink,
 ) -> bool {
     let session = inlet.session();
-    let mut worked = false;
-    while sink.room() >= ROOM_PER_MESSAGE
-        && let Some((inbound, stamps)) = inlet.next(clock)
-    {
-        core.on_inbound(session, inbound, stamps, sink);
-        worked = true;
-    }
-    worked
+    let Some((inbound, stamps)) = inlet.next(clock) else { return false };
+    core.on_inbound(session, inbound, stamps, sink);
+    true
 }
 
 /// The first round: transports finish their set-up on the thread that uses them, before allocations
@@ -167,6 +171,24 @@ pub(super) struct SessionEnd {
     commands: Consumer<Command>,
     /// Wakes the strategy.
     bell: Arc<Bell>,
+    gate: Gate,
+}
+
+/// Counts the times that messages had to wait for room behind this point.
+struct Gate {
+    control: Arc<Control>,
+    closed: bool,
+}
+
+impl Gate {
+    /// Passes on whether there is room; the first refusal of each episode is counted.
+    fn pass(&mut self, room: bool) -> bool {
+        if !room && !self.closed {
+            self.control.ring_full.fetch_add(1, Ordering::Relaxed);
+        }
+        self.closed = !room;
+        room
+    }
 }
 
 /// The same, seen from the strategy.
@@ -178,11 +200,16 @@ pub(super) struct StrategyEnd {
 }
 
 /// Two rings, one each way. The bells wake the thread at the other end.
-pub(super) fn link(session: &Idle, strategy: &Idle) -> (SessionEnd, StrategyEnd) {
+pub(super) fn link(
+    session: &Idle,
+    strategy: &Idle,
+    control: &Arc<Control>,
+) -> (SessionEnd, StrategyEnd) {
+    let gate = Gate { control: Arc::clone(control), closed: false };
     let (events_in, events_out) = RingBuffer::new(EVENT_RING);
     let (commands_in, commands_out) = RingBuffer::new(COMMAND_RING);
     (
-        SessionEnd { events: events_in, commands: commands_out, bell: strategy.bell() },
+        SessionEnd { events: events_in, commands: commands_out, bell: strategy.bell(), gate },
         StrategyEnd { events: events_out, commands: commands_in, bell: session.bell() },
     )
 }
@@ -190,28 +217,27 @@ pub(super) fn link(session: &Idle, strategy: &Idle) -> (SessionEnd, StrategyEnd)
 impl EventSink for SessionEnd {
     fn push(&mut self, event: &Event) {
         let pushed = self.events.push(*event);
-        assert!(pushed.is_ok(), "callers ask for room first");
+        assert!(pushed.is_ok(), "messages ask for room first, and the rest has it reserved");
         self.bell.ring();
-    }
-
-    fn room(&self) -> usize {
-        self.events.slots()
     }
 }
 
 impl SessionEnd {
-    /// Encodes what the strategy has sent, while what it reports has room.
+    /// Whether a message can be taken now. If not, its bytes stay in the socket: the venue is slowed
+    /// down, nothing is lost.
+    fn has_room(&mut self) -> bool {
+        let room = self.events.slots() >= ROOM_FOR_MESSAGE;
+        self.gate.pass(room)
+    }
+
+    /// Encodes and sends what the strategy has issued.
     fn run_commands(&mut self, core: &mut SessionCore) -> bool {
         let mut worked = false;
-        while self.room() >= ROOM_PER_MESSAGE
-            && let Ok(command) = self.commands.pop()
-        {
+        while let Ok(command) = self.commands.pop() {
             core.on_command(&command, self);
             worked = true;
         }
-        if self.room() >= ROOM_PER_MESSAGE {
-            core.flush(self);
-        }
+        core.flush(self);
         worked
     }
 }
@@ -233,12 +259,12 @@ pub(super) fn run_io(
     first_use(&mut inlets, idle, |inlet| poll(inlet, clock, core, &mut end));
     let _armed = allocation::arm();
     while !control.finished.load(Ordering::Acquire) {
-        let mut worked = end.run_commands(core);
+        let mut worked = false;
         for inlet in &mut inlets {
-            worked |= poll(inlet, clock, core, &mut end);
+            worked |= end.has_room() && poll(inlet, clock, core, &mut end);
+            worked |= end.run_commands(core);
         }
-        worked |= end.run_commands(core);
-        if end.room() >= ROOM_PER_MESSAGE && tick.is_due(clock.now().0) {
+        if tick.is_due(clock.now().0) {
             core.tick(&mut end);
         }
         rest(idle, worked, || !end.commands.is_empty());
@@ -254,9 +280,11 @@ pub(super) fn run_strategy<S: Strategy>(
     let _armed = allocation::arm();
     loop {
         let mut worked = false;
-        while end.commands.slots() >= COMMANDS_PER_CALLBACK_MAX
-            && let Ok(event) = end.events.pop()
-        {
+        for _ in 0..EVENTS_PER_ROUND {
+            if end.commands.slots() < COMMANDS_PER_CALLBACK_MAX {
+                break;
+            }
+            let Ok(event) = end.events.pop() else { break };
             stage.push(&event);
             send_commands(&mut stage.desk, &mut end);
             worked = true;
@@ -288,26 +316,23 @@ fn send_commands<S: Strategy>(desk: &mut Desk<S>, end: &mut StrategyEnd) {
 
 /// The reader on the calling thread (layout `full`).
 pub(super) fn run_reader(
-    control: &Control,
+    control: &Arc<Control>,
     clock: &Clock,
     mut inlets: Vec<Inlet>,
     mut slab: SlabSender,
     core: &Bell,
     idle: &mut Idle,
 ) {
+    let mut gate = Gate { control: Arc::clone(control), closed: false };
     let mut read = |inlet: &mut Inlet| {
         let session = inlet.session();
-        let mut worked = false;
-        while slab.has_room()
-            && let Some((inbound, stamps)) = inlet.next(clock)
-        {
-            slab.send(session, &inbound, stamps);
-            worked = true;
+        if !gate.pass(slab.has_room()) {
+            return false;
         }
-        if worked {
-            core.ring();
-        }
-        worked
+        let Some((inbound, stamps)) = inlet.next(clock) else { return false };
+        slab.send(session, &inbound, stamps);
+        core.ring();
+        true
     };
     first_use(&mut inlets, idle, &mut read);
     let _armed = allocation::arm();
@@ -336,18 +361,142 @@ pub(super) fn run_core(
     let mut tick = Every::new(TICK_NS);
     let _armed = allocation::arm();
     while !control.finished.load(Ordering::Acquire) {
-        let mut worked = end.run_commands(core);
-        while end.room() >= ROOM_PER_MESSAGE
+        let mut worked = end.has_room()
             && slab.receive(|session, inbound, stamps| {
                 core.on_inbound(session, inbound, stamps, &mut end);
-            })
-        {
-            worked = true;
-        }
+            });
         worked |= end.run_commands(core);
-        if end.room() >= ROOM_PER_MESSAGE && tick.is_due(clock.now().0) {
+        if tick.is_due(clock.now().0) {
             core.tick(&mut end);
         }
         rest(idle, worked, || !slab.is_empty() || !end.commands.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+    use crate::command::{CancelScope, CommandKind, MassCancel};
+    use crate::desk::{DeskConfig, InstrumentConfig};
+    use crate::event::DownReason;
+    use crate::kraken::logon::Logon;
+    use crate::pipeline::{IdlePolicy, TRADING};
+    use crate::risk::RiskLimits;
+    use crate::session::SessionConfig;
+    use crate::types::ClOrdId;
+    use taut_codec::value::Decimal;
+
+    fn clock() -> Clock {
+        Clock::virtual_at(Arc::new(AtomicU64::new(1_000_000_000)))
+    }
+
+    fn session_core() -> SessionCore {
+        let config = || {
+            let id = |text: &str| text.parse().expect("it is a CompID");
+            (SessionConfig::initiator(id("C"), id("V")), Logon::MarketData)
+        };
+        let (traces, _) = RingBuffer::new(16);
+        SessionCore::new(vec![config(), config()], &[], clock(), traces)
+    }
+
+    fn ends() -> (SessionEnd, StrategyEnd, Arc<Control>) {
+        let idle = || Idle::new(IdlePolicy::Park).expect("descriptors");
+        let control = Arc::new(Control::default());
+        let (session, strategy) = link(&idle(), &idle(), &control);
+        (session, strategy, control)
+    }
+
+    fn event(kind: EventKind) -> Event {
+        Event { session: TRADING, stamps: Stamps::NONE, kind }
+    }
+
+    fn mass_cancel(number: usize) -> Command {
+        let cl_ord_id = ClOrdId::numeric(number as u64 + 1).expect("not zero");
+        let cancel = MassCancel { cl_ord_id, scope: CancelScope::Session };
+        Command { session: TRADING, stamps: Stamps::NONE, kind: CommandKind::MassCancel(cancel) }
+    }
+
+    #[test]
+    fn a_full_event_ring_holds_messages_back_but_never_the_end_of_a_command() {
+        let (mut session, mut strategy, control) = ends();
+        let mut core = session_core();
+        let mut noise = 0;
+        while session.has_room() {
+            session.push(&event(EventKind::Alarm(Alarm::Garbled { bytes: 1 })));
+            noise += 1;
+        }
+        assert!(!session.has_room());
+        assert_eq!(control.ring_full.load(Ordering::Relaxed), 1, "one episode, counted once");
+        for number in 0..COMMAND_RING {
+            assert!(strategy.commands.push(mass_cancel(number)).is_ok());
+        }
+        assert!(session.run_commands(&mut core));
+        let ended = std::iter::from_fn(|| strategy.events.pop().ok())
+            .skip(noise)
+            .filter(|event| matches!(event.kind, EventKind::Withdrawn { .. }))
+            .count();
+        assert_eq!(ended, COMMAND_RING, "the session is down, so each was withdrawn");
+        assert!(session.has_room());
+    }
+
+    #[derive(Default)]
+    struct Idler {
+        alarms: u32,
+    }
+
+    impl Strategy for Idler {
+        fn on_session(
+            &mut self,
+            _: &mut crate::strategy::Context<'_>,
+            update: &crate::strategy::SessionUpdate,
+        ) {
+            if let crate::strategy::SessionUpdate::Alarm(Alarm::RingFull { count }) = update {
+                self.alarms += count;
+            }
+        }
+    }
+
+    fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
+        let risk = RiskLimits {
+            max_order_qty: Decimal::new(1, 0),
+            max_notional: Decimal::new(1, 0),
+            collar_bps: 1,
+            max_position: Decimal::new(1, 0),
+            max_open_orders: 1,
+            commands_per_second: 1,
+            burst: 1,
+        };
+        let config = DeskConfig {
+            market_data: MARKET_DATA,
+            trading: TRADING,
+            instruments: vec![InstrumentConfig { symbol: "A/B".parse().expect("short"), risk }],
+            depth: 10,
+            cl_ord_id_watermark: 0,
+        };
+        let desk = Desk::new(&config, clock(), Idler::default()).expect("one instrument");
+        StrategyStage::new(desk, Arc::clone(control), clock())
+    }
+
+    #[test]
+    fn a_strategy_that_never_catches_up_is_stopped_all_the_same() {
+        let (mut session, strategy, control) = ends();
+        for session_id in [MARKET_DATA, TRADING] {
+            let kind = EventKind::SessionDown(DownReason::ConnectionLost);
+            session.push(&Event { session: session_id, ..event(kind) });
+        }
+        for _ in 0..10 * EVENTS_PER_ROUND {
+            session.push(&event(EventKind::Alarm(Alarm::Garbled { bytes: 1 })));
+        }
+        control.stop.store(true, Ordering::Relaxed);
+        control.ring_full.store(3, Ordering::Relaxed);
+        let mut stage = stage(&control);
+        stage.tick = Every::new(0);
+        run_strategy(&mut stage, strategy, &mut Idle::new(IdlePolicy::Park).expect("descriptors"));
+        assert!(control.finished.load(Ordering::Relaxed));
+        let left = EVENT_RING - session.events.slots();
+        assert!(left > 0, "it ended with events still waiting, not when there were none");
+        assert_eq!(stage.desk.strategy().alarms, 3, "and it was told of the full ring");
     }
 }

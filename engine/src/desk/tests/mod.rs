@@ -437,3 +437,15 @@ fn a_desk_without_or_with_doubled_instruments_is_refused() {
     let many = with(vec![one; INSTRUMENTS_MAX + 1]);
     assert_eq!(many, Some(DeskError::TooManyInstruments(INSTRUMENTS_MAX + 1)));
 }
+
+#[test]
+fn a_command_withdrawn_behind_an_unsent_one_breaks_no_promise() {
+    let mut fixture = Fixture::started();
+    let (_, first) = fixture.buy();
+    let (_, second) = fixture.buy();
+    let reason = WithdrawReason::OutboxFull;
+    fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id: second, reason });
+    fixture.on_wire(first);
+    assert_eq!(fixture.desk.stats().lane_violations, 0);
+    assert_eq!(fixture.desk.commands_under_way(), 0);
+}
