@@ -184,3 +184,16 @@ fn a_venue_that_logs_out_is_answered() {
     rig.trading.cut();
     finish(rig.running);
 }
+
+#[test]
+fn an_engine_that_is_stopped_while_it_logs_on_closes_both_connections() {
+    for layout in LAYOUTS {
+        let mut rig = Setup { layout, ..Setup::PLAIN }.start();
+        rig.trading.expect("A");
+        rig.market_data.expect("A");
+        rig.running.stop();
+        assert_eq!(rig.trading.receive_or_end(), None);
+        assert_eq!(rig.market_data.receive_or_end(), None);
+        assert!(!finish(rig.running).desk.is_started());
+    }
+}
