@@ -77,6 +77,9 @@ pub struct DemoArgs {
 
 /// How often the progress line is printed.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(250);
+/// How long the engine may take until it sees a book, beyond which its time to trade counts all the
+/// same: something is wrong, and the summary will say so.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs the demo. Succeeds only if everything that is checked holds.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
@@ -238,8 +241,15 @@ fn watch(args: &DemoArgs, running: &Running<Maker>, stop: &AtomicBool, started: 
     let line = !args.json && std::io::stderr().is_terminal();
     let mut printed = started;
     let mut stopping = false;
+    let mut trading_since = None;
     while !running.is_finished() {
-        let over = limit.is_some_and(|limit| started.elapsed() >= limit);
+        // A slow machine may need a second to dial and log on; that is not the time to trade.
+        if trading_since.is_none()
+            && (running.progress().stats.book_updates > 0 || started.elapsed() >= START_TIMEOUT)
+        {
+            trading_since = Some(Instant::now());
+        }
+        let over = limit.zip(trading_since).is_some_and(|(limit, since)| since.elapsed() >= limit);
         if !stopping && (over || stop.load(Ordering::Relaxed)) {
             running.stop();
             stopping = true;
