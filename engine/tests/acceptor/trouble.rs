@@ -86,7 +86,8 @@ fn a_number_that_is_too_low_makes_the_engine_log_out() {
         _ => None,
     });
     assert_eq!(order.state, OrderState::Uncertain);
-    rig.end(true, false);
+    rig.market_data.accept_logout();
+    finish(rig.running);
 }
 
 #[test]
@@ -97,11 +98,10 @@ fn a_trading_connection_that_is_closed_at_logon_is_a_refusal_without_a_word() {
         rig.trading.cut();
         let DownReason::LogonRefused(text) = rig.wait_down(TRADING) else { panic!("{layout:?}") };
         assert_eq!(text.as_str(), "");
-        // Market data was not heard of yet: it is not given up with the other session.
-        rig.market_data.accept_logon();
-        rig.market_data.expect("x");
-        assert!(!rig.running.is_finished());
-        rig.end(true, false);
+        // Half an engine does not trade on: market data, which still logs on, is closed.
+        rig.market_data.expect("A");
+        assert_eq!(rig.market_data.receive_or_end(), None);
+        finish(rig.running);
     }
 }
 
@@ -110,6 +110,7 @@ fn the_reason_of_a_refused_logon_reaches_the_strategy() {
     for layout in LAYOUTS {
         let mut rig = Setup { layout, ..Setup::PLAIN }.start();
         rig.market_data.accept_logon();
+        rig.market_data.expect("x");
         rig.trading.expect("A");
         // As the venue does: number 2, although no Logon was sent (venue file 2.2).
         rig.trading.next_out = 2;
@@ -117,9 +118,10 @@ fn the_reason_of_a_refused_logon_reaches_the_strategy() {
         let DownReason::LogonRefused(text) = rig.wait_down(TRADING) else { panic!("{layout:?}") };
         assert_eq!(text.as_str(), "Logon failed: invalid credentials");
         assert_eq!(rig.trading.receive_or_end(), None);
-        rig.market_data.expect("x");
-        let outcome = rig.end(true, false);
+        rig.market_data.accept_logout();
+        let outcome = finish(rig.running);
         assert!(!outcome.desk.is_started());
+        assert!(matches!(outcome.ended[1], Some(DownReason::LogonRefused(_))));
     }
 }
 
@@ -157,32 +159,32 @@ fn a_peer_that_falls_silent_is_asked_and_then_left() {
 }
 
 #[test]
-fn a_lost_connection_leaves_the_order_uncertain_and_the_other_session_up() {
+fn a_lost_connection_leaves_the_order_uncertain_and_logs_the_other_session_out() {
     for layout in LAYOUTS {
         let (mut rig, _) = trading(Setup { layout, ..Setup::PLAIN });
         rig.trading.cut();
         assert_eq!(rig.wait_down(TRADING), DownReason::ConnectionLost);
-        rig.market_data.send("1", "112=x|");
-        assert_eq!(get(&rig.market_data.expect("0"), 112), "x");
-        let outcome = rig.end(true, false);
+        rig.market_data.accept_logout();
+        let outcome = finish(rig.running);
         assert!(outcome.desk.orders().live().all(|order| order.state == OrderState::Uncertain));
         assert_eq!(outcome.desk.orders().live_len(), 1);
     }
 }
 
 #[test]
-fn a_venue_that_logs_out_is_answered() {
-    let (mut rig, _) = trading(Setup::PLAIN);
+fn a_venue_that_logs_market_data_out_is_answered_and_the_order_cancelled() {
+    let (mut rig, id) = trading(Setup::PLAIN);
     rig.market_data.send("5", "58=rollover|");
     rig.market_data.expect("5");
     // Who asked first closes.
     rig.market_data.cut();
     let DownReason::VenueLoggedOut(text) = rig.wait_down(MARKET_DATA) else { panic!() };
     assert_eq!(text.as_str(), "rollover");
-    rig.trading.send("1", "112=x|");
-    assert_eq!(get(&rig.trading.expect("0"), 112), "x");
-    rig.trading.cut();
-    finish(rig.running);
+    let cancel = rig.trading.expect("F");
+    assert_eq!(get(&cancel, 41), id);
+    report(&mut rig, (get(&cancel, 11), &id), '4', "0.5", "99.0");
+    rig.trading.accept_logout();
+    assert_eq!(finish(rig.running).desk.orders().live_len(), 0);
 }
 
 #[test]
