@@ -7,7 +7,8 @@ pub const CLIENTS_MAX: usize = 4096;
 pub const INSTRUMENTS_MAX: usize = 256;
 /// Gateway instances.
 pub const GATEWAY_INSTANCES_MAX: usize = 64;
-/// Connections at one time; more are closed at once.
+/// Connections at one time, those in a TLS handshake included; more are closed at once. Every client may
+/// be connected to both services.
 pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
 /// Records in the queue from one stage to the next; the gateway waits while it is full.
 pub const STAGE_QUEUE: usize = 1024;

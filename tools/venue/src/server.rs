@@ -15,6 +15,7 @@ use taut::wire::{Receiver, Transmitter, WireKind, channel};
 use taut_codec::value::UtcTime;
 
 use crate::gateway::Service;
+use crate::limits::CONNECTIONS_MAX;
 use crate::links::Links;
 use crate::venue::Venue;
 
@@ -22,8 +23,6 @@ use crate::venue::Venue;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often listeners and handshakes are looked at, nanoseconds.
 const ACCEPT_PERIOD_NS: u64 = 500_000;
-/// Connections at the same time; more are closed at once.
-const CONNECTIONS_MAX: usize = 2048;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
