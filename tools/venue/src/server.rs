@@ -35,6 +35,16 @@ pub enum ServerError {
         /// Why.
         error: io::Error,
     },
+    /// A port beyond the last one.
+    #[error("--base-port {base}: {name} at {port} above it would exceed 65535")]
+    Port {
+        /// What is added to Kraken's ports.
+        base: u16,
+        /// The service.
+        name: &'static str,
+        /// Its port in Kraken's map.
+        port: u16,
+    },
     /// An address that other machines can reach, without leave.
     #[error("{0} can be reached from other machines: refused without `allow_remote`")]
     Remote(IpAddr),
@@ -56,6 +66,15 @@ pub struct Listen {
     pub wire: WireKind,
     /// What the thread does when nothing comes.
     pub idle: IdlePolicy,
+}
+
+impl Listen {
+    /// The port of a service; 0 for any free one.
+    fn port(&self, service: Service) -> Result<u16, ServerError> {
+        let Some(base) = self.base_port else { return Ok(0) };
+        let (name, port) = (service.name(), service.port());
+        base.checked_add(port).ok_or(ServerError::Port { base, name, port })
+    }
 }
 
 /// The venue and its sockets.
@@ -96,8 +115,7 @@ impl Server {
         }
         let mut listeners = Vec::new();
         for service in Service::ALL {
-            let port = listen.base_port.map_or(0, |base| base.saturating_add(service.port()));
-            let address = SocketAddr::new(listen.address, port);
+            let address = SocketAddr::new(listen.address, listen.port(service)?);
             let bind = || {
                 let listener = TcpListener::bind(address)?;
                 listener.set_nonblocking(true)?;
@@ -261,5 +279,24 @@ impl Server {
             )?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_port_that_leads_beyond_the_last_port_is_out_of_range() {
+        let listen = |base| Listen {
+            address: [127, 0, 0, 1].into(),
+            base_port: Some(base),
+            allow_remote: false,
+            wire: WireKind::BusyPoll,
+            idle: IdlePolicy::Park,
+        };
+        let error = listen(61_535).port(Service::SpotTrading).unwrap_err().to_string();
+        assert_eq!(error, "--base-port 61535: spot-trading at 4001 above it would exceed 65535");
+        assert_eq!(listen(61_534).port(Service::SpotTrading).unwrap(), 65_535);
     }
 }
