@@ -18,7 +18,7 @@ pub const ARRIVALS_MAX: usize = 1 << 20;
 pub const ENDED_ORDERS_MAX: usize = 16 * 1024;
 /// UUID-form ClOrdIDs that one client may use within the time window of venue file 6.9.
 pub const UUIDS_IN_WINDOW_MAX: usize = 64 * 1024;
-/// Market data subscriptions (MDReqIDs) of one session.
+/// Market data subscriptions (MDReqIDs) of one session, and its subscriptions to the instrument list.
 pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 256;
 /// Symbols in one MarketDataRequest.
 pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
