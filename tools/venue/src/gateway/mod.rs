@@ -18,7 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES, RESYNC_BYTES_MAX};
+use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES};
 use taut::session::{Outbox, Received, Session, SessionConfig};
 use taut::types::CompId;
 use taut_codec::frame::{Frame, Framer};
@@ -267,10 +267,8 @@ impl Gateway {
                     &mut self.clients[usize::from(client)].known[connection.service as usize];
                 known.session.garbled(bytes, now, &mut connection.outbox);
             }
-            None => {
-                connection.garbage += bytes;
-                connection.close |= connection.garbage > RESYNC_BYTES_MAX;
-            }
+            // A Logon has to come first (FIX session case 2S).
+            None => connection.close = true,
         }
     }
 

@@ -61,6 +61,24 @@ fn endless_garbage_ends_the_connection_but_not_the_venue() {
 }
 
 #[test]
+fn garbage_before_the_logon_closes_the_connection_at_once() {
+    let mut world = World::new();
+    let logon = fix(&world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|"));
+    let mut damaged = logon.clone();
+    let at = damaged.len() - 2;
+    damaged[at] = if damaged[at] == b'0' { b'1' } else { b'0' };
+    for garbage in [b"\r\n".to_vec(), b"GET / HTTP/1.1\r\n\r\n".to_vec(), damaged] {
+        let id = world.venue.connected(Service::SpotTrading, world.now);
+        world.venue.received(id, &[&garbage[..], &logon[..]].concat(), world.now);
+        assert!(world.venue.should_close(id) && world.take(id).is_empty(), "{garbage:?}");
+        world.venue.disconnected(id, world.now);
+    }
+    let id = world.venue.connected(Service::SpotTrading, world.now);
+    world.venue.received(id, &logon, world.now);
+    assert_eq!(get(&world.take(id)[0], 35), Some("A"), "nothing of it was used up");
+}
+
+#[test]
 fn a_foreign_comp_id_within_the_session_ends_it() {
     let mut world = World::new();
     let mut peer = world.trader();
