@@ -48,7 +48,7 @@ pub enum RefusalNumber {
     /// As in the example of the documentation: 2, although no Logon was sent.
     #[default]
     Documented,
-    /// The next number, as the standard has it.
+    /// The first that is free, as the standard has it: 1, because the refused logon has no session.
     Standard,
 }
 

@@ -28,7 +28,7 @@ business_text = "captured"
 fee_basis = false
 # Wrong credentials: "logout" (with a text) or "silent" (close without a word).
 logon_refusal = "logout"
-# MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard".
+# MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard" (1).
 refusal_number = "documented"
 
 # Fee rates in millionths: 1600 is 0.16 %.

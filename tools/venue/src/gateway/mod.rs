@@ -235,7 +235,9 @@ impl Gateway {
     pub fn tick(&mut self, now: UtcTime) {
         for connection in self.connections.values_mut() {
             match connection.client {
-                None => connection.close |= now >= connection.logon_deadline(),
+                // A peer that does not read its refusal is not waited for either.
+                None if now >= connection.logon_deadline() => connection.drop_now(),
+                None => {}
                 Some(client) => {
                     let known =
                         &mut self.clients[usize::from(client)].known[connection.service as usize];
@@ -255,7 +257,8 @@ impl Gateway {
                 .session
                 .next_deadline(),
         };
-        let open = self.connections.values().filter(|connection| !connection.close);
+        let waits = |one: &&Connection| !one.close || !one.outbox.is_empty();
+        let open = self.connections.values().filter(waits);
         open.map(deadline).min().unwrap_or(UtcTime(u64::MAX))
     }
 

@@ -57,7 +57,8 @@ pub struct GatewaySwitches {
     pub business_text: BusinessTextForm,
     /// Whether ExecutionReports of trades carry MiscFeeBasis(891).
     pub fee_basis: bool,
-    /// Whether the Logout that refuses a logon skips a number, as in the documented example.
+    /// Whether the Logout that refuses a logon skips a number, as in the documented example: 2 if no
+    /// session is concerned yet.
     pub refusal_skips_a_number: bool,
     /// Text(58) of the Logout on wrong credentials; `None`: the connection is closed without a word.
     pub refusal_text: Option<&'static str>,
