@@ -18,7 +18,7 @@ use crate::limits::{CLIENTS_MAX, GATEWAY_INSTANCES_MAX, INSTRUMENTS_MAX};
 use crate::liquidity::SyntheticConfig;
 use crate::matching::{Asset, FeeCurrency, FeeSchedule, SetupError};
 
-pub use switches::{LogonRefusal, RefusalNumber, Switches};
+pub use switches::{LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]

@@ -125,6 +125,7 @@ impl Gateway {
         let known = Service::ALL.map(|service| {
             let own = service.comp_id().parse().expect("the CompIDs of the services are short");
             let mut config = SessionConfig::acceptor(own, sender);
+            config.low_logon_replays = self.switches.low_logon_replays;
             config.refusal_skips_a_number = self.switches.refusal_skips_a_number;
             // "Hard reset to 1", venue file 3.2.
             config.sequence_reset_may_lower = true;

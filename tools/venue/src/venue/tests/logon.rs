@@ -1,5 +1,5 @@
 use super::harness::*;
-use crate::config::{LogonRefusal, RefusalNumber};
+use crate::config::{LogonRefusal, LowLogonNumber, RefusalNumber};
 use crate::{Service, Venue};
 
 #[test]
@@ -197,6 +197,36 @@ fn sequence_numbers_go_on_after_a_reconnect() {
     // 1 Logon, 2 PendingNew, 3 New; the report of the cancel on disconnect was lost.
     assert_eq!(values(&answers[0], &[35, 34, 141]), "A 4 N");
     assert_eq!(answers.len(), 1, "nothing is missing: {answers:?}");
+}
+
+#[test]
+fn a_logon_with_a_low_number_is_accepted_and_what_cannot_be_replayed_is_gap_filled() {
+    for low in [LowLogonNumber::Replay, LowLogonNumber::Logout] {
+        let mut config = config();
+        config.switches.low_logon_number = low;
+        let mut world = World::with(&config);
+        let mut peer = world.trader();
+        world.limit(&mut peer, 1, 1, "1", "100");
+        world.lose(&peer);
+        world.pass(1);
+        let body = world.logon_body("TAUT", Service::SpotTrading, 2, "141=N|");
+        let (id, answers) = world.try_logon(Service::SpotTrading, &body);
+        if low == LowLogonNumber::Logout {
+            let text = "MsgSeqNum too low, expecting 3 but received 2";
+            assert_eq!(values(&answers[0], &[35, 58]), format!("5 {text}"));
+            assert!(world.venue.should_close(id));
+            continue;
+        }
+        let told: Vec<_> =
+            answers.iter().map(|answer| values(answer, &[35, 34, 43, 123, 36])).collect();
+        assert_eq!(told, ["A 4 - - -", "4 2 Y Y 5"]);
+        // The client goes on from its own number; a low number within the session stays fatal.
+        let mut peer = Peer { id, next_out: 3, ..peer };
+        let reports = world.limit(&mut peer, 2, 1, "1", "100");
+        assert_eq!(values(&reports[0], &[35, 34]), "8 5");
+        peer.next_out = 3;
+        assert_eq!(get(&world.send(&mut peer, "1|112=x|")[0], 35), Some("5"));
+    }
 }
 
 #[test]
