@@ -10,8 +10,6 @@ pub const GATEWAY_INSTANCES_MAX: usize = 64;
 /// Connections at one time, those in a TLS handshake included; more are closed at once. Every client may
 /// be connected to both services.
 pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
-/// Records in the queue from one stage to the next; the gateway waits while it is full.
-pub const STAGE_QUEUE: usize = 1024;
 /// Arrivals kept until they are taken; later ones are counted as lost.
 pub const ARRIVALS_MAX: usize = 1 << 20;
 /// Ended orders that an OrderStatusRequest still finds.

@@ -1,10 +1,13 @@
 //! The venue as one state machine: bytes and the time in, bytes out.
 //!
 //! ```text
-//! bytes -> gateway -> [queue] -> OES -> [queue] -> engine -> events -+-> reports -> gateway -> bytes
-//!             |                   |                  ^               +-> market data -> gateway
-//!             3 (field checks)    j                  liquidity
+//! bytes -> gateway -> OES -> engine -> events -+-> reports -> gateway -> bytes
+//!             |        |       ^               +-> market data -> gateway
+//!             3, j     j       liquidity
 //! ```
+//! A stage hands its record to the next by a call: each message is done with before the next one is
+//! looked at. So nothing queues inside, and the order of arrival holds by construction.
+//!
 //! A program that serves it calls [`Venue::connected`], [`Venue::received`], [`Venue::disconnected`]
 //! and [`Venue::tick`], takes bytes from [`Venue::outbox`], and closes a connection (then calls
 //! [`Venue::disconnected`]) when [`Venue::should_close`] says so and the outbox is empty.
@@ -24,7 +27,7 @@ use crate::config::{ConfigError, LiquidityMode, VenueConfig};
 use crate::gateway::report::BusinessReject;
 use crate::gateway::reporter::Reporter;
 use crate::gateway::{ClientCredentials, ConnectionId, Gateway, Inbound, Service};
-use crate::limits::{ARRIVALS_MAX, STAGE_QUEUE};
+use crate::limits::ARRIVALS_MAX;
 use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticConfig};
 use crate::market_data::MarketData;
 use crate::matching::{AccountFlags, AccountId, EngineEvent, SpotConfig, SpotEngine};
@@ -98,8 +101,6 @@ pub struct Venue {
     market_data: MarketData,
     reporter: Reporter,
     liquidity: Option<Box<dyn Liquidity + Send>>,
-    to_oes: VecDeque<Inbound>,
-    to_engine: VecDeque<EngineRecord>,
     events: Vec<EngineEvent>,
     arrivals: VecDeque<Arrival>,
     arrivals_lost: u64,
@@ -165,9 +166,7 @@ impl Venue {
             market_data,
             reporter: Reporter::default(),
             liquidity,
-            to_oes: VecDeque::with_capacity(STAGE_QUEUE),
-            to_engine: VecDeque::with_capacity(STAGE_QUEUE),
-            events: Vec::with_capacity(STAGE_QUEUE),
+            events: Vec::new(),
             arrivals: VecDeque::new(),
             arrivals_lost: 0,
             nowhere: Outbox::with_capacity(0),
@@ -185,14 +184,14 @@ impl Venue {
     pub fn received(&mut self, id: ConnectionId, bytes: &[u8], now: UtcTime) {
         self.gateway.feed(id, bytes);
         while let Some(inbound) = self.gateway.next(id, now) {
-            self.enqueue(inbound, now);
+            self.order_entry(inbound, now);
         }
     }
 
     /// A connection is gone, by whoever's will.
     pub fn disconnected(&mut self, id: ConnectionId, now: UtcTime) {
         if let Some(inbound) = self.gateway.disconnected(id, now) {
-            self.enqueue(inbound, now);
+            self.order_entry(inbound, now);
         }
     }
 
@@ -230,24 +229,14 @@ impl Venue {
         self.arrivals.drain(..)
     }
 
-    fn enqueue(&mut self, inbound: Inbound, now: UtcTime) {
-        self.to_oes.push_back(inbound);
-        assert!(self.to_oes.len() <= STAGE_QUEUE, "the queue is emptied record by record");
-        while let Some(inbound) = self.to_oes.pop_front() {
-            self.order_entry(inbound, now);
-            while let Some(record) = self.to_engine.pop_front() {
-                self.trade(&record, now);
-            }
-        }
-    }
-
     /// The order entry stage, and market data requests, which go beside it.
     fn order_entry(&mut self, inbound: Inbound, now: UtcTime) {
         match inbound {
             Inbound::Order(request) => self.order(&request, now),
             Inbound::ResetWatermark { client } => self.oes.reset_watermark(client),
             Inbound::CancelOnDisconnect { client, tag } => {
-                self.to_engine.push_back(self.oes.cancel_on_disconnect(client, tag));
+                let record = self.oes.cancel_on_disconnect(client, tag);
+                self.trade(&record, now);
             }
             Inbound::MarketData { client, request } => {
                 let Self { market_data, engine, gateway, .. } = self;
@@ -259,7 +248,7 @@ impl Venue {
 
     fn order(&mut self, request: &OrderRequest, now: UtcTime) {
         match self.oes.admit(request, &self.engine, now) {
-            Ok(Admitted::Command(record)) => self.to_engine.push_back(record),
+            Ok(Admitted::Command(record)) => self.trade(&record, now),
             Ok(Admitted::Status(record)) => {
                 let Self { reporter, oes, engine, gateway, .. } = self;
                 reporter.status(&record, oes, engine, gateway, now);
