@@ -21,6 +21,9 @@ use crate::venue::{Arrival, Venue};
 
 /// A TLS handshake that takes longer is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sessions have to answer the Logout of a venue that stops. The session itself waits two
+/// seconds, then closes.
+const STOP_TIMEOUT_NS: u64 = 3_000_000_000;
 /// How often listeners and handshakes are looked at, nanoseconds.
 const ACCEPT_PERIOD_NS: u64 = 500_000;
 
@@ -163,7 +166,8 @@ impl Server {
         &mut self.venue
     }
 
-    /// Runs until `stop` is set, then closes every connection.
+    /// Runs until `stop` is set; then logs every session out, waits a few seconds at most for the
+    /// answers, and closes every connection.
     ///
     /// # Errors
     /// If the arrival log cannot be written.
@@ -175,11 +179,30 @@ impl Server {
                 self.idle.rest(|| false);
             }
         }
+        self.log_out()?;
         self.links.close_all();
         match &mut self.arrivals {
             Some(file) => file.flush(),
             None => Ok(()),
         }
+    }
+
+    /// Ends every session in good order, as far as the peers take part in it.
+    fn log_out(&mut self) -> io::Result<()> {
+        self.listeners.clear();
+        self.handshakes.clear();
+        let now = self.clock.now();
+        let deadline = now.plus_nanos(STOP_TIMEOUT_NS);
+        self.venue.stop(now);
+        self.links.send(&mut self.venue, now, |_, _| ());
+        while self.links.len() > 0 && self.clock.now() < deadline {
+            if self.step()? {
+                self.idle.worked();
+            } else {
+                self.idle.rest(|| false);
+            }
+        }
+        Ok(())
     }
 
     /// One round over everything. Returns whether there was anything to do.

@@ -79,4 +79,19 @@ impl Gateway {
             known.session.logout(text, now, &mut connection.outbox);
         }
     }
+
+    /// Control: the venue ends. Logs out every session that is up, and cuts every other connection.
+    pub fn stop(&mut self, text: &str, now: UtcTime) {
+        self.refuse_logons = true;
+        for connection in self.connections.values_mut() {
+            match connection.client.filter(|_| connection.logged_on) {
+                Some(client) => {
+                    let service = connection.service as usize;
+                    let known = &mut self.clients[usize::from(client)].known[service];
+                    known.session.logout(Some(text), now, &mut connection.outbox);
+                }
+                None => connection.drop_now(),
+            }
+        }
+    }
 }

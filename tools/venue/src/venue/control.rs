@@ -66,6 +66,12 @@ impl Venue {
         self.gateway.logout(id, text, now);
     }
 
+    /// Control: the venue ends. Every session that is up is logged out, other connections are cut, and
+    /// no logon is accepted any more.
+    pub fn stop(&mut self, now: UtcTime) {
+        self.gateway.stop("Venue is stopping", now);
+    }
+
     /// Control: refuses every logon from now on, or no longer.
     pub fn refuse_logons(&mut self, refuse: bool) {
         self.gateway.refuse_logons(refuse);

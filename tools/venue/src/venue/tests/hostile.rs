@@ -154,6 +154,31 @@ fn the_venue_logs_a_session_out_on_demand() {
 }
 
 #[test]
+fn a_venue_that_stops_logs_every_session_out_and_cuts_who_is_not_logged_on() {
+    let mut world = World::new();
+    let mut trader = world.trader();
+    let viewer = world.logon("OTHER", Service::SpotMarketData);
+    let stranger = world.venue.connected(Service::SpotTrading, world.now);
+    world.venue.stop(world.now);
+    assert!(world.venue.should_close(stranger));
+    for peer in [&trader, &viewer] {
+        assert_eq!(values(&world.take(peer.id)[0], &[35, 58]), "5 Venue is stopping");
+        assert!(!world.venue.should_close(peer.id), "its answer is waited for");
+    }
+    assert!(world.send(&mut trader, "5|").is_empty());
+    assert!(world.venue.should_close(trader.id));
+    // The other one never answers.
+    world.pass(2_000);
+    world.venue.tick(world.now);
+    assert!(world.venue.should_close(viewer.id));
+    world.lose(&trader);
+    world.pass(1);
+    let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+    assert_eq!(values(&answers[0], &[35, 58]), "5 Logon refused");
+}
+
+#[test]
 fn a_silent_session_is_tested_and_then_closed() {
     let mut world = World::new();
     let peer = world.trader();
