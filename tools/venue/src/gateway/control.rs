@@ -39,6 +39,12 @@ impl Gateway {
         self.clients.get(usize::from(client)).map(|client| client.sender)
     }
 
+    /// The clients that can only log on to market data.
+    pub fn without_credentials(&self) -> impl Iterator<Item = (u16, CompId)> {
+        let clients = (0..).zip(&self.clients);
+        clients.filter(|(_, one)| !one.credentials.are_known()).map(|(at, one)| (at, one.sender))
+    }
+
     /// Sessions that are logged on.
     #[must_use]
     pub fn sessions_up(&self) -> usize {

@@ -25,6 +25,10 @@ impl ClientCredentials {
         Self { credentials, nonces: NonceGuard::new() }
     }
 
+    pub(super) const fn are_known(&self) -> bool {
+        self.credentials.is_some()
+    }
+
     /// Whether a Logon is signed by the client, now, and not a copy of an earlier one.
     fn verify(&mut self, message: &Message<'_>, now: UtcTime) -> bool {
         let Some(credentials) = &self.credentials else { return false };

@@ -1,6 +1,6 @@
 //! Looking at the venue and steering it.
 
-use taut::types::PairStatus;
+use taut::types::{CompId, PairStatus};
 use taut_codec::value::UtcTime;
 
 use super::{Venue, VenueStats};
@@ -54,6 +54,12 @@ impl Venue {
     #[must_use]
     pub fn connection(&self, sender: &str, service: Service) -> Option<ConnectionId> {
         self.gateway.live(sender.as_bytes(), service)
+    }
+
+    /// The clients that may trade, but cannot: there are no credentials for them.
+    pub fn without_credentials(&self) -> impl Iterator<Item = CompId> {
+        let clients = self.gateway.without_credentials();
+        clients.filter(|&(client, _)| self.oes.can_trade(client)).map(|(_, sender)| sender)
     }
 
     /// Control: cuts a connection without a word.

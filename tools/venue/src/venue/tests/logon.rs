@@ -1,5 +1,5 @@
 use super::harness::*;
-use crate::config::{LogonRefusal, LowLogonNumber, RefusalNumber};
+use crate::config::{ClientConfig, LogonRefusal, LowLogonNumber, RefusalNumber};
 use crate::{Service, Venue};
 
 #[test]
@@ -238,4 +238,23 @@ fn a_client_without_credentials_has_market_data_only() {
     let (_, answers) = world.try_logon(Service::SpotTrading, &body);
     assert_eq!(get(&answers[0], 35), Some("5"));
     world.logon("TAUT", Service::SpotMarketData);
+}
+
+#[test]
+fn the_venue_can_say_who_may_trade_but_has_no_credentials() {
+    let mut config = config();
+    let viewer =
+        ClientConfig { sender: "VIEWER".into(), can_trade: false, ..ClientConfig::default() };
+    config.clients.push(viewer);
+    config.clients[1].api_key_env = "OTHER_KEY".into();
+    config.clients[1].api_secret_env = "OTHER_SECRET".into();
+    let lacking = |secrets: &dyn Fn(&str) -> Option<String>| -> Vec<String> {
+        let now = taut_codec::value::UtcTime::parse(START).unwrap();
+        let venue = Venue::with_secrets(&config, None, now, secrets).unwrap();
+        venue.without_credentials().map(|sender| sender.to_string()).collect()
+    };
+    assert_eq!(lacking(&|_| None), ["TAUT", "OTHER"]);
+    let only_taut = |name: &str| name.starts_with("TAUT").then(|| "c2VjcmV0".to_owned());
+    assert_eq!(lacking(&only_taut), ["OTHER"]);
+    assert!(lacking(&|_| Some("c2VjcmV0".to_owned())).is_empty());
 }
