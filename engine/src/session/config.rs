@@ -46,6 +46,10 @@ pub struct SessionConfig {
     /// Whether SequenceReset-Reset may lower the next expected number, as Kraken's "hard reset to 1"
     /// does (venue file 3.2). Default `false`: Reject (FIX session case 11.c).
     pub sequence_reset_may_lower: bool,
+    /// Acceptor: whether a Logon without reset may have a lower number than expected. It asks for a
+    /// replay from that number (venue file 3.3, C6), which a gap fill answers, and the peer goes on
+    /// from there. Default `false`: Logout (FIX session case 2.c).
+    pub low_logon_replays: bool,
     /// How long a logon may take, from the connection to the session being up. Default 10 s.
     pub logon_timeout: Duration,
     /// How long to wait for the peer's Logout, or for its end of the connection after ours, and for
@@ -90,6 +94,7 @@ impl SessionConfig {
             reset_on_logon: false,
             reset_by_peer: true,
             sequence_reset_may_lower: false,
+            low_logon_replays: false,
             logon_timeout: Duration::from_secs(10),
             logout_timeout: Duration::from_secs(2),
             resend_timeout: Duration::from_secs(10),

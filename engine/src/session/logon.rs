@@ -87,12 +87,41 @@ impl Session {
         let written = self.emit(&self.admin(b"A"), now, out, |body| {
             logon_fields(body, logon.heartbeat_seconds, logon.reset);
         });
-        if let Err(error) = written {
-            self.admin_failed(error, now);
-            return Err(error);
-        }
+        let answer = match written {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.admin_failed(error, now);
+                return Err(error);
+            }
+        };
+        let expected = self.next_in;
         self.logged_on(logon.msg_seq_num, now, out);
+        if logon.msg_seq_num < expected {
+            self.replay_from_logon(logon.msg_seq_num, expected, answer, now, out);
+        }
         Ok(())
+    }
+
+    /// A Logon with a low number was accepted ([`SessionConfig::low_logon_replays`]): what we sent from
+    /// that number on, our answer included, is gap filled, as it cannot be replayed.
+    ///
+    /// [`SessionConfig::low_logon_replays`]: super::SessionConfig::low_logon_replays
+    fn replay_from_logon(
+        &mut self,
+        from: u64,
+        expected: u64,
+        answer: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) {
+        let to = from + 1;
+        self.events.push(SessionEvent::SequenceReset { from: expected, to, gap_fill: false });
+        if from <= answer {
+            match self.write_gap_fill(from, answer, now, out) {
+                Ok(()) => self.events.push(SessionEvent::ResendServed { from, to: answer }),
+                Err(error) => self.admin_failed(error, now),
+            }
+        }
     }
 
     /// Acceptor, after [`Received::Logon`]: closes the connection, with a Logout that says why unless
@@ -245,7 +274,8 @@ impl Session {
             if msg_seq_num != 1 {
                 return Err(LogonFlaw::ResetNumber { received: msg_seq_num });
             }
-        } else if msg_seq_num < self.next_in {
+        } else if msg_seq_num < self.next_in && !(self.config.low_logon_replays && msg_seq_num > 0)
+        {
             return Err(LogonFlaw::TooLow { expected: self.next_in, received: msg_seq_num });
         }
         Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset })

@@ -12,7 +12,7 @@ use taut::trace::Clock;
 use taut::wire::WireKind;
 use taut::wire::tls::TlsMode;
 use taut_venue::certificate::Certificate;
-use taut_venue::config::{LiquidityMode, VenueConfig};
+use taut_venue::config::{ClientConfig, LiquidityMode, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server};
 use taut_venue::venue::{LiquiditySource, Venue};
@@ -68,7 +68,7 @@ pub struct VenueArgs {
     /// Write the certificate that clients have to trust to this file
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
-    /// Log what reaches the trading engine, in the order of arrival
+    /// Log the commands that arrive, in that order, and how far each comes
     #[arg(long, value_name = "FILE")]
     arrivals: Option<PathBuf>,
     /// Speak to a parent: a line of JSON when ready and at the end, which comes with the end of
@@ -90,6 +90,12 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     let clock = Clock::system();
     let (source, liquidity) = choose_liquidity(args, &mut config)?;
     let venue = Venue::new(&config, source, clock.now())?;
+    for sender in venue.without_credentials() {
+        let named = config.clients.iter().find(|client| client.sender == sender.as_str());
+        if let Some(client) = named {
+            eprintln!("{}", no_credentials(client));
+        }
+    }
     let symbols = venue.engine().instruments().map(|i| i.symbol.to_string()).collect();
     let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
     let tls = if args.plain { None } else { Some(certificate.server_tls(args.tls)?) };
@@ -145,6 +151,12 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         say(&Farewell { open_orders: open.sum() })?;
     }
     Ok(())
+}
+
+/// Why every trading logon of a client will be refused.
+fn no_credentials(client: &ClientConfig) -> String {
+    let ClientConfig { sender, api_key_env, api_secret_env, .. } = client;
+    format!("trading: no credentials for {sender} (set {api_key_env}, {api_secret_env})")
 }
 
 /// Applies the command line to the configuration; returns the recording, if there is one, and what

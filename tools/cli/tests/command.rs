@@ -160,6 +160,28 @@ fn the_venue_prints_where_it_listens_and_ends_at_an_interrupt() {
     }
 }
 
+#[test]
+fn a_venue_without_credentials_says_who_cannot_trade_and_what_to_set() {
+    let _alone = alone();
+    let errors = |secrets: &[(&str, &str)]| {
+        let mut command = taut(&["venue", "--any-port"]);
+        command.env_remove("TAUT_API_KEY").env_remove("TAUT_API_SECRET");
+        let mut running = Running::start(command.envs(secrets.iter().copied()));
+        let lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line.contains("Ctrl-C")));
+        running.signal("INT");
+        assert_eq!(running.wait().code(), Some(0));
+        let mut text = String::new();
+        running.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    };
+    assert_eq!(
+        errors(&[]),
+        "trading: no credentials for TAUT (set TAUT_API_KEY, TAUT_API_SECRET)\n"
+    );
+    assert_eq!(errors(&[("TAUT_API_KEY", "key"), ("TAUT_API_SECRET", "c2VjcmV0")]), "");
+}
+
 /// Runs a demo, whose summary must be good.
 fn demo(arguments: &[&str]) {
     let all = [&["demo", "--json", "--seconds", "1"], arguments].concat();

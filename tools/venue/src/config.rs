@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use taut::kraken::logon::Credentials;
+use taut::kraken::logon::{CredentialError, Credentials};
 use taut::secret::Secret;
 use taut::types::{CompId, Instrument, PairStatus, Px, Qty, Symbol};
 use taut_codec::value::{Decimal, SCALE_MAX};
@@ -18,7 +18,7 @@ use crate::limits::{CLIENTS_MAX, GATEWAY_INSTANCES_MAX, INSTRUMENTS_MAX};
 use crate::liquidity::SyntheticConfig;
 use crate::matching::{Asset, FeeCurrency, FeeSchedule, SetupError};
 
-pub use switches::{LogonRefusal, RefusalNumber, Switches};
+pub use switches::{LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -381,9 +381,15 @@ impl ClientConfig {
         let field = |name: &str| format!("clients.{:?}: environment variable {name}", self.sender);
         match (read(&self.api_key_env), read(&self.api_secret_env)) {
             (None, None) => Ok(None),
-            (Some(key), Some(secret)) => Credentials::new(Secret::new(key), Secret::new(secret))
-                .map(Some)
-                .map_err(|error| bad(field(&self.api_key_env), error)),
+            (Some(key), Some(secret)) => {
+                Credentials::new(Secret::new(key), Secret::new(secret)).map(Some).map_err(|error| {
+                    let name = match error {
+                        CredentialError::BadSecret => &self.api_secret_env,
+                        _ => &self.api_key_env,
+                    };
+                    bad(field(name), error)
+                })
+            }
             (None, Some(_)) => Err(bad(field(&self.api_key_env), "is not set")),
             (Some(_), None) => Err(bad(field(&self.api_secret_env), "is not set")),
         }

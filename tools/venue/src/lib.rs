@@ -1,6 +1,6 @@
 //! taut-venue: a local mirror of Kraken's FIX service.
 //!
-//! Three stages with rejects of their own, joined by bounded queues of typed records in the order of
+//! Three stages with rejects of their own, each handing typed records to the next in the order of
 //! arrival: [`gateway`] (framing, logon, session, field checks), [`oes`] (accounts, instruments, ids,
 //! reach) and [`matching`] (the trading engine); [`market_data`] shows the engine's books and
 //! [`liquidity`] trades in them. [`Venue`] wires them up: a state machine without socket, clock and
@@ -21,4 +21,4 @@ pub mod venue;
 
 pub use config::{ConfigError, VenueConfig};
 pub use gateway::{ConnectionId, Service};
-pub use venue::{Arrival, LiquiditySource, Venue, VenueStats};
+pub use venue::{Arrival, LiquiditySource, Outcome, Venue, VenueStats};

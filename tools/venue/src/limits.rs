@@ -7,17 +7,16 @@ pub const CLIENTS_MAX: usize = 4096;
 pub const INSTRUMENTS_MAX: usize = 256;
 /// Gateway instances.
 pub const GATEWAY_INSTANCES_MAX: usize = 64;
-/// Connections at one time; more are closed at once.
+/// Connections at one time, those in a TLS handshake included; more are closed at once. Every client may
+/// be connected to both services.
 pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
-/// Records in the queue from one stage to the next; the gateway waits while it is full.
-pub const STAGE_QUEUE: usize = 1024;
 /// Arrivals kept until they are taken; later ones are counted as lost.
 pub const ARRIVALS_MAX: usize = 1 << 20;
 /// Ended orders that an OrderStatusRequest still finds.
 pub const ENDED_ORDERS_MAX: usize = 16 * 1024;
 /// UUID-form ClOrdIDs that one client may use within the time window of venue file 6.9.
 pub const UUIDS_IN_WINDOW_MAX: usize = 64 * 1024;
-/// Market data subscriptions (MDReqIDs) of one session.
+/// Market data subscriptions (MDReqIDs) of one session, and its subscriptions to the instrument list.
 pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 256;
 /// Symbols in one MarketDataRequest.
 pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;

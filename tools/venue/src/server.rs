@@ -15,15 +15,17 @@ use taut::wire::{Receiver, Transmitter, WireKind, channel};
 use taut_codec::value::UtcTime;
 
 use crate::gateway::Service;
+use crate::limits::CONNECTIONS_MAX;
 use crate::links::Links;
-use crate::venue::Venue;
+use crate::venue::{Arrival, Venue};
 
 /// A TLS handshake that takes longer is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sessions have to answer the Logout of a venue that stops. The session itself waits two
+/// seconds, then closes.
+const STOP_TIMEOUT_NS: u64 = 3_000_000_000;
 /// How often listeners and handshakes are looked at, nanoseconds.
 const ACCEPT_PERIOD_NS: u64 = 500_000;
-/// Connections at the same time; more are closed at once.
-const CONNECTIONS_MAX: usize = 2048;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,16 @@ pub enum ServerError {
         address: SocketAddr,
         /// Why.
         error: io::Error,
+    },
+    /// A port beyond the last one.
+    #[error("--base-port {base}: {name} at {port} above it would exceed 65535")]
+    Port {
+        /// What is added to Kraken's ports.
+        base: u16,
+        /// The service.
+        name: &'static str,
+        /// Its port in Kraken's map.
+        port: u16,
     },
     /// An address that other machines can reach, without leave.
     #[error("{0} can be reached from other machines: refused without `allow_remote`")]
@@ -57,6 +69,15 @@ pub struct Listen {
     pub wire: WireKind,
     /// What the thread does when nothing comes.
     pub idle: IdlePolicy,
+}
+
+impl Listen {
+    /// The port of a service; 0 for any free one.
+    fn port(&self, service: Service) -> Result<u16, ServerError> {
+        let Some(base) = self.base_port else { return Ok(0) };
+        let (name, port) = (service.name(), service.port());
+        base.checked_add(port).ok_or(ServerError::Port { base, name, port })
+    }
 }
 
 /// The venue and its sockets.
@@ -97,8 +118,7 @@ impl Server {
         }
         let mut listeners = Vec::new();
         for service in Service::ALL {
-            let port = listen.base_port.map_or(0, |base| base.saturating_add(service.port()));
-            let address = SocketAddr::new(listen.address, port);
+            let address = SocketAddr::new(listen.address, listen.port(service)?);
             let bind = || {
                 let listener = TcpListener::bind(address)?;
                 listener.set_nonblocking(true)?;
@@ -121,8 +141,10 @@ impl Server {
         })
     }
 
-    /// Writes what reaches the trading engine to a file, one line per command in the order of
-    /// arrival: `SenderCompID MsgSeqNum MsgType ClOrdID`.
+    /// Writes the commands that arrive to a file, one line each in the order of arrival:
+    /// `SenderCompID MsgSeqNum MsgType ClOrdID arrived|gateway|oes`. The last word says whether it
+    /// reached the trading engine, or which stage before that refused it; `-` stands for a ClOrdID that
+    /// cannot be read.
     ///
     /// # Errors
     /// If the file cannot be made.
@@ -144,7 +166,8 @@ impl Server {
         &mut self.venue
     }
 
-    /// Runs until `stop` is set, then closes every connection.
+    /// Runs until `stop` is set; then logs every session out, waits a few seconds at most for the
+    /// answers, and closes every connection.
     ///
     /// # Errors
     /// If the arrival log cannot be written.
@@ -156,11 +179,30 @@ impl Server {
                 self.idle.rest(|| false);
             }
         }
+        self.log_out()?;
         self.links.close_all();
         match &mut self.arrivals {
             Some(file) => file.flush(),
             None => Ok(()),
         }
+    }
+
+    /// Ends every session in good order, as far as the peers take part in it.
+    fn log_out(&mut self) -> io::Result<()> {
+        self.listeners.clear();
+        self.handshakes.clear();
+        let now = self.clock.now();
+        let deadline = now.plus_nanos(STOP_TIMEOUT_NS);
+        self.venue.stop(now);
+        self.links.send(&mut self.venue, now, |_, _| ());
+        while self.links.len() > 0 && self.clock.now() < deadline {
+            if self.step()? {
+                self.idle.worked();
+            } else {
+                self.idle.rest(|| false);
+            }
+        }
+        Ok(())
     }
 
     /// One round over everything. Returns whether there was anything to do.
@@ -253,15 +295,62 @@ impl Server {
             return Ok(());
         };
         for arrival in self.venue.take_arrivals() {
-            writeln!(
-                file,
-                "{} {} {} {}",
-                arrival.sender,
-                arrival.msg_seq_num,
-                char::from(arrival.msg_type),
-                arrival.cl_ord_id
-            )?;
+            write_arrival(file, &arrival)?;
         }
         Ok(())
+    }
+}
+
+/// One line of the arrival log.
+fn write_arrival(file: &mut impl Write, arrival: &Arrival) -> io::Result<()> {
+    let Arrival { sender, msg_seq_num, outcome, .. } = arrival;
+    let msg_type = char::from(arrival.msg_type);
+    write!(file, "{sender} {msg_seq_num} {msg_type} ")?;
+    match arrival.cl_ord_id {
+        Some(id) => write!(file, "{id}")?,
+        None => file.write_all(b"-")?,
+    }
+    writeln!(file, " {}", outcome.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::Outcome;
+
+    #[test]
+    fn a_line_of_the_arrival_log_ends_with_how_far_the_command_came() {
+        let arrival = |cl_ord_id, outcome| Arrival {
+            sender: "TAUT".parse().unwrap(),
+            msg_seq_num: 7,
+            msg_type: b'D',
+            cl_ord_id,
+            poss_dup: false,
+            at: UtcTime(1),
+            outcome,
+        };
+        let id = taut::types::ClOrdId::numeric(42);
+        let mut log = Vec::new();
+        for (id, outcome) in
+            [(id, Outcome::Arrived), (id, Outcome::RefusedByOes), (None, Outcome::RefusedByGateway)]
+        {
+            write_arrival(&mut log, &arrival(id, outcome)).unwrap();
+        }
+        let text = String::from_utf8(log).unwrap();
+        assert_eq!(text, "TAUT 7 D 42 arrived\nTAUT 7 D 42 oes\nTAUT 7 D - gateway\n");
+    }
+
+    #[test]
+    fn a_base_port_that_leads_beyond_the_last_port_is_out_of_range() {
+        let listen = |base| Listen {
+            address: [127, 0, 0, 1].into(),
+            base_port: Some(base),
+            allow_remote: false,
+            wire: WireKind::BusyPoll,
+            idle: IdlePolicy::Park,
+        };
+        let error = listen(61_535).port(Service::SpotTrading).unwrap_err().to_string();
+        assert_eq!(error, "--base-port 61535: spot-trading at 4001 above it would exceed 65535");
+        assert_eq!(listen(61_534).port(Service::SpotTrading).unwrap(), 65_535);
     }
 }

@@ -248,6 +248,42 @@ fn a_refused_logon_changes_nothing_but_the_number_of_the_logout() {
 }
 
 #[test]
+fn a_low_logon_is_fatal_unless_the_profile_takes_it_as_a_request_for_a_replay_2c() {
+    let mut rig = Rig::new(Role::Acceptor, |_| {});
+    rig.session.restore(4, 8, 9);
+    rig.connect();
+    assert_eq!(rig.feed("35=A|34=3|98=0|108=30|141=N|"), Received::Ignored);
+    let text = "MsgSeqNum too low, expecting 8 but received 3";
+    assert_eq!(rig.sent(), [format!("35=5|34=9|58={text}|")]);
+
+    for (from, fill) in [(3, true), (5, true), (7, false)] {
+        let mut rig = Rig::new(Role::Acceptor, |c| c.low_logon_replays = true);
+        rig.session.restore(4, 8, 5);
+        rig.connect();
+        rig.events();
+        rig.log_on(&format!("35=A|34={from}|98=0|108=30|141=N|"));
+        let sent = rig.sent();
+        assert_eq!(sent[0], "35=A|34=5|98=0|108=30|141=N|");
+        assert_eq!(sent.len(), 1 + usize::from(fill), "{sent:?}");
+        if fill {
+            let gap_fill = format!("35=4|34={from}|43=Y|");
+            assert!(sent[1].starts_with(&gap_fill), "{sent:?}");
+            assert!(sent[1].ends_with("|36=6|123=Y|"), "{sent:?}");
+        }
+        assert_eq!((rig.session.epoch(), rig.numbers()), (4, (from + 1, 6)));
+        let lowered = SessionEvent::SequenceReset { from: 8, to: from + 1, gap_fill: false };
+        assert!(rig.events().contains(&lowered));
+        assert_eq!(rig.feed(&format!("35=8|34={}|", from + 1)), Received::Application);
+    }
+
+    let mut rig = Rig::new(Role::Acceptor, |c| c.low_logon_replays = true);
+    rig.session.restore(4, 8, 5);
+    rig.connect();
+    assert_eq!(rig.feed("35=A|34=0|98=0|108=30|"), Received::Ignored, "0 is no number");
+    assert!(rig.session.should_close());
+}
+
+#[test]
 fn a_logon_can_be_refused_in_silence_or_with_the_number_that_kraken_shows() {
     let mut rig = acceptor();
     rig.feed("35=A|34=1|98=0|108=30|");

@@ -28,6 +28,8 @@ pub struct Switches {
     pub logon_refusal: LogonRefusal,
     /// MsgSeqNum of that Logout. Default `documented`.
     pub refusal_number: RefusalNumber,
+    /// What becomes of a Logon with 141=N and a lower number than expected (C6). Default `replay`.
+    pub low_logon_number: LowLogonNumber,
 }
 
 /// Answer to wrong credentials; both are documented (venue file section 2).
@@ -48,8 +50,21 @@ pub enum RefusalNumber {
     /// As in the example of the documentation: 2, although no Logon was sent.
     #[default]
     Documented,
-    /// The next number, as the standard has it.
+    /// The first that is free, as the standard has it: 1, because the refused logon has no session.
     Standard,
+}
+
+/// Answer to a Logon with ResetSeqNumFlag(141) `N`, or without it, whose number is lower than expected.
+/// Any other message with a low number, unless it is marked as a duplicate, is answered by a Logout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LowLogonNumber {
+    /// It is accepted and asks for a replay from its number. Nothing is kept that could be replayed, so
+    /// that a gap fill over all of it is the answer.
+    #[default]
+    Replay,
+    /// Logout, as the standard has it.
+    Logout,
 }
 
 impl Switches {
@@ -60,6 +75,7 @@ impl Switches {
             business_text: self.business_text,
             fee_basis: self.fee_basis,
             refusal_skips_a_number: self.refusal_number == RefusalNumber::Documented,
+            low_logon_replays: self.low_logon_number == LowLogonNumber::Replay,
             refusal_text: match self.logon_refusal {
                 LogonRefusal::Logout => GatewaySwitches::default().refusal_text,
                 LogonRefusal::Silent => None,

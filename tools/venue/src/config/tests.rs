@@ -81,3 +81,18 @@ fn credentials_come_from_the_variables_that_the_client_names() {
     let error = client.credentials(set(&["KEY_A"])).unwrap_err().to_string();
     assert!(error.contains("SECRET_A"), "{error}");
 }
+
+#[test]
+fn a_bad_key_and_a_bad_secret_are_named_by_their_own_variables() {
+    let client = ClientConfig::default();
+    let error = |key: &str, secret: &str| {
+        let read = |name: &str| Some(if name.ends_with("KEY") { key } else { secret }.to_owned());
+        client.credentials(read).unwrap_err().to_string()
+    };
+    for secret in ["", "not base64!"] {
+        let text = error("key", secret);
+        assert!(text.contains("variable TAUT_API_SECRET: the API secret"), "{text}");
+    }
+    let text = error("a\x01b", "c2VjcmV0");
+    assert!(text.contains("variable TAUT_API_KEY: the API key"), "{text}");
+}

@@ -28,8 +28,11 @@ business_text = "captured"
 fee_basis = false
 # Wrong credentials: "logout" (with a text) or "silent" (close without a word).
 logon_refusal = "logout"
-# MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard".
+# MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard" (1).
 refusal_number = "documented"
+# A Logon with 141=N and a lower number than expected: "replay" (accepted; a gap fill stands for what was
+# sent since that number) or "logout".
+low_logon_number = "replay"
 
 # Fee rates in millionths: 1600 is 0.16 %.
 [fees]

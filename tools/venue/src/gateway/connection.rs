@@ -24,8 +24,6 @@ pub(super) struct Connection {
     pub logged_on: bool,
     /// To be closed, whatever its session thinks.
     pub close: bool,
-    /// Garbage received before the first message, bytes.
-    pub garbage: usize,
     opened: UtcTime,
 }
 
@@ -39,7 +37,6 @@ impl Connection {
             instance: None,
             logged_on: false,
             close: false,
-            garbage: 0,
             opened: now,
         }
     }

@@ -39,6 +39,12 @@ impl Gateway {
         self.clients.get(usize::from(client)).map(|client| client.sender)
     }
 
+    /// The clients that can only log on to market data.
+    pub fn without_credentials(&self) -> impl Iterator<Item = (u16, CompId)> {
+        let clients = (0..).zip(&self.clients);
+        clients.filter(|(_, one)| !one.credentials.are_known()).map(|(at, one)| (at, one.sender))
+    }
+
     /// Sessions that are logged on.
     #[must_use]
     pub fn sessions_up(&self) -> usize {
@@ -77,6 +83,21 @@ impl Gateway {
         {
             let known = &mut self.clients[usize::from(client)].known[connection.service as usize];
             known.session.logout(text, now, &mut connection.outbox);
+        }
+    }
+
+    /// Control: the venue ends. Logs out every session that is up, and cuts every other connection.
+    pub fn stop(&mut self, text: &str, now: UtcTime) {
+        self.refuse_logons = true;
+        for connection in self.connections.values_mut() {
+            match connection.client.filter(|_| connection.logged_on) {
+                Some(client) => {
+                    let service = connection.service as usize;
+                    let known = &mut self.clients[usize::from(client)].known[service];
+                    known.session.logout(Some(text), now, &mut connection.outbox);
+                }
+                None => connection.drop_now(),
+            }
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Who is it, and may they in? Venue file section 2.
 
 use taut::kraken::logon::{Credentials, NonceGuard};
+use taut::limits::SEND_MESSAGE_BYTES_MAX;
+use taut::types::CompId;
+use taut_codec::encode::{Encoder, Header, HeaderOrder};
 use taut_codec::message::Message;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
+use super::connection::Connection;
 use super::{ConnectionId, Gateway, Inbound, Service};
 
 /// What a client logs on to trading with.
@@ -19,6 +23,10 @@ impl ClientCredentials {
     #[must_use]
     pub const fn new(credentials: Option<Credentials>) -> Self {
         Self { credentials, nonces: NonceGuard::new() }
+    }
+
+    pub(super) const fn are_known(&self) -> bool {
+        self.credentials.is_some()
     }
 
     /// Whether a Logon is signed by the client, now, and not a copy of an earlier one.
@@ -42,9 +50,12 @@ impl ClientCredentials {
 }
 
 impl Gateway {
-    /// The first message of a connection: binds it to a session if it is a Logon of a known client
-    /// who is not connected to this service yet (FIX session cases 1S.b, 1S.c). `false`: to be closed
-    /// without a word.
+    /// The first message of a connection: binds it to a session if it is a Logon of a known client,
+    /// signed by it where that is needed, who is not connected to this service yet (FIX session cases
+    /// 1S.b, 1S.c). `false`: to be closed; a Logout may wait.
+    ///
+    /// The session is not touched before: whoever merely knows a SenderCompID can neither use its
+    /// numbers up, nor reset them, nor keep the client out.
     pub(super) fn identify(
         &mut self,
         id: ConnectionId,
@@ -60,6 +71,18 @@ impl Gateway {
         }
         let at = self.clients.iter().position(|client| client.sender.as_bytes() == sender);
         let Some(client) = at.map(|at| &mut self.clients[at]) else { return false };
+        let refusal = if self.refuse_logons {
+            Some(Some("Logon refused"))
+        } else if service == Service::SpotTrading && !client.credentials.verify(message, now) {
+            Some(self.switches.refusal_text)
+        } else {
+            None
+        };
+        if let Some(text) = refusal {
+            let number = if self.switches.refusal_skips_a_number { 2 } else { 1 };
+            text.inspect(|text| turn_away(connection, client.sender, number, text, now));
+            return false;
+        }
         let known = &mut client.known[service as usize];
         if known.live.is_some() {
             return false;
@@ -73,7 +96,7 @@ impl Gateway {
         waits.is_ok()
     }
 
-    /// A Logon with a right header: is it the client?
+    /// A Logon of the client, with a right header: what does it ask for?
     pub(super) fn logon(
         &mut self,
         id: ConnectionId,
@@ -86,14 +109,6 @@ impl Gateway {
         let trading = connection.service == Service::SpotTrading;
         let known = &mut entry.known[connection.service as usize];
         let out = &mut connection.outbox;
-        if self.refuse_logons {
-            known.session.refuse_logon(Some("Logon refused"), now, out);
-            return None;
-        }
-        if trading && !entry.credentials.verify(message, now) {
-            known.session.refuse_logon(self.switches.refusal_text, now, out);
-            return None;
-        }
         let cancel = match message.get(tag::CANCEL_ORDERS_ON_DISCONNECT) {
             None | Some(b"0") => true,
             Some(b"1") => false,
@@ -113,4 +128,23 @@ impl Gateway {
         (trading && message.flag(tag::FORCE_RESET_CL_ORD_ID))
             .then_some(Inbound::ResetWatermark { client })
     }
+}
+
+/// A Logout outside of any session. Its number is of a space that does not come into being.
+fn turn_away(connection: &mut Connection, to: CompId, msg_seq_num: u64, text: &str, now: UtcTime) {
+    let mut buffer = [0; SEND_MESSAGE_BYTES_MAX];
+    let header = Header {
+        msg_type: b"5",
+        msg_seq_num,
+        sender: connection.service.comp_id().as_bytes(),
+        target: to.as_bytes(),
+        sending_time: now,
+        orig_sending_time: None,
+        order: HeaderOrder::default(),
+    };
+    let mut encoder = Encoder::begin(&mut buffer, &header);
+    encoder.bytes(tag::TEXT, text.as_bytes());
+    let range = encoder.finish().expect("a short text fits");
+    // Nothing was sent on the connection before, so there is room.
+    let _ = connection.outbox.push(&buffer[range]);
 }

@@ -57,8 +57,11 @@ pub struct GatewaySwitches {
     pub business_text: BusinessTextForm,
     /// Whether ExecutionReports of trades carry MiscFeeBasis(891).
     pub fee_basis: bool,
-    /// Whether the Logout that refuses a logon skips a number, as in the documented example.
+    /// Whether the Logout that refuses a logon skips a number, as in the documented example: 2 if no
+    /// session is concerned yet.
     pub refusal_skips_a_number: bool,
+    /// Whether a Logon with 141=N and a low number asks for a replay (C6); if not, it is refused.
+    pub low_logon_replays: bool,
     /// Text(58) of the Logout on wrong credentials; `None`: the connection is closed without a word.
     pub refusal_text: Option<&'static str>,
 }
@@ -71,6 +74,7 @@ impl Default for GatewaySwitches {
             business_text: BusinessTextForm::default(),
             fee_basis: false,
             refusal_skips_a_number: true,
+            low_logon_replays: true,
             refusal_text: Some("Logon failed: invalid credentials"),
         }
     }

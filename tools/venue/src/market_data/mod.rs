@@ -59,7 +59,9 @@ pub struct MarketData {
     shadows: Vec<Vec<Shadow>>,
     /// Trades of each instrument since the last publication.
     trades: Vec<Vec<PublicTrade>>,
+    /// At most [`SUBSCRIPTIONS_PER_SESSION_MAX`] of each client.
     list_subscribers: Vec<(u16, RequestId)>,
+    /// At most one of each client.
     status_subscribers: Vec<(u16, RequestId, RequestId)>,
     status: TradingStatus,
     response_ids: ReportClock,
@@ -310,18 +312,24 @@ impl MarketData {
             },
             _ => listed.extend(engine.instruments()),
         }
-        let response = self.response_ids.next(now).0;
-        outlet.send(client, b"y", HeaderOrder::SenderTargetSeqTime, now, |enc| {
-            encode::write_instrument_list(enc, request.id, response, result, listed.into_iter());
-        });
         let subscriber = (client, request.id);
         if request.subscription == SubscriptionType::Updates
             && result == b'0'
             && !self.list_subscribers.contains(&subscriber)
-            && self.list_subscribers.len() < SUBSCRIPTIONS_PER_SESSION_MAX
         {
-            self.list_subscribers.push(subscriber);
+            let of_client = self.list_subscribers.iter().filter(|s| s.0 == client).count();
+            if of_client < SUBSCRIPTIONS_PER_SESSION_MAX {
+                self.list_subscribers.push(subscriber);
+            } else {
+                // "Temporarily unavailable": a snapshot alone would promise updates.
+                result = b'4';
+                listed.clear();
+            }
         }
+        let response = self.response_ids.next(now).0;
+        outlet.send(client, b"y", HeaderOrder::SenderTargetSeqTime, now, |enc| {
+            encode::write_instrument_list(enc, request.id, response, result, listed.into_iter());
+        });
     }
 
     /// Venue file 4.13.
@@ -339,6 +347,7 @@ impl MarketData {
         let reason = match request.subscription {
             _ if request.session.as_bytes() != b"SESSION" => Some(UNKNOWN_SESSION),
             SubscriptionType::Snapshot => None,
+            // One of each client, so that the clients bound the list.
             SubscriptionType::Updates if self.status_subscribers.iter().any(|s| s.0 == client) => {
                 Some(ALREADY_SUBSCRIBED)
             }

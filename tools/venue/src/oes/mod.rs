@@ -148,6 +148,12 @@ impl Oes {
         self.clients.get(usize::from(client)).map(|client| client.account)
     }
 
+    /// Whether a client has the permission to trade.
+    #[must_use]
+    pub fn can_trade(&self, client: u16) -> bool {
+        self.clients.get(usize::from(client)).is_some_and(|client| client.can_trade)
+    }
+
     /// The client of an account; `None` for the house.
     #[must_use]
     pub fn client_of(&self, account: AccountId) -> Option<u16> {

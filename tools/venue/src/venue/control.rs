@@ -1,6 +1,6 @@
 //! Looking at the venue and steering it.
 
-use taut::types::PairStatus;
+use taut::types::{CompId, PairStatus};
 use taut_codec::value::UtcTime;
 
 use super::{Venue, VenueStats};
@@ -56,6 +56,12 @@ impl Venue {
         self.gateway.live(sender.as_bytes(), service)
     }
 
+    /// The clients that may trade, but cannot: there are no credentials for them.
+    pub fn without_credentials(&self) -> impl Iterator<Item = CompId> {
+        let clients = self.gateway.without_credentials();
+        clients.filter(|&(client, _)| self.oes.can_trade(client)).map(|(_, sender)| sender)
+    }
+
     /// Control: cuts a connection without a word.
     pub fn drop_connection(&mut self, id: ConnectionId) {
         self.gateway.cut(id);
@@ -64,6 +70,12 @@ impl Venue {
     /// Control: logs a session out.
     pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
         self.gateway.logout(id, text, now);
+    }
+
+    /// Control: the venue ends. Every session that is up is logged out, other connections are cut, and
+    /// no logon is accepted any more.
+    pub fn stop(&mut self, now: UtcTime) {
+        self.gateway.stop("Venue is stopping", now);
     }
 
     /// Control: refuses every logon from now on, or no longer.

@@ -108,3 +108,20 @@ fn numbers_go_on_over_a_reconnect_without_a_reset() {
     client.expect_alive("4");
     client.log_out();
 }
+
+#[test]
+fn a_venue_that_stops_says_goodbye_to_every_session_first() {
+    for world in [World::plain(), World::tls()] {
+        let mut clients = [world.trader(), world.market_data.log_on("TAUT")];
+        let stranger = world.trading.open("OTHER");
+        world.stop();
+        for client in &mut clients {
+            assert_eq!(client.receive().values(&[35, 58]), "5 Venue is stopping");
+            client.send("5", "");
+            client.expect_end();
+        }
+        drop(stranger);
+        let stats = world.end();
+        assert_eq!((stats.sessions_up, stats.connections), (0, 0));
+    }
+}

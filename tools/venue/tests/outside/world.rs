@@ -91,13 +91,18 @@ impl World {
         }
     }
 
+    /// Asks the venue to stop, and does not wait.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// Stops the venue and says how it was at the end.
     pub fn end(mut self) -> VenueStats {
         self.join().expect("the venue's thread ended well")
     }
 
     fn join(&mut self) -> std::thread::Result<VenueStats> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop();
         self.thread.take().expect("joined once").join()
     }
 }

@@ -61,6 +61,24 @@ fn endless_garbage_ends_the_connection_but_not_the_venue() {
 }
 
 #[test]
+fn garbage_before_the_logon_closes_the_connection_at_once() {
+    let mut world = World::new();
+    let logon = fix(&world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|"));
+    let mut damaged = logon.clone();
+    let at = damaged.len() - 2;
+    damaged[at] = if damaged[at] == b'0' { b'1' } else { b'0' };
+    for garbage in [b"\r\n".to_vec(), b"GET / HTTP/1.1\r\n\r\n".to_vec(), damaged] {
+        let id = world.venue.connected(Service::SpotTrading, world.now);
+        world.venue.received(id, &[&garbage[..], &logon[..]].concat(), world.now);
+        assert!(world.venue.should_close(id) && world.take(id).is_empty(), "{garbage:?}");
+        world.venue.disconnected(id, world.now);
+    }
+    let id = world.venue.connected(Service::SpotTrading, world.now);
+    world.venue.received(id, &logon, world.now);
+    assert_eq!(get(&world.take(id)[0], 35), Some("A"), "nothing of it was used up");
+}
+
+#[test]
 fn a_foreign_comp_id_within_the_session_ends_it() {
     let mut world = World::new();
     let mut peer = world.trader();
@@ -133,6 +151,31 @@ fn the_venue_logs_a_session_out_on_demand() {
     assert!(world.venue.should_close(peer.id));
     world.lose(&peer);
     assert_eq!(world.venue.open_orders("TAUT"), 1, "Logouts were exchanged");
+}
+
+#[test]
+fn a_venue_that_stops_logs_every_session_out_and_cuts_who_is_not_logged_on() {
+    let mut world = World::new();
+    let mut trader = world.trader();
+    let viewer = world.logon("OTHER", Service::SpotMarketData);
+    let stranger = world.venue.connected(Service::SpotTrading, world.now);
+    world.venue.stop(world.now);
+    assert!(world.venue.should_close(stranger));
+    for peer in [&trader, &viewer] {
+        assert_eq!(values(&world.take(peer.id)[0], &[35, 58]), "5 Venue is stopping");
+        assert!(!world.venue.should_close(peer.id), "its answer is waited for");
+    }
+    assert!(world.send(&mut trader, "5|").is_empty());
+    assert!(world.venue.should_close(trader.id));
+    // The other one never answers.
+    world.pass(2_000);
+    world.venue.tick(world.now);
+    assert!(world.venue.should_close(viewer.id));
+    world.lose(&trader);
+    world.pass(1);
+    let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
+    let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+    assert_eq!(values(&answers[0], &[35, 58]), "5 Logon refused");
 }
 
 #[test]

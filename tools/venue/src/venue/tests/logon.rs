@@ -1,5 +1,5 @@
 use super::harness::*;
-use crate::config::{LogonRefusal, RefusalNumber};
+use crate::config::{ClientConfig, LogonRefusal, LowLogonNumber, RefusalNumber};
 use crate::{Service, Venue};
 
 #[test]
@@ -56,6 +56,52 @@ fn refusals_follow_their_switches() {
 }
 
 #[test]
+fn whoever_only_knows_a_comp_id_changes_nothing_of_its_session() {
+    for refusal_number in [RefusalNumber::Documented, RefusalNumber::Standard] {
+        let mut config = config();
+        config.switches.refusal_number = refusal_number;
+        let mut world = World::with(&config);
+        let mut peer = world.trader();
+        let intrude = |world: &mut World| {
+            for (number, reset) in [(1, "141=Y|"), (3, "141=N|"), (1, ""), (99, "141=N|")] {
+                let body = world.logon_body("TAUT", Service::SpotTrading, number, reset);
+                let bad = body.replace("553=APIKEY", "553=GUESS");
+                // The connection stays: its peer does not close it.
+                let (id, answers) = world.try_logon(Service::SpotTrading, &bad);
+                let expected =
+                    if refusal_number == RefusalNumber::Standard { "5 1" } else { "5 2" };
+                assert_eq!(values(&answers[0], &[35, 34]), expected, "{bad}");
+                assert!(world.venue.should_close(id));
+            }
+        };
+        intrude(&mut world);
+        let reports = world.limit(&mut peer, 1, 1, "1", "100");
+        assert_eq!(values(&reports[0], &[35, 34]), "8 2", "the live session is not disturbed");
+        world.lose(&peer);
+        intrude(&mut world);
+        world.pass(1);
+        let body = world.logon_body("TAUT", Service::SpotTrading, 3, "141=N|");
+        let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+        assert_eq!(answers.len(), 1, "nothing is missing: {answers:?}");
+        assert_eq!(values(&answers[0], &[35, 34, 141]), "A 4 N");
+    }
+}
+
+#[test]
+fn a_refused_peer_that_does_not_read_is_not_waited_for() {
+    let mut world = World::new();
+    let body = world.logon_body("TAUT", Service::SpotTrading, 1, "").replace("APIKEY", "X");
+    let id = world.venue.connected(Service::SpotTrading, world.now);
+    world.venue.received(id, &fix(&body), world.now);
+    assert!(!world.venue.outbox(id).is_empty());
+    assert_eq!(world.venue.next_deadline(), world.now.plus_nanos(10_000_000_000));
+    world.pass(10_000);
+    world.venue.tick(world.now);
+    assert!(world.venue.should_close(id) && world.venue.outbox(id).is_empty());
+    assert_eq!(world.venue.next_deadline().0, u64::MAX);
+}
+
+#[test]
 fn a_captured_logon_cannot_be_replayed() {
     let mut world = World::new();
     let body = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
@@ -65,9 +111,8 @@ fn a_captured_logon_cannot_be_replayed() {
     assert_eq!(get(&answers[0], 35), Some("5"));
     world.pass(1);
     let later = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
-    world.pass(6000);
     let (_, answers) = world.try_logon(Service::SpotTrading, &later);
-    assert!(answers.is_empty(), "the slot is taken by the refused connection: {answers:?}");
+    assert_eq!(get(&answers[0], 35), Some("A"), "the refused connection keeps nobody out");
     let mut world = World::new();
     let old = world.logon_body("TAUT", Service::SpotTrading, 1, "141=Y|");
     world.pass(5001);
@@ -155,6 +200,36 @@ fn sequence_numbers_go_on_after_a_reconnect() {
 }
 
 #[test]
+fn a_logon_with_a_low_number_is_accepted_and_what_cannot_be_replayed_is_gap_filled() {
+    for low in [LowLogonNumber::Replay, LowLogonNumber::Logout] {
+        let mut config = config();
+        config.switches.low_logon_number = low;
+        let mut world = World::with(&config);
+        let mut peer = world.trader();
+        world.limit(&mut peer, 1, 1, "1", "100");
+        world.lose(&peer);
+        world.pass(1);
+        let body = world.logon_body("TAUT", Service::SpotTrading, 2, "141=N|");
+        let (id, answers) = world.try_logon(Service::SpotTrading, &body);
+        if low == LowLogonNumber::Logout {
+            let text = "MsgSeqNum too low, expecting 3 but received 2";
+            assert_eq!(values(&answers[0], &[35, 58]), format!("5 {text}"));
+            assert!(world.venue.should_close(id));
+            continue;
+        }
+        let told: Vec<_> =
+            answers.iter().map(|answer| values(answer, &[35, 34, 43, 123, 36])).collect();
+        assert_eq!(told, ["A 4 - - -", "4 2 Y Y 5"]);
+        // The client goes on from its own number; a low number within the session stays fatal.
+        let mut peer = Peer { id, next_out: 3, ..peer };
+        let reports = world.limit(&mut peer, 2, 1, "1", "100");
+        assert_eq!(values(&reports[0], &[35, 34]), "8 5");
+        peer.next_out = 3;
+        assert_eq!(get(&world.send(&mut peer, "1|112=x|")[0], 35), Some("5"));
+    }
+}
+
+#[test]
 fn a_client_without_credentials_has_market_data_only() {
     let now = taut_codec::value::UtcTime::parse(START).unwrap();
     let venue = Venue::with_secrets(&config(), None, now, |_| None).unwrap();
@@ -163,4 +238,23 @@ fn a_client_without_credentials_has_market_data_only() {
     let (_, answers) = world.try_logon(Service::SpotTrading, &body);
     assert_eq!(get(&answers[0], 35), Some("5"));
     world.logon("TAUT", Service::SpotMarketData);
+}
+
+#[test]
+fn the_venue_can_say_who_may_trade_but_has_no_credentials() {
+    let mut config = config();
+    let viewer =
+        ClientConfig { sender: "VIEWER".into(), can_trade: false, ..ClientConfig::default() };
+    config.clients.push(viewer);
+    config.clients[1].api_key_env = "OTHER_KEY".into();
+    config.clients[1].api_secret_env = "OTHER_SECRET".into();
+    let lacking = |secrets: &dyn Fn(&str) -> Option<String>| -> Vec<String> {
+        let now = taut_codec::value::UtcTime::parse(START).unwrap();
+        let venue = Venue::with_secrets(&config, None, now, secrets).unwrap();
+        venue.without_credentials().map(|sender| sender.to_string()).collect()
+    };
+    assert_eq!(lacking(&|_| None), ["TAUT", "OTHER"]);
+    let only_taut = |name: &str| name.starts_with("TAUT").then(|| "c2VjcmV0".to_owned());
+    assert_eq!(lacking(&only_taut), ["OTHER"]);
+    assert!(lacking(&|_| Some("c2VjcmV0".to_owned())).is_empty());
 }

@@ -2,6 +2,7 @@ use taut::types::PairStatus;
 
 use super::harness::*;
 use crate::Service;
+use crate::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
 use crate::market_data::encode::TradingStatus;
 
 fn viewer(world: &mut World) -> Peer {
@@ -207,6 +208,40 @@ fn the_trading_session_status_is_told_once_or_kept_up() {
     world.venue.set_trading_status(TradingStatus::PostOnly, world.now);
     let updates = world.take(viewer.id);
     assert_eq!(values(&updates[0], &[35, 335, 340]), "h D 102");
+}
+
+#[test]
+fn a_session_with_too_many_list_subscriptions_is_told_and_takes_nobody_elses() {
+    let mut world = World::new();
+    let (mut greedy, mut other) =
+        (viewer(&mut world), world.logon("TAUT", Service::SpotMarketData));
+    let ask = |world: &mut World, peer: &mut Peer, id: usize| {
+        let answers = world.send(peer, &format!("x|320={id}|559=4|263=1|"));
+        assert_eq!(answers.len(), 1);
+        values(&answers[0], &[35, 320, 560, 146])
+    };
+    for id in 0..SUBSCRIPTIONS_PER_SESSION_MAX {
+        assert_eq!(ask(&mut world, &mut greedy, id), format!("y {id} 0 2"));
+    }
+    assert_eq!(ask(&mut world, &mut greedy, 9999), "y 9999 4 -");
+    assert_eq!(ask(&mut world, &mut greedy, 0), "y 0 0 2", "that one is subscribed already");
+    assert_eq!(ask(&mut world, &mut other, 9999), "y 9999 0 2");
+    world.venue.set_market_status("ETH/USD", PairStatus::CancelOnly, world.now);
+    assert_eq!(world.take(greedy.id).len(), SUBSCRIPTIONS_PER_SESSION_MAX);
+    assert_eq!(world.take(other.id).len(), 1);
+}
+
+#[test]
+fn a_status_subscription_of_one_session_leaves_room_for_that_of_another() {
+    let mut world = World::new();
+    let (mut one, mut other) = (viewer(&mut world), world.logon("TAUT", Service::SpotMarketData));
+    let request = "g|335=A|336=SESSION|263=1|";
+    let mut ask = |peer: &mut Peer| values(&world.send(peer, request)[0], &[35, 567]);
+    assert_eq!([ask(&mut one), ask(&mut other), ask(&mut one)], ["h -", "h -", "h 103"]);
+    world.venue.set_trading_status(TradingStatus::PostOnly, world.now);
+    for peer in [one, other] {
+        assert_eq!(world.take(peer.id).len(), 1);
+    }
 }
 
 #[test]
