@@ -364,6 +364,7 @@ impl<S: Strategy + Send> Path<S> {
                 while let Ok(record) = records.pop() {
                     collector.add(&record);
                 }
+                clock.discipline();
                 std::thread::sleep(HOUSEKEEPING_PERIOD);
             }
             let mut pinning = vec![own];

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use taut_codec::value::UtcTime;
 
-/// UTC time and stage stamps. In production both come from the TSC (`quanta`), so the time of day
-/// never steps while a session runs; in a simulation both come from a counter that the simulation
-/// moves.
+/// UTC time and stage stamps. In production both come from the TSC (`quanta`); the time of day is
+/// held to the system's by [`Clock::discipline`], without ever going back. In a simulation both come
+/// from a counter that the simulation moves.
 #[derive(Clone)]
 pub struct Clock(Source);
 
@@ -15,23 +15,25 @@ pub struct Clock(Source);
 enum Source {
     Tsc {
         clock: quanta::Clock,
-        /// UTC nanoseconds and scaled ticks taken together at start.
-        utc_at_start: u64,
-        ticks_at_start: u64,
+        /// What is added to the nanoseconds of the TSC to make UTC.
+        offset: Arc<AtomicU64>,
+        /// Nanoseconds of the TSC when `offset` was last set.
+        set_at: Arc<AtomicU64>,
     },
     Virtual(Arc<AtomicU64>),
 }
 
+/// How much of the time between two corrections may be taken back: the clock goes slower, not back.
+const SLOWEST_PERCENT: u64 = 10;
+
 impl Clock {
-    /// The machine's clock. UTC is read once from the system; later readings advance by the TSC.
+    /// The machine's clock.
     #[must_use]
     pub fn system() -> Self {
         let clock = quanta::Clock::new();
-        let ticks_at_start = clock.delta_as_nanos(0, clock.raw());
-        let utc_at_start = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| d.as_nanos() as u64);
-        Self(Source::Tsc { clock, utc_at_start, ticks_at_start })
+        let nanos = clock.delta_as_nanos(0, clock.raw());
+        let offset = Arc::new(AtomicU64::new(system_utc().wrapping_sub(nanos)));
+        Self(Source::Tsc { clock, offset, set_at: Arc::new(AtomicU64::new(nanos)) })
     }
 
     /// A clock that stands still until `nanos` (UTC since the epoch) is changed by its owner.
@@ -40,13 +42,29 @@ impl Clock {
         Self(Source::Virtual(nanos))
     }
 
+    /// Brings the time of day back to the system's, for all clones of this clock. The TSC's rate is
+    /// measured at start and a little wrong; uncorrected it would be seconds off after a day, and a
+    /// Logon would be refused (venue file 2.1). To be called a few times a second, by one thread, off
+    /// the path.
+    pub fn discipline(&self) {
+        if let Source::Tsc { clock, offset, set_at } = &self.0 {
+            let nanos = clock.delta_as_nanos(0, clock.raw());
+            let elapsed = nanos.saturating_sub(set_at.swap(nanos, Ordering::Relaxed));
+            let wanted = system_utc().wrapping_sub(nanos);
+            offset.store(
+                next_offset(offset.load(Ordering::Relaxed), wanted, elapsed),
+                Ordering::Relaxed,
+            );
+        }
+    }
+
     /// The time of day.
     #[must_use]
     pub fn now(&self) -> UtcTime {
         match &self.0 {
-            Source::Tsc { clock, utc_at_start, ticks_at_start } => {
-                let elapsed = clock.delta_as_nanos(0, clock.raw()).saturating_sub(*ticks_at_start);
-                UtcTime(utc_at_start + elapsed)
+            Source::Tsc { clock, offset, .. } => {
+                let nanos = clock.delta_as_nanos(0, clock.raw());
+                UtcTime(nanos.wrapping_add(offset.load(Ordering::Relaxed)))
             }
             Source::Virtual(nanos) => UtcTime(nanos.load(Ordering::Relaxed)),
         }
@@ -71,9 +89,46 @@ impl Clock {
     }
 }
 
+fn system_utc() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Ahead at once, back only so far that the clock still advances.
+fn next_offset(current: u64, wanted: u64, elapsed: u64) -> u64 {
+    let ahead = wanted.wrapping_sub(current) as i64;
+    let back_max = (elapsed / 100 * SLOWEST_PERCENT) as i64;
+    current.wrapping_add(ahead.max(-back_max) as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_correction_goes_ahead_at_once_and_back_no_faster_than_time_passes() {
+        assert_eq!(next_offset(1_000, 5_000, 100), 5_000);
+        assert_eq!(next_offset(5_000, 4_999, 100), 4_999);
+        assert_eq!(next_offset(5_000, 1_000, 100), 4_990);
+        assert_eq!(next_offset(0, 5u64.wrapping_neg(), 1_000), 5u64.wrapping_neg());
+    }
+
+    #[test]
+    fn a_disciplined_clock_follows_the_system_and_never_goes_back() {
+        let clock = Clock::system();
+        if let Source::Tsc { offset, .. } = &clock.0 {
+            // As if its rate had been a little low for a long time.
+            offset.fetch_sub(3_000_000_000, Ordering::Relaxed);
+        }
+        let clone = clock.clone();
+        let before = clone.now();
+        clock.discipline();
+        let after = clone.now();
+        assert!(after.nanos_since(before) >= 2_900_000_000, "the clone was corrected too");
+        clock.discipline();
+        assert!(clone.now() >= after);
+    }
 
     #[test]
     fn a_virtual_clock_moves_only_when_its_owner_moves_it() {
@@ -89,10 +144,7 @@ mod tests {
     #[test]
     fn the_system_clock_agrees_with_the_system_and_never_goes_back() {
         let clock = Clock::system();
-        let system = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| d.as_nanos() as u64);
-        assert!(clock.now().0.abs_diff(system) < 60_000_000_000, "same minute");
+        assert!(clock.now().0.abs_diff(system_utc()) < 60_000_000_000, "same minute");
         let (first, second) = (clock.now(), clock.now());
         assert!(second >= first);
     }

@@ -172,6 +172,7 @@ impl Server {
         let mut worked = false;
         if now.0 >= self.accept_at {
             self.accept_at = now.0 + ACCEPT_PERIOD_NS;
+            self.clock.discipline();
             self.accept(now);
             self.shake_hands(now);
         }
