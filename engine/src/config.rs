@@ -51,6 +51,10 @@ pub struct PathSection {
     /// Must be `true` to dial a production host.
     #[serde(default)]
     pub live: bool,
+    /// How many sent order commands are logged, from the first on, for
+    /// [`Latency::sent`](crate::trace::Latency::sent); 32 bytes each. 0: none.
+    #[serde(default)]
+    pub sent_log: usize,
 }
 
 /// `[tls]`

@@ -307,7 +307,7 @@ pub struct Outcome<S> {
     pub desk: Desk<S>,
     /// Why each session ended, by [`SessionId`]: [`MARKET_DATA`], [`TRADING`].
     pub ended: [Option<DownReason>; 2],
-    /// Where the time went, and every order command in the order in which it was sent.
+    /// Where the time went, and the log of sent order commands (`path.sent_log`).
     pub latency: Latency,
     /// Trace records that were lost because the housekeeping thread was late; the latency tables and
     /// the list of sent commands miss them.
@@ -342,7 +342,7 @@ impl<S: Strategy + Send> Path<S> {
         for _ in 0..layout.threads() {
             idles.push(Idle::new(idle)?);
         }
-        let mut collector = Collector::new(clock.clone());
+        let mut collector = Collector::new(clock.clone(), config.path.sent_log);
         let bodies = bodies(layout, idles, control, &clock, &mut core, &mut stage, connections);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             // A thread that cannot be started must not leave the others waiting for it.
