@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Venue(args) => venue::run(&args),
-        Command::Decode => decode::run().map_err(Failure::from),
+        Command::Decode => decode::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
