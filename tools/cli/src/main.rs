@@ -93,6 +93,10 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Child(demo::child::ChildError::Told)) => ExitCode::FAILURE,
+        Err(failure @ Failure::Child(demo::child::ChildError::Interrupted)) => {
+            eprintln!("taut: {failure}");
+            ExitCode::from(demo::interrupt::EXIT_CODE)
+        }
         Err(failure) => {
             eprintln!("taut: {failure}");
             ExitCode::FAILURE

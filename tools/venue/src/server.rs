@@ -122,7 +122,7 @@ impl Server {
     }
 
     /// Writes what reaches the trading engine to a file, one line per command in the order of
-    /// arrival: `SenderCompID MsgSeqNum MsgType ClOrdID`.
+    /// arrival: `SenderCompID MsgSeqNum MsgType ClOrdID arrived`.
     ///
     /// # Errors
     /// If the file cannot be made.
@@ -255,7 +255,7 @@ impl Server {
         for arrival in self.venue.take_arrivals() {
             writeln!(
                 file,
-                "{} {} {} {}",
+                "{} {} {} {} arrived",
                 arrival.sender,
                 arrival.msg_seq_num,
                 char::from(arrival.msg_type),
