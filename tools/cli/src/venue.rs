@@ -68,7 +68,7 @@ pub struct VenueArgs {
     /// Write the certificate that clients have to trust to this file
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
-    /// Log what reaches the trading engine, in the order of arrival
+    /// Log the commands that arrive, in that order, and how far each comes
     #[arg(long, value_name = "FILE")]
     arrivals: Option<PathBuf>,
     /// Speak to a parent: a line of JSON when ready and at the end, which comes with the end of

@@ -21,4 +21,4 @@ pub mod venue;
 
 pub use config::{ConfigError, VenueConfig};
 pub use gateway::{ConnectionId, Service};
-pub use venue::{Arrival, LiquiditySource, Venue, VenueStats};
+pub use venue::{Arrival, LiquiditySource, Outcome, Venue, VenueStats};

@@ -16,7 +16,7 @@ use taut_codec::value::UtcTime;
 
 use crate::gateway::Service;
 use crate::links::Links;
-use crate::venue::Venue;
+use crate::venue::{Arrival, Venue};
 
 /// A TLS handshake that takes longer is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -121,8 +121,10 @@ impl Server {
         })
     }
 
-    /// Writes what reaches the trading engine to a file, one line per command in the order of
-    /// arrival: `SenderCompID MsgSeqNum MsgType ClOrdID arrived`.
+    /// Writes the commands that arrive to a file, one line each in the order of arrival:
+    /// `SenderCompID MsgSeqNum MsgType ClOrdID arrived|gateway|oes`. The last word says whether it
+    /// reached the trading engine, or which stage before that refused it; `-` stands for a ClOrdID that
+    /// cannot be read.
     ///
     /// # Errors
     /// If the file cannot be made.
@@ -253,15 +255,50 @@ impl Server {
             return Ok(());
         };
         for arrival in self.venue.take_arrivals() {
-            writeln!(
-                file,
-                "{} {} {} {} arrived",
-                arrival.sender,
-                arrival.msg_seq_num,
-                char::from(arrival.msg_type),
-                arrival.cl_ord_id
-            )?;
+            write_arrival(file, &arrival)?;
         }
         Ok(())
+    }
+}
+
+/// One line of the arrival log.
+fn write_arrival(file: &mut impl Write, arrival: &Arrival) -> io::Result<()> {
+    let Arrival { sender, msg_seq_num, outcome, .. } = arrival;
+    let msg_type = char::from(arrival.msg_type);
+    write!(file, "{sender} {msg_seq_num} {msg_type} ")?;
+    match arrival.cl_ord_id {
+        Some(id) => write!(file, "{id}")?,
+        None => file.write_all(b"-")?,
+    }
+    writeln!(file, " {}", outcome.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::Outcome;
+
+    #[test]
+    fn a_line_of_the_arrival_log_ends_with_how_far_the_command_came() {
+        let arrival = |cl_ord_id, outcome| Arrival {
+            sender: "TAUT".parse().unwrap(),
+            msg_seq_num: 7,
+            msg_type: b'D',
+            cl_ord_id,
+            poss_dup: false,
+            at: UtcTime(1),
+            outcome,
+        };
+        let id = taut::types::ClOrdId::numeric(42);
+        let mut log = Vec::new();
+        for (id, outcome) in [
+            (id, Outcome::Arrived),
+            (id, Outcome::RefusedByOes),
+            (None, Outcome::RefusedByGateway),
+        ] {
+            write_arrival(&mut log, &arrival(id, outcome)).unwrap();
+        }
+        let text = String::from_utf8(log).unwrap();
+        assert_eq!(text, "TAUT 7 D 42 arrived\nTAUT 7 D 42 oes\nTAUT 7 D - gateway\n");
     }
 }

@@ -28,7 +28,7 @@ use crate::limits::{ARRIVALS_MAX, STAGE_QUEUE};
 use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticConfig};
 use crate::market_data::MarketData;
 use crate::matching::{AccountFlags, AccountId, EngineEvent, SpotConfig, SpotEngine};
-use crate::oes::request::{OrderRequest, Origin};
+use crate::oes::request::{OrderRequest, Origin, RequestKind};
 use crate::oes::{Admitted, EngineRecord, Oes};
 
 /// Where the other side of the trades comes from.
@@ -52,21 +52,47 @@ pub enum LiquiditySource {
     },
 }
 
-/// A client's command as it reached the trading engine.
+/// How far a client's command came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It reached the trading engine, which may still have rejected it.
+    Arrived,
+    /// The gateway refused it, or its session did not take it.
+    RefusedByGateway,
+    /// The order entry service refused it.
+    RefusedByOes,
+}
+
+impl Outcome {
+    /// The word of the arrival log: `arrived`, `gateway` or `oes`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Arrived => "arrived",
+            Self::RefusedByGateway => "gateway",
+            Self::RefusedByOes => "oes",
+        }
+    }
+}
+
+/// A client's command as it arrived at the gateway on a session that was logged on, and how far it
+/// came. What is sent and read is here once, so that sent = arrived + refused can be held to by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     /// SenderCompID(49).
     pub sender: CompId,
-    /// MsgSeqNum(34).
+    /// MsgSeqNum(34); 0 if it could not be read.
     pub msg_seq_num: u64,
-    /// First byte of MsgType(35): `D`, `F`, `G` or `q`.
+    /// MsgType(35): `D`, `F`, `G` or `q`.
     pub msg_type: u8,
-    /// ClOrdID(11).
-    pub cl_ord_id: ClOrdId,
+    /// ClOrdID(11); `None` if it could not be read, which the gateway refuses.
+    pub cl_ord_id: Option<ClOrdId>,
     /// Whether it was marked as a possible duplicate (43 or 97).
     pub poss_dup: bool,
     /// When.
     pub at: UtcTime,
+    /// How far it came.
+    pub outcome: Outcome,
 }
 
 /// What goes on in the venue, for a status line and for tests.
@@ -225,7 +251,7 @@ impl Venue {
         liquidity.unwrap_or(UtcTime(u64::MAX)).min(self.gateway.next_deadline())
     }
 
-    /// Takes the commands that reached the trading engine since the last call, in that order.
+    /// Takes the commands that arrived at the gateway since the last call, in that order.
     pub fn take_arrivals(&mut self) -> impl Iterator<Item = Arrival> {
         self.arrivals.drain(..)
     }
@@ -245,6 +271,15 @@ impl Venue {
     fn order_entry(&mut self, inbound: Inbound, now: UtcTime) {
         match inbound {
             Inbound::Order(request) => self.order(&request, now),
+            Inbound::Refused(refused) => self.note_arrival(Arrival {
+                sender: self.gateway.sender(refused.client).unwrap_or_default(),
+                msg_seq_num: refused.msg_seq_num,
+                msg_type: refused.msg_type,
+                cl_ord_id: refused.cl_ord_id,
+                poss_dup: refused.poss_dup,
+                at: now,
+                outcome: Outcome::RefusedByGateway,
+            }),
             Inbound::ResetWatermark { client } => self.oes.reset_watermark(client),
             Inbound::CancelOnDisconnect { client, tag } => {
                 self.to_engine.push_back(self.oes.cancel_on_disconnect(client, tag));
@@ -265,6 +300,10 @@ impl Venue {
                 reporter.status(&record, oes, engine, gateway, now);
             }
             Err(refusal) => {
+                // A status request is no command.
+                if !matches!(request.kind, RequestKind::Status(_)) {
+                    self.note_command(&request.origin, Outcome::RefusedByOes, now);
+                }
                 let mut scratch = [0; ClOrdId::TEXT_MAX];
                 let text = refusal.text.to_string();
                 let reject = BusinessReject {
@@ -282,25 +321,30 @@ impl Venue {
     /// The trading engine stage.
     fn trade(&mut self, record: &EngineRecord, now: UtcTime) {
         if let Some(origin) = &record.origin {
-            self.note_arrival(origin, now);
+            self.note_command(origin, Outcome::Arrived, now);
         }
         self.engine.execute(now, &record.command, &mut self.events);
         self.settle(now);
     }
 
-    fn note_arrival(&mut self, origin: &Origin, now: UtcTime) {
-        if self.arrivals.len() >= ARRIVALS_MAX {
-            self.arrivals_lost += 1;
-            return;
-        }
-        self.arrivals.push_back(Arrival {
+    fn note_command(&mut self, origin: &Origin, outcome: Outcome, now: UtcTime) {
+        self.note_arrival(Arrival {
             sender: self.gateway.sender(origin.client).unwrap_or_default(),
             msg_seq_num: origin.msg_seq_num,
             msg_type: origin.msg_type,
-            cl_ord_id: origin.cl_ord_id,
+            cl_ord_id: Some(origin.cl_ord_id),
             poss_dup: origin.poss_dup,
             at: now,
+            outcome,
         });
+    }
+
+    fn note_arrival(&mut self, arrival: Arrival) {
+        if self.arrivals.len() >= ARRIVALS_MAX {
+            self.arrivals_lost += 1;
+        } else {
+            self.arrivals.push_back(arrival);
+        }
     }
 
     /// Reports first, market data after.

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES, RESYNC_BYTES_MAX};
 use taut::session::{Outbox, Received, Session, SessionConfig};
-use taut::types::CompId;
+use taut::types::{ClOrdId, CompId};
 use taut_codec::frame::{Frame, Framer};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
@@ -49,6 +49,8 @@ pub enum Inbound {
     },
     /// A trading request.
     Order(OrderRequest),
+    /// A command that was refused here; its client has been answered.
+    Refused(RefusedCommand),
     /// A market data request.
     MarketData {
         /// The client.
@@ -68,6 +70,21 @@ pub enum Inbound {
         /// The client.
         client: u16,
     },
+}
+
+/// A D, F, G or q of a session that was logged on, which the gateway did not let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedCommand {
+    /// The client.
+    pub client: u16,
+    /// MsgSeqNum(34); 0 if it cannot be read.
+    pub msg_seq_num: u64,
+    /// MsgType(35).
+    pub msg_type: u8,
+    /// ClOrdID(11), if it can be read.
+    pub cl_ord_id: Option<ClOrdId>,
+    /// Whether it was marked as a possible duplicate (43 or 97).
+    pub poss_dup: bool,
 }
 
 /// One known session: a client on one service.
@@ -296,7 +313,9 @@ impl Gateway {
                 known.logged_out |= message.msg_type() == b"5";
                 None
             }
-            Received::Ignored => None,
+            // A duplicate of what was dealt with before is no command of its own.
+            Received::Ignored if message.flag(tag::POSS_DUP_FLAG) => None,
+            Received::Ignored => refused(client, service, message),
         }
     }
 
@@ -321,7 +340,7 @@ impl Gateway {
             const UNSUPPORTED_MESSAGE_TYPE: u32 = 3;
             let text = "Unsupported message type";
             self.refuse(client, service, message, UNSUPPORTED_MESSAGE_TYPE, text, now);
-            return None;
+            return refused(client, service, message);
         };
         let switches = CheckSwitches {
             unknown_tags: self.switches.unknown_tags,
@@ -329,7 +348,7 @@ impl Gateway {
         };
         if let Err(reject) = checks::check(message, rules, switches, now) {
             self.reject(client, service, message, &reject, now);
-            return None;
+            return refused(client, service, message);
         }
         if let Some(kind) = parse::order_request(message) {
             return match kind {
@@ -342,7 +361,7 @@ impl Gateway {
                     let text = checks::missing(tag, self.switches.reject_form).text;
                     let reason = CONDITIONALLY_REQUIRED_MISSING;
                     self.refuse(client, service, message, reason, &text, now);
-                    None
+                    refused(client, service, message)
                 }
             };
         }
@@ -368,10 +387,28 @@ impl Gateway {
             tag: known.logons,
             msg_seq_num: message.msg_seq_num().ok()?,
             msg_type: *message.msg_type().first()?,
-            poss_dup: message.flag(tag::POSS_DUP_FLAG) || message.flag(tag::POSS_RESEND),
+            poss_dup: is_poss_dup(message),
             cl_ord_id: parse::cl_ord_id(message, tag::CL_ORD_ID)?,
         })
     }
+}
+
+fn is_poss_dup(message: &Message<'_>) -> bool {
+    message.flag(tag::POSS_DUP_FLAG) || message.flag(tag::POSS_RESEND)
+}
+
+/// The record of a message that goes no farther, if it is a command.
+fn refused(client: u16, service: Service, message: &Message<'_>) -> Option<Inbound> {
+    let &[msg_type @ (b'D' | b'F' | b'G' | b'q')] = message.msg_type() else { return None };
+    (service == Service::SpotTrading).then(|| {
+        Inbound::Refused(RefusedCommand {
+            client,
+            msg_seq_num: message.msg_seq_num().unwrap_or(0),
+            msg_type,
+            cl_ord_id: parse::cl_ord_id(message, tag::CL_ORD_ID),
+            poss_dup: is_poss_dup(message),
+        })
+    })
 }
 
 impl std::fmt::Debug for Gateway {

@@ -7,6 +7,7 @@ use taut_codec::value::UtcTime;
 
 use super::Simulation;
 use crate::matching::{AccountId, Asset, AssetId, MONEY_SCALE, SpotEngine};
+use crate::venue::Outcome;
 
 /// What the checks remember from one step to the next.
 #[derive(Debug, Default)]
@@ -50,7 +51,9 @@ impl<S: Strategy> Simulation<S> {
 
     pub(super) fn check(&mut self) -> Result<(), String> {
         for arrival in self.venue.take_arrivals().collect::<Vec<_>>() {
-            self.engine.watch_mut().arrived(arrival);
+            if arrival.outcome == Outcome::Arrived {
+                self.engine.watch_mut().arrived(arrival);
+            }
         }
         if let Some(violation) = &self.engine.watch().violation {
             return Err(violation.clone());

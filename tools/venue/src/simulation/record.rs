@@ -166,7 +166,7 @@ impl Record {
     /// A command reached the trading engine of the venue.
     pub(super) fn arrived(&mut self, arrival: Arrival) {
         self.arrivals.push(arrival);
-        let Some(at) = self.find(arrival.cl_ord_id) else {
+        let Some(at) = arrival.cl_ord_id.and_then(|id| self.find(id)) else {
             return self.violated(format!("{arrival:?} was never issued"));
         };
         let sent = self.issued[at];

@@ -1,6 +1,6 @@
 use super::harness::*;
-use crate::Service;
 use crate::oes::Scope;
+use crate::{Outcome, Service};
 
 /// ExecType, OrdStatus, ClOrdIDs, quantities.
 const STATE: [u32; 7] = [150, 39, 11, 41, 38, 14, 151];
@@ -156,7 +156,64 @@ fn amends_and_a_cancel_can_be_chained_without_waiting() {
     let order: Vec<(u64, u8)> = arrivals.iter().map(|a| (a.msg_seq_num, a.msg_type)).collect();
     assert_eq!(order, [(2, b'D'), (3, b'G'), (4, b'G'), (5, b'F')]);
     assert!(arrivals.iter().all(|a| a.sender.as_str() == "TAUT" && !a.poss_dup));
+    assert!(arrivals.iter().all(|a| a.outcome == Outcome::Arrived));
     assert_eq!(world.venue.take_arrivals().count(), 0);
+}
+
+#[test]
+fn every_command_that_was_sent_is_in_the_arrival_log_with_how_far_it_came() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    let time = world.time();
+    let order = |id: &str, symbol: &str, rest: &str| {
+        format!("D|11={id}|38=1|40=2|54=1|55={symbol}|59=1|60={time}|{rest}")
+    };
+    let mut bytes = Vec::new();
+    for command in [
+        order("1", "BTC/USD", "44=100|"),
+        order("2", "BTC/USD", ""),
+        order("3", "NO/NO", "44=100|"),
+        order("", "BTC/USD", "44=100|"),
+        format!("H|11=1|37=O|55=BTC/USD|60={time}|"),
+        "1|112=x|".to_owned(),
+        format!("F|11=4|41=9|54=1|55=BTC/USD|60={time}|"),
+        format!("F|11=5|41=1|54=1|55=BTC/USD|60={time}|"),
+        order("5", "BTC/USD", "44=100|"),
+        // Rejected by the engine: it arrived.
+        order("6", "BTC/USD", "44=99999999|"),
+        format!("G|11=7|38=1|40=2|44=1|54=1|55=BTC/USD|59=1|60={time}|"),
+        format!("q|11=8|60={time}|530=7|"),
+    ] {
+        bytes.extend(world.message(&mut peer, &command));
+    }
+    // Behind a gap: the session takes it only once it is sent again.
+    peer.next_out += 1;
+    bytes.extend(world.message(&mut peer, &order("9", "BTC/USD", "44=100|")));
+    world.venue.received(peer.id, &bytes, world.now);
+    let told: Vec<String> = world
+        .venue
+        .take_arrivals()
+        .map(|a| {
+            let id = a.cl_ord_id.map_or("-".to_owned(), |id| id.to_string());
+            format!("{} {} {id} {}", a.msg_seq_num, char::from(a.msg_type), a.outcome.word())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "2 D 1 arrived",
+            "3 D 2 gateway",
+            "4 D 3 oes",
+            "5 D - gateway",
+            "8 F 4 oes",
+            "9 F 5 arrived",
+            "10 D 5 oes",
+            "11 D 6 arrived",
+            "12 G 7 gateway",
+            "13 q 8 arrived",
+            "15 D 9 gateway",
+        ]
+    );
 }
 
 #[test]
