@@ -291,11 +291,9 @@ mod tests {
         };
         let id = taut::types::ClOrdId::numeric(42);
         let mut log = Vec::new();
-        for (id, outcome) in [
-            (id, Outcome::Arrived),
-            (id, Outcome::RefusedByOes),
-            (None, Outcome::RefusedByGateway),
-        ] {
+        for (id, outcome) in
+            [(id, Outcome::Arrived), (id, Outcome::RefusedByOes), (None, Outcome::RefusedByGateway)]
+        {
             write_arrival(&mut log, &arrival(id, outcome)).unwrap();
         }
         let text = String::from_utf8(log).unwrap();
