@@ -1,14 +1,14 @@
 //! The engine in twenty lines: `cargo run --release -p taut --example embed -- engine.toml`.
 //!
 //! `taut venue --certificate venue.pem` in another terminal is a venue to try it on; README.md says
-//! how. The same text stands in README.md, where it is compiled as a test.
+//! how, and holds the same code; a test compares the two.
 
 use taut::config::EngineConfig;
 use taut::kraken::logon::Credentials;
 use taut::pipeline::Engine;
 use taut::strategy::{Context, InstrumentId, Qty, Strategy};
 
-/// Buys the smallest quantity at the best bid once, and looks on.
+/// Buys ten times the minimum at the best bid once, and looks on.
 #[derive(Default)]
 struct Once(bool);
 
@@ -16,9 +16,8 @@ impl Strategy for Once {
     fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
         let (Some(book), Some(facts)) = (ctx.book(id), ctx.instrument(id)) else { return };
         let Some(bid) = book.best_bid() else { return };
-        let qty = Qty(facts.qty_min.0 * 10);
         if !self.0 {
-            self.0 = ctx.buy(id, qty, bid.px).is_ok();
+            self.0 = ctx.buy(id, Qty(facts.qty_min.0 * 10), bid.px).is_ok();
         }
     }
 }
@@ -31,5 +30,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     running.stop(); // cancels what is open and logs out
     let outcome = running.join()?;
     println!("{:#?}", outcome.desk.stats());
+    println!("market data and trading ended: {:?}", outcome.ended); // logged out, or why not
     Ok(())
 }

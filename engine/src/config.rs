@@ -1,6 +1,7 @@
 //! The configuration of an engine: one TOML file. Secrets are not in it; they come from the
 //! environment (see [`crate::kraken::logon::Credentials::from_env`]).
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -51,13 +52,18 @@ pub struct PathSection {
     /// Must be `true` to dial a production host.
     #[serde(default)]
     pub live: bool,
+    /// How many sent order commands are logged, from the first on, for
+    /// [`Latency::sent`](crate::trace::Latency::sent); 32 bytes each. 0: none.
+    #[serde(default)]
+    pub sent_log: usize,
 }
 
 /// `[tls]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSection {
-    /// Whether TLS is used. Kraken takes nothing else; plain TCP is for measurements on loopback.
+    /// Whether TLS is used. Kraken takes nothing else; plain TCP is for measurements on loopback and
+    /// refused with any other host.
     pub enabled: bool,
     /// Which code seals and opens records.
     pub mode: TlsMode,
@@ -204,6 +210,13 @@ impl EngineConfig {
         self.market_data.check(self.path.live)?;
         self.trading.check(self.path.live)?;
         let production = is_production(&self.trading.host) || is_production(&self.market_data.host);
+        let remote = [&self.market_data.host, &self.trading.host];
+        if let (false, Some(host)) =
+            (self.tls.enabled, remote.into_iter().find(|host| !is_loopback(host)))
+        {
+            let problem = format!("without TLS only to this machine, not to {host}");
+            return Err(value("tls.enabled", problem));
+        }
         if self.tls.uat_insecure && production {
             return Err(value("tls.uat_insecure", "not with a production host"));
         }
@@ -271,6 +284,12 @@ pub fn is_production(host: &str) -> bool {
     (host == "kraken.com" || host.ends_with(".kraken.com")) && !host.ends_with(".uat.kraken.com")
 }
 
+/// Whether a host is this machine whatever a resolver says: `localhost`, 127/8, `::1`.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
+}
+
 fn value(field: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value { field, problem: problem.into() }
 }
@@ -278,6 +297,10 @@ fn value(field: &'static str, problem: impl Into<String>) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kraken::logon::Credentials;
+    use crate::pipeline::Engine;
+    use crate::secret::Secret;
+    use crate::wire::tls::Trust;
 
     #[test]
     fn the_commented_configuration_reads() {
@@ -301,11 +324,44 @@ mod tests {
     }
 
     #[test]
+    fn without_tls_only_this_machine_is_dialled() {
+        let plain = EngineConfig::commented_toml()
+            .replace("enabled = true", "enabled = false")
+            .replace("live = false", "live = true");
+        for host in ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost", "LOCALHOST"] {
+            assert!(EngineConfig::from_toml(&plain.replace("127.0.0.1", host)).is_ok(), "{host}");
+        }
+        for host in ["fix.kraken.com", "10.0.0.1", "localhost.example.org", "127.0.0.1.nip.io"] {
+            // Either session is enough.
+            for text in [plain.replacen("127.0.0.1", host, 1), plain.replace("127.0.0.1", host)] {
+                let error = EngineConfig::from_toml(&text).expect_err(host).to_string();
+                assert!(error.contains("tls.enabled") && error.contains(host), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn an_unverified_certificate_is_refused_with_a_production_host() {
         let text = EngineConfig::commented_toml()
             .replacen("127.0.0.1", "fix.kraken.com", 1)
             .replace("live = false", "live = true")
             .replace("uat_insecure = false", "uat_insecure = true");
         assert!(EngineConfig::from_toml(&text).is_err());
+    }
+
+    #[test]
+    fn an_engine_that_verifies_no_certificate_says_so() {
+        let engine = |text: &str| {
+            let config = EngineConfig::from_toml(text).expect("it reads");
+            let credentials = Credentials::new(Secret::new("key"), Secret::new("c2VjcmV0"));
+            Engine::new(config, credentials.expect("they are usable")).expect("it is checked")
+        };
+        let safe = EngineConfig::commented_toml();
+        let insecure = safe.replace("uat_insecure = false", "uat_insecure = true");
+        assert_eq!(engine(safe).warning(), None);
+        assert!(engine(&insecure).warning().is_some_and(|text| text.contains("uat_insecure")));
+        // The trust that a program gives takes the place of the file's.
+        assert_eq!(engine(&insecure).with_trust(Trust::WebPki).warning(), None);
+        assert!(engine(safe).with_trust(Trust::UatInsecure).warning().is_some());
     }
 }

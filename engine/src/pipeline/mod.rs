@@ -120,6 +120,9 @@ pub enum StartError {
     System(#[from] std::io::Error),
 }
 
+const UAT_INSECURE: &str = "tls.uat_insecure: the venue's certificate is NOT verified; whoever is \
+    between here and it can read and change everything";
+
 /// An engine before it starts.
 pub struct Engine {
     config: EngineConfig,
@@ -144,7 +147,18 @@ impl Engine {
         self
     }
 
-    /// Dials both sessions, then starts the threads of the path, which log on and trade.
+    /// What whoever starts this engine must know, if its peer's certificate is not verified.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        let insecure = match &self.trust {
+            Some(trust) => matches!(trust, Trust::UatInsecure),
+            None => self.config.tls.uat_insecure,
+        };
+        (insecure && self.config.tls.enabled).then_some(UAT_INSECURE)
+    }
+
+    /// Dials both sessions, then starts the threads of the path, which log on and trade. A
+    /// [`warning`](Self::warning) is written to standard error.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
@@ -152,6 +166,9 @@ impl Engine {
         self,
         strategy: S,
     ) -> Result<Running<S>, StartError> {
+        if let Some(warning) = self.warning() {
+            eprintln!("taut: warning: {warning}");
+        }
         let clock = Clock::system();
         let (market_data, trading) = self.connect()?;
         let (traces, records) = RingBuffer::new(TRACE_RING);
@@ -307,7 +324,7 @@ pub struct Outcome<S> {
     pub desk: Desk<S>,
     /// Why each session ended, by [`SessionId`]: [`MARKET_DATA`], [`TRADING`].
     pub ended: [Option<DownReason>; 2],
-    /// Where the time went, and every order command in the order in which it was sent.
+    /// Where the time went, and the log of sent order commands (`path.sent_log`).
     pub latency: Latency,
     /// Trace records that were lost because the housekeeping thread was late; the latency tables and
     /// the list of sent commands miss them.
@@ -342,7 +359,7 @@ impl<S: Strategy + Send> Path<S> {
         for _ in 0..layout.threads() {
             idles.push(Idle::new(idle)?);
         }
-        let mut collector = Collector::new(clock.clone());
+        let mut collector = Collector::new(clock.clone(), config.path.sent_log);
         let bodies = bodies(layout, idles, control, &clock, &mut core, &mut stage, connections);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             // A thread that cannot be started must not leave the others waiting for it.

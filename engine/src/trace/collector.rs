@@ -47,7 +47,8 @@ pub struct Sent {
 /// Requests that wait for their first answer; beyond it the oldest knowledge is given up.
 const UNANSWERED_MAX: usize = 1 << 16;
 
-/// Fills histograms from records. Allocates: lives on the housekeeping thread.
+/// Fills histograms from records. Allocates: lives on the housekeeping thread. What it keeps is
+/// bounded, however long it runs.
 pub struct Collector {
     clock: Clock,
     stages: Vec<Histogram<u64>>,
@@ -55,12 +56,14 @@ pub struct Collector {
     round_trip: Histogram<u64>,
     unanswered: HashMap<ClOrdId, u64>,
     sent: Vec<Sent>,
+    sent_max: usize,
+    sent_lost: u64,
 }
 
 impl Collector {
-    /// Empty.
+    /// Empty. It logs the first `sent_max` order commands; 0: none.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
+    pub fn new(clock: Clock, sent_max: usize) -> Self {
         Self {
             clock,
             stages: (1..Stage::COUNT).map(|_| histogram()).collect(),
@@ -68,6 +71,8 @@ impl Collector {
             round_trip: histogram(),
             unanswered: HashMap::new(),
             sent: Vec::new(),
+            sent_max,
+            sent_lost: 0,
         }
     }
 
@@ -76,7 +81,7 @@ impl Collector {
         match *record {
             Record::Sent { msg_type, msg_seq_num, cl_ord_id, stamps, .. } => {
                 if let Some(cl_ord_id) = cl_ord_id {
-                    self.sent.push(Sent { msg_seq_num, msg_type, cl_ord_id });
+                    self.log(Sent { msg_seq_num, msg_type, cl_ord_id });
                     if self.unanswered.len() < UNANSWERED_MAX {
                         self.unanswered.insert(cl_ord_id, stamps.get(Stage::Send));
                     }
@@ -94,6 +99,14 @@ impl Collector {
         }
     }
 
+    fn log(&mut self, sent: Sent) {
+        if self.sent.len() < self.sent_max {
+            self.sent.push(sent);
+        } else if self.sent_max > 0 {
+            self.sent_lost += 1;
+        }
+    }
+
     fn add_path(&mut self, stamps: &Stamps) {
         let mut previous = stamps.get(Stage::Poll);
         for (stage, histogram) in Stage::ALL[1..].iter().zip(&mut self.stages) {
@@ -105,7 +118,7 @@ impl Collector {
         self.total.saturating_record(total);
     }
 
-    /// The tables, and the order commands in the order in which they were sent.
+    /// The tables, and the logged order commands in the order in which they were sent.
     #[must_use]
     pub fn finish(self) -> Latency {
         let rows = Stage::ALL[1..]
@@ -118,6 +131,7 @@ impl Collector {
             total: Row::of("total", &self.total),
             round_trip: Row::of("order to answer", &self.round_trip),
             sent: self.sent,
+            sent_lost: self.sent_lost,
         }
     }
 }
@@ -136,8 +150,10 @@ pub struct Latency {
     pub total: Row,
     /// From the kernel taking a request to its first answer being received: includes the venue.
     pub round_trip: Row,
-    /// Every order command in the order in which it was sent.
+    /// The first `path.sent_log` order commands, in the order in which they were sent.
     pub sent: Vec<Sent>,
+    /// Order commands that the log had no room for; 0 if there is no log.
+    pub sent_lost: u64,
 }
 
 /// One row of a latency table, nanoseconds.
@@ -181,6 +197,10 @@ mod tests {
 
     use super::*;
 
+    fn collector(sent_max: usize) -> Collector {
+        Collector::new(Clock::virtual_at(Arc::new(AtomicU64::new(0))), sent_max)
+    }
+
     fn stamps(first: u64, step: u64) -> Stamps {
         let mut stamps = Stamps::NONE;
         for (i, stage) in Stage::ALL.into_iter().enumerate() {
@@ -201,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_stages_of_a_command_add_up_to_its_total() {
-        let mut collector = Collector::new(Clock::virtual_at(Arc::new(AtomicU64::new(0))));
+        let mut collector = collector(8);
         collector.add(&sent(1, stamps(1_000, 10)));
         let latency = collector.finish();
         let sum: u64 = latency.stages.iter().map(|row| row.max_ns).sum();
@@ -210,7 +230,7 @@ mod tests {
 
     #[test]
     fn only_the_first_answer_to_a_request_counts_as_its_round_trip() {
-        let mut collector = Collector::new(Clock::virtual_at(Arc::new(AtomicU64::new(0))));
+        let mut collector = collector(8);
         let id = ClOrdId::numeric(7).expect("not zero");
         collector.add(&sent(7, stamps(1_000, 0)));
         collector.add(&Record::Answered { cl_ord_id: id, received_ticks: 1_500 });
@@ -221,11 +241,28 @@ mod tests {
 
     #[test]
     fn a_command_that_no_input_caused_is_logged_but_not_timed() {
-        let mut collector = Collector::new(Clock::virtual_at(Arc::new(AtomicU64::new(0))));
+        let mut collector = collector(8);
         let mut own = Stamps::NONE;
         own.set(Stage::Send, 5);
         collector.add(&sent(3, own));
         let latency = collector.finish();
         assert_eq!((latency.total.count, latency.sent.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_full_log_counts_what_it_has_no_room_for_and_the_tables_miss_nothing() {
+        let mut collector = collector(2);
+        (1..=5).for_each(|id| collector.add(&sent(id, stamps(1_000, 10))));
+        let latency = collector.finish();
+        let logged: Vec<u64> = latency.sent.iter().map(|sent| sent.msg_seq_num).collect();
+        assert_eq!((logged, latency.sent_lost, latency.total.count), (vec![1, 2], 3, 5));
+    }
+
+    #[test]
+    fn without_a_log_no_command_is_kept_and_none_is_lost() {
+        let mut collector = collector(0);
+        (1..=5).for_each(|id| collector.add(&sent(id, stamps(1_000, 10))));
+        let latency = collector.finish();
+        assert_eq!((latency.sent.len(), latency.sent_lost, latency.total.count), (0, 0, 5));
     }
 }

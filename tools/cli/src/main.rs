@@ -88,11 +88,15 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Venue(args) => venue::run(&args),
-        Command::Decode => decode::run().map_err(Failure::from),
+        Command::Decode => decode::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Child(demo::child::ChildError::Told)) => ExitCode::FAILURE,
+        Err(failure @ Failure::Child(demo::child::ChildError::Interrupted)) => {
+            eprintln!("taut: {failure}");
+            ExitCode::from(demo::interrupt::EXIT_CODE)
+        }
         Err(failure) => {
             eprintln!("taut: {failure}");
             ExitCode::FAILURE

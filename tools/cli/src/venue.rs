@@ -201,7 +201,7 @@ fn choose_liquidity(
 }
 
 /// Thousandths of the recorded speed.
-fn speed(times: f64) -> Result<std::num::NonZeroU32, Failure> {
+pub fn speed(times: f64) -> Result<std::num::NonZeroU32, Failure> {
     let thousandths = (times * 1000.0).round();
     let in_range = (1.0..=1_000_000.0).contains(&thousandths);
     let speed = in_range.then(|| std::num::NonZeroU32::new(thousandths as u32)).flatten();

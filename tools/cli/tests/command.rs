@@ -229,11 +229,20 @@ fn bad_input_is_named_in_one_line() {
     let nonsense = file("nonsense.toml", "[path\nlayout = ");
     let field = file("field.toml", "prot_offset = 1\n");
     let remote = file("remote.toml", "bind = '0.0.0.0'\n");
+    let engine = String::from_utf8(run(&["demo", "--print-config", "engine"]).stdout).unwrap();
+    let unlisted = file("unlisted.toml", &engine.replace("BTC/USD", "ETC/ETC"));
+    let remote_plain =
+        engine.replace("127.0.0.1", "10.0.0.1").replace("enabled = true", "enabled = false");
+    let remote_plain = file("plain.toml", &remote_plain);
     let noise = file("noise.ws", "this is no recording\n");
     let recording = shared("data/kraken/spot-book1000-10pairs-31s.ws");
     let recording = recording.as_deref().and_then(Path::to_str);
     let mut cases: Vec<(Vec<&str>, &str)> = vec![
         (vec!["demo", "--symbol", "NO/NO"], "NO/NO"),
+        (vec!["demo", "--config", &unlisted], "ETC/ETC"),
+        (vec!["demo", "--rate", "0"], "events_per_second"),
+        (vec!["demo", "--capture", &noise, "--speed", "0"], "--speed 0"),
+        (vec!["demo", "--config", &remote_plain], "tls.enabled"),
         (vec!["demo", "--config", &nonsense], "TOML"),
         (vec!["demo", "--config", "/nowhere/at/all.toml"], "/nowhere/at/all.toml"),
         (vec!["demo", "--venue-config", &field], "prot_offset"),
@@ -301,4 +310,67 @@ fn a_venue_whose_demo_was_killed_ends_too() {
     running.signal("KILL");
     assert!(!running.wait().success());
     until("the venue ends", || !lives(venue));
+}
+
+#[test]
+fn a_venue_that_was_stopped_is_killed_at_the_second_interrupt() {
+    let _alone = alone();
+    let (mut running, venue) = trading_demo();
+    let stopped = Command::new("kill").args(["-STOP", &venue.to_string()]).status();
+    assert!(stopped.unwrap().success());
+    running.signal("INT");
+    // Two signals that are not taken one by one are one.
+    std::thread::sleep(Duration::from_millis(200));
+    running.signal("INT");
+    assert_eq!(running.wait().code(), Some(130));
+    assert!(!lives(venue));
+}
+
+#[test]
+fn a_printed_configuration_is_a_file_that_the_demo_takes() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let printed = |side: &str| {
+        let output = run(&["demo", "--print-config", side]);
+        assert!(output.status.success());
+        let path = scratch.path().join(side);
+        std::fs::write(&path, output.stdout).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    demo(&["--config", &printed("engine"), "--venue-config", &printed("venue")]);
+    for side in [&["demo", "--print-config"][..], &["demo", "--print-config", "both"]] {
+        assert_eq!(run(side).status.code(), Some(2), "{side:?}");
+    }
+}
+
+#[test]
+fn an_unverified_certificate_is_warned_of() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("engine.toml");
+    let text = String::from_utf8(run(&["demo", "--print-config", "engine"]).stdout).unwrap();
+    let insecure = text.replace("uat_insecure = false", "uat_insecure = true");
+    assert_ne!(insecure, text);
+    // Ends before it starts anything.
+    let unlisted = insecure.replace("BTC/USD", "ETC/ETC");
+    for (text, warned) in [(unlisted, true), (text.replace("BTC/USD", "ETC/ETC"), false)] {
+        std::fs::write(&file, text).unwrap();
+        let output = run(&["demo", "--config", file.to_str().unwrap()]);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(errors.contains("warning: tls.uat_insecure"), warned, "{errors}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn input_without_a_message_is_said_and_fails() {
+    let _alone = alone();
+    for (input, bytes) in [(&b""[..], "0"), (b"no message\n", "11")] {
+        let mut running = Running::start(taut(&["decode"]).stdin(Stdio::piped()));
+        running.0.stdin.take().unwrap().write_all(input).unwrap();
+        assert_eq!(running.wait().code(), Some(1));
+        let mut errors = String::new();
+        running.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert_eq!(errors, format!("taut: no FIX message in {bytes} bytes\n"));
+    }
 }

@@ -1,36 +1,52 @@
 //! `taut decode`: FIX bytes or a log on standard input, one readable line per field out.
 
+mod fields;
 mod names;
 
 use std::io::{self, BufWriter, Read, Write};
 
-use taut_codec::mask::is_secret;
 use taut_codec::tag;
+
+use self::fields::{Delimiter, Field, end_of_message, fields, number, shown};
+use crate::Failure;
 
 /// Longest run of bytes that is kept while looking for the end of a message.
 const MESSAGE_BYTES_MAX: usize = taut::limits::MESSAGE_BYTES_MAX;
 const BEGIN: &[u8] = b"8=FIX";
 
+/// What there was on the input.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    bytes: u64,
+    messages: u64,
+}
+
 /// Reads standard input to its end. Text that is no message is passed over; a message that is broken
 /// is shown as far as it goes, with what is wrong.
 ///
 /// # Errors
-/// If standard input or output fails; a closed pipe on output is a normal end.
-pub fn run() -> io::Result<()> {
+/// If standard input or output fails, or there was no message; a closed pipe on output is a normal
+/// end.
+pub fn run() -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    match decode(&mut io::stdin().lock(), &mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+    let decoded = decode(&mut io::stdin().lock(), &mut out);
+    match decoded.and_then(|seen| out.flush().map(|()| seen)) {
+        Ok(Seen { messages: 0, bytes }) => {
+            Err(Failure::Usage(format!("no FIX message in {bytes} bytes")))
+        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
-fn decode(input: &mut impl Read, out: &mut impl Write) -> io::Result<()> {
+fn decode(input: &mut impl Read, out: &mut impl Write) -> io::Result<Seen> {
     let mut buffer = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
-    let mut count = 0;
+    let mut seen = Seen::default();
     loop {
         let read = input.read(&mut chunk)?;
         buffer.extend_from_slice(&chunk[..read]);
+        seen.bytes += read as u64;
         let ended = read == 0;
         let mut done = 0;
         while let Some(start) = find(&buffer[done..], BEGIN).map(|at| done + at) {
@@ -47,15 +63,15 @@ fn decode(input: &mut impl Read, out: &mut impl Write) -> io::Result<()> {
                     break;
                 }
             };
-            count += 1;
-            print_message(out, count, &buffer[start..end])?;
+            seen.messages += 1;
+            print_message(out, seen.messages, &buffer[start..end])?;
             done = end;
             if done == buffer.len() {
                 break;
             }
         }
         if ended {
-            return Ok(());
+            return Ok(seen);
         }
         // Keep a tail that may be the beginning of a message.
         if find(&buffer[done..], BEGIN).is_none() {
@@ -69,101 +85,53 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// The byte that ends fields: what stands behind the version in `8=FIX.4.4?`.
-fn delimiter(message: &[u8]) -> Option<u8> {
-    let value = &message[2..];
-    let at = value.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'.'))?;
-    Some(value[at])
-}
-
-/// Where the message ends: behind the first `10=nnn` field, or before another message begins.
-fn end_of_message(message: &[u8]) -> Option<usize> {
-    let delimiter = delimiter(message)?;
-    let mut at = 0;
-    loop {
-        let trailer = find(&message[at..], &[delimiter, b'1', b'0', b'='])? + at;
-        let digits = message.get(trailer + 4..trailer + 7)?;
-        if digits.iter().all(u8::is_ascii_digit) {
-            let end = trailer + 7;
-            let begin = find(&message[BEGIN.len()..trailer], BEGIN).map(|n| n + BEGIN.len());
-            let closed = message.get(end) == Some(&delimiter);
-            return Some(begin.unwrap_or(end + usize::from(closed)));
-        }
-        at = trailer + 4;
-    }
-}
-
 fn print_message(out: &mut impl Write, number: u64, message: &[u8]) -> io::Result<()> {
-    let delimiter = delimiter(message).unwrap_or(taut_codec::SOH);
-    let mut fields = Vec::new();
-    for field in message.split(|&b| b == delimiter).filter(|field| !field.is_empty()) {
-        let equals = field.iter().position(|&b| b == b'=');
-        let tag = equals
-            .and_then(|at| std::str::from_utf8(&field[..at]).ok())
-            .and_then(|text| text.parse::<u32>().ok());
-        match (tag, equals) {
-            (Some(tag), Some(at)) => fields.push((Some(tag), &field[at + 1..])),
-            _ => fields.push((None, field)),
-        }
-    }
-    let value_of = |wanted| fields.iter().find(|(tag, _)| *tag == Some(wanted)).map(|(_, v)| *v);
+    let fields = fields(message);
+    let value_of = |wanted| fields.iter().find(|f| f.tag == Some(wanted)).map(|f| f.value);
     let msg_type = value_of(tag::MSG_TYPE).unwrap_or(b"?");
     writeln!(
         out,
         "#{number} {} ({}) seq {} {} -> {}{}",
         names::msg_type(msg_type).unwrap_or("unknown message type"),
-        msg_type.escape_ascii(),
-        value_of(tag::MSG_SEQ_NUM).unwrap_or(b"?").escape_ascii(),
-        value_of(tag::SENDER_COMP_ID).unwrap_or(b"?").escape_ascii(),
-        value_of(tag::TARGET_COMP_ID).unwrap_or(b"?").escape_ascii(),
-        problems(message, delimiter, value_of(tag::BODY_LENGTH), value_of(tag::CHECK_SUM)),
+        shown(msg_type),
+        shown(value_of(tag::MSG_SEQ_NUM).unwrap_or(b"?")),
+        shown(value_of(tag::SENDER_COMP_ID).unwrap_or(b"?")),
+        shown(value_of(tag::TARGET_COMP_ID).unwrap_or(b"?")),
+        problems(message, value_of(tag::BODY_LENGTH), value_of(tag::CHECK_SUM)),
     )?;
-    for (tag, value) in fields {
+    for Field { tag, value, is_hidden } in fields {
+        let text = if is_hidden { "***".into() } else { shown(value) };
         let Some(tag) = tag else {
-            writeln!(out, "      ?                          {}", value.escape_ascii())?;
+            writeln!(out, "      ?                          {text}")?;
             continue;
         };
-        write!(out, "  {tag:>5} {:<26}", tag::name(tag).unwrap_or("?"))?;
-        if is_secret(tag) {
-            writeln!(out, " ***")?;
-            continue;
-        }
-        write!(out, " {}", value.escape_ascii())?;
+        write!(out, "  {tag:>5} {:<26} {text}", tag::name(tag).unwrap_or("?"))?;
         match names::value(tag, value) {
-            Some(name) => writeln!(out, " ({name})")?,
-            None => writeln!(out)?,
+            Some(name) if !is_hidden => writeln!(out, " ({name})")?,
+            _ => writeln!(out)?,
         }
     }
     Ok(())
 }
 
 /// What BodyLength and CheckSum say about the message, as a suffix for its head line.
-fn problems(
-    message: &[u8],
-    delimiter: u8,
-    length: Option<&[u8]>,
-    check_sum: Option<&[u8]>,
-) -> String {
-    let number = |value: Option<&[u8]>| {
-        value.and_then(|v| std::str::from_utf8(v).ok()).and_then(|v| v.parse::<usize>().ok())
-    };
-    let mark = [delimiter, b'9', b'='];
-    let body = find(message, &mark)
-        .and_then(|at| message[at + 1..].iter().position(|&b| b == delimiter).map(|n| at + n + 2));
-    let trailer = find(message, &[delimiter, b'1', b'0', b'=']).map(|at| at + 1);
+fn problems(message: &[u8], length: Option<&[u8]>, check_sum: Option<&[u8]>) -> String {
+    // A log prints SOH as something else; length and sum are over the bytes that were sent.
+    let wire = Delimiter::of(message).map(|delimiter| delimiter.wire(message)).unwrap_or_default();
+    let soh = taut_codec::SOH;
+    let body = find(&wire, &[soh, b'9', b'='])
+        .and_then(|at| wire[at + 1..].iter().position(|&b| b == soh).map(|n| at + n + 2));
+    let trailer = find(&wire, &[soh, b'1', b'0', b'=']).map(|at| at + 1);
     let (Some(body), Some(trailer)) = (body, trailer) else {
         return " [unfinished]".into();
     };
     let mut text = String::new();
     let real = trailer.saturating_sub(body);
-    if number(length) != Some(real) {
+    if length.and_then(number) != Some(real) {
         text += &format!(" [BodyLength wrong: {real} bytes]");
     }
-    // A log prints SOH as another byte; the sum is over the bytes that were sent.
-    let sum = message[..trailer]
-        .iter()
-        .fold(0u8, |sum, &b| sum.wrapping_add(if b == delimiter { taut_codec::SOH } else { b }));
-    if number(check_sum) != Some(usize::from(sum)) {
+    let sum = wire[..trailer].iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
+    if check_sum.and_then(number) != Some(usize::from(sum)) {
         text += &format!(" [CheckSum wrong: {sum:03}]");
     }
     text
@@ -225,5 +193,97 @@ mod tests {
             decoded(format!("x{REPORT}garbage 8=FI{REPORT}{REPORT}8=FIX.4.4|9=12|35").as_bytes());
         assert_eq!(text.matches("BusinessMessageReject (j) seq 16").count(), 3, "{text}");
         assert!(text.contains("#4 ") && text.contains("[unfinished]"), "{text}");
+    }
+
+    #[test]
+    fn every_form_that_logs_write_soh_in_prints_the_same_fields() {
+        let raw = decoded(REPORT.replace('|', "\x01").as_bytes());
+        assert!(!raw.contains('['), "{raw}");
+        for form in [
+            "^A",
+            "\\x01",
+            "\\X01",
+            "\\u0001",
+            "\\001",
+            "<SOH>",
+            "<soh>",
+            "[SOH]",
+            "{SOH}",
+            "\u{2401}",
+            "%01",
+            "\\\\x01",
+            "\\\\u0001",
+            ";",
+            "\t",
+        ] {
+            let line = format!("12:00 \"{}\" and so on\n", REPORT.replace('|', form));
+            assert_eq!(decoded(line.as_bytes()), raw, "{form}");
+        }
+    }
+
+    #[test]
+    fn no_secret_comes_out_in_whatever_form_a_log_writes_soh() {
+        let logon = "8=FIX.4.4|9=99|35=A|34=1|49=me|553=APIKEY|554=PASS|5025=123456|98=0|58=a 554=PASS|\
+            95=6|96=se|RAW|10=000|";
+        for form in [
+            "|",
+            "\x01",
+            "^A",
+            "\\x01",
+            "\\u0001",
+            "\\001",
+            "<SOH>",
+            "\u{2401}",
+            "%01",
+            "\\\\x01",
+            ";",
+            " ",
+            // Not recognised, or not as a whole: nothing may come out all the same.
+            "&#1;",
+            "&lt;SOH&gt;",
+            "x01",
+            "\\1",
+            "#01",
+            "_",
+            " | ",
+            "=",
+            "==",
+            "",
+            "\\\\\\x01",
+            "\u{a6}",
+            "^a^",
+        ] {
+            for text in [logon.to_owned(), logon.replace("10=000|", ""), logon.replace("9=99|", "")]
+            {
+                let text = decoded(text.replace('|', form).as_bytes());
+                for secret in ["APIKEY", "PASS", "123456", "RAW"] {
+                    assert!(!text.contains(secret), "{form:?} {secret}: {text}");
+                }
+                assert!(text.starts_with("#1 "), "{form:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_no_field_is_hidden_from_a_secret_tag_on() {
+        let text = decoded(b"8=FIX.4.4|9=1|35=A|junk 553=APIKEY|49=x5025=77|58=fine|rest|10=000|");
+        assert!(text.contains("junk 553=***") && text.contains("x5025=***"), "{text}");
+        assert!(text.contains(" fine") && text.contains(" rest"), "{text}");
+        assert!(!text.contains("APIKEY") && !text.contains("77"), "{text}");
+    }
+
+    #[test]
+    fn the_rest_of_a_secret_behind_a_delimiter_in_it_is_hidden() {
+        let text = decoded(b"8=FIX.4.4;9=1;35=A;554=PA;SS;WORD;58=fine;10=000;");
+        assert!(!text.contains("SS") && !text.contains("WORD") && text.contains("fine"), "{text}");
+    }
+
+    #[test]
+    fn what_holds_no_message_is_counted_in_bytes() {
+        let mut out = Vec::new();
+        for (input, bytes, messages) in [(&b""[..], 0, 0), (b"8=FI", 4, 0), (b"x8=FIX", 6, 1)] {
+            let seen = decode(&mut &*input, &mut out).expect("memory does not fail");
+            assert_eq!(seen, Seen { bytes, messages });
+        }
     }
 }

@@ -73,13 +73,22 @@ impl DemoConfig {
         if let Some(symbol) = symbol {
             *symbols = vec![canonical_symbol(symbol)];
         }
-        for symbol in symbols {
-            if !venue.ready.symbols.contains(symbol) {
-                let listed = venue.ready.symbols.join(", ");
-                return Err(Failure::Usage(format!("the venue lists {listed}, not {symbol}")));
-            }
+        check_symbols(symbols, &venue.ready.symbols)
+    }
+}
+
+/// Whether a venue lists what an engine wants to follow.
+///
+/// # Errors
+/// [`Failure::Usage`] names the first symbol that it does not list.
+pub fn check_symbols(followed: &[String], listed: &[impl AsRef<str>]) -> Result<(), Failure> {
+    let listed: Vec<&str> = listed.iter().map(AsRef::as_ref).collect();
+    match followed.iter().find(|symbol| !listed.contains(&symbol.as_str())) {
+        Some(symbol) => {
+            let listed = listed.join(", ");
+            Err(Failure::Usage(format!("the venue lists {listed}, not {symbol}")))
         }
-        Ok(())
+        None => Ok(()),
     }
 }
 

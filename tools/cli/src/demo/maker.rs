@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use taut::event::EventText;
 use taut::strategy::{
     Context, InstrumentId, Level, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px, Qty,
-    Refusal, Side, Strategy, UpdateKind,
+    Refusal, RequestKind, Side, Strategy, UpdateKind,
 };
 use taut_codec::value::Decimal;
 
@@ -34,7 +34,29 @@ pub struct Maker {
     sell: Option<Quote>,
     stopping: bool,
     trouble: Option<Refusal>,
+    not_sent: NotSent,
     venue_refusal: Option<EventText>,
+    behind_fills: u64,
+}
+
+/// How often the desk refused what the maker asked for, by reason. Of fixed size: it is counted on the
+/// engine's path.
+#[derive(Debug, Clone, Copy)]
+pub struct NotSent([Option<(Refusal, u64)>; Refusal::COUNT]);
+
+impl NotSent {
+    const fn add(&mut self, refusal: Refusal) {
+        let before = match self.0[refusal as usize] {
+            Some((_, count)) => count,
+            None => 0,
+        };
+        self.0[refusal as usize] = Some((refusal, before + 1));
+    }
+
+    /// Every reason that there was, and how often.
+    pub fn iter(&self) -> impl Iterator<Item = (Refusal, u64)> {
+        self.0.iter().flatten().copied()
+    }
 }
 
 /// Prices that a quote may still be seen at: amends are sent faster than the market data shows them.
@@ -63,12 +85,31 @@ impl Quote {
 impl Maker {
     /// Not quoting yet.
     pub const fn new(config: MakerConfig) -> Self {
-        Self { config, buy: None, sell: None, stopping: false, trouble: None, venue_refusal: None }
+        Self {
+            config,
+            buy: None,
+            sell: None,
+            stopping: false,
+            trouble: None,
+            not_sent: NotSent([None; Refusal::COUNT]),
+            venue_refusal: None,
+            behind_fills: 0,
+        }
     }
 
     /// What keeps it from quoting, if it is not momentary.
     pub const fn trouble(&self) -> Option<Refusal> {
         self.trouble
+    }
+
+    /// What the desk refused.
+    pub const fn not_sent(&self) -> &NotSent {
+        &self.not_sent
+    }
+
+    /// Amends that the venue refused because their order had been filled before they arrived.
+    pub const fn behind_fills(&self) -> u64 {
+        self.behind_fills
     }
 
     /// What the venue said when it last refused a request.
@@ -119,6 +160,9 @@ impl Maker {
                 order.map(|order| *self.quote(side) = Some(Quote::new(order, px)))
             }
         };
+        if let Err(refusal) = result {
+            self.not_sent.add(refusal);
+        }
         self.trouble = result.err().filter(|refusal| !is_momentary(*refusal));
     }
 
@@ -154,8 +198,10 @@ impl Strategy for Maker {
     }
 
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
-        if let UpdateKind::RefusedByVenue { text, .. } = update.kind {
+        if let UpdateKind::RefusedByVenue { request, text, .. } = update.kind {
             self.venue_refusal = Some(text);
+            let is_behind = request == RequestKind::Replace && update.state == OrderState::Filled;
+            self.behind_fills += u64::from(is_behind);
         }
         let quote = self.quote(update.side);
         if quote.is_none_or(|quote| quote.order != update.handle) {
@@ -175,5 +221,20 @@ impl Strategy for Maker {
     fn on_stop(&mut self, ctx: &mut Context<'_>) {
         self.stopping = true;
         ctx.cancel_open_orders();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_counted_by_reason() {
+        let mut maker = Maker::new(MakerConfig::default());
+        for refusal in [Refusal::CommandRate, Refusal::OrderIdUnknown, Refusal::CommandRate] {
+            maker.not_sent.add(refusal);
+        }
+        let counted: Vec<_> = maker.not_sent().iter().collect();
+        assert_eq!(counted, [(Refusal::CommandRate, 2), (Refusal::OrderIdUnknown, 1)]);
     }
 }

@@ -3,14 +3,14 @@
 
 pub mod child;
 mod config;
+pub mod interrupt;
 mod maker;
 mod order_check;
 mod summary;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,14 @@ use clap::Args;
 use taut::kraken::logon::Credentials;
 use taut::pipeline::{Engine, IdlePolicy, Layout, Running, available_cores};
 use taut::secret::Secret;
+use taut::trace::Clock;
 use taut::trace::allocation::allocations;
 use taut::wire::WireKind;
 use taut::wire::tls::{TlsMode, Trust};
+use taut_venue::config::VenueConfig;
+use taut_venue::liquidity::canonical_symbol;
 
-use self::child::Venue;
+use self::child::{Process, Venue};
 use self::config::DemoConfig;
 use self::maker::Maker;
 use self::summary::{Run, Summary};
@@ -67,13 +70,25 @@ pub struct DemoArgs {
     /// The venue's configuration file
     #[arg(long)]
     venue_config: Option<PathBuf>,
-    /// Print both configurations with comments and end
-    #[arg(long)]
-    print_config: bool,
+    /// Print the configuration of one side with comments and end
+    #[arg(long, value_name = "SIDE")]
+    print_config: Option<ConfigOf>,
     /// Print the summary for machines
     #[arg(long)]
     json: bool,
 }
+
+/// Which side's configuration.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ConfigOf {
+    /// The engine's and the strategy's, for --config
+    Engine,
+    /// The venue's, for --venue-config
+    Venue,
+}
+
+/// Commands that the demo can compare with the venue's arrival log; more fail the comparison.
+const SENT_LOG: usize = 4_000_000;
 
 /// How often the progress line is printed.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(250);
@@ -83,28 +98,39 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs the demo. Succeeds only if everything that is checked holds.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
-    if args.print_config {
-        print!("{}", config::commented());
-        println!("\n# ---- the venue's side, a file of its own ----\n");
-        print!("{}", taut_venue::config::VenueConfig::commented_toml());
-        return Ok(());
+    match args.print_config {
+        Some(ConfigOf::Engine) => {
+            print!("{}", config::commented());
+            return Ok(());
+        }
+        Some(ConfigOf::Venue) => {
+            print!("{}", VenueConfig::commented_toml());
+            return Ok(());
+        }
+        None => {}
     }
     let mut config = match &args.config {
         Some(file) => DemoConfig::from_toml(&crate::read_file(file)?)?,
         None => DemoConfig::default(),
     };
     apply(args, &mut config);
+    if config.engine.tls.uat_insecure {
+        eprintln!(
+            "taut: warning: tls.uat_insecure: an engine with this configuration does not verify the \
+             venue's certificate; this demo does, it knows its own"
+        );
+    }
+    check_venue(args, &config)?;
     let cores = Cores::choose(&mut config);
     let (key, secret) = (random_secret()?, random_secret()?);
     let scratch = tempfile::tempdir()?;
     let arrivals = scratch.path().join("arrivals");
-    let venue = start_venue(args, &arrivals, &cores, &key, &secret)?;
+    let process = Process::default();
+    let stop = interrupt::watch(process.clone(), scratch.path().to_owned())?;
+    let options = venue_options(args, &arrivals, &cores);
+    let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
+    let venue = Venue::start(&options, &key, &secret, process, &stop)?;
     config.use_venue(&venue, args.symbol.as_deref())?;
-
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
     let DemoConfig { engine: engine_config, maker: maker_config } = config;
     let mut engine = Engine::new(engine_config.clone(), Credentials::new(key, secret)?)?;
     if let Some(pem) = &venue.ready.certificate_pem {
@@ -124,8 +150,8 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     // A venue that ended without its last word (killed, for example) is told by the summary.
     let farewell = venue.stop();
     let arrivals = match &farewell {
-        Ok(_) => order_check::read(&arrivals, &engine_config.trading.sender)?,
-        Err(_) => Vec::new(),
+        Ok(_) => Some(order_check::read(&arrivals, &engine_config.trading.sender)?),
+        Err(_) => None,
     };
     let run = Run {
         seconds,
@@ -133,7 +159,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         liquidity: &ready.liquidity,
         venue_core: cores.venue,
         venue_cores: &ready.cores,
-        arrivals: &arrivals,
+        arrivals: arrivals.as_deref(),
         farewell: farewell.map(|farewell| farewell.open_orders).map_err(|e| e.to_string()),
         allocations: allocations(),
     };
@@ -158,6 +184,38 @@ fn apply(args: &DemoArgs, config: &mut DemoConfig) {
     engine.path.wire = args.wire.unwrap_or(engine.path.wire);
     engine.tls.mode = args.tls.unwrap_or(engine.tls.mode);
     engine.tls.enabled &= !args.plain;
+    engine.path.sent_log = engine.path.sent_log.max(SENT_LOG);
+}
+
+/// Finds what is wrong with the venue's side before its process is started. What a recording holds is
+/// left to that process, which has to read it anyway.
+fn check_venue(args: &DemoArgs, config: &DemoConfig) -> Result<(), Failure> {
+    let mut venue = match &args.venue_config {
+        Some(file) => VenueConfig::from_toml(&crate::read_file(file)?)?,
+        None => VenueConfig::default(),
+    };
+    if let Some(times) = args.speed {
+        crate::venue::speed(times)?;
+    }
+    if let Some(file) = &args.capture {
+        let opened = std::fs::File::open(file);
+        return opened.map(|_| ()).map_err(|error| Failure::File { path: file.clone(), error });
+    }
+    if let Some(rate) = args.rate {
+        venue.liquidity.synthetic.events_per_second = rate;
+    }
+    if let Some(symbol) = &args.symbol {
+        venue.liquidity.symbol = canonical_symbol(symbol);
+    }
+    let listed: Vec<&str> = venue.instruments.iter().map(|one| one.symbol.as_str()).collect();
+    let followed = match &args.symbol {
+        Some(_) => std::slice::from_ref(&venue.liquidity.symbol),
+        None => config.engine.instruments.symbols.as_slice(),
+    };
+    config::check_symbols(followed, &listed)?;
+    // Checks the synthetic market's figures; nobody logs on to this one.
+    taut_venue::venue::Venue::with_secrets(&venue, None, Clock::system().now(), |_| None)?;
+    Ok(())
 }
 
 /// Which cores do what: the last one is the venue's, the others the engine's. Threads spin only while
@@ -184,18 +242,11 @@ impl Cores {
     }
 }
 
-fn start_venue(
-    args: &DemoArgs,
-    arrivals: &std::path::Path,
-    cores: &Cores,
-    key: &Secret,
-    secret: &Secret,
-) -> Result<Venue, Failure> {
-    let mut texts: Vec<String> = vec!["--any-port".into()];
+/// The command line of the venue's process.
+fn venue_options(args: &DemoArgs, arrivals: &Path, cores: &Cores) -> Vec<OsString> {
+    let mut options: Vec<OsString> = vec!["--any-port".into()];
     let mut option = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            texts.push(format!("--{name}={value}"));
-        }
+        options.extend(value.map(|value| format!("--{name}={value}").into()));
     };
     option("symbol", args.symbol.clone());
     option("seed", args.seed.map(|n| n.to_string()));
@@ -203,20 +254,18 @@ fn start_venue(
     option("speed", args.speed.map(|n| n.to_string()));
     option("core", cores.venue.map(|n| n.to_string()));
     if cores.venue_spins {
-        texts.push("--spin".into());
+        options.push("--spin".into());
     }
     if args.plain {
-        texts.push("--plain".into());
+        options.push("--plain".into());
     }
-    let mut arguments: Vec<&OsStr> = texts.iter().map(OsStr::new).collect();
-    arguments.extend([OsStr::new("--arrivals"), arrivals.as_os_str()]);
-    if let Some(file) = &args.capture {
-        arguments.extend([OsStr::new("--capture"), file.as_os_str()]);
-    }
-    if let Some(file) = &args.venue_config {
-        arguments.extend([OsStr::new("--config"), file.as_os_str()]);
-    }
-    Ok(Venue::start(&arguments, key, secret)?)
+    let mut file = |name: &str, path: Option<&Path>| {
+        options.extend(path.into_iter().flat_map(|path| [name.into(), path.into()]));
+    };
+    file("--arrivals", Some(arrivals));
+    file("--capture", args.capture.as_deref());
+    file("--config", args.venue_config.as_deref());
+    options
 }
 
 fn introduce(venue: &Venue, config: &taut::config::EngineConfig) {

@@ -7,14 +7,14 @@ use serde::Serialize;
 use taut::config::EngineConfig;
 use taut::event::DownReason;
 use taut::pipeline::{Outcome, Pinning, Progress};
-use taut::strategy::{InstrumentId, Symbol};
+use taut::strategy::{InstrumentId, Refusal, Symbol};
+use taut::trace::Row;
 use taut::trace::allocation::Allocations;
-use taut::trace::{Row, Sent};
 use taut::wire::tls::TlsMode;
 use taut_codec::value::Decimal;
 
 use super::maker::Maker;
-use super::order_check::compare;
+use super::order_check::{Arrival, compare};
 
 /// The circumstances of a run.
 pub struct Run<'a> {
@@ -23,7 +23,8 @@ pub struct Run<'a> {
     pub liquidity: &'a str,
     pub venue_core: Option<usize>,
     pub venue_cores: &'a [usize],
-    pub arrivals: &'a [Sent],
+    /// The venue's arrival log, if it ended so that it was written.
+    pub arrivals: Option<&'a [Arrival]>,
     /// Orders that were open at the venue when it ended, or why it did not say.
     pub farewell: Result<usize, String>,
     pub allocations: Allocations,
@@ -62,8 +63,17 @@ struct Counts {
     cancelled: u64,
     refused_by_venue: u64,
     venue_refusal: Option<String>,
-    refused_here: u64,
+    /// Of those, amends whose order had been filled before they arrived.
+    amends_behind_fills: u64,
+    not_sent: Vec<NotSent>,
     trouble: Option<String>,
+}
+
+/// What was asked for and not sent, for one reason.
+#[derive(Debug, Serialize)]
+struct NotSent {
+    reason: String,
+    count: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,8 +124,9 @@ impl Summary {
             cancelled: stats.canceled,
             refused_by_venue: stats.refused_by_venue,
             venue_refusal: outcome.desk.strategy().venue_refusal().map(|text| text.to_string()),
-            refused_here: stats.refused_here,
-            trouble: outcome.desk.strategy().trouble().map(|refusal| refusal.to_string()),
+            amends_behind_fills: outcome.desk.strategy().behind_fills(),
+            not_sent: not_sent(outcome.desk.strategy().not_sent().iter(), stats.refused_here),
+            trouble: outcome.desk.strategy().trouble().map(reason),
         };
         let instruments =
             outcome.desk.markets().iter().map(|(id, _)| traded(outcome, id)).collect();
@@ -150,6 +161,27 @@ impl Summary {
     }
 }
 
+/// A refusal of the desk in the words of a trader.
+fn reason(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::OrderIdUnknown => "order not acknowledged yet".into(),
+        Refusal::CommandRate => "rate limit".into(),
+        other => other.to_string(),
+    }
+}
+
+/// The most frequent reason first. What the strategy did not count itself, up to `all`, comes last.
+fn not_sent(counted: impl Iterator<Item = (Refusal, u64)>, all: u64) -> Vec<NotSent> {
+    let line = |(refusal, count)| NotSent { reason: reason(refusal), count };
+    let mut lines: Vec<_> = counted.map(line).collect();
+    lines.sort_by_key(|line| std::cmp::Reverse(line.count));
+    let counted: u64 = lines.iter().map(|line| line.count).sum();
+    if all > counted {
+        lines.push(NotSent { reason: "for other reasons".into(), count: all - counted });
+    }
+    lines
+}
+
 fn traded(outcome: &Outcome<Maker>, id: InstrumentId) -> Traded {
     let market = outcome.desk.markets().get(id).expect("the id comes from the markets");
     let position = outcome.desk.positions().get(id).copied().unwrap_or_default();
@@ -166,37 +198,48 @@ fn traded(outcome: &Outcome<Maker>, id: InstrumentId) -> Traded {
     }
 }
 
+fn send_order(outcome: &Outcome<Maker>, arrivals: Option<&[Arrival]>) -> Check {
+    let what = "send order equals arrival order";
+    let Some(arrivals) = arrivals else {
+        return Check { what, holds: false, detail: "no arrival log".into() };
+    };
+    let (stats, sent) = (outcome.desk.stats(), &outcome.latency.sent);
+    let lost = outcome.traces_lost + outcome.latency.sent_lost;
+    let order = compare(sent, arrivals);
+    // What was refused on the way was refused to us, too.
+    let refused = order.gateway + order.oes;
+    let told = stats.refused_by_venue + stats.unknown_refusals;
+    let complete = lost == 0 && sent.len() as u64 == stats.on_wire;
+    let holds = complete
+        && order.difference.is_none()
+        && order.numbered
+        && order.arrived > 0
+        && refused as u64 <= told;
+    let detail = if !complete {
+        format!("{} commands on the wire, {} logged, {lost} lost", stats.on_wire, sent.len())
+    } else if let Some(difference) = order.difference {
+        difference.to_string()
+    } else if !order.numbered {
+        "MsgSeqNum does not increase".into()
+    } else if refused as u64 > told {
+        format!("{refused} refused before the trading engine, {told} told to us")
+    } else {
+        format!(
+            "{} sent; in that order {} arrived at the trading engine, {refused} were refused before it",
+            sent.len(),
+            order.arrived
+        )
+    };
+    Check { what, holds, detail }
+}
+
 fn checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<Check> {
     let stats = outcome.desk.stats();
-    let order = compare(&outcome.latency.sent, run.arrivals);
-    let complete = outcome.traces_lost == 0 && outcome.latency.sent.len() as u64 == stats.on_wire;
-    let refused = stats.refused_by_venue + stats.unknown_refusals;
     // rustls allocates for each record; with it the check would only repeat that.
     let promised = !run.config.tls.enabled || run.config.tls.mode == TlsMode::RecordLayer;
     let allocations = &run.allocations;
     vec![
-        Check {
-            what: "send order equals arrival order",
-            holds: order.violation.is_none()
-                && order.numbered
-                && complete
-                && order.in_order > 0
-                && order.missing as u64 <= refused,
-            detail: match order.violation {
-                Some(at) => format!("the venue's arrival {at} is out of order"),
-                None if !complete => format!(
-                    "{} commands on the wire, {} logged",
-                    stats.on_wire,
-                    outcome.latency.sent.len()
-                ),
-                None => format!(
-                    "{} sent, {} arrived at the trading engine in that order, {} refused before it",
-                    outcome.latency.sent.len(),
-                    order.in_order,
-                    order.missing
-                ),
-            },
-        },
+        send_order(outcome, run.arrivals),
         Check {
             what: "every book checksum is right",
             holds: stats.checksums_failed == 0 && stats.checksums_verified > 0,
@@ -276,6 +319,10 @@ fn checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<C
     ]
 }
 
+/// Why a venue refuses amends that were right when they were sent.
+const BEHIND_FILLS: &str = "chained amends behind a fill; the order was filled before they arrived, \
+    so the venue knows it no longer";
+
 impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { counts, .. } = self;
@@ -306,12 +353,19 @@ impl Display for Summary {
         };
         writeln!(
             f,
-            "  refused by the venue {}{}, by our own risk check {}{}",
+            "  refused by the venue {}{}",
             counts.refused_by_venue,
-            last("last", &counts.venue_refusal),
-            counts.refused_here,
-            last("still", &counts.trouble),
+            last("last", &counts.venue_refusal)
         )?;
+        if counts.amends_behind_fills > 0 {
+            writeln!(f, "  {} of those: {BEHIND_FILLS}", counts.amends_behind_fills)?;
+        }
+        if !counts.not_sent.is_empty() {
+            let one = |line: &NotSent| format!("{} {}", line.count, line.reason);
+            let reasons: Vec<_> = counts.not_sent.iter().map(one).collect();
+            let still = last("still", &counts.trouble);
+            writeln!(f, "  not sent: {}{still}", reasons.join(", "))?;
+        }
         for traded in &self.instruments {
             let pnl = traded.profit_and_loss.as_deref().unwrap_or("unknown");
             writeln!(
@@ -366,4 +420,21 @@ pub fn progress(elapsed: Duration, progress: &Progress) -> String {
         stats.checksums_verified,
         if stats.checksums_failed > 0 { " WRONG" } else { " ok" },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_sent_is_listed_by_reason_and_adds_up() {
+        let counted = [(Refusal::CommandRate, 3), (Refusal::OrderIdUnknown, 120)];
+        let text = |all| -> Vec<String> {
+            let lines = not_sent(counted.into_iter(), all);
+            lines.iter().map(|line| format!("{} {}", line.count, line.reason)).collect()
+        };
+        assert_eq!(text(123), ["120 order not acknowledged yet", "3 rate limit"]);
+        assert_eq!(text(125).last().map(String::as_str), Some("2 for other reasons"));
+        assert!(not_sent(std::iter::empty(), 0).is_empty());
+    }
 }
