@@ -72,10 +72,14 @@ extern crate std;
 
 pub mod encode;
 pub mod frame;
+pub mod kraken;
 pub mod mask;
 pub mod message;
+pub mod messages;
+pub mod rules;
 pub mod scan;
 pub mod tag;
+pub mod typed;
 pub mod value;
 
 /// The field delimiter, 0x01.
