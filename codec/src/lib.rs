@@ -67,9 +67,11 @@
 //! | tags that stand twice, lying group counts | typed errors ([`message`]) |
 //! | prices and quantities that overflow | checked integers ([`value`]) |
 #![no_std]
-#[cfg(test)]
+#[cfg(any(test, feature = "dictionary"))]
 extern crate std;
 
+#[cfg(feature = "dictionary")]
+pub mod dictionary;
 pub mod encode;
 pub mod frame;
 pub mod kraken;

@@ -15,6 +15,8 @@ pub const KRAKEN_FIX44: &str = include_str!("../kraken-fix44.xml");
 pub const MEMBERS_MAX: usize = 512;
 /// Most groups within groups.
 pub const DEPTH_MAX: usize = 8;
+/// Most fields and groups of one message, those within groups included.
+pub const MESSAGE_ITEMS_MAX: usize = u16::MAX as usize;
 /// Most fields and groups of a whole dictionary, components expanded: a small file whose components
 /// hold one another many times over could otherwise fill the memory.
 pub const ITEMS_MAX: usize = 200_000;
@@ -209,12 +211,15 @@ pub enum DictionaryError {
         /// Where.
         line: u32,
     },
-    /// More than [`MEMBERS_MAX`] or [`ITEMS_MAX`] fields.
+    /// More fields than [`MEMBERS_MAX`], [`MESSAGE_ITEMS_MAX`] or [`ITEMS_MAX`].
     #[error("line {line}: too many fields")]
     TooLarge {
         /// Where.
         line: u32,
     },
+    /// More than 65,535 different sets of valid values.
+    #[error("too many sets of values")]
+    TooManySets,
 }
 
 impl Model {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use roxmltree::{Document, Node};
 
 use crate::{
-    DEPTH_MAX, DictionaryError, FieldDef, ITEMS_MAX, Item, Kind, MEMBERS_MAX, MessageDef, Model,
-    Presence, Sender, ValueDef,
+    DEPTH_MAX, DictionaryError, FieldDef, ITEMS_MAX, Item, Kind, MEMBERS_MAX, MESSAGE_ITEMS_MAX,
+    MessageDef, Model, Presence, Sender, ValueDef,
 };
 
 /// Components may hold components; more than this is a circle.
@@ -92,8 +92,11 @@ struct Reader<'a, 'x> {
 impl<'x> Reader<'_, 'x> {
     /// The fields of the header, the trailer or a message.
     fn scope(&mut self, node: Node<'x, 'x>) -> Result<Vec<Item>, DictionaryError> {
-        let mut items = Vec::new();
+        let (mut items, before) = (Vec::new(), self.items);
         self.collect(node, true, 0, 0, &mut items)?;
+        if self.items - before > MESSAGE_ITEMS_MAX {
+            return Err(DictionaryError::TooLarge { line: line(node) });
+        }
         Ok(items)
     }
 
