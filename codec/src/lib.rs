@@ -74,6 +74,7 @@ extern crate std;
 pub mod dictionary;
 pub mod encode;
 pub mod frame;
+pub mod ids;
 pub mod kraken;
 pub mod mask;
 pub mod message;
