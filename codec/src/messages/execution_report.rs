@@ -193,7 +193,7 @@ static MEMBERS: [Member; 36] = [
     Member::new(54, 12, Kind::Char).required().values(6), // Side
     Member::new(55, 13, Kind::Text).required(), // Symbol
     Member::new(58, 14, Kind::Text), // Text
-    Member::new(59, 15, Kind::Char).required().values(7), // TimeInForce
+    Member::new(59, 15, Kind::Text).required().values(7), // TimeInForce
     Member::new(60, 16, Kind::UtcTimestamp), // TransactTime
     Member::new(78, 17, Kind::Count).group(1), // NoAllocs
     Member::new(99, 18, Kind::Decimal), // StopPx

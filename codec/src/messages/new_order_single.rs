@@ -114,7 +114,7 @@ static MEMBERS: [Member; 20] = [
     Member::new(44, 5, Kind::Decimal), // Price
     Member::new(54, 6, Kind::Char).required().values(6), // Side
     Member::new(55, 7, Kind::Text).required(), // Symbol
-    Member::new(59, 8, Kind::Char).required().values(7), // TimeInForce
+    Member::new(59, 8, Kind::Text).required().values(7), // TimeInForce
     Member::new(60, 9, Kind::UtcTimestamp).required(), // TransactTime
     Member::new(62, 10, Kind::UtcTimestamp), // ValidUntilTime
     Member::new(78, 11, Kind::Count).group(1), // NoAllocs

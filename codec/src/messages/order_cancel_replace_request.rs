@@ -76,7 +76,7 @@ static MEMBERS: [Member; 14] = [
     Member::new(44, 6, Kind::Decimal), // Price
     Member::new(54, 7, Kind::Char).required().values(6), // Side
     Member::new(55, 8, Kind::Text).required(), // Symbol
-    Member::new(59, 9, Kind::Char).required().values(7), // TimeInForce
+    Member::new(59, 9, Kind::Text).required().values(7), // TimeInForce
     Member::new(60, 10, Kind::UtcTimestamp).required(), // TransactTime
     Member::new(62, 11, Kind::UtcTimestamp), // ValidUntilTime
     Member::new(99, 12, Kind::Decimal), // StopPx
