@@ -1,11 +1,24 @@
 //! `taut decode`: FIX bytes or a log on standard input, one readable line per field out.
 
-mod names;
+mod dialect;
 
 use std::io::{self, BufWriter, Read, Write};
+use std::path::PathBuf;
 
+use taut_codec::dictionary::Dictionary;
 use taut_codec::mask::is_secret;
 use taut_codec::tag;
+
+use crate::{Failure, read_file};
+use dialect::Dialect;
+
+/// `taut decode`
+#[derive(Debug, clap::Args)]
+pub struct DecodeArgs {
+    /// Names and field checks from a QuickFIX-style XML dictionary, instead of Kraken's names
+    #[arg(long, value_name = "FILE")]
+    dictionary: Option<PathBuf>,
+}
 
 /// Longest run of bytes that is kept while looking for the end of a message.
 const MESSAGE_BYTES_MAX: usize = taut::limits::MESSAGE_BYTES_MAX;
@@ -15,16 +28,25 @@ const BEGIN: &[u8] = b"8=FIX";
 /// is shown as far as it goes, with what is wrong.
 ///
 /// # Errors
-/// If standard input or output fails; a closed pipe on output is a normal end.
-pub fn run() -> io::Result<()> {
+/// If the dictionary is none, or standard input or output fails; a closed pipe on output is a normal
+/// end.
+pub fn run(args: &DecodeArgs) -> Result<(), Failure> {
+    let dialect = match &args.dictionary {
+        None => Dialect::Kraken,
+        Some(path) => {
+            let dictionary = Dictionary::from_xml(&read_file(path)?)
+                .map_err(|error| Failure::Dictionary { path: path.clone(), error })?;
+            Dialect::Loaded(Box::new(dictionary))
+        }
+    };
     let mut out = BufWriter::new(io::stdout().lock());
-    match decode(&mut io::stdin().lock(), &mut out).and_then(|()| out.flush()) {
+    match decode(&dialect, &mut io::stdin().lock(), &mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => Ok(result?),
     }
 }
 
-fn decode(input: &mut impl Read, out: &mut impl Write) -> io::Result<()> {
+fn decode(dialect: &Dialect, input: &mut impl Read, out: &mut impl Write) -> io::Result<()> {
     let mut buffer = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     let mut count = 0;
@@ -48,7 +70,7 @@ fn decode(input: &mut impl Read, out: &mut impl Write) -> io::Result<()> {
                 }
             };
             count += 1;
-            print_message(out, count, &buffer[start..end])?;
+            print_message(dialect, out, count, &buffer[start..end])?;
             done = end;
             if done == buffer.len() {
                 break;
@@ -93,7 +115,12 @@ fn end_of_message(message: &[u8]) -> Option<usize> {
     }
 }
 
-fn print_message(out: &mut impl Write, number: u64, message: &[u8]) -> io::Result<()> {
+fn print_message(
+    dialect: &Dialect,
+    out: &mut impl Write,
+    number: u64,
+    message: &[u8],
+) -> io::Result<()> {
     let delimiter = delimiter(message).unwrap_or(taut_codec::SOH);
     let mut fields = Vec::new();
     for field in message.split(|&b| b == delimiter).filter(|field| !field.is_empty()) {
@@ -110,26 +137,27 @@ fn print_message(out: &mut impl Write, number: u64, message: &[u8]) -> io::Resul
     let msg_type = value_of(tag::MSG_TYPE).unwrap_or(b"?");
     writeln!(
         out,
-        "#{number} {} ({}) seq {} {} -> {}{}",
-        names::msg_type(msg_type).unwrap_or("unknown message type"),
+        "#{number} {} ({}) seq {} {} -> {}{}{}",
+        dialect.message(msg_type).unwrap_or("unknown message type"),
         msg_type.escape_ascii(),
         value_of(tag::MSG_SEQ_NUM).unwrap_or(b"?").escape_ascii(),
         value_of(tag::SENDER_COMP_ID).unwrap_or(b"?").escape_ascii(),
         value_of(tag::TARGET_COMP_ID).unwrap_or(b"?").escape_ascii(),
         problems(message, delimiter, value_of(tag::BODY_LENGTH), value_of(tag::CHECK_SUM)),
+        field_fault(dialect, message, delimiter),
     )?;
     for (tag, value) in fields {
         let Some(tag) = tag else {
             writeln!(out, "      ?                          {}", value.escape_ascii())?;
             continue;
         };
-        write!(out, "  {tag:>5} {:<26}", tag::name(tag).unwrap_or("?"))?;
+        write!(out, "  {tag:>5} {:<26}", dialect.tag(tag).unwrap_or("?"))?;
         if is_secret(tag) {
             writeln!(out, " ***")?;
             continue;
         }
         write!(out, " {}", value.escape_ascii())?;
-        match names::value(tag, value) {
+        match dialect.value(tag, value) {
             Some(name) => writeln!(out, " ({name})")?,
             None => writeln!(out)?,
         }
@@ -169,6 +197,13 @@ fn problems(
     text
 }
 
+/// What the dictionary says about the fields, as a suffix for the head line.
+fn field_fault(dialect: &Dialect, message: &[u8], delimiter: u8) -> String {
+    let soh = |&byte: &u8| if byte == delimiter { taut_codec::SOH } else { byte };
+    let message: Vec<u8> = message.iter().map(soh).collect();
+    dialect.fault(&message).map_or_else(String::new, |fault| format!(" [{fault}]"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +212,7 @@ mod tests {
 
     fn decoded(input: &[u8]) -> String {
         let mut out = Vec::new();
-        decode(&mut &input[..], &mut out).expect("memory does not fail");
+        decode(&Dialect::Kraken, &mut &input[..], &mut out).expect("memory does not fail");
         String::from_utf8(out).expect("the output is text")
     }
 
@@ -225,5 +260,28 @@ mod tests {
             decoded(format!("x{REPORT}garbage 8=FI{REPORT}{REPORT}8=FIX.4.4|9=12|35").as_bytes());
         assert_eq!(text.matches("BusinessMessageReject (j) seq 16").count(), 3, "{text}");
         assert!(text.contains("#4 ") && text.contains("[unfinished]"), "{text}");
+    }
+
+    #[test]
+    fn a_dictionary_from_a_file_names_and_judges_the_fields() {
+        let xml = "<fix><header><field name='Start' required='Y'/><field name='Length' required='Y'/>\
+             <field name='MsgType' required='Y'/></header>\
+             <trailer><field name='Sum' required='Y'/></trailer>\
+             <messages><message name='Ping' msgtype='P'><field name='Mood' required='Y'/></message></messages>\
+             <fields><field number='8' name='Start' type='STRING'/><field number='9' name='Length' type='LENGTH'/>\
+             <field number='35' name='MsgType' type='STRING'/><field number='10' name='Sum' type='STRING'/>\
+             <field number='7' name='Mood' type='CHAR'><value enum='1' description='VERY_GOOD'/></field>\
+             </fields></fix>";
+        let loaded = Dialect::Loaded(Box::new(Dictionary::from_xml(xml).expect("a dictionary")));
+        let decoded = |text: &str| {
+            let mut out = Vec::new();
+            decode(&loaded, &mut text.as_bytes(), &mut out).expect("memory does not fail");
+            String::from_utf8(out).expect("the output is text")
+        };
+        let text = decoded("8=FIX.4.4|9=9|35=P|7=1|10=109|");
+        assert!(text.starts_with("#1 Ping (P) seq ? ? -> ?\n"), "{text}");
+        assert!(text.contains("    7 Mood                       1 (very good)\n"), "{text}");
+        let text = decoded("8=FIX.4.4|9=9|35=P|7=2|10=110|");
+        assert!(text.contains(" [Value is incorrect (out of range) for this tag (7)]\n"), "{text}");
     }
 }
