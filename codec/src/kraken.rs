@@ -23,6 +23,14 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A draft that lacks a required field does not compile:
+//!
+//! ```compile_fail,E0063
+//! use taut_codec::messages::order_mass_cancel_request::{Draft, Optional};
+//!
+//! let draft = Draft { cl_ord_id: b"1688738376", optional: Optional::default() };
+//! ```
 
 use crate::message::Message;
 use crate::messages::values::{NAMES, SETS};
