@@ -82,3 +82,10 @@ fn components_without_end_and_components_that_multiply_end_in_an_error() {
         Model::from_xml(&with("", message, &(doubling + last), A)).expect_err("2^30 fields");
     assert!(matches!(error, DictionaryError::TooLarge { .. }));
 }
+
+#[test]
+fn elements_nested_without_measure_end_in_an_error_or_are_passed_over() {
+    let depth = 100_000;
+    let deep = format!("<fix>{}{}</fix>", "<a>".repeat(depth), "</a>".repeat(depth));
+    assert!(Model::from_xml(&deep).is_err());
+}
