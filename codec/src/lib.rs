@@ -67,15 +67,22 @@
 //! | tags that stand twice, lying group counts | typed errors ([`message`]) |
 //! | prices and quantities that overflow | checked integers ([`value`]) |
 #![no_std]
-#[cfg(test)]
+#[cfg(any(test, feature = "dictionary"))]
 extern crate std;
 
+#[cfg(feature = "dictionary")]
+pub mod dictionary;
 pub mod encode;
 pub mod frame;
+pub mod ids;
+pub mod kraken;
 pub mod mask;
 pub mod message;
+pub mod messages;
+pub mod rules;
 pub mod scan;
 pub mod tag;
+pub mod typed;
 pub mod value;
 
 /// The field delimiter, 0x01.

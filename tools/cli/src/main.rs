@@ -29,7 +29,7 @@ enum Command {
     /// Run the venue alone
     Venue(venue::VenueArgs),
     /// FIX bytes or a log on standard input, one readable line per field out
-    Decode,
+    Decode(decode::DecodeArgs),
 }
 
 /// Why a command ended badly.
@@ -45,6 +45,14 @@ pub enum Failure {
         path: PathBuf,
         /// Why.
         error: std::io::Error,
+    },
+    /// The dictionary is refused.
+    #[error("{}: {error}", path.display())]
+    Dictionary {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: taut_codec::dictionary::DictionaryError,
     },
     /// The engine's configuration is refused.
     #[error(transparent)]
@@ -88,7 +96,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Venue(args) => venue::run(&args),
-        Command::Decode => decode::run(),
+        Command::Decode(args) => decode::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,14 +1,25 @@
 //! `taut decode`: FIX bytes or a log on standard input, one readable line per field out.
 
+mod dialect;
 mod fields;
-mod names;
 
 use std::io::{self, BufWriter, Read, Write};
+use std::path::PathBuf;
 
+use taut_codec::dictionary::Dictionary;
 use taut_codec::tag;
 
+use self::dialect::Dialect;
 use self::fields::{Delimiter, Field, end_of_message, fields, number, shown};
-use crate::Failure;
+use crate::{Failure, read_file};
+
+/// `taut decode`
+#[derive(Debug, clap::Args)]
+pub struct DecodeArgs {
+    /// Names and field checks from a QuickFIX-style XML dictionary, instead of Kraken's names
+    #[arg(long, value_name = "FILE")]
+    dictionary: Option<PathBuf>,
+}
 
 /// Longest run of bytes that is kept while looking for the end of a message.
 const MESSAGE_BYTES_MAX: usize = taut::limits::MESSAGE_BYTES_MAX;
@@ -25,11 +36,19 @@ struct Seen {
 /// is shown as far as it goes, with what is wrong.
 ///
 /// # Errors
-/// If standard input or output fails, or there was no message; a closed pipe on output is a normal
+/// If the dictionary is none, standard input or output fails, or there was no message; a closed pipe on output is a normal
 /// end.
-pub fn run() -> Result<(), Failure> {
+pub fn run(args: &DecodeArgs) -> Result<(), Failure> {
+    let dialect = match &args.dictionary {
+        None => Dialect::Kraken,
+        Some(path) => {
+            let dictionary = Dictionary::from_xml(&read_file(path)?)
+                .map_err(|error| Failure::Dictionary { path: path.clone(), error })?;
+            Dialect::Loaded(Box::new(dictionary))
+        }
+    };
     let mut out = BufWriter::new(io::stdout().lock());
-    let decoded = decode(&mut io::stdin().lock(), &mut out);
+    let decoded = decode(&dialect, &mut io::stdin().lock(), &mut out);
     match decoded.and_then(|seen| out.flush().map(|()| seen)) {
         Ok(Seen { messages: 0, bytes }) => {
             Err(Failure::Usage(format!("no FIX message in {bytes} bytes")))
@@ -39,7 +58,7 @@ pub fn run() -> Result<(), Failure> {
     }
 }
 
-fn decode(input: &mut impl Read, out: &mut impl Write) -> io::Result<Seen> {
+fn decode(dialect: &Dialect, input: &mut impl Read, out: &mut impl Write) -> io::Result<Seen> {
     let mut buffer = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     let mut seen = Seen::default();
@@ -64,7 +83,7 @@ fn decode(input: &mut impl Read, out: &mut impl Write) -> io::Result<Seen> {
                 }
             };
             seen.messages += 1;
-            print_message(out, seen.messages, &buffer[start..end])?;
+            print_message(dialect, out, seen.messages, &buffer[start..end])?;
             done = end;
             if done == buffer.len() {
                 break;
@@ -85,19 +104,25 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-fn print_message(out: &mut impl Write, number: u64, message: &[u8]) -> io::Result<()> {
+fn print_message(
+    dialect: &Dialect,
+    out: &mut impl Write,
+    number: u64,
+    message: &[u8],
+) -> io::Result<()> {
     let fields = fields(message);
     let value_of = |wanted| fields.iter().find(|f| f.tag == Some(wanted)).map(|f| f.value);
     let msg_type = value_of(tag::MSG_TYPE).unwrap_or(b"?");
     writeln!(
         out,
-        "#{number} {} ({}) seq {} {} -> {}{}",
-        names::msg_type(msg_type).unwrap_or("unknown message type"),
+        "#{number} {} ({}) seq {} {} -> {}{}{}",
+        dialect.message(msg_type).unwrap_or("unknown message type"),
         shown(msg_type),
         shown(value_of(tag::MSG_SEQ_NUM).unwrap_or(b"?")),
         shown(value_of(tag::SENDER_COMP_ID).unwrap_or(b"?")),
         shown(value_of(tag::TARGET_COMP_ID).unwrap_or(b"?")),
         problems(message, value_of(tag::BODY_LENGTH), value_of(tag::CHECK_SUM)),
+        field_fault(dialect, message),
     )?;
     for Field { tag, value, is_hidden } in fields {
         let text = if is_hidden { "***".into() } else { shown(value) };
@@ -105,8 +130,8 @@ fn print_message(out: &mut impl Write, number: u64, message: &[u8]) -> io::Resul
             writeln!(out, "      ?                          {text}")?;
             continue;
         };
-        write!(out, "  {tag:>5} {:<26} {text}", tag::name(tag).unwrap_or("?"))?;
-        match names::value(tag, value) {
+        write!(out, "  {tag:>5} {:<26} {text}", dialect.tag(tag).unwrap_or("?"))?;
+        match dialect.value(tag, value) {
             Some(name) if !is_hidden => writeln!(out, " ({name})")?,
             _ => writeln!(out)?,
         }
@@ -137,6 +162,12 @@ fn problems(message: &[u8], length: Option<&[u8]>, check_sum: Option<&[u8]>) -> 
     text
 }
 
+/// What the dictionary says about the fields, as a suffix for the head line.
+fn field_fault(dialect: &Dialect, message: &[u8]) -> String {
+    let wire = Delimiter::of(message).map(|delimiter| delimiter.wire(message)).unwrap_or_default();
+    dialect.fault(&wire).map_or_else(String::new, |fault| format!(" [{fault}]"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +176,7 @@ mod tests {
 
     fn decoded(input: &[u8]) -> String {
         let mut out = Vec::new();
-        decode(&mut &input[..], &mut out).expect("memory does not fail");
+        decode(&Dialect::Kraken, &mut &input[..], &mut out).expect("memory does not fail");
         String::from_utf8(out).expect("the output is text")
     }
 
@@ -282,7 +313,8 @@ mod tests {
     fn what_holds_no_message_is_counted_in_bytes() {
         let mut out = Vec::new();
         for (input, bytes, messages) in [(&b""[..], 0, 0), (b"8=FI", 4, 0), (b"x8=FIX", 6, 1)] {
-            let seen = decode(&mut &*input, &mut out).expect("memory does not fail");
+            let seen =
+                decode(&Dialect::Kraken, &mut &*input, &mut out).expect("memory does not fail");
             assert_eq!(seen, Seen { bytes, messages });
         }
     }

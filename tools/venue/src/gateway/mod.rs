@@ -35,9 +35,9 @@ pub use service::{GatewaySwitches, Service};
 use crate::limits::CONNECTIONS_MAX;
 use crate::market_data::request::MdRequest;
 use crate::oes::request::{OrderRequest, Origin};
-use checks::CheckSwitches;
+use checks::{CheckSwitches, Finding};
 use connection::Connection;
-use parse::ConditionallyMissing;
+use parse::Unreadable;
 
 /// What leaves the gateway for the stages behind it, in the order of arrival.
 #[derive(Debug, Clone, PartialEq)]
@@ -337,35 +337,35 @@ impl Gateway {
             Service::SpotTrading => &[b"D", b"F", b"G", b"q", b"H"],
             Service::SpotMarketData => &[b"V", b"x", b"g"],
         };
-        let rules = checks::rules(msg_type).filter(|_| offered.contains(&msg_type));
-        let Some(rules) = rules else {
+        if !offered.contains(&msg_type) {
             const UNSUPPORTED_MESSAGE_TYPE: u32 = 3;
             let text = "Unsupported message type";
             self.refuse(client, service, message, UNSUPPORTED_MESSAGE_TYPE, text, now);
             return refused(client, service, message);
-        };
+        }
         let switches = CheckSwitches {
             unknown_tags: self.switches.unknown_tags,
             form: self.switches.reject_form,
         };
-        if let Err(reject) = checks::check(message, rules, switches, now) {
-            self.reject(client, service, message, &reject, now);
-            return refused(client, service, message);
+        match checks::check(message, switches, now) {
+            Ok(()) => {}
+            Err(Finding::Reject(reject)) => {
+                self.reject(client, service, message, &reject, now);
+                return refused(client, service, message);
+            }
+            Err(Finding::ConditionallyMissing(tag)) if service == Service::SpotTrading => {
+                const CONDITIONALLY_REQUIRED_MISSING: u32 = 5;
+                let text = checks::missing(tag, self.switches.reject_form).text;
+                let reason = CONDITIONALLY_REQUIRED_MISSING;
+                self.refuse(client, service, message, reason, &text, now);
+                return refused(client, service, message);
+            }
+            // There are no BusinessMessageRejects on market data: it answers itself (venue file 4).
+            Err(Finding::ConditionallyMissing(_)) => {}
         }
         if let Some(kind) = parse::order_request(message) {
-            return match kind {
-                Ok(kind) => {
-                    let origin = self.origin(client, message)?;
-                    Some(Inbound::Order(OrderRequest { origin, kind }))
-                }
-                Err(ConditionallyMissing(tag)) => {
-                    const CONDITIONALLY_REQUIRED_MISSING: u32 = 5;
-                    let text = checks::missing(tag, self.switches.reject_form).text;
-                    let reason = CONDITIONALLY_REQUIRED_MISSING;
-                    self.refuse(client, service, message, reason, &text, now);
-                    refused(client, service, message)
-                }
-            };
+            let origin = self.origin(client, message)?;
+            return Some(Inbound::Order(OrderRequest { origin, kind }));
         }
         let request = match msg_type {
             b"V" => parse::market_data(message).map(MdRequest::MarketData),
@@ -374,7 +374,7 @@ impl Gateway {
         };
         match request {
             Ok(request) => Some(Inbound::MarketData { client, request }),
-            Err(ConditionallyMissing(tag)) => {
+            Err(Unreadable(tag)) => {
                 let reject = checks::missing(tag, self.switches.reject_form);
                 self.reject(client, service, message, &reject, now);
                 None

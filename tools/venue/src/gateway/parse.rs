@@ -1,12 +1,12 @@
-//! From a checked message to a typed request. Fields that are only needed under a condition are
-//! looked for here; their absence is a business reject 380=5 (venue file 4.7).
+//! From a checked message to a typed request.
 
 use taut::types::{ClOrdId, OrderId, Side, Symbol};
 use taut_codec::message::Message;
+use taut_codec::messages::market_data_request;
+use taut_codec::messages::values::MDEntryType;
 use taut_codec::tag;
 use taut_codec::value::{Decimal, UtcTime};
 
-use super::checks::{ENTRY_TYPES, RELATED_SYMBOLS};
 use crate::limits::SYMBOLS_PER_REQUEST_MAX;
 use crate::market_data::request::{
     InstrumentListRequest, MarketDataRequest, RequestId, SessionStatusRequest, SubscriptionType,
@@ -14,22 +14,23 @@ use crate::market_data::request::{
 use crate::matching::SelfTrade;
 use crate::oes::request::{AmendFields, MassCancelScope, NewFields, OrderName, RequestKind, Terms};
 
-/// A field that its message needs under a condition.
+/// A field without which a request for market data cannot be answered: missing, or longer than any
+/// answer can repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConditionallyMissing(pub u32);
+pub struct Unreadable(pub u32);
 
 /// Reads a trading request. The message passed the checks of its table, so that a field that is
 /// there has the right form; `None` for a message that is no trading request.
-pub fn order_request(message: &Message<'_>) -> Option<Result<RequestKind, ConditionallyMissing>> {
+pub fn order_request(message: &Message<'_>) -> Option<RequestKind> {
     Some(match message.msg_type() {
         b"D" => new_order(message),
         b"G" => amend(message),
         b"F" => cancel(message),
         b"q" => mass_cancel(message),
-        b"H" => Ok(RequestKind::Status(OrderName {
+        b"H" => RequestKind::Status(OrderName {
             order_id: order_id(message),
             cl_ord_id: cl_ord_id(message, tag::CL_ORD_ID),
-        })),
+        }),
         _ => return None,
     })
 }
@@ -63,19 +64,9 @@ fn time(message: &Message<'_>, tag: u32) -> Option<UtcTime> {
     message.get(tag).and_then(|text| UtcTime::parse(text).ok())
 }
 
-fn needs(message: &Message<'_>, tag: u32) -> Result<(), ConditionallyMissing> {
-    message.get(tag).map(|_| ()).ok_or(ConditionallyMissing(tag))
-}
-
-fn terms(message: &Message<'_>) -> Result<Terms, ConditionallyMissing> {
+fn terms(message: &Message<'_>) -> Terms {
     let first = |tag| message.get(tag).and_then(|value| value.first().copied()).unwrap_or(0);
     let (ord_type, time_in_force) = (first(tag::ORD_TYPE), first(tag::TIME_IN_FORCE));
-    if matches!(ord_type, b'2' | b'4' | b'T' | b'V') {
-        needs(message, tag::PRICE)?;
-    }
-    if matches!(ord_type, b'3' | b'4' | b'R' | b'T' | b'U' | b'V') {
-        needs(message, tag::STOP_PX)?;
-    }
     let instructions = message.get(tag::EXEC_INST).unwrap_or_default();
     let has = |one| instructions.split(|&b| b == b' ').any(|word| word == [one]);
     let unsupported = [
@@ -86,7 +77,7 @@ fn terms(message: &Message<'_>) -> Result<Terms, ConditionallyMissing> {
         (message.get(tag::LEVERAGE) == Some(b"1"), "leverage"),
         ([b'E', b'v', b'f', b'q', b's'].into_iter().any(has), "oflags"),
     ];
-    Ok(Terms {
+    Terms {
         ord_type,
         time_in_force,
         qty: decimal(message, tag::ORDER_QTY).unwrap_or_default(),
@@ -94,53 +85,45 @@ fn terms(message: &Message<'_>) -> Result<Terms, ConditionallyMissing> {
         post_only: has(b'P'),
         valid_until: time(message, tag::VALID_UNTIL_TIME),
         unsupported: unsupported.into_iter().find(|(found, _)| *found).map(|(_, name)| name),
-    })
+    }
 }
 
-fn new_order(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
-    if message.get(tag::TIME_IN_FORCE) == Some(b"6") {
-        needs(message, tag::EXPIRE_TIME)?;
-    }
-    Ok(RequestKind::New(NewFields {
+fn new_order(message: &Message<'_>) -> RequestKind {
+    RequestKind::New(NewFields {
         symbol: symbol(message).unwrap_or_default(),
         side: side(message),
-        terms: terms(message)?,
+        terms: terms(message),
         self_trade: message
             .get(tag::SELF_TRADE_PREVENTION)
             .and_then(SelfTrade::from_fix)
             .unwrap_or_default(),
         allocations: message.get(tag::NO_ALLOCS).is_some(),
-    }))
+    })
 }
 
-fn amend(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
-    Ok(RequestKind::Amend(AmendFields {
+fn amend(message: &Message<'_>) -> RequestKind {
+    RequestKind::Amend(AmendFields {
         symbol: symbol(message).unwrap_or_default(),
         side: side(message),
         order_id: order_id(message).unwrap_or_default(),
         orig_cl_ord_id: cl_ord_id(message, tag::ORIG_CL_ORD_ID),
-        terms: terms(message)?,
-    }))
+        terms: terms(message),
+    })
 }
 
-fn cancel(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
-    if message.get(tag::ORDER_ID).is_none() {
-        needs(message, tag::ORIG_CL_ORD_ID)?;
-    }
-    Ok(RequestKind::Cancel(OrderName {
+fn cancel(message: &Message<'_>) -> RequestKind {
+    RequestKind::Cancel(OrderName {
         order_id: order_id(message),
         cl_ord_id: cl_ord_id(message, tag::ORIG_CL_ORD_ID),
-    }))
+    })
 }
 
-fn mass_cancel(message: &Message<'_>) -> Result<RequestKind, ConditionallyMissing> {
-    Ok(RequestKind::MassCancel(match message.get(tag::MASS_CANCEL_REQUEST_TYPE) {
-        Some(b"1") => MassCancelScope::SessionSymbol(
-            symbol(message).ok_or(ConditionallyMissing(tag::SYMBOL))?,
-        ),
+fn mass_cancel(message: &Message<'_>) -> RequestKind {
+    RequestKind::MassCancel(match message.get(tag::MASS_CANCEL_REQUEST_TYPE) {
+        Some(b"1") => MassCancelScope::SessionSymbol(symbol(message).unwrap_or_default()),
         Some(b"6") => MassCancelScope::Session,
         _ => MassCancelScope::Sender,
-    }))
+    })
 }
 
 fn request_id(message: &Message<'_>, tag: u32) -> Option<RequestId> {
@@ -161,21 +144,20 @@ fn subscription(message: &Message<'_>) -> SubscriptionType {
 ///
 /// # Errors
 /// The tag that is missing or too long.
-pub fn market_data(message: &Message<'_>) -> Result<MarketDataRequest, ConditionallyMissing> {
-    let id = request_id(message, tag::MD_REQ_ID).ok_or(ConditionallyMissing(tag::MD_REQ_ID))?;
+pub fn market_data(message: &Message<'_>) -> Result<MarketDataRequest, Unreadable> {
+    let id = request_id(message, tag::MD_REQ_ID).ok_or(Unreadable(tag::MD_REQ_ID))?;
+    let view = market_data_request::View::new(*message);
     let mut symbols = Vec::new();
     match message.get(tag::NO_RELATED_SYM) {
         Some(_) => {
-            let entries = message.group(&RELATED_SYMBOLS);
-            for entry in entries.into_iter().flatten().take(SYMBOLS_PER_REQUEST_MAX) {
-                symbols.push(entry.get(tag::SYMBOL).unwrap_or_default().to_vec());
-            }
+            let entries = view.related_sym().into_iter().flatten().take(SYMBOLS_PER_REQUEST_MAX);
+            symbols.extend(entries.map(|entry| entry.symbol().unwrap_or_default().to_vec()));
         }
         None => symbols.extend(message.get(tag::SYMBOL).map(<[u8]>::to_vec)),
     }
     let subscription = subscription(message);
     if symbols.is_empty() && subscription != SubscriptionType::Disable {
-        return Err(ConditionallyMissing(tag::SYMBOL));
+        return Err(Unreadable(tag::SYMBOL));
     }
     let mut request = MarketDataRequest {
         id,
@@ -190,12 +172,14 @@ pub fn market_data(message: &Message<'_>) -> Result<MarketDataRequest, Condition
         unknown_entry_type: None,
         symbols,
     };
-    for entry in message.group(&ENTRY_TYPES).into_iter().flatten() {
-        match entry.get(tag::MD_ENTRY_TYPE) {
-            Some(b"0") => request.bids = true,
-            Some(b"1") => request.offers = true,
-            Some(b"2") => request.trades = true,
-            _ => request.unknown_entry_type = Some(text(&entry, tag::MD_ENTRY_TYPE)),
+    for entry in view.md_entry_types().into_iter().flatten() {
+        match entry.md_entry_type() {
+            Ok(MDEntryType::Bid) => request.bids = true,
+            Ok(MDEntryType::Offer) => request.offers = true,
+            Ok(MDEntryType::Trade) => request.trades = true,
+            Err(_) => {
+                request.unknown_entry_type = Some(text(&entry.message(), tag::MD_ENTRY_TYPE));
+            }
         }
     }
     Ok(request)
@@ -205,15 +189,15 @@ pub fn market_data(message: &Message<'_>) -> Result<MarketDataRequest, Condition
 ///
 /// # Errors
 /// The tag that is missing or too long.
-pub fn instrument_list(
-    message: &Message<'_>,
-) -> Result<InstrumentListRequest, ConditionallyMissing> {
-    let id = request_id(message, tag::SECURITY_REQ_ID)
-        .ok_or(ConditionallyMissing(tag::SECURITY_REQ_ID))?;
+pub fn instrument_list(message: &Message<'_>) -> Result<InstrumentListRequest, Unreadable> {
+    let id = request_id(message, tag::SECURITY_REQ_ID).ok_or(Unreadable(tag::SECURITY_REQ_ID))?;
     Ok(InstrumentListRequest {
         id,
         subscription: subscription(message),
-        list_type: message.get(559).and_then(|v| v.first().copied()).unwrap_or(b'4'),
+        list_type: message
+            .get(tag::SECURITY_LIST_REQUEST_TYPE)
+            .and_then(|v| v.first().copied())
+            .unwrap_or(b'4'),
         security_type: message.get(tag::SECURITY_TYPE).map(|_| text(message, tag::SECURITY_TYPE)),
         symbol: symbol(message),
     })
@@ -223,8 +207,8 @@ pub fn instrument_list(
 ///
 /// # Errors
 /// The tag that is missing or too long.
-pub fn session_status(message: &Message<'_>) -> Result<SessionStatusRequest, ConditionallyMissing> {
-    let id = |tag| request_id(message, tag).ok_or(ConditionallyMissing(tag));
+pub fn session_status(message: &Message<'_>) -> Result<SessionStatusRequest, Unreadable> {
+    let id = |tag| request_id(message, tag).ok_or(Unreadable(tag));
     Ok(SessionStatusRequest {
         id: id(tag::TRAD_SES_REQ_ID)?,
         session: id(tag::TRADING_SESSION_ID)?,

@@ -3,9 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 
 use taut::types::ClOrdId;
+use taut_codec::ids::COMB_WINDOW_NS;
 use taut_codec::value::UtcTime;
 
-use crate::gateway::checks::UUID_WINDOW_NS;
 use crate::limits::UUIDS_IN_WINDOW_MAX;
 
 /// The used ClOrdIDs of one client. The watermark survives reconnects.
@@ -28,7 +28,7 @@ impl UsedIds {
             return fresh;
         }
         while let Some(&(used, bits)) = self.order.front()
-            && now.nanos_since(used) > 2 * UUID_WINDOW_NS
+            && now.nanos_since(used) > 2 * COMB_WINDOW_NS
         {
             self.order.pop_front();
             self.uuids.remove(&bits);
@@ -61,7 +61,7 @@ mod tests {
         assert!(used.take(id(1), NOW) && used.take(id(2), NOW));
         assert!(!used.take(id(1), NOW));
         assert!(used.take(ClOrdId::numeric(1).unwrap(), NOW), "numbers are counted apart");
-        let later = NOW.plus_nanos(3 * UUID_WINDOW_NS);
+        let later = NOW.plus_nanos(3 * COMB_WINDOW_NS);
         assert!(used.take(id(3), later));
         assert_eq!((used.uuids.len(), used.order.len()), (1, 1), "old ones are forgotten");
     }

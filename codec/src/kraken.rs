@@ -1,0 +1,124 @@
+//! Kraken's dialect of FIX 4.4: the field checks of its gateway, and the names of messages and values.
+//!
+//! ```
+//! use taut_codec::message::Message;
+//! use taut_codec::rules::{FieldFault, Options, Reason};
+//! use taut_codec::scan::{Field, Scanner};
+//! use taut_codec::{kraken, tag};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A mass cancel for one symbol that does not say which.
+//! let bytes = b"8=FIX.4.4\x019=94\x0135=q\x0134=6\x0149=damien\x0152=20230707-13:59:36.000\x0156=KRAKEN-TRD\x01\
+//!     11=1688738376\x0160=20230707-13:59:36.422\x01530=1\x0110=000\x01";
+//! # let mut bytes = bytes.to_vec();
+//! # let at = bytes.len() - 7;
+//! # let sum = bytes[..at].iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
+//! # bytes[at + 3..at + 6].copy_from_slice(format!("{sum:03}").as_bytes());
+//! let mut fields = [Field::default(); 32];
+//! let count = Scanner::new().index(&bytes[..], &mut fields)?;
+//! let fault = kraken::check(&Message::new(&bytes[..], &fields[..count]), Options::default());
+//! let reason = Reason::ConditionallyMissing;
+//! assert_eq!(fault, Err(FieldFault { reason, tag: tag::SYMBOL }));
+//! assert_eq!(reason.business_reject(), Some(5));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A draft that lacks a required field does not compile:
+//!
+//! ```compile_fail,E0063
+//! use taut_codec::messages::order_mass_cancel_request::{Draft, Optional};
+//!
+//! let draft = Draft { cl_ord_id: b"1688738376", optional: Optional::default() };
+//! ```
+
+use crate::message::Message;
+use crate::messages::values::{NAMES, SETS};
+use crate::messages::{MESSAGES, envelope};
+use crate::rules::{self, Dialect, FieldFault, Options, Part};
+use crate::tag;
+
+/// The dialect, as [`rules::check`] wants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kraken;
+
+/// Checks one message of either side; see [`rules::check`].
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn check(message: &Message<'_>, options: Options) -> Result<(), FieldFault> {
+    rules::check(&Kraken, message, options)
+}
+
+/// The name of a MsgType(35), `NewOrderSingle`.
+#[must_use]
+pub fn message_name(msg_type: &[u8]) -> Option<&'static str> {
+    find(msg_type).map(|(_, name, _)| *name)
+}
+
+/// The name of an enumerated value, `good till cancelled`; of a MsgType that of the message.
+#[must_use]
+pub fn value_name(tag: u32, value: &[u8]) -> Option<&'static str> {
+    if matches!(tag, tag::MSG_TYPE | tag::REF_MSG_TYPE) {
+        return message_name(value);
+    }
+    let field = NAMES.binary_search_by_key(&tag, |(tag, _)| *tag).ok()?;
+    NAMES[field].1.iter().find(|(one, _)| one.as_bytes() == value).map(|(_, name)| *name)
+}
+
+fn find(msg_type: &[u8]) -> Option<&'static (&'static str, &'static str, &'static Part<'static>)> {
+    let at = MESSAGES.binary_search_by(|(one, ..)| one.as_bytes().cmp(msg_type)).ok()?;
+    Some(&MESSAGES[at])
+}
+
+impl Dialect for Kraken {
+    fn header(&self) -> Part<'_> {
+        envelope::HEADER
+    }
+
+    fn trailer(&self) -> Part<'_> {
+        envelope::TRAILER
+    }
+
+    fn body(&self, msg_type: &[u8]) -> Option<Part<'_>> {
+        find(msg_type).map(|(.., part)| **part)
+    }
+
+    fn has_tag(&self, tag: u32) -> bool {
+        tag::name(tag).is_some()
+    }
+
+    fn is_valid(&self, values: u16, value: &[u8]) -> bool {
+        let set = usize::from(values).checked_sub(1).and_then(|at| SETS.get(at));
+        set.is_some_and(|set| set.iter().any(|one| one.as_bytes() == value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_and_values_have_the_names_of_the_dictionary() {
+        assert_eq!(message_name(b"D"), Some("NewOrderSingle"));
+        assert_eq!(message_name(b"DD"), None);
+        assert_eq!(value_name(tag::TIME_IN_FORCE, b"1"), Some("good till cancelled"));
+        assert_eq!(value_name(tag::TIME_IN_FORCE, b"2"), None);
+        assert_eq!(value_name(tag::REF_MSG_TYPE, b"x"), Some("InstrumentListRequest"));
+        assert_eq!(value_name(tag::TEXT, b"1"), None);
+    }
+
+    #[test]
+    fn the_tables_are_sorted_as_their_searches_need_it() {
+        assert!(MESSAGES.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(NAMES.is_sorted_by(|a, b| a.0 < b.0));
+        let bodies = MESSAGES.iter().map(|(.., part)| *part);
+        for part in bodies.chain([&envelope::HEADER, &envelope::TRAILER]) {
+            for scope in part.scopes {
+                let members = &part.members[usize::from(scope.start)..usize::from(scope.end)];
+                assert!(members.is_sorted_by(|a, b| a.tag < b.tag));
+                assert!(members.len() <= rules::MEMBERS_MAX);
+            }
+        }
+    }
+}

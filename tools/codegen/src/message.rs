@@ -1,0 +1,296 @@
+//! `messages/NAME.rs`: view, draft and field table of one message.
+
+use std::fmt::Write as _;
+
+use taut_dictionary::{FieldDef, Item, Kind, MessageDef, Model, Presence, Sender};
+
+use crate::names::{group, snake};
+use crate::values::Sets;
+use crate::{Error, NOTICE};
+
+pub fn message(model: &Model, message: &MessageDef, sets: &mut Sets) -> Result<String, Error> {
+    let sender = match message.sender {
+        Some(Sender::Client) => ", sent by the client",
+        Some(Sender::Venue) => ", sent by the venue",
+        Some(Sender::Both) | None => "",
+    };
+    let title = format!("{}(35={}){sender}.", message.name, message.msg_type);
+    let decimals = u8::from(message.sender == Some(Sender::Venue));
+    let mut body =
+        format!("\n/// MsgType(35).\npub const MSG_TYPE: &[u8] = b{:?};\n", message.msg_type);
+    body += &fields(model, &title, decimals, &message.items, "")?;
+    for item in &message.items {
+        let Some(entry) = &item.group else { continue };
+        let field = &model.fields[&item.tag];
+        let (name, members) = (&field.name, entry.iter().map(|item| item.tag).collect::<Vec<_>>());
+        let _ = write!(
+            body,
+            "\n#[rustfmt::skip]\nstatic {}: GroupSpec =\n    GroupSpec {{ count: {}, first: Some({}), members: &{members:?} }};\n",
+            spec(field),
+            item.tag,
+            members[0]
+        );
+        let inner =
+            fields(model, &format!("An entry of {name}({}).", item.tag), decimals, entry, "    ")?;
+        let imports = imports(&inner, "    ");
+        let _ = write!(
+            body,
+            "\n/// The entries of {name}({}).\npub mod {} {{\n{imports}{inner}}}\n",
+            item.tag,
+            group(name)
+        );
+    }
+    body += &part(model, "PART", "", "pub(crate)", &message.items, sets)?;
+    Ok(format!("//! {title}\n//!\n{NOTICE}\n{}{body}", imports_of_file(&body)))
+}
+
+pub fn envelope(model: &Model, sets: &mut Sets) -> Result<String, Error> {
+    let mut body = part(model, "HEADER", "HEADER_", "pub(crate)", &model.header, sets)?;
+    body += &part(model, "TRAILER", "TRAILER_", "pub(crate)", &model.trailer, sets)?;
+    Ok(format!("//! Header and trailer.\n//!\n{NOTICE}\n{}{body}", imports_of_file(&body)))
+}
+
+/// The imports of a whole file: what its modules need is theirs.
+fn imports_of_file(body: &str) -> String {
+    let outside: String = {
+        let mut inside = false;
+        let kept = body.lines().filter(|line| {
+            inside |= line.starts_with("pub mod ");
+            let keep = !inside;
+            inside &= *line != "}";
+            keep
+        });
+        kept.flat_map(|line| [line, "\n"]).collect()
+    };
+    imports(&outside, "")
+}
+
+fn imports(body: &str, indent: &str) -> String {
+    let is_word_byte = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let has = |word: &&str| body.split(|c| !is_word_byte(c)).any(|one| one == *word);
+    let mut out = String::new();
+    for (module, words) in [
+        ("crate::message", &["GroupSpec"][..]),
+        ("crate::messages", &["values"]),
+        ("crate::rules", &["Condition", "Kind", "Member", "Part", "Scope"]),
+        ("crate::typed", &["TimeOfDay", "UtcSeconds", "Words", "fields"]),
+        ("crate::value", &["Decimal", "UtcTime"]),
+    ] {
+        let wanted = |word: &&str| match *word {
+            "fields" => body.contains("fields! {"),
+            "values" => body.contains("values::"),
+            "Decimal" => body.contains(": Decimal") || body.contains("<Decimal>"),
+            _ => has(word),
+        };
+        let words: Vec<_> = words.iter().copied().filter(wanted).collect();
+        match words[..] {
+            [] => {}
+            [one] => _ = writeln!(out, "{indent}use {module}::{one};"),
+            _ => _ = writeln!(out, "{indent}use {module}::{{{}}};", words.join(", ")),
+        }
+    }
+    out
+}
+
+/// The name of a group's shape.
+fn spec(field: &FieldDef) -> String {
+    snake(&field.name).to_ascii_uppercase()
+}
+
+/// The Rust type of a field's value.
+fn rust_type(field: &FieldDef) -> String {
+    let name = &field.name;
+    match field.kind {
+        Kind::Words if !field.values.is_empty() => format!("Words<'a, values::{name}>"),
+        _ if !field.values.is_empty() => format!("values::{name}"),
+        Kind::Text | Kind::Words | Kind::Data | Kind::Date | Kind::MonthYear => "&'a [u8]".into(),
+        Kind::Char => "u8".into(),
+        Kind::Int => "i64".into(),
+        Kind::Uint | Kind::Count => "u64".into(),
+        Kind::Decimal => "Decimal".into(),
+        Kind::Boolean => "bool".into(),
+        Kind::UtcTimestamp if field.seconds => "UtcSeconds".into(),
+        Kind::UtcTimestamp => "UtcTime".into(),
+        Kind::UtcTimeOnly => "TimeOfDay".into(),
+    }
+}
+
+/// The call of `fields!` for a message or entry.
+fn fields(
+    model: &Model,
+    title: &str,
+    decimals: u8,
+    items: &[Item],
+    indent: &str,
+) -> Result<String, Error> {
+    let (mut view, mut draft, mut optional, mut wire) = Default::default();
+    let line = |out: &mut String, text: String| *out += &format!("{indent}        {text};\n");
+    for (n, item) in items.iter().enumerate() {
+        let field = &model.fields[&item.tag];
+        let (tag, fix) = (item.tag, &field.name);
+        let required = item.presence == Presence::Required;
+        let mode = if required { "required" } else { "optional" };
+        let rust = rust_type(field);
+        if let Some(entry) = &item.group {
+            if entry.iter().any(|item| item.group.is_some()) {
+                return Err(Error::Unsupported(format!("{fix}: a group within a group")));
+            }
+            let name = group(fix);
+            let lifetime = if has_lifetime(model, entry) { "<'a>" } else { "" };
+            let entries =
+                format!("{name} \"The entries of {fix}({tag}).\": &'a [{name}::Draft{lifetime}]");
+            line(
+                &mut view,
+                format!("group {tag} {name} {fix:?}: {name}::View<'a>, {}", spec(field)),
+            );
+            line(if required { &mut draft } else { &mut optional }, entries);
+            line(
+                &mut wire,
+                if required {
+                    format!("group {tag} {name}")
+                } else {
+                    format!("optional_group {tag} optional.{name}")
+                },
+            );
+            continue;
+        }
+        let name = snake(fix);
+        line(&mut view, format!("{mode} {tag} {name} {fix:?}: {rust}"));
+        let next = items.get(n + 1).map(|next| &model.fields[&next.tag]);
+        if next.is_some_and(|next| next.kind == Kind::Data) {
+            continue; // The data field writes its length.
+        }
+        let doc = format!("{fix}({tag}){}.", condition(model, &item.presence));
+        match (field.kind, required) {
+            (Kind::Data, true) => return Err(Error::Unsupported(format!("{fix}: required data"))),
+            (Kind::Data, false) => {
+                let length = items[..n].last().map_or(0, |before| before.tag);
+                line(&mut optional, format!("{name} {doc:?}: Option<{rust}>"));
+                line(&mut wire, format!("data {length} {tag} optional.{name}"));
+            }
+            (_, true) => {
+                line(&mut draft, format!("{name} {doc:?}: {rust}"));
+                line(&mut wire, format!("required {tag} {name}"));
+            }
+            (_, false) => {
+                line(&mut optional, format!("{name} {doc:?}: Option<{rust}>"));
+                line(&mut wire, format!("optional {tag} optional.{name}"));
+            }
+        }
+    }
+    let lifetime = |text: &str| if text.contains("'a") { " <'a>" } else { "" };
+    let both = lifetime(&(draft.clone() + &optional));
+    let mut out = format!(
+        "\n{indent}fields! {{\n{indent}    /// {title}\n{indent}    decimals {decimals};\n"
+    );
+    let _ = write!(out, "{indent}    view {{\n{view}{indent}    }}\n");
+    let _ = write!(out, "{indent}    draft{both} {{\n{draft}{indent}    }}\n");
+    if !optional.is_empty() {
+        let lifetime = lifetime(&optional);
+        let _ = write!(out, "{indent}    optional{lifetime} {{\n{optional}{indent}    }}\n");
+    }
+    let _ = write!(out, "{indent}    wire {{\n{wire}{indent}    }}\n{indent}}}\n");
+    Ok(out)
+}
+
+/// When a field is required that is not always.
+fn condition(model: &Model, presence: &Presence) -> String {
+    match presence {
+        Presence::Required | Presence::Optional => String::new(),
+        Presence::When(on, values) => {
+            format!(", required if {}({on}) is one of {}", model.name(*on), values.join(", "))
+        }
+        Presence::Unless(on) => format!(", required if {}({on}) is absent", model.name(*on)),
+    }
+}
+
+fn has_lifetime(model: &Model, items: &[Item]) -> bool {
+    items.iter().any(|item| rust_type(&model.fields[&item.tag]).contains("'a"))
+}
+
+/// The tables of a message, header or trailer.
+fn part(
+    model: &Model,
+    name: &str,
+    prefix: &str,
+    visibility: &str,
+    items: &[Item],
+    sets: &mut Sets,
+) -> Result<String, Error> {
+    let mut tables =
+        Tables { model, sets, members: Vec::new(), scopes: Vec::new(), conditions: Vec::new() };
+    tables.scope(items, 0);
+    let mut out = String::new();
+    let mut table = |table: &str, item: &str, lines: &[String]| {
+        let _ = write!(
+            out,
+            "\n#[rustfmt::skip]\nstatic {prefix}{table}: [{item}; {}] = [\n{}];\n",
+            lines.len(),
+            lines.concat()
+        );
+    };
+    table("MEMBERS", "Member", &tables.members);
+    let scopes: Vec<_> = tables
+        .scopes
+        .iter()
+        .map(|(start, end, first)| {
+            format!("    Scope {{ start: {start}, end: {end}, first: {first} }},\n")
+        })
+        .collect();
+    table("SCOPES", "Scope", &scopes);
+    table("CONDITIONS", "Condition", &tables.conditions);
+    let _ = write!(
+        out,
+        "\n{visibility} static {name}: Part<'static> =\n    Part {{ members: &{prefix}MEMBERS, scopes: &{prefix}SCOPES, conditions: &{prefix}CONDITIONS }};\n"
+    );
+    Ok(out)
+}
+
+struct Tables<'m, 's> {
+    model: &'m Model,
+    sets: &'s mut Sets,
+    members: Vec<String>,
+    scopes: Vec<(usize, usize, u32)>,
+    conditions: Vec<String>,
+}
+
+impl Tables<'_, '_> {
+    /// Adds a scope and, behind it, those of its groups; returns its number.
+    fn scope(&mut self, items: &[Item], first: u32) -> usize {
+        let number = self.scopes.len();
+        let start = self.members.len();
+        self.members.resize(start + items.len(), String::new());
+        self.scopes.push((start, start + items.len(), first));
+        let mut sorted: Vec<_> = items.iter().enumerate().collect();
+        sorted.sort_by_key(|(_, item)| item.tag);
+        for (at, (position, item)) in sorted.into_iter().enumerate() {
+            let field = &self.model.fields[&item.tag];
+            let mut text =
+                format!("    Member::new({}, {position}, Kind::{:?})", item.tag, field.kind);
+            if item.presence == Presence::Required {
+                text += ".required()";
+            }
+            match self.sets.of_item(self.model, item) {
+                0 => {}
+                set => _ = write!(text, ".values({set})"),
+            }
+            if let Some(entry) = &item.group {
+                let scope = self.scope(entry, entry[0].tag);
+                let _ = write!(text, ".group({scope})");
+            }
+            self.members[start + at] = format!("{text}, // {}\n", field.name);
+        }
+        for item in items {
+            let (on, values) = match &item.presence {
+                Presence::Required | Presence::Optional => continue,
+                Presence::When(on, values) => (on, self.sets.number(values)),
+                Presence::Unless(on) => (on, 0),
+            };
+            self.conditions.push(format!(
+                "    Condition {{ scope: {number}, tag: {}, on: {on}, values: {values} }},\n",
+                item.tag
+            ));
+        }
+        number
+    }
+}
