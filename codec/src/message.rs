@@ -1,7 +1,9 @@
 //! A read-only indexed view of one message.
 
+mod cursor;
 mod groups;
 
+pub use cursor::Cursor;
 pub use groups::{Entries, Entry, GroupError, GroupSpec};
 
 use crate::scan::Field;
@@ -56,6 +58,7 @@ impl<'a> Message<'a> {
     /// # Panics
     /// If `field` is of another, longer message.
     #[must_use]
+    #[inline]
     pub fn value(&self, field: &Field) -> &'a [u8] {
         &self.bytes[field.start as usize..field.end as usize]
     }
@@ -64,8 +67,15 @@ impl<'a> Message<'a> {
     /// [`Message::duplicate_tag`]. Fields of repeating groups are found too: read those through
     /// [`Message::group`].
     #[must_use]
+    #[inline]
     pub fn get(&self, tag: u32) -> Option<&'a [u8]> {
         self.fields.iter().find(|f| f.tag == tag).map(|f| self.value(f))
+    }
+
+    /// Reads fields in about the order in which they stand: see [`Cursor`].
+    #[must_use]
+    pub const fn cursor(&self) -> Cursor<'a> {
+        Cursor { message: *self, at: 0 }
     }
 
     /// MsgType(35), the third field, as the framer guarantees; empty if it is not, as in the view of
@@ -82,6 +92,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`FieldError::Missing`].
+    #[inline]
     pub fn require(&self, tag: u32) -> Result<&'a [u8], FieldError> {
         self.get(tag).ok_or(FieldError::Missing { tag })
     }
@@ -90,6 +101,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`FieldError`].
+    #[inline]
     pub fn uint(&self, tag: u32) -> Result<u64, FieldError> {
         parse_u64(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
     }
@@ -98,6 +110,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`FieldError`].
+    #[inline]
     pub fn decimal(&self, tag: u32) -> Result<Decimal, FieldError> {
         Decimal::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
     }
@@ -106,6 +119,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`FieldError`].
+    #[inline]
     pub fn time(&self, tag: u32) -> Result<UtcTime, FieldError> {
         UtcTime::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
     }

@@ -60,6 +60,8 @@ mod portable;
 mod tests;
 mod walk;
 
+use crate::frame::{Frame, Framer, GarbageReason};
+
 /// One field of a message: `bytes[start..end]` is its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
@@ -115,6 +117,34 @@ impl Level {
     pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
 }
 
+/// What stands at the front of a stream: see [`Scanner::scan`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scanned {
+    /// A message; BodyLength and CheckSum are right.
+    Message {
+        /// Its length, bytes.
+        len: usize,
+        /// How many fields it has.
+        fields: usize,
+    },
+    /// More bytes are needed.
+    Incomplete,
+    /// A frame, to be dropped whole.
+    Garbled {
+        /// Its length, bytes.
+        len: usize,
+        /// What is wrong inside.
+        error: ScanError,
+    },
+    /// No message.
+    Garbage {
+        /// Bytes to drop, at least 1.
+        skip: usize,
+        /// Why.
+        reason: GarbageReason,
+    },
+}
+
 type Kernel = fn(&[u8], &mut [Field]) -> Result<usize, ScanError>;
 
 /// The scanner, bound to a kernel that this machine has. Make one at start and copy it about: finding
@@ -165,6 +195,20 @@ impl Scanner {
             return Err(ScanError { kind: ScanErrorKind::TooManyFields, offset: u32::MAX });
         }
         (self.kernel)(message, fields)
+    }
+
+    /// Everything about the front of a stream at once: [`Framer::next`], and [`Scanner::index`] of the
+    /// message that it finds.
+    #[inline]
+    pub fn scan(&self, framer: &Framer, stream: &[u8], fields: &mut [Field]) -> Scanned {
+        match framer.next(stream) {
+            Frame::Message { len } => match self.index(&stream[..len], fields) {
+                Ok(fields) => Scanned::Message { len, fields },
+                Err(error) => Scanned::Garbled { len, error },
+            },
+            Frame::Incomplete => Scanned::Incomplete,
+            Frame::Garbage { skip, reason } => Scanned::Garbage { skip, reason },
+        }
     }
 }
 
