@@ -145,7 +145,7 @@ impl Order {
     /// Writes the order by a template and returns its length.
     pub fn fill(
         &self,
-        template: &Template<256>,
+        template: &Template<12>,
         msg_seq_num: u64,
         times: &mut TimestampCache,
         buffer: &mut [u8],
@@ -170,7 +170,7 @@ impl Order {
 /// # Panics
 /// Never: it fits.
 #[must_use]
-pub fn order_template() -> Template<256> {
+pub fn order_template() -> Template<12> {
     Template::new(b"D")
         .slot(34)
         .bytes(49, b"CLIENT")
@@ -193,7 +193,13 @@ pub fn order_template() -> Template<256> {
 #[must_use]
 pub fn orders() -> Vec<Order> {
     let mut numbers = Numbers(7);
-    (0..VARIANTS).map(|_| Order::new(&mut numbers)).collect()
+    let mut time = START;
+    let next = |_| {
+        // Time goes on, some tenths of a millisecond from one order to the next.
+        time = time.plus_nanos(100_000 + numbers.below(400_000));
+        Order { time, ..Order::new(&mut numbers) }
+    };
+    (0..VARIANTS).map(next).collect()
 }
 
 /// Encodes `order` as a whole message and returns its length.

@@ -21,7 +21,7 @@ pub mod template;
 use core::ops::Range;
 
 use crate::SOH;
-use crate::value::swar::Short;
+use crate::value::swar::{self, Short};
 use crate::value::{DECIMAL_TEXT_MAX, Decimal, UtcTime, write_u64};
 
 /// Room in front of the body for `8=FIX.4.4|9=999999|`.
@@ -156,7 +156,7 @@ impl<'b> Encoder<'b> {
     pub fn uint(&mut self, tag: u32, value: u64) -> &mut Self {
         match Short::uint(value) {
             Some(text) => self.short(tag, text),
-            None => self.raw(tag, write_u64(value, &mut [0; 20])),
+            None => self.long_uint(tag, value),
         }
     }
 
@@ -165,7 +165,7 @@ impl<'b> Encoder<'b> {
     pub fn decimal(&mut self, tag: u32, value: Decimal, decimals_min: u8) -> &mut Self {
         match value.short(decimals_min) {
             Some(text) => self.short(tag, text),
-            None => self.raw(tag, value.write(decimals_min, &mut [0; DECIMAL_TEXT_MAX])),
+            None => self.long_decimal(tag, value, decimals_min),
         }
     }
 
@@ -176,7 +176,15 @@ impl<'b> Encoder<'b> {
             self.time = (value, value.to_fix_millis());
         }
         let text = self.time.1;
-        self.raw(tag, &text)
+        let room = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<32>());
+        let (Some((name, len)), Some(room), None) = (name(tag), room, self.error) else {
+            return self.raw(tag, &text);
+        };
+        room[..8].copy_from_slice(&name.to_le_bytes());
+        room[len..len + text.len()].copy_from_slice(&text);
+        room[len + text.len()] = SOH;
+        self.at += len + text.len() + 1;
+        self
     }
 
     /// A length field and the data field that it announces (95 and 96, 354 and 355); the data may hold
@@ -198,7 +206,7 @@ impl<'b> Encoder<'b> {
             return Err(error);
         }
         let start = begin(self.buffer, self.at - GAP).ok_or(EncodeError::Full)?;
-        let sum = self.buffer[start..self.at].iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
+        let sum = swar::sum(&self.buffer[start..self.at]);
         self.short(10, Short { word: u128::from(three_digits(sum)), len: 3 });
         match self.error.replace(EncodeError::Full) {
             Some(error) => Err(error),
@@ -221,6 +229,16 @@ impl<'b> Encoder<'b> {
             return self.fail(EncodeError::ControlByte { tag });
         }
         self.raw(tag, value)
+    }
+
+    #[inline(never)]
+    fn long_uint(&mut self, tag: u32, value: u64) -> &mut Self {
+        self.raw(tag, write_u64(value, &mut [0; 20]))
+    }
+
+    #[inline(never)]
+    fn long_decimal(&mut self, tag: u32, value: Decimal, decimals_min: u8) -> &mut Self {
+        self.raw(tag, value.write(decimals_min, &mut [0; DECIMAL_TEXT_MAX]))
     }
 
     /// A short text without a control byte.

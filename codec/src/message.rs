@@ -8,7 +8,7 @@ pub use groups::{Entries, Entry, GroupError, GroupSpec};
 
 use crate::scan::Field;
 use crate::tag;
-use crate::value::{Decimal, UtcTime, ValueError, parse_u64};
+use crate::value::{Decimal, UtcTime, ValueError, parse_u64_at};
 
 /// One message: its bytes and the index that the scanner made of them. Copies nothing.
 #[derive(Clone, Copy)]
@@ -69,7 +69,24 @@ impl<'a> Message<'a> {
     #[must_use]
     #[inline]
     pub fn get(&self, tag: u32) -> Option<&'a [u8]> {
-        self.fields.iter().find(|f| f.tag == tag).map(|f| self.value(f))
+        self.field(tag).map(|f| self.value(f))
+    }
+
+    #[inline]
+    fn field(&self, tag: u32) -> Option<&'a Field> {
+        self.fields.iter().find(|f| f.tag == tag)
+    }
+
+    /// The value of `field`, read as an unsigned integer.
+    #[inline]
+    fn uint_of(&self, field: &Field) -> Result<u64, ValueError> {
+        parse_u64_at(self.bytes, field.start as usize, field.end as usize)
+    }
+
+    /// The value of `field`, read as a decimal.
+    #[inline]
+    fn decimal_of(&self, field: &Field) -> Result<Decimal, ValueError> {
+        Decimal::parse_at(self.bytes, field.start as usize, field.end as usize)
     }
 
     /// Reads fields in about the order in which they stand: see [`Cursor`].
@@ -103,7 +120,8 @@ impl<'a> Message<'a> {
     /// [`FieldError`].
     #[inline]
     pub fn uint(&self, tag: u32) -> Result<u64, FieldError> {
-        parse_u64(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+        self.uint_of(self.field(tag).ok_or(FieldError::Missing { tag })?)
+            .map_err(|error| FieldError::Value { tag, error })
     }
 
     /// A required decimal.
@@ -112,7 +130,8 @@ impl<'a> Message<'a> {
     /// [`FieldError`].
     #[inline]
     pub fn decimal(&self, tag: u32) -> Result<Decimal, FieldError> {
-        Decimal::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+        self.decimal_of(self.field(tag).ok_or(FieldError::Missing { tag })?)
+            .map_err(|error| FieldError::Value { tag, error })
     }
 
     /// A required UTC timestamp.

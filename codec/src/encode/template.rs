@@ -17,7 +17,7 @@
 //! use taut_codec::value::{Decimal, TimestampCache, UtcTime};
 //!
 //! # fn main() -> Result<(), taut_codec::encode::EncodeError> {
-//! let mut order = Template::<256>::new(b"D");
+//! let mut order = Template::<16>::new(b"D");
 //! order.slot(34).bytes(49, b"damien").slot(52).bytes(56, b"KRAKEN-TRD");
 //! order.slot(11).slot(38).bytes(40, b"2").slot(44).bytes(54, b"1").bytes(55, b"BTC/USD");
 //! let order = order.slot(60).finish()?;
@@ -42,35 +42,30 @@ use core::ops::Range;
 
 use super::{BEGIN, EncodeError, GAP, begin, three_digits};
 use crate::SOH;
-use crate::value::swar::Short;
+use crate::value::swar::{self, Short};
 use crate::value::{DECIMAL_TEXT_MAX, Decimal, write_u64};
-
-/// Most values that change.
-pub const SLOTS_MAX: usize = 15;
 
 /// Bytes that are copied at once.
 const STRIDE: usize = 32;
 
-/// Free bytes of a buffer that a value and the piece behind it may need beyond their own.
-const SLACK: usize = 2 * STRIDE;
-
-/// The constant part of a message, in at most `N` bytes of which the last 32 are not for use.
+/// The constant part of a message, in at most `N` pieces of up to 32 bytes: one for each value that
+/// changes, one more, and one for each 32 bytes between two of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Template<const N: usize> {
-    text: [u8; N],
-    pieces: [Piece; SLOTS_MAX + 1],
-    /// How many values change: one less than there are pieces.
-    slots: usize,
-    /// Bytes of all pieces.
+    pieces: [Piece; N],
+    /// How many pieces there are.
     len: usize,
     error: Option<EncodeError>,
 }
 
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 struct Piece {
-    start: usize,
+    text: [u8; STRIDE],
     len: usize,
     sum: u8,
+    /// Whether another piece follows without a value between.
+    goes_on: bool,
     /// The tag of the value behind it.
     tag: u32,
 }
@@ -79,9 +74,9 @@ impl<const N: usize> Template<N> {
     /// Starts with MsgType(35).
     #[must_use]
     pub fn new(msg_type: &[u8]) -> Self {
-        let none = Piece { start: 0, len: 0, sum: 0, tag: 0 };
-        let mut this =
-            Self { text: [0; N], pieces: [none; SLOTS_MAX + 1], slots: 0, len: 0, error: None };
+        const { assert!(N > 0) };
+        let none = Piece { text: [0; STRIDE], len: 0, sum: 0, goes_on: false, tag: 0 };
+        let mut this = Self { pieces: [none; N], len: 1, error: None };
         this.bytes(35, msg_type);
         this
     }
@@ -99,20 +94,23 @@ impl<const N: usize> Template<N> {
 
     /// A field whose value each message brings.
     pub fn slot(&mut self, tag: u32) -> &mut Self {
-        if self.slots == SLOTS_MAX {
+        self.tag(tag);
+        self.pieces[self.len - 1].tag = tag;
+        self.next_piece().put(&[SOH])
+    }
+
+    fn next_piece(&mut self) -> &mut Self {
+        if self.len == N {
             return self.fail(EncodeError::Full);
         }
-        self.tag(tag);
-        self.pieces[self.slots].tag = tag;
-        self.slots += 1;
-        self.pieces[self.slots].start = self.len;
-        self.put(&[SOH])
+        self.len += 1;
+        self
     }
 
     /// The template, ready for use.
     ///
     /// # Errors
-    /// The first that a field met; [`EncodeError::Full`] if there are more bytes or slots than fit.
+    /// The first that a field met; [`EncodeError::Full`] if there are more pieces than fit.
     pub fn finish(&self) -> Result<Self, EncodeError> {
         self.error.map_or(Ok(*self), Err)
     }
@@ -122,15 +120,19 @@ impl<const N: usize> Template<N> {
     }
 
     fn put(&mut self, bytes: &[u8]) -> &mut Self {
-        let end = self.len + bytes.len();
-        if end + STRIDE > N {
-            return self.fail(EncodeError::Full);
+        for &byte in bytes {
+            if self.pieces[self.len - 1].len == STRIDE {
+                self.pieces[self.len - 1].goes_on = true;
+                self.next_piece();
+            }
+            if self.error.is_some() {
+                break;
+            }
+            let piece = &mut self.pieces[self.len - 1];
+            piece.text[piece.len] = byte;
+            piece.len += 1;
+            piece.sum = piece.sum.wrapping_add(byte);
         }
-        self.text[self.len..end].copy_from_slice(bytes);
-        let piece = &mut self.pieces[self.slots];
-        piece.len += bytes.len();
-        piece.sum = bytes.iter().fold(piece.sum, |sum, &byte| sum.wrapping_add(byte));
-        self.len = end;
         self
     }
 
@@ -140,17 +142,15 @@ impl<const N: usize> Template<N> {
     }
 
     /// Starts a message in `buffer`. The values follow in the order of the slots.
-    #[inline]
-    #[must_use]
+    #[inline(always)]
     pub fn fill<'t, 'b>(&'t self, buffer: &'b mut [u8]) -> Filler<'t, 'b, N> {
-        let mut this =
-            Filler { template: self, buffer, at: GAP, next: 0, sum: 0, error: self.error };
-        this.piece();
-        this
+        let this = Filler { template: self, buffer, at: GAP, next: 0, sum: 0, error: self.error };
+        this.piece()
     }
 }
 
-/// A message that a [`Template`] is being made to.
+/// A message that a [`Template`] is being made to. Passed on by value: its counters stay in registers.
+#[must_use]
 pub struct Filler<'t, 'b, const N: usize> {
     template: &'t Template<N>,
     buffer: &'b mut [u8],
@@ -165,32 +165,39 @@ pub struct Filler<'t, 'b, const N: usize> {
 
 impl<const N: usize> Filler<'_, '_, N> {
     /// The next value, an unsigned integer.
-    #[inline]
-    pub fn uint(&mut self, value: u64) -> &mut Self {
+    #[inline(always)]
+    pub fn uint(self, value: u64) -> Self {
         match Short::uint(value) {
             Some(text) => self.short(text),
-            None => self.long(write_u64(value, &mut [0; 20])),
+            None => self.long_uint(value),
         }
     }
 
     /// The next value, a decimal with at least `decimals_min` (0 or 1) decimals; see [`Decimal::write`].
-    #[inline]
-    pub fn decimal(&mut self, value: Decimal, decimals_min: u8) -> &mut Self {
+    #[inline(always)]
+    pub fn decimal(self, value: Decimal, decimals_min: u8) -> Self {
         match value.short(decimals_min) {
             Some(text) => self.short(text),
-            None => self.long(value.write(decimals_min, &mut [0; DECIMAL_TEXT_MAX])),
+            None => self.long_decimal(value, decimals_min),
         }
     }
 
     /// The next value, a timestamp as [`TimestampCache`](crate::value::TimestampCache) writes it.
-    #[inline]
-    pub fn time(&mut self, text: &[u8; 21]) -> &mut Self {
-        self.long(text)
+    #[inline(always)]
+    pub fn time(mut self, text: &[u8; 21]) -> Self {
+        let Some(room) = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut())
+        else {
+            return self.fail(EncodeError::Full);
+        };
+        *room = *text;
+        self.at += text.len();
+        self.sum = self.sum.wrapping_add(swar::sum_of_timestamp(text));
+        self.piece()
     }
 
     /// The next value, a text. A control byte or no byte at all is an error.
-    #[inline]
-    pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
+    #[inline(always)]
+    pub fn bytes(self, value: &[u8]) -> Self {
         match Short::copied(value) {
             Some(text) if !text.has_control() => self.short(text),
             _ => self.checked(value),
@@ -200,14 +207,14 @@ impl<const N: usize> Filler<'_, '_, N> {
     /// Completes the message and returns where in the buffer it stands.
     ///
     /// # Errors
-    /// The first [`EncodeError`] met: [`EncodeError::Full`] too if the buffer has not 64 bytes more than
+    /// The first [`EncodeError`] met: [`EncodeError::Full`] too if the buffer has not 32 bytes more than
     /// the message, [`EncodeError::SlotCount`] if there were more or fewer values than slots.
-    #[inline]
-    pub fn finish(&mut self) -> Result<Range<usize>, EncodeError> {
+    #[inline(always)]
+    pub fn finish(self) -> Result<Range<usize>, EncodeError> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if self.next != self.template.slots + 1 {
+        if self.next != self.template.len {
             return Err(EncodeError::SlotCount);
         }
         let trailer = self.buffer.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<8>());
@@ -220,75 +227,79 @@ impl<const N: usize> Filler<'_, '_, N> {
         let text = u64::from_le_bytes(*b"10=\0\0\0\x01\0") | u64::from(three_digits(sum)) << 24;
         *trailer = text.to_le_bytes();
         let start = begin(self.buffer, body).ok_or(EncodeError::Full)?;
-        let end = self.at + 7;
-        self.fail(EncodeError::Full);
-        Ok(start..end)
+        Ok(start..self.at + 7)
     }
 
     /// A text without a control byte, and the piece behind it.
     #[inline(always)]
-    fn short(&mut self, text: Short) -> &mut Self {
+    fn short(mut self, text: Short) -> Self {
         if let Some(room) = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut()) {
             *room = text.word.to_le_bytes();
             self.at += text.len;
             self.sum = self.sum.wrapping_add(text.sum());
         } else {
-            self.fail(EncodeError::Full);
+            self = self.fail(EncodeError::Full);
         }
         self.piece()
     }
 
-    #[inline(never)]
-    fn checked(&mut self, value: &[u8]) -> &mut Self {
+    #[inline(always)]
+    fn long_uint(self, value: u64) -> Self {
+        self.long(write_u64(value, &mut [0; 20]))
+    }
+
+    #[inline(always)]
+    fn long_decimal(self, value: Decimal, decimals_min: u8) -> Self {
+        self.long(value.write(decimals_min, &mut [0; DECIMAL_TEXT_MAX]))
+    }
+
+    #[inline(always)]
+    fn checked(mut self, value: &[u8]) -> Self {
         let tag = self.template.pieces[self.next.saturating_sub(1)].tag;
         if value.is_empty() {
-            self.fail(EncodeError::EmptyValue { tag });
+            self = self.fail(EncodeError::EmptyValue { tag });
         } else if value.iter().any(u8::is_ascii_control) {
-            self.fail(EncodeError::ControlByte { tag });
+            self = self.fail(EncodeError::ControlByte { tag });
         }
         self.long(value)
     }
 
-    #[inline]
-    fn long(&mut self, value: &[u8]) -> &mut Self {
+    #[inline(always)]
+    fn long(mut self, value: &[u8]) -> Self {
         if let Some(room) = self.buffer.get_mut(self.at..self.at + value.len()) {
             room.copy_from_slice(value);
             self.at += value.len();
-            self.sum = value.iter().fold(self.sum, |sum, &byte| sum.wrapping_add(byte));
+            self.sum = self.sum.wrapping_add(swar::sum(value));
         } else {
-            self.fail(EncodeError::Full);
+            self = self.fail(EncodeError::Full);
         }
         self.piece()
     }
 
-    /// The piece behind a value.
+    /// The piece behind a value, and those that go on.
     #[inline(always)]
-    fn piece(&mut self) -> &mut Self {
-        if self.next > self.template.slots {
-            return self.fail(EncodeError::SlotCount);
-        }
-        let piece = &self.template.pieces[self.next];
-        if self.buffer.len() < self.at + piece.len + SLACK {
-            return self.fail(EncodeError::Full);
-        }
-        let mut done = 0;
+    fn piece(mut self) -> Self {
         loop {
-            let from = &self.template.text[piece.start + done..][..STRIDE];
-            self.buffer[self.at + done..][..STRIDE].copy_from_slice(from);
-            done += STRIDE;
-            if done >= piece.len {
-                break;
+            let Some(piece) = self.template.pieces[..self.template.len].get(self.next) else {
+                return self.fail(EncodeError::SlotCount);
+            };
+            let room = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut());
+            let Some(room) = room else { return self.fail(EncodeError::Full) };
+            *room = piece.text;
+            self.at += piece.len;
+            self.sum = self.sum.wrapping_add(piece.sum);
+            self.next += 1;
+            if !piece.goes_on {
+                return self;
             }
         }
-        self.at += piece.len;
-        self.sum = self.sum.wrapping_add(piece.sum);
-        self.next += 1;
-        self
     }
 
-    #[cold]
-    fn fail(&mut self, error: EncodeError) -> &mut Self {
-        self.error.get_or_insert(error);
+    #[inline(always)]
+    fn fail(mut self, error: EncodeError) -> Self {
+        if self.error.is_none() {
+            self.error = Some(error);
+        }
         self
     }
 }

@@ -304,7 +304,7 @@ fn a_usual_head_with_any_byte_changed_is_judged_as_by_the_plain_look() {
     for body in [9usize, 10, 99, 100, 999, 1000, 4070, 4096] {
         let filling = "x".repeat(body.saturating_sub(9));
         let good = message(&format!("35=0|58={filling}|")[..]);
-        assert_eq!(next(&good), Frame::Message { len: good.len() });
+        assert_eq!(next(&good) == Frame::Message { len: good.len() }, good.len() <= MAX);
         let interesting = (0..30).chain(good.len() - 12..good.len()).filter(|&at| at < good.len());
         for at in interesting {
             for byte in *b"\x01=0123456789/:8F5" {

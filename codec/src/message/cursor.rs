@@ -1,7 +1,8 @@
 //! Fields by tag, when they are read in about the order in which they stand.
 
 use super::{FieldError, Message};
-use crate::value::{Decimal, UtcTime, parse_u64};
+use crate::scan::Field;
+use crate::value::{Decimal, UtcTime};
 
 /// A view of a message that remembers where it found the last field and looks for the next behind it,
 /// then from the front. Venues write fields in a fixed order: who reads them in that order pays for each
@@ -20,6 +21,11 @@ impl<'a> Cursor<'a> {
     /// The value of a field with `tag`, if there is one.
     #[inline]
     pub fn get(&mut self, tag: u32) -> Option<&'a [u8]> {
+        self.field(tag).map(|field| self.message.value(field))
+    }
+
+    #[inline]
+    fn field(&mut self, tag: u32) -> Option<&'a Field> {
         let fields = self.message.fields();
         let (front, behind) = fields.split_at_checked(self.at).unwrap_or((fields, &[]));
         let at = match behind.iter().position(|field| field.tag == tag) {
@@ -27,7 +33,7 @@ impl<'a> Cursor<'a> {
             None => front.iter().position(|field| field.tag == tag)?,
         };
         self.at = at + 1;
-        Some(self.message.value(&fields[at]))
+        Some(&fields[at])
     }
 
     /// [`Cursor::get`], or an error that names the tag.
@@ -45,7 +51,8 @@ impl<'a> Cursor<'a> {
     /// [`FieldError`].
     #[inline]
     pub fn uint(&mut self, tag: u32) -> Result<u64, FieldError> {
-        parse_u64(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+        let field = self.field(tag).ok_or(FieldError::Missing { tag })?;
+        self.message.uint_of(field).map_err(|error| FieldError::Value { tag, error })
     }
 
     /// A required decimal.
@@ -54,7 +61,8 @@ impl<'a> Cursor<'a> {
     /// [`FieldError`].
     #[inline]
     pub fn decimal(&mut self, tag: u32) -> Result<Decimal, FieldError> {
-        Decimal::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+        let field = self.field(tag).ok_or(FieldError::Missing { tag })?;
+        self.message.decimal_of(field).map_err(|error| FieldError::Value { tag, error })
     }
 
     /// A required UTC timestamp.

@@ -63,6 +63,15 @@ impl Decimal {
         }
     }
 
+    /// [`Decimal::parse`] of `bytes[start..end]`, which must be inside.
+    #[inline(always)]
+    pub(crate) fn parse_at(bytes: &[u8], start: usize, end: usize) -> Result<Self, ValueError> {
+        match swar::decimal_at(bytes, start, end) {
+            Some((digits, scale)) => Ok(Self { mantissa: digits as i64, scale }),
+            None => Self::parse(&bytes[start..end]),
+        }
+    }
+
     /// [`Decimal::parse`], one byte at a time.
     pub(super) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
         let (negative, digits) = match bytes.split_first() {
@@ -165,7 +174,7 @@ impl Decimal {
     }
 
     /// [`Decimal::write`] in a register; `None` if that is too short, or the number is negative.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn short(self, decimals_min: u8) -> Option<Short> {
         let mantissa = u64::try_from(self.mantissa).ok().filter(|&mantissa| mantissa < E16)?;
         let scale = u32::from(self.scale);

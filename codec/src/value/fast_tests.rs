@@ -47,6 +47,21 @@ proptest! {
     }
 
     #[test]
+    fn a_value_inside_a_message_is_read_as_alone(
+        text in text(b"....-", 20),
+        before in proptest::collection::vec(any::<u8>(), 0..20),
+        behind in proptest::collection::vec(any::<u8>(), 0..3),
+    ) {
+        let bytes = [&before[..], &text, &behind].concat();
+        let (start, end) = (before.len(), before.len() + text.len());
+        prop_assert_eq!(Decimal::parse_at(&bytes, start, end), Decimal::parse_plainly(&text));
+        prop_assert_eq!(
+            super::parse_u64_at(&bytes, start, end),
+            super::int::parse_u64_plainly(&text)
+        );
+    }
+
+    #[test]
     fn timestamps_are_read_as_part_by_part(text in time_text()) {
         prop_assert_eq!(UtcTime::parse(&text), UtcTime::parse_plainly(&text));
     }

@@ -13,6 +13,12 @@ pub fn parse_u64(bytes: &[u8]) -> Result<u64, ValueError> {
     swar::uint(bytes).map_or_else(|| parse_u64_plainly(bytes), Ok)
 }
 
+/// [`parse_u64`] of `bytes[start..end]`, which must be inside.
+#[inline(always)]
+pub(crate) fn parse_u64_at(bytes: &[u8], start: usize, end: usize) -> Result<u64, ValueError> {
+    swar::uint_at(bytes, start, end).map_or_else(|| parse_u64(&bytes[start..end]), Ok)
+}
+
 /// [`parse_u64`], one byte at a time.
 pub(super) fn parse_u64_plainly(bytes: &[u8]) -> Result<u64, ValueError> {
     if bytes.is_empty() {

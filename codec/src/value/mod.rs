@@ -7,6 +7,7 @@ mod text;
 mod time;
 
 pub use decimal::{DECIMAL_TEXT_MAX, Decimal, SCALE_MAX};
+pub(crate) use int::parse_u64_at;
 pub use int::{parse_u32, parse_u64, write_u64};
 pub use text::FixStr;
 pub use time::{TimestampCache, UtcTime};

@@ -41,6 +41,40 @@ fn sixteen_chars(text: &[u8]) -> Option<u128> {
     Some(u128::from(eight_chars(first)?) | u128::from(u64::from_le_bytes(*last)) << 64)
 }
 
+/// The text `bytes[start..end]` of 1 to 16 characters, right-aligned, if there are sixteen bytes up to
+/// its end. Whatever its length, this takes the same instructions: lengths vary, and a branch on them
+/// would be guessed wrong.
+#[inline(always)]
+fn window(bytes: &[u8], start: usize, end: usize) -> Option<u128> {
+    let word = u128::from_le_bytes(*bytes.get(..end)?.last_chunk()?);
+    let len = end.checked_sub(start).filter(|len| (1..=16).contains(len))?;
+    let before = (1u128 << (128 - 8 * len)) - 1;
+    Some(word & !before | CHARS & before)
+}
+
+/// [`uint`] of `bytes[start..end]`.
+#[inline(always)]
+pub(crate) fn uint_at(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
+    number_of_sixteen(window(bytes, start, end)?)
+}
+
+/// [`decimal`] of `bytes[start..end]`, but without a point alone.
+#[inline(always)]
+pub(crate) fn decimal_at(bytes: &[u8], start: usize, end: usize) -> Option<(u64, u8)> {
+    let word = window(bytes, start, end)?;
+    let points = point_bits(word as u64) as u128 | (point_bits((word >> 64) as u64) as u128) << 64;
+    // The lowest is exact in each half; 128 if there is none, and then nothing moves.
+    let point = points.trailing_zeros() & !7;
+    let front = u128::MAX.checked_shr(128 - point).unwrap_or(0);
+    let is_point = u32::from(point < 128);
+    let moved = (word & front) << 8 | word & (!front << 8) | u128::from(b'0');
+    let digits = if point < 128 { moved } else { word };
+    if end - start == 1 && point < 128 {
+        return None;
+    }
+    Some((number_of_sixteen(digits)?, ((15 - (point / 8).min(15)) * is_point) as u8))
+}
+
 /// The number that eight digits are; `None` if one is no digit.
 #[inline(always)]
 pub(crate) fn number(word: u64) -> Option<u64> {
@@ -99,8 +133,14 @@ pub(crate) fn decimal(text: &[u8]) -> Option<(u64, u8)> {
 /// The lowest bit of the first `.`, 64 if there is none.
 #[inline(always)]
 fn first_point(word: u64) -> u32 {
+    point_bits(word).trailing_zeros() & !7
+}
+
+/// The top bit of each `.`; above the first there may be more.
+#[inline(always)]
+fn point_bits(word: u64) -> u64 {
     let x = word ^ (ONES * b'.' as u64);
-    (x.wrapping_sub(ONES) & !x & HIGHS).trailing_zeros() & !7
+    x.wrapping_sub(ONES) & !x & HIGHS
 }
 
 /// The three numbers of `HH:MM:SS`; `None` if it is not of that form.
@@ -203,9 +243,43 @@ impl Short {
     /// The sum of the bytes, modulo 256.
     #[inline(always)]
     pub(crate) fn sum(self) -> u8 {
-        const LOW: u64 = 0x00ff_00ff_00ff_00ff;
-        let (a, b) = (self.word as u64, (self.word >> 64) as u64);
-        let sums = (a & LOW) + (a >> 8 & LOW) + (b & LOW) + (b >> 8 & LOW);
-        (sums.wrapping_mul(0x0001_0001_0001_0001) >> 48) as u8
+        sum_of_sixteen(self.word)
     }
+}
+
+/// The sum of the bytes, modulo 256.
+#[inline(always)]
+pub(crate) fn sum_of_timestamp(text: &[u8; 21]) -> u8 {
+    let [first @ .., _, _, _, _, _] = text;
+    let [.., a, b, c, d, e] = text;
+    let rest = [a, b, c, d, e].into_iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+    sum_of_sixteen(u128::from_le_bytes(*first)).wrapping_add(rest)
+}
+
+#[inline(always)]
+fn sum_of_sixteen(word: u128) -> u8 {
+    const LOW: u64 = 0x00ff_00ff_00ff_00ff;
+    let (a, b) = (word as u64, (word >> 64) as u64);
+    let sums = (a & LOW) + (a >> 8 & LOW) + (b & LOW) + (b >> 8 & LOW);
+    (sums.wrapping_mul(0x0001_0001_0001_0001) >> 48) as u8
+}
+
+/// The sum of the bytes, modulo 256.
+#[inline]
+pub(crate) fn sum(bytes: &[u8]) -> u8 {
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let mut sums = [0u8; 16];
+    for chunk in chunks {
+        for (sum, byte) in sums.iter_mut().zip(chunk) {
+            *sum = sum.wrapping_add(*byte);
+        }
+    }
+    let rest = match bytes.last_chunk::<16>() {
+        // Shifted until only the rest is left.
+        Some(last) if !rest.is_empty() => {
+            sum_of_sixteen(u128::from_le_bytes(*last) >> (128 - 8 * rest.len()))
+        }
+        _ => rest.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte)),
+    };
+    sum_of_sixteen(u128::from_le_bytes(sums)).wrapping_add(rest)
 }
