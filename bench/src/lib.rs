@@ -1,10 +1,14 @@
-//! Message corpora that the benchmarks share.
+//! Message corpora and the stop-watch that the benchmarks share.
 //!
 //! Each corpus holds [`VARIANTS`] messages of one kind that differ in their numbers, so that a branch
 //! predictor cannot learn a single message by heart. They are made by the encoder, from a seed.
 
+pub mod alternate;
+
+use taut_codec::encode::template::Template;
 use taut_codec::encode::{Encoder, Header, HeaderOrder};
-use taut_codec::value::{Decimal, UtcTime};
+use taut_codec::scan::{Level, Scanner};
+use taut_codec::value::{Decimal, TimestampCache, UtcTime};
 
 /// Messages in a corpus of small messages.
 pub const VARIANTS: usize = 1024;
@@ -18,22 +22,47 @@ pub struct Corpus {
     pub name: &'static str,
     /// The messages, framed and with their CheckSum.
     pub messages: Vec<Vec<u8>>,
+    /// Behind MsgSeqNum(34) and SendingTime(52): an integer and two decimals that all of them have, in
+    /// the order in which they stand. `None` where reading five fields says nothing.
+    pub typed: Option<[u32; 3]>,
 }
 
-/// All kinds: an order, a report, an incremental refresh and a snapshot.
+/// All kinds: M1 to M3 of the recorded figures, a short report and a snapshot.
 #[must_use]
-pub fn corpora() -> [Corpus; 4] {
+pub fn corpora() -> [Corpus; 5] {
     [
-        corpus("order_180", VARIANTS, order),
-        corpus("report_330", VARIANTS, report),
-        corpus("incremental_700", VARIANTS, incremental),
-        corpus("snapshot_88k", 4, snapshot),
+        corpus("order_179", VARIANTS, Some([11, 38, 44]), order),
+        corpus("report_194", VARIANTS, Some([11, 31, 32]), short_report),
+        corpus("report_353", VARIANTS, Some([11, 31, 32]), report),
+        corpus("incremental_680", VARIANTS, Some([262, 270, 271]), incremental),
+        corpus("snapshot_88k", 4, None, snapshot),
     ]
 }
 
-fn corpus(name: &'static str, count: usize, make: fn(&mut Numbers) -> Vec<u8>) -> Corpus {
+fn corpus(
+    name: &'static str,
+    count: usize,
+    typed: Option<[u32; 3]>,
+    make: fn(&mut Numbers) -> Vec<u8>,
+) -> Corpus {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-    Corpus { name, messages: (0..count).map(|_| make(&mut numbers)).collect() }
+    Corpus { name, messages: (0..count).map(|_| make(&mut numbers)).collect(), typed }
+}
+
+/// The best scanner, or that of the level that `TAUT_SCAN_LEVEL` names.
+///
+/// # Panics
+/// If it names none, or one that this machine has not.
+#[must_use]
+pub fn forced_scanner() -> Scanner {
+    let Ok(name) = std::env::var("TAUT_SCAN_LEVEL") else { return Scanner::new() };
+    let level = match name.as_str() {
+        "portable" => Level::Portable,
+        "avx2" => Level::Avx2,
+        "avx512" => Level::Avx512,
+        _ => panic!("TAUT_SCAN_LEVEL is portable, avx2 or avx512, not {name}"),
+    };
+    Scanner::with_level(level).expect("TAUT_SCAN_LEVEL names a level that this machine has")
 }
 
 /// A small generator (xorshift): the same numbers on every machine.
@@ -103,7 +132,7 @@ impl Order {
     /// The next order.
     pub fn new(numbers: &mut Numbers) -> Self {
         Self {
-            cl_ord_id: 1_688_738_168_000_000 + numbers.below(1_000_000_000),
+            cl_ord_id: 1_688_738_168 + numbers.below(1_000_000_000),
             quantity: numbers.quantity(),
             price: numbers.price(),
             side: numbers.side(),
@@ -112,11 +141,65 @@ impl Order {
     }
 }
 
+impl Order {
+    /// Writes the order by a template and returns its length.
+    pub fn fill(
+        &self,
+        template: &Template<12>,
+        msg_seq_num: u64,
+        times: &mut TimestampCache,
+        buffer: &mut [u8],
+    ) -> usize {
+        let now = times.to_fix_millis(self.time);
+        template
+            .fill(buffer)
+            .uint(msg_seq_num)
+            .time(now)
+            .uint(self.cl_ord_id)
+            .decimal(self.quantity, 0)
+            .decimal(self.price, 0)
+            .bytes(&[self.side])
+            .time(now)
+            .finish()
+            .map_or(0, |range| range.len())
+    }
+}
+
+/// What [`encode_order`] writes, with places for what changes.
+///
+/// # Panics
+/// Never: it fits.
+#[must_use]
+pub fn order_template() -> Template<12> {
+    Template::new(b"D")
+        .slot(34)
+        .bytes(49, b"CLIENT")
+        .slot(52)
+        .bytes(56, b"KRAKEN-TRD")
+        .slot(11)
+        .bytes(18, b"P")
+        .slot(38)
+        .bytes(40, b"2")
+        .slot(44)
+        .slot(54)
+        .bytes(55, b"BTC/USD")
+        .bytes(59, b"1")
+        .slot(60)
+        .finish()
+        .expect("fits")
+}
+
 /// Orders for the encoder.
 #[must_use]
 pub fn orders() -> Vec<Order> {
     let mut numbers = Numbers(7);
-    (0..VARIANTS).map(|_| Order::new(&mut numbers)).collect()
+    let mut time = START;
+    let next = |_| {
+        // Time goes on, some tenths of a millisecond from one order to the next.
+        time = time.plus_nanos(100_000 + numbers.below(400_000));
+        Order { time, ..Order::new(&mut numbers) }
+    };
+    (0..VARIANTS).map(next).collect()
 }
 
 /// Encodes `order` as a whole message and returns its length.
@@ -138,7 +221,7 @@ pub fn encode_order(order: &Order, msg_seq_num: u64, buffer: &mut [u8]) -> usize
 fn write_order(encoder: &mut Encoder<'_>, order: &Order) {
     encoder
         .uint(11, order.cl_ord_id)
-        .byte(18, b's')
+        .byte(18, b'P')
         .decimal(38, order.quantity, 0)
         .byte(40, b'2')
         .decimal(44, order.price, 0)
@@ -148,6 +231,28 @@ fn write_order(encoder: &mut Encoder<'_>, order: &Order) {
         .time(60, order.time);
 }
 
+/// 21 fields: what a strategy needs of a fill and nothing else.
+fn short_report(numbers: &mut Numbers) -> Vec<u8> {
+    message(b"8", numbers, |encoder, numbers| {
+        let (quantity, price) = (numbers.quantity(), numbers.price());
+        encoder
+            .uint(11, 1_688_738_168 + numbers.below(1_000_000_000))
+            .bytes(17, b"T12")
+            .decimal(31, price, 1)
+            .decimal(32, quantity, 1)
+            .bytes(37, b"OKW")
+            .uint(38, 1)
+            .byte(39, b'1')
+            .decimal(44, price, 1)
+            .byte(54, numbers.side())
+            .bytes(55, b"BTC/USD")
+            .byte(150, b'F')
+            .byte(59, b'1')
+            .byte(40, b'2');
+    })
+}
+
+/// 31 fields, as the venue sends them.
 fn report(numbers: &mut Numbers) -> Vec<u8> {
     message(b"8", numbers, |encoder, numbers| {
         let (price, quantity, side) = (numbers.price(), numbers.quantity(), numbers.side());
@@ -156,6 +261,7 @@ fn report(numbers: &mut Numbers) -> Vec<u8> {
             .uint(11, 1_688_738_168_000_000 + numbers.below(1_000_000_000))
             .decimal(14, quantity, 1)
             .bytes(17, b"PAM2QZA:2S2P7SDKTJXRO")
+            .byte(18, b'P')
             .decimal(31, price, 1)
             .decimal(32, quantity, 1)
             .bytes(37, b"OKWUQF-YPJM2-DTAJHH")
@@ -165,9 +271,12 @@ fn report(numbers: &mut Numbers) -> Vec<u8> {
             .decimal(44, price, 1)
             .byte(54, side)
             .bytes(55, b"BTC/USD")
-            .bytes(58, b"buy 0.01 BTC/USD @ limit 30000")
+            .bytes(58, b"filled")
             .byte(59, b'1')
             .time(60, numbers.time())
+            .uint(136, 1)
+            .decimal(137, numbers.price(), 1)
+            .byte(139, b'4')
             .byte(150, b'F')
             .decimal(151, quantity, 1)
             .decimal(381, price, 1);
@@ -204,15 +313,37 @@ fn entry(encoder: &mut Encoder<'_>, numbers: &mut Numbers) {
 
 #[cfg(test)]
 mod tests {
-    use super::corpora;
+    use super::{TimestampCache, corpora, encode_order, order_template, orders};
 
     #[test]
     fn the_messages_are_about_as_long_as_their_names_say() {
         let lengths = corpora().map(|corpus| {
             corpus.messages.iter().map(Vec::len).sum::<usize>() / corpus.messages.len()
         });
-        for (length, named) in lengths.into_iter().zip([180, 330, 700, 88_000]) {
-            assert!(length.abs_diff(named) * 10 <= named, "{length} for {named}");
+        for (length, named) in lengths.into_iter().zip([179, 194, 353, 680, 88_000]) {
+            assert!(length.abs_diff(named) * 20 <= named, "{length} for {named}");
+        }
+    }
+
+    #[test]
+    fn template_and_encoder_write_the_same_order() {
+        let (template, mut times) = (order_template(), TimestampCache::new());
+        for (seq, order) in orders().iter().enumerate() {
+            let (mut plain, mut filled) = ([0; 512], [0; 512]);
+            let len = encode_order(order, seq as u64, &mut plain);
+            assert_eq!(len, order.fill(&template, seq as u64, &mut times, &mut filled));
+            // Both stand right before the end of the room for BeginString and BodyLength.
+            assert_eq!(plain[..24 + len], filled[..24 + len]);
+        }
+    }
+
+    #[test]
+    fn the_reports_have_as_many_fields_as_the_figures_say() {
+        let [_, short, long, ..] = corpora();
+        for (corpus, fields) in [(short, 21), (long, 31)] {
+            for message in corpus.messages {
+                assert_eq!(message.iter().filter(|&&byte| byte == 1).count(), fields);
+            }
         }
     }
 }

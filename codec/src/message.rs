@@ -1,12 +1,14 @@
 //! A read-only indexed view of one message.
 
+mod cursor;
 mod groups;
 
+pub use cursor::Cursor;
 pub use groups::{Entries, Entry, GroupError, GroupSpec};
 
 use crate::scan::Field;
 use crate::tag;
-use crate::value::{Decimal, UtcTime, ValueError, parse_u64};
+use crate::value::{Decimal, UtcTime, ValueError, parse_u64_at};
 
 /// One message: its bytes and the index that the scanner made of them. Copies nothing.
 #[derive(Clone, Copy)]
@@ -56,6 +58,7 @@ impl<'a> Message<'a> {
     /// # Panics
     /// If `field` is of another, longer message.
     #[must_use]
+    #[inline]
     pub fn value(&self, field: &Field) -> &'a [u8] {
         &self.bytes[field.start as usize..field.end as usize]
     }
@@ -64,8 +67,32 @@ impl<'a> Message<'a> {
     /// [`Message::duplicate_tag`]. Fields of repeating groups are found too: read those through
     /// [`Message::group`].
     #[must_use]
+    #[inline]
     pub fn get(&self, tag: u32) -> Option<&'a [u8]> {
-        self.fields.iter().find(|f| f.tag == tag).map(|f| self.value(f))
+        self.field(tag).map(|f| self.value(f))
+    }
+
+    #[inline]
+    fn field(&self, tag: u32) -> Option<&'a Field> {
+        self.fields.iter().find(|f| f.tag == tag)
+    }
+
+    /// The value of `field`, read as an unsigned integer.
+    #[inline]
+    fn uint_of(&self, field: &Field) -> Result<u64, ValueError> {
+        parse_u64_at(self.bytes, field.start as usize, field.end as usize)
+    }
+
+    /// The value of `field`, read as a decimal.
+    #[inline]
+    fn decimal_of(&self, field: &Field) -> Result<Decimal, ValueError> {
+        Decimal::parse_at(self.bytes, field.start as usize, field.end as usize)
+    }
+
+    /// Reads fields in about the order in which they stand: see [`Cursor`].
+    #[must_use]
+    pub const fn cursor(&self) -> Cursor<'a> {
+        Cursor { message: *self, at: 0 }
     }
 
     /// MsgType(35), the third field, as the framer guarantees; empty if it is not, as in the view of
@@ -82,6 +109,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`FieldError::Missing`].
+    #[inline]
     pub fn require(&self, tag: u32) -> Result<&'a [u8], FieldError> {
         self.get(tag).ok_or(FieldError::Missing { tag })
     }
@@ -90,22 +118,27 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`FieldError`].
+    #[inline]
     pub fn uint(&self, tag: u32) -> Result<u64, FieldError> {
-        parse_u64(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+        self.uint_of(self.field(tag).ok_or(FieldError::Missing { tag })?)
+            .map_err(|error| FieldError::Value { tag, error })
     }
 
     /// A required decimal.
     ///
     /// # Errors
     /// [`FieldError`].
+    #[inline]
     pub fn decimal(&self, tag: u32) -> Result<Decimal, FieldError> {
-        Decimal::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
+        self.decimal_of(self.field(tag).ok_or(FieldError::Missing { tag })?)
+            .map_err(|error| FieldError::Value { tag, error })
     }
 
     /// A required UTC timestamp.
     ///
     /// # Errors
     /// [`FieldError`].
+    #[inline]
     pub fn time(&self, tag: u32) -> Result<UtcTime, FieldError> {
         UtcTime::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
     }

@@ -28,8 +28,12 @@ fn heartbeat(seq: u32) -> Vec<u8> {
     message(&format!("35=0|34={seq}|49=A|52=20230707-13:31:03.000|56=B|"))
 }
 
+/// With every test, the quick look at usual heads is compared with the plain one.
 fn next(bytes: &[u8]) -> Frame {
-    Framer::new(MAX).next(bytes)
+    let framer = Framer::new(MAX);
+    let frame = framer.next(bytes);
+    assert_eq!(frame, framer.next_plainly(bytes), "{}", bytes.escape_ascii());
+    frame
 }
 
 fn reason(bytes: &[u8]) -> Option<GarbageReason> {
@@ -292,5 +296,25 @@ proptest! {
         // A BodyLength that became another number may have reached over its neighbours.
         let lost = messages.iter().filter(|m| !found.contains(m)).count();
         prop_assert!(lost <= 1 || stream[at].is_ascii_digit(), "{lost} lost");
+    }
+}
+
+#[test]
+fn a_usual_head_with_any_byte_changed_is_judged_as_by_the_plain_look() {
+    for body in [9usize, 10, 99, 100, 999, 1000, 4070, 4096] {
+        let filling = "x".repeat(body.saturating_sub(9));
+        let good = message(&format!("35=0|58={filling}|")[..]);
+        assert_eq!(next(&good) == Frame::Message { len: good.len() }, good.len() <= MAX);
+        let interesting = (0..30).chain(good.len() - 12..good.len()).filter(|&at| at < good.len());
+        for at in interesting {
+            for byte in *b"\x01=0123456789/:8F5" {
+                let mut changed = good.clone();
+                changed[at] = byte;
+                let _ = next(&changed);
+            }
+        }
+        for len in (0..40).chain(good.len() - 12..good.len()) {
+            let _ = next(&good[..len.min(good.len())]);
+        }
     }
 }

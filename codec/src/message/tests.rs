@@ -57,6 +57,22 @@ fn fields_are_read_by_tag_and_errors_name_the_tag() {
 }
 
 #[test]
+fn a_cursor_finds_every_field_in_whatever_order_it_is_asked() {
+    with("35=8|34=7|11=1|44=2.5|60=20230707-13:56:08.717|58=x|", |message| {
+        let mut cursor = message.cursor();
+        assert_eq!(cursor.uint(34), Ok(7));
+        assert_eq!(cursor.decimal(44).map(|d| d.mantissa), Ok(25));
+        assert_eq!(cursor.time(60), message.time(60));
+        assert_eq!(cursor.uint(11), Ok(1));
+        assert_eq!(cursor.require(99), Err(FieldError::Missing { tag: 99 }));
+        assert_eq!(cursor.uint(58), Err(FieldError::Value { tag: 58, error: ValueError::BadByte }));
+        for tags in [[8, 9, 35, 34, 11, 44, 60, 58, 10], [10, 58, 60, 44, 11, 34, 35, 9, 8]] {
+            assert!(tags.iter().all(|&tag| cursor.get(tag) == message.get(tag)));
+        }
+    });
+}
+
+#[test]
 fn an_empty_value_is_there_and_parses_as_nothing() {
     with("35=D|34=|", |m| {
         assert_eq!(m.get(34), Some(&b""[..]));

@@ -3,33 +3,64 @@
 //! # The algorithm
 //!
 //! A message is `tag=value<SOH>` over and over, so the positions of the SOHs are the whole structure:
-//! each ends one field and starts the next. The work is split in two.
+//! each ends one field and starts the next. A **kernel** ([`Level`]) reads the message in blocks of 64
+//! bytes and makes of each a 64-bit mask, one bit per SOH, and its part of the sum for CheckSum(10). The
+//! last, short block is filled up with zeros, which are no SOHs and add nothing; no kernel reads a byte
+//! outside the slice. From masks to fields there are two ways.
 //!
-//! 1. A **kernel** reads the message in blocks of 64 bytes and makes of each a 64-bit mask, one bit
-//!    per SOH, and its part of the sum for CheckSum(10). This is the part that has an instruction
-//!    set ([`Level`]). The last, short block is copied to a zeroed buffer first: zeros are no SOHs and
-//!    add nothing, and no kernel reads a byte outside the slice.
-//! 2. The **walker**, shared by all kernels, takes the bits of a mask one by one. For each it decodes
-//!    the tag at the start of the field and writes a [`Field`]. A tag is at most seven digits in practice, so
-//!    eight bytes are loaded as one integer; the first `=` is found with the exact zero-byte trick,
-//!    the digits are shifted to the top, checked, and turned to a number with three multiplications,
-//!    without a branch per digit. Longer tags and the last bytes of a message take the plain loop.
+//! **In two loops** (`ends`; AVX2 and portable). How many fields a block has cannot be predicted, and a
+//! wrong guess costs as much as a few fields. So the first loop writes the ends of eight fields for each
+//! block, whether or not it has so many, and the second finds tags, field after field, over as many
+//! blocks as fit the nearest cache. It loads eight bytes where a field starts, finds the `=` with the
+//! zero-byte trick, shifts the digits to the top and turns them to a number with two multiplications,
+//! without a branch per digit. AVX2 does four fields at a time; tag and start of a value stand side by
+//! side in [`Field`] and in the register.
+//!
+//! **Within registers** (`avx512`). The mask of the first `=` of each field comes from the masks of all
+//! `=` and SOH by one addition (`edge`). Compressed, it is the list of the starts of values; the SOHs'
+//! is that of their ends. Four bytes before each `=` are gathered by one permutation over the previous
+//! and the current block; what stands behind the last SOH in them are the digits; two multiply-adds
+//! make tags of them. Another permutation lays out eight whole fields for three stores.
+//!
+//! ```text
+//! bytes    . 4 . 4 | 9 = 1 4 0 | 3 5 = D | 3 4 = 2 |    the block starts inside `8=FIX.4.4`
+//! SOH      . . . . # . . . . . # . . . . # . . . . #    four fields end here
+//! starts   . . . . . # . . . . . # . . . . # . . . .    SOH moved by one
+//! not =    # # # # # # . # # # # # # . # # # # . # #    where a carry runs on
+//! first =  . . . . . . # . . . . . . # . . . . # . .    where one comes to rest: three tags; so one field was open
+//! ```
+//!
+//! A field that is open at the end of a block needs no memory of its own: its tag and start are written
+//! already, in the place behind the last complete field, and the next block adds its end.
+//!
+//! **What is odd** goes to one plain loop (`walk`): tags of more than four digits, the lengths of data
+//! fields, more fields in a block or less room than a kernel takes, and whatever is malformed. This loop
+//! alone knows data fields and decides on errors, so that all kernels agree on kind and offset: the
+//! first field that breaks a rule, then the trailer.
 //!
 //! Only the value of a **data field** may hold a SOH: RawData(96) and EncodedText(355). Its length
-//! stands in the field directly before it (95, 354), so the walker reads the length, checks that a
-//! SOH stands where the data ends, and passes over the bits in between. A length field that is not
-//! followed by its data field is an ordinary field, for a validator to complain of: the length of one
-//! field never reaches into another.
+//! stands in the field directly before it (95, 354). A length field that is not followed by its data
+//! field is an ordinary field, for a validator to complain of: the length of one field never reaches
+//! into another.
 //!
 //! What is *not* an error here: an empty value, a tag that stands twice, an unknown tag. They are
 //! well-framed and answered by a Reject (FIX session cases 14.a, 14.d, 14.h), not ignored as garbled.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod detect;
+mod edge;
+mod ends;
+
 mod portable;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+use crate::frame::{Frame, Framer, GarbageReason};
 
 /// One field of a message: `bytes[start..end]` is its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,11 +108,41 @@ pub enum Level {
     Portable,
     /// AVX2 (x86-64).
     Avx2,
+    /// AVX-512 with VBMI2 (x86-64: Ice Lake, Zen 4 and later).
+    Avx512,
 }
 
 impl Level {
     /// Every level, slowest first.
-    pub const ALL: [Self; 2] = [Self::Portable, Self::Avx2];
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+}
+
+/// What stands at the front of a stream: see [`Scanner::scan`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scanned {
+    /// A message; BodyLength and CheckSum are right.
+    Message {
+        /// Its length, bytes.
+        len: usize,
+        /// How many fields it has.
+        fields: usize,
+    },
+    /// More bytes are needed.
+    Incomplete,
+    /// A frame, to be dropped whole.
+    Garbled {
+        /// Its length, bytes.
+        len: usize,
+        /// What is wrong inside.
+        error: ScanError,
+    },
+    /// No message.
+    Garbage {
+        /// Bytes to drop, at least 1.
+        skip: usize,
+        /// Why.
+        reason: GarbageReason,
+    },
 }
 
 type Kernel = fn(&[u8], &mut [Field]) -> Result<usize, ScanError>;
@@ -109,8 +170,10 @@ impl Scanner {
             Level::Portable => Some(PORTABLE),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => avx2::kernel().map(|kernel| Self { kernel, level }),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::kernel().map(|kernel| Self { kernel, level }),
             #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 => None,
+            Level::Avx2 | Level::Avx512 => None,
         }
     }
 
@@ -121,7 +184,8 @@ impl Scanner {
     }
 
     /// Indexes one framed message (see [`crate::frame`]) and verifies its CheckSum. Returns how many
-    /// fields were written to the front of `fields`. The last is 10; that the first three are 8, 9
+    /// fields were written to the front of `fields`; what is behind them is unspecified. Sixteen more
+    /// than a message has keep it on the fast path. The last is 10; that the first three are 8, 9
     /// and 35 is what the framer has checked, and is not checked again.
     ///
     /// # Errors
@@ -131,6 +195,20 @@ impl Scanner {
             return Err(ScanError { kind: ScanErrorKind::TooManyFields, offset: u32::MAX });
         }
         (self.kernel)(message, fields)
+    }
+
+    /// Everything about the front of a stream at once: [`Framer::next`], and [`Scanner::index`] of the
+    /// message that it finds.
+    #[inline]
+    pub fn scan(&self, framer: &Framer, stream: &[u8], fields: &mut [Field]) -> Scanned {
+        match framer.next(stream) {
+            Frame::Message { len } => match self.index(&stream[..len], fields) {
+                Ok(fields) => Scanned::Message { len, fields },
+                Err(error) => Scanned::Garbled { len, error },
+            },
+            Frame::Incomplete => Scanned::Incomplete,
+            Frame::Garbage { skip, reason } => Scanned::Garbage { skip, reason },
+        }
     }
 }
 

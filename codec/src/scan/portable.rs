@@ -1,23 +1,30 @@
 //! The kernel in plain Rust: eight bytes at a time in an ordinary register.
 
-use super::walk::{BLOCK, Walker, padded};
+use super::ends::{BLOCKS, Ends};
+use super::walk::{self, BLOCK, padded};
 use super::{Field, ScanError};
 use crate::SOH;
 
 pub(super) fn index(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
-    let mut walker = Walker::new(message, fields);
+    let mut ends = Ends::new(message, fields);
     let mut sum = 0u32;
-    let (blocks, rest) = message.as_chunks::<BLOCK>();
-    for (i, block) in blocks.iter().enumerate() {
-        sum = sum.wrapping_add(sum_of(block));
-        walker.block(i * BLOCK, soh_mask(block))?;
+    let mut base = 0;
+    for stretch in message.chunks(BLOCKS * BLOCK) {
+        let (blocks, rest) = stretch.as_chunks::<BLOCK>();
+        for block in blocks {
+            sum = sum.wrapping_add(sum_of(block));
+            ends.block(base, soh_mask(block));
+            base += BLOCK;
+        }
+        if !rest.is_empty() {
+            let block = padded(rest);
+            sum = sum.wrapping_add(sum_of(&block));
+            ends.block(base, soh_mask(&block));
+        }
+        ends.tags(|_, _, from, _| from)?;
     }
-    if !rest.is_empty() {
-        let block = padded(rest);
-        sum = sum.wrapping_add(sum_of(&block));
-        walker.block(blocks.len() * BLOCK, soh_mask(&block))?;
-    }
-    walker.finish(sum)
+    let count = ends.count();
+    walk::finish(message, fields, count, sum)
 }
 
 /// One bit per SOH.

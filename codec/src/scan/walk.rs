@@ -1,5 +1,8 @@
-//! What all kernels share: from the positions of SOHs to fields.
+//! What the kernels share: tags, the plain walk over fields that no kernel takes, and the trailer.
 
+use core::ops::Range;
+
+use super::edge::Edge;
 use super::{Field, ScanError, ScanErrorKind};
 use crate::SOH;
 use crate::value::parse_u32;
@@ -13,123 +16,135 @@ const TAG_DIGITS_MAX: usize = 9;
 /// `10=nnn<SOH>`
 const TRAILER: usize = 7;
 
-/// Turns the masks of a message's blocks, in order, into its index.
-pub(super) struct Walker<'m, 'f> {
-    message: &'m [u8],
-    fields: &'f mut [Field],
-    count: usize,
-    /// Where the next field starts: one behind the last SOH that was used.
-    at: usize,
+/// Indexes field by field, behind the first `count` fields that `fields` has already, up to the first
+/// field that starts at `until` or behind it. Returns how many fields there are and where the next one
+/// starts. This is the one place that knows data fields, and that says what is wrong with a field.
+#[cold]
+#[inline(never)]
+pub(super) fn walk(
+    message: &[u8],
+    fields: &mut [Field],
+    mut count: usize,
+    until: usize,
+) -> Result<(usize, usize), ScanError> {
+    let mut at = next_at(fields, count);
+    let mut last: Option<Field> = fields[..count].last().copied();
+    while at < until {
+        let (tag, start) = tag_at(message, at).ok_or(error(ScanErrorKind::TagMalformed, at))?;
+        let end = match last.filter(|last| data_tag(last.tag) == Some(tag)) {
+            Some(length) => data_end(message, length, at, start)?,
+            None => message[start..]
+                .iter()
+                .position(|&byte| byte == SOH)
+                .map(|length| start + length)
+                .ok_or(error(ScanErrorKind::Unterminated, at))?,
+        };
+        let field = Field { tag, start: start as u32, end: end as u32 };
+        *fields.get_mut(count).ok_or(error(ScanErrorKind::TooManyFields, at))? = field;
+        count += 1;
+        at = end + 1;
+        last = Some(field);
+    }
+    Ok((count, at))
 }
 
-impl<'m, 'f> Walker<'m, 'f> {
-    #[inline(always)]
-    pub(super) fn new(message: &'m [u8], fields: &'f mut [Field]) -> Self {
-        Self { message, fields, count: 0, at: 0 }
-    }
+/// The end of the data field at `at`, whose value starts at `start` and is as long as the field before
+/// it says.
+fn data_end(message: &[u8], length: Field, at: usize, start: usize) -> Result<usize, ScanError> {
+    let digits = &message[length.start as usize..length.end as usize];
+    let wrong = |at| error(ScanErrorKind::DataLengthWrong, at);
+    let length_at = length.start as usize - 1 - decimal_digits(length.tag);
+    let bytes = parse_u32(digits).map_err(|_| wrong(length_at))? as usize;
+    let end = start.saturating_add(bytes);
+    if message.get(end) == Some(&SOH) { Ok(end) } else { Err(wrong(at)) }
+}
 
-    /// Takes the SOHs of the block at `base`; bit `n` stands for the byte at `base + n`.
-    #[inline(always)]
-    pub(super) fn block(&mut self, base: usize, mut soh: u64) -> Result<(), ScanError> {
-        while soh != 0 {
-            let end = base + soh.trailing_zeros() as usize;
-            soh &= soh - 1;
-            // A SOH before `at` is inside a data field that has been passed.
-            if end >= self.at {
-                self.field(end)?;
-            }
-        }
-        Ok(())
+const fn decimal_digits(tag: u32) -> usize {
+    match tag {
+        0 => 1,
+        _ => tag.ilog10() as usize + 1,
     }
+}
 
-    /// The field from `at` to the SOH at `end`, the first one at or behind `at`. Since the bytes of a
-    /// tag are no SOHs, its `=` is before `end`.
-    #[inline(always)]
-    fn field(&mut self, end: usize) -> Result<(), ScanError> {
-        let at = self.at;
-        let Some((tag, start)) = tag_at(self.message, at) else {
-            return Err(error(ScanErrorKind::TagMalformed, at));
-        };
-        self.push(at, Field { tag, start: start as u32, end: end as u32 })?;
-        match data_tag(tag) {
-            Some(data_tag) => self.data(at, start..end, data_tag),
-            None => Ok(()),
-        }
+/// What reaches from a block that [`walk`] has taken, with the SOHs `soh`, into the next. `rest` is what
+/// is left of the block. If a value begins there, tag and start of its field are written behind the first
+/// `count`. `None` if [`walk`] must take the next block too: there is no room, or there is a data field.
+pub(super) fn edge(
+    message: &[u8],
+    fields: &mut [Field],
+    count: usize,
+    rest: Range<usize>,
+    soh: u64,
+) -> Result<Option<Edge>, ScanError> {
+    if fields[..count].last().is_some_and(|last| data_tag(last.tag).is_some()) {
+        return Ok(None);
     }
+    if rest.is_empty() {
+        return Ok((rest.start == rest.end).then_some(Edge { soh, in_tag: false }));
+    }
+    if !message[rest.clone()].contains(&b'=') {
+        return Ok(Some(Edge { soh, in_tag: true }));
+    }
+    let at = rest.start;
+    let (tag, start) = tag_at(message, at).ok_or(error(ScanErrorKind::TagMalformed, at))?;
+    match fields.get_mut(count) {
+        Some(slot) if data_tag(tag).is_none() => {
+            *slot = Field { tag, start: start as u32, end: 0 };
+            Ok(Some(Edge { soh, in_tag: false }))
+        }
+        _ => Ok(None),
+    }
+}
 
-    /// The data field behind the length field at `length_at`, if that is what stands there.
-    #[cold]
-    fn data(
-        &mut self,
-        length_at: usize,
-        length: core::ops::Range<usize>,
-        data_tag: u32,
-    ) -> Result<(), ScanError> {
-        let at = self.at;
-        let Some((tag, start)) = tag_at(self.message, at).filter(|&(tag, _)| tag == data_tag)
-        else {
-            return Ok(());
-        };
-        let length = parse_u32(&self.message[length])
-            .map_err(|_| error(ScanErrorKind::DataLengthWrong, length_at))?;
-        let end = start.saturating_add(length as usize);
-        if self.message.get(end) != Some(&SOH) {
-            return Err(error(ScanErrorKind::DataLengthWrong, at));
-        }
-        self.push(at, Field { tag, start: start as u32, end: end as u32 })
-    }
+/// Where the field behind the first `count` starts.
+#[inline(always)]
+pub(super) fn next_at(fields: &[Field], count: usize) -> usize {
+    fields[..count].last().map_or(0, |field| field.end as usize + 1)
+}
 
-    #[inline(always)]
-    fn push(&mut self, at: usize, field: Field) -> Result<(), ScanError> {
-        let Some(slot) = self.fields.get_mut(self.count) else {
-            return Err(error(ScanErrorKind::TooManyFields, at));
-        };
-        *slot = field;
-        self.count += 1;
-        self.at = field.end as usize + 1;
-        Ok(())
+/// Walks over what the first `count` fields do not cover; then verifies that the last field is a trailer
+/// that says what `sum_of_all`, the sum of all bytes, is without the trailer's own. Returns how many fields
+/// there are.
+#[inline(always)]
+pub(super) fn finish(
+    message: &[u8],
+    fields: &mut [Field],
+    mut count: usize,
+    sum_of_all: u32,
+) -> Result<usize, ScanError> {
+    if next_at(fields, count) < message.len() {
+        (count, _) = walk(message, fields, count, message.len())?;
     }
-
-    /// Verifies that nothing is left over and that the trailer says what `sum_of_all`, the sum of all
-    /// bytes, is without the trailer's own. Returns how many fields there are.
-    #[inline(always)]
-    pub(super) fn finish(self, sum_of_all: u32) -> Result<usize, ScanError> {
-        if self.at < self.message.len() {
-            let kind = match tag_at(self.message, self.at) {
-                Some(_) => ScanErrorKind::Unterminated,
-                None => ScanErrorKind::TagMalformed,
-            };
-            return Err(error(kind, self.at));
-        }
-        let offset = self.message.len().saturating_sub(TRAILER);
-        let missing = error(ScanErrorKind::CheckSumMissing, offset);
-        let &[b'1', b'0', b'=', a, b, c, SOH] = &self.message[offset..] else {
-            return Err(missing);
-        };
-        // The seven bytes must be one field, not the end of a value that looks like it.
-        let is_field = self.count.checked_sub(1).is_some_and(|last| {
-            self.fields[last].tag == 10 && self.fields[last].start as usize == offset + 3
-        });
-        let digits = [a, b, c].map(|byte| u32::from(byte.wrapping_sub(b'0')));
-        if !is_field || digits.iter().any(|&digit| digit > 9) {
-            return Err(missing);
-        }
-        let said = digits[0] * 100 + digits[1] * 10 + digits[2];
-        let own: u32 = self.message[offset..].iter().map(|&byte| u32::from(byte)).sum();
-        if sum_of_all.wrapping_sub(own) & 0xff != said {
-            return Err(error(ScanErrorKind::CheckSumWrong, offset));
-        }
-        Ok(self.count)
+    const AROUND: u32 = b'1' as u32 + b'0' as u32 + b'=' as u32 + SOH as u32;
+    let offset = message.len().saturating_sub(TRAILER);
+    let missing = error(ScanErrorKind::CheckSumMissing, offset);
+    let &[b'1', b'0', b'=', a, b, c, SOH] = &message[offset..] else {
+        return Err(missing);
+    };
+    // The seven bytes must be one field, not the end of a value that looks like it.
+    let is_field = fields[..count]
+        .last()
+        .is_some_and(|last| last.tag == 10 && last.start as usize == offset + 3);
+    let digits = [a, b, c].map(|byte| u32::from(byte.wrapping_sub(b'0')));
+    if !is_field || digits.iter().any(|&digit| digit > 9) {
+        return Err(missing);
     }
+    let said = digits[0] * 100 + digits[1] * 10 + digits[2];
+    let own = AROUND + u32::from(a) + u32::from(b) + u32::from(c);
+    if sum_of_all.wrapping_sub(own) & 0xff != said {
+        return Err(error(ScanErrorKind::CheckSumWrong, offset));
+    }
+    Ok(count)
 }
 
 #[inline(always)]
-fn error(kind: ScanErrorKind, at: usize) -> ScanError {
+pub(super) fn error(kind: ScanErrorKind, at: usize) -> ScanError {
     ScanError { kind, offset: at as u32 }
 }
 
 /// The data field whose length `tag` announces. Further pairs will come from a dictionary.
-const fn data_tag(tag: u32) -> Option<u32> {
+#[inline(always)]
+pub(super) const fn data_tag(tag: u32) -> Option<u32> {
     match tag {
         95 => Some(96),
         354 => Some(355),
@@ -145,39 +160,42 @@ pub(super) fn padded(rest: &[u8]) -> [u8; BLOCK] {
     block
 }
 
-/// The tag at `at` and where its value starts: 1 to 9 digits, the first not zero, then `=`.
+/// The tag at `at`, if it has 1 to 4 digits, and where its value starts. `None` says nothing.
+///
+/// Eight bytes are loaded as one integer; the first `=` is found with the exact zero-byte trick, the
+/// digits are shifted to the top of 32 bits, checked, and turned to a number with two multiplications,
+/// without a branch per digit.
 #[inline(always)]
-fn tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
+pub(super) fn short_tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;
-    let Some(bytes) = message[at..].first_chunk::<8>() else {
-        return tag_at_slow(message, at);
+    let head = &message[at..];
+    let Some(bytes) = head.first_chunk() else {
+        // Only a trailer is so close to the end.
+        return head.starts_with(b"10=").then_some((10, at + 3));
     };
     let word = u64::from_le_bytes(*bytes);
     // The lowest set bit is exact: a borrow can only disturb the bytes above the first `=`.
     let x = word ^ (ONES * b'=' as u64);
     let equals = x.wrapping_sub(ONES) & !x & HIGHS;
     let digits_bits = equals.trailing_zeros() & !7; // 8 x the position of `=`; 64 if there is none
-    if digits_bits == 64 {
-        return tag_at_slow(message, at);
-    }
-    if digits_bits == 0 || word as u8 == b'0' {
+    let text = word as u32 ^ (ONES as u32 * b'0' as u32);
+    if !(8..=32).contains(&digits_bits) || text & 0xff == 0 {
         return None;
     }
     // Digits to the top bytes, zeros (as values, not characters) below them.
-    let digits = (word ^ (ONES * b'0' as u64)) << (64 - digits_bits);
-    if (digits | digits.wrapping_add(ONES * 0x76)) & HIGHS != 0 {
+    let digits = text << (32 - digits_bits);
+    if (digits | digits.wrapping_add(ONES as u32 * 0x76)) & HIGHS as u32 != 0 {
         return None;
     }
-    // The first digit is the lowest byte: pairs, then fours, then eight.
-    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    let tag = (fours * 10_000 + (fours >> 32)) as u32;
+    // The first digit is the lowest byte: pairs, then four.
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff;
+    let tag = (pairs * 100 + (pairs >> 16)) & 0xffff;
     Some((tag, at + digits_bits as usize / 8 + 1))
 }
 
-#[cold]
-fn tag_at_slow(message: &[u8], at: usize) -> Option<(u32, usize)> {
+/// The tag at `at` and where its value starts: 1 to 9 digits, the first not zero, then `=`.
+pub(super) fn tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
     let head = &message[at..];
     let digits = head.iter().take(TAG_DIGITS_MAX + 1).position(|&byte| byte == b'=')?;
     if digits == 0 || head[0] == b'0' || !head[..digits].iter().all(u8::is_ascii_digit) {

@@ -1,6 +1,7 @@
 //! Exact decimals: a checked `i64` mantissa and a scale.
 
-use super::{ValueError, write_u64};
+use super::swar::{CHARS, E16, Short, sixteen_digits};
+use super::{ValueError, swar, write_u64};
 
 /// `mantissa` x 10^-`scale`. Equality is of the representation, not of the number: `1.0` and `1`
 /// differ; compare numbers through [`Decimal::to_scale`] or [`Decimal::normalized`]. There is one
@@ -46,7 +47,33 @@ impl Decimal {
     ///
     /// # Errors
     /// [`ValueError::Empty`], [`ValueError::BadByte`], [`ValueError::Overflow`].
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ValueError> {
+        let (negative, digits) = match bytes.split_first() {
+            Some((b'-', rest)) => (true, rest),
+            _ => (false, bytes),
+        };
+        match swar::decimal(digits) {
+            Some((digits, scale)) => {
+                let mantissa = digits as i64;
+                Ok(Self { mantissa: if negative { -mantissa } else { mantissa }, scale })
+            }
+            // More than sixteen characters, or malformed.
+            None => Self::parse_plainly(bytes),
+        }
+    }
+
+    /// [`Decimal::parse`] of `bytes[start..end]`, which must be inside.
+    #[inline(always)]
+    pub(crate) fn parse_at(bytes: &[u8], start: usize, end: usize) -> Result<Self, ValueError> {
+        match swar::decimal_at(bytes, start, end) {
+            Some((digits, scale)) => Ok(Self { mantissa: digits as i64, scale }),
+            None => Self::parse(&bytes[start..end]),
+        }
+    }
+
+    /// [`Decimal::parse`], one byte at a time.
+    pub(super) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
         let (negative, digits) = match bytes.split_first() {
             None => return Err(ValueError::Empty),
             Some((b'-', rest)) => (true, rest),
@@ -133,11 +160,56 @@ impl Decimal {
         out
     }
 
-    /// Writes the shortest form with at least `decimals_min` decimals at the end of `scratch` and
-    /// returns it. Kraken's own reports use one (venue file 3.1: `44=1000.0`), its texts none
+    /// Writes the shortest form with at least `decimals_min` decimals into `scratch` and returns it. Kraken's own reports use one (venue file 3.1: `44=1000.0`), its texts none
     /// (4.6.2: `@ limit 1000`), so `decimals_min` is 0 or 1; more counts as 1.
     #[must_use]
     pub fn write(self, decimals_min: u8, scratch: &mut [u8; DECIMAL_TEXT_MAX]) -> &[u8] {
+        match self.short(decimals_min) {
+            Some(text) => {
+                scratch[..16].copy_from_slice(&text.word.to_le_bytes());
+                &scratch[..text.len]
+            }
+            None => self.write_plainly(decimals_min, scratch),
+        }
+    }
+
+    /// [`Decimal::write`] in a register; `None` if that is too short, or the number is negative.
+    #[inline(always)]
+    pub(crate) fn short(self, decimals_min: u8) -> Option<Short> {
+        let mantissa = u64::try_from(self.mantissa).ok().filter(|&mantissa| mantissa < E16)?;
+        let scale = u32::from(self.scale);
+        if scale > 15 {
+            return None;
+        }
+        // The first digit is the lowest byte, the last the highest.
+        let digits = sixteen_digits(mantissa);
+        let decimals_min = u32::from(decimals_min.min(1));
+        let trailing = (digits.leading_zeros() / 8).min(scale.saturating_sub(decimals_min));
+        let decimals = (scale - trailing).max(decimals_min);
+        // At least one digit in front of the point.
+        let leading = (digits.trailing_zeros() / 8).min(15 - scale);
+        let whole = 16 - scale - leading;
+        let text = (digits | CHARS) >> (8 * leading);
+        if decimals == 0 {
+            return Some(Short::cut(text, whole as usize));
+        }
+        let len = whole + 1 + decimals;
+        if len > 16 {
+            return None;
+        }
+        let front = (1 << (8 * whole)) - 1;
+        // An integer has no digit behind the point; it gets its zero here.
+        let behind = if scale == 0 { u128::from(b'0') } else { text >> (8 * whole) };
+        let word = text & front | u128::from(b'.') << (8 * whole) | behind << (8 * whole + 8);
+        Some(Short::cut(word, len as usize))
+    }
+
+    /// [`Decimal::write`], one byte at a time, at the end of `scratch`.
+    pub(super) fn write_plainly(
+        self,
+        decimals_min: u8,
+        scratch: &mut [u8; DECIMAL_TEXT_MAX],
+    ) -> &[u8] {
         let short = self.normalized();
         let mut digits = [0u8; 20];
         let digits = write_u64(short.mantissa.unsigned_abs(), &mut digits);

@@ -1,12 +1,26 @@
 //! Unsigned integers in decimal digits. Leading zeros are legal in FIX.
 
 use super::ValueError;
+use super::swar::{self, E8, eight_digits};
 
 /// Parses an unsigned decimal integer; leading zeros are allowed, a sign is not.
 ///
 /// # Errors
 /// [`ValueError::Empty`], [`ValueError::BadByte`] or [`ValueError::Overflow`].
+#[inline]
 pub fn parse_u64(bytes: &[u8]) -> Result<u64, ValueError> {
+    // Sixteen digits do not overflow; whatever is not that is looked at byte by byte.
+    swar::uint(bytes).map_or_else(|| parse_u64_plainly(bytes), Ok)
+}
+
+/// [`parse_u64`] of `bytes[start..end]`, which must be inside.
+#[inline(always)]
+pub(crate) fn parse_u64_at(bytes: &[u8], start: usize, end: usize) -> Result<u64, ValueError> {
+    swar::uint_at(bytes, start, end).map_or_else(|| parse_u64(&bytes[start..end]), Ok)
+}
+
+/// [`parse_u64`], one byte at a time.
+pub(super) fn parse_u64_plainly(bytes: &[u8]) -> Result<u64, ValueError> {
     if bytes.is_empty() {
         return Err(ValueError::Empty);
     }
@@ -34,14 +48,21 @@ pub fn parse_u32(bytes: &[u8]) -> Result<u32, ValueError> {
 
 /// Writes `value` in decimal at the end of `scratch` and returns the digits.
 #[must_use]
-pub fn write_u64(mut value: u64, scratch: &mut [u8; 20]) -> &[u8] {
-    let mut at = scratch.len();
-    loop {
-        at -= 1;
-        scratch[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            return &scratch[at..];
-        }
+#[inline]
+pub fn write_u64(value: u64, scratch: &mut [u8; 20]) -> &[u8] {
+    const CHARS: u64 = swar::CHARS as u64;
+    let (rest, low) = (value / E8, eight_digits(value % E8));
+    scratch[12..].copy_from_slice(&(low | CHARS).to_le_bytes());
+    if rest == 0 {
+        return &scratch[12 + (low.trailing_zeros() as usize / 8).min(7)..];
     }
+    let (rest, middle) = (rest / E8, eight_digits(rest % E8));
+    scratch[4..12].copy_from_slice(&(middle | CHARS).to_le_bytes());
+    if rest == 0 {
+        return &scratch[4 + middle.trailing_zeros() as usize / 8..];
+    }
+    // At most 1844: four digits, in the upper half.
+    let high = (eight_digits(rest) >> 32) as u32;
+    scratch[..4].copy_from_slice(&(high | CHARS as u32).to_le_bytes());
+    &scratch[high.trailing_zeros() as usize / 8..]
 }

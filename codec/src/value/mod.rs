@@ -2,13 +2,15 @@
 
 mod decimal;
 mod int;
+pub(crate) mod swar;
 mod text;
 mod time;
 
 pub use decimal::{DECIMAL_TEXT_MAX, Decimal, SCALE_MAX};
+pub(crate) use int::parse_u64_at;
 pub use int::{parse_u32, parse_u64, write_u64};
 pub use text::FixStr;
-pub use time::UtcTime;
+pub use time::{TimestampCache, UtcTime};
 
 /// Why a value could not be read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,5 +41,7 @@ impl core::fmt::Display for ValueError {
 
 impl core::error::Error for ValueError {}
 
+#[cfg(test)]
+mod fast_tests;
 #[cfg(test)]
 mod tests;

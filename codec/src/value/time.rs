@@ -1,6 +1,6 @@
 //! UTC timestamps as nanoseconds since the Unix epoch.
 
-use super::ValueError;
+use super::{ValueError, swar};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Reaches to the year 2554.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -36,12 +36,12 @@ impl UtcTime {
 
     /// Writes `YYYYMMDD-HH:MM:SS.mmm` (venue file 3.1).
     #[must_use]
+    #[inline]
     pub fn to_fix_millis(self) -> [u8; 21] {
         let mut out = *b"00000000-00:00:00.000";
         let (year, month, day) = civil_from_days(self.0 / NANOS_PER_SECOND / SECONDS_PER_DAY);
-        digits(&mut out[0..4], year);
-        digits(&mut out[4..6], month);
-        digits(&mut out[6..8], day);
+        let date = swar::eight_digits(year * 10_000 + month * 100 + day) | swar::CHARS as u64;
+        out[..8].copy_from_slice(&date.to_le_bytes());
         out[9..21].copy_from_slice(&self.to_fix_time_only());
         out
     }
@@ -49,12 +49,9 @@ impl UtcTime {
     /// Writes `HH:MM:SS.mmm`, the form of MDEntryTime(273) (venue file 4.10).
     #[must_use]
     pub fn to_fix_time_only(self) -> [u8; 12] {
-        let mut out = *b"00:00:00.000";
-        let second = self.0 / NANOS_PER_SECOND % SECONDS_PER_DAY;
-        digits(&mut out[0..2], second / 3600);
-        digits(&mut out[3..5], second / 60 % 60);
-        digits(&mut out[6..8], second % 60);
-        digits(&mut out[9..12], self.millis() % 1000);
+        let mut out = [0; 12];
+        out[..8].copy_from_slice(&clock(self.0 / NANOS_PER_SECOND % SECONDS_PER_DAY));
+        out[8..].copy_from_slice(&fraction(self.millis() % 1000));
         out
     }
 
@@ -72,7 +69,53 @@ impl UtcTime {
     /// # Errors
     /// [`ValueError::Empty`], [`ValueError::BadByte`] for a wrong shape, [`ValueError::Overflow`] for
     /// a field out of its range or a year outside 1970 to 2553.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ValueError> {
+        match Parts::read_quickly(bytes) {
+            Some(parts) => parts.time(),
+            None => Parts::read(bytes)?.time(),
+        }
+    }
+
+    /// [`UtcTime::parse`], part by part.
+    #[cfg(test)]
+    pub(super) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
+        Parts::read(bytes)?.time()
+    }
+}
+
+/// What a timestamp says, not yet known to be a date or a time of day.
+struct Parts {
+    year: u64,
+    month: u64,
+    day: u64,
+    hour: u64,
+    minute: u64,
+    second: u64,
+    nanos: u64,
+}
+
+impl Parts {
+    /// `None` if the text is malformed, or might be.
+    #[inline(always)]
+    fn read_quickly(bytes: &[u8]) -> Option<Self> {
+        let (date, rest) = bytes.split_first_chunk::<8>()?;
+        let (b"-", rest) = rest.split_first_chunk::<1>()? else { return None };
+        let (clock, rest) = rest.split_first_chunk::<8>()?;
+        let date = swar::number(u64::from_le_bytes(*date))?;
+        let (hour, minute, second) = swar::clock(*clock)?;
+        let nanos = match rest.split_first() {
+            None => 0,
+            Some((b'.', digits @ [_, ..])) if digits.len() <= 9 => {
+                swar::uint(digits)? * u64::from(10u32.pow(9 - digits.len() as u32))
+            }
+            _ => return None,
+        };
+        let (year, month, day) = (date / 10_000, date / 100 % 100, date % 100);
+        Some(Self { year, month, day, hour, minute, second, nanos })
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, ValueError> {
         if bytes.is_empty() {
             return Err(ValueError::Empty);
         }
@@ -97,6 +140,12 @@ impl UtcTime {
                 nanos *= 10;
             }
         }
+        Ok(Self { year, month, day, hour, minute, second, nanos })
+    }
+
+    #[inline(always)]
+    fn time(self) -> Result<UtcTime, ValueError> {
+        let Self { year, month, day, hour, minute, second, nanos } = self;
         if !(1970..2554).contains(&year)
             || !(1..=12).contains(&month)
             || day == 0
@@ -111,19 +160,75 @@ impl UtcTime {
             + hour * 3600
             + minute * 60
             + second;
-        Ok(Self(seconds * NANOS_PER_SECOND + nanos))
+        Ok(UtcTime(seconds * NANOS_PER_SECOND + nanos))
     }
 }
 
-fn digits(out: &mut [u8], mut value: u64) {
-    for byte in out.iter_mut().rev() {
-        *byte = b'0' + (value % 10) as u8;
-        value /= 10;
+/// `HH:MM:SS` of a second of the day.
+#[inline(always)]
+fn clock(second: u64) -> [u8; 8] {
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let numbers = hour | minute << 24 | second << 48;
+    // 103 / 2^10 is 1/10, near enough below 100; the numbers are far enough apart.
+    let tens = (numbers * 103) >> 10 & 0x000f_0000_0f00_000f;
+    let digits = tens | (numbers - 10 * tens) << 8;
+    (digits | u64::from_le_bytes(*b"00:00:00")).to_le_bytes()
+}
+
+/// `.mmm`
+#[inline(always)]
+fn fraction(millis: u64) -> [u8; 4] {
+    let digits = (swar::eight_digits(millis) >> 32) as u32 | swar::CHARS as u32;
+    (digits & !0xff | u32::from(b'.')).to_le_bytes()
+}
+
+/// The text of the last timestamp. The next one is mostly of the same second: only its milliseconds are
+/// written then, and only its time of day if it is of the same day.
+#[derive(Debug, Clone, Copy)]
+pub struct TimestampCache {
+    // Invariant: what `text` says up to the point.
+    second: u64,
+    text: [u8; 21],
+}
+
+impl Default for TimestampCache {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TimestampCache {
+    /// A cache of the epoch.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { second: 0, text: *b"19700101-00:00:00.000" }
+    }
+
+    /// What [`UtcTime::to_fix_millis`] writes.
+    #[inline]
+    pub fn to_fix_millis(&mut self, time: UtcTime) -> &[u8; 21] {
+        let second = time.0 / NANOS_PER_SECOND;
+        if second == self.second {
+            self.text[17..].copy_from_slice(&fraction(time.millis() % 1000));
+        } else {
+            self.turn(time, second);
+        }
+        &self.text
+    }
+
+    #[inline(never)]
+    fn turn(&mut self, time: UtcTime, second: u64) {
+        if second / SECONDS_PER_DAY == self.second / SECONDS_PER_DAY {
+            self.text[9..].copy_from_slice(&time.to_fix_time_only());
+        } else {
+            self.text = time.to_fix_millis();
+        }
+        self.second = second;
     }
 }
 
 fn number(bytes: &[u8]) -> Result<u64, ValueError> {
-    super::parse_u64(bytes)
+    super::int::parse_u64_plainly(bytes)
 }
 
 const fn is_leap(year: u64) -> bool {
