@@ -49,7 +49,7 @@ pub struct DemoArgs {
     /// The pair to trade
     #[arg(long)]
     symbol: Option<String>,
-    /// Events a second of the synthetic market
+    /// Events a second of the synthetic market; 1000 unless the venue's file is given
     #[arg(long)]
     rate: Option<u32>,
     /// Replay a recorded Kraken book instead of the synthetic market
@@ -250,7 +250,9 @@ fn venue_options(args: &DemoArgs, arrivals: &Path, cores: &Cores) -> Vec<OsStrin
     };
     option("symbol", args.symbol.clone());
     option("seed", args.seed.map(|n| n.to_string()));
-    option("rate", args.rate.map(|n| n.to_string()));
+    // Quiet enough for two cores, busy enough to see: the venue's own default is a slow market.
+    let rate = args.rate.or(args.venue_config.is_none().then_some(1000));
+    option("rate", rate.map(|n| n.to_string()));
     option("speed", args.speed.map(|n| n.to_string()));
     option("core", cores.venue.map(|n| n.to_string()));
     if cores.venue_spins {
