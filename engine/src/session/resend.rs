@@ -235,9 +235,8 @@ impl Session {
 
     /// Writes the next batch of what is being resent.
     pub(super) fn pump_resend(&mut self, now: UtcTime, out: &mut Outbox) {
-        let (Some(mut job), Some(mut resender)) = (self.resend, self.resender.take()) else {
-            return;
-        };
+        let Some(mut job) = self.resend else { return };
+        let Some(mut resender) = self.resender.take() else { return };
         let mut batch = limits::RESEND_BATCH_MAX;
         job.pumped_at = now;
         let mut result = Ok(());

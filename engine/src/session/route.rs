@@ -25,7 +25,8 @@ impl Route {
     pub(super) fn back(message: &Message<'_>) -> Self {
         let mut route = Self::NONE;
         let mut used = 0;
-        for field in message.fields().iter().take_while(|f| super::header::is_header(f.tag)) {
+        let header = message.fields().iter().skip(3);
+        for field in header.take_while(|field| super::header::is_header(field.tag)) {
             let Some((_, tag)) = PAIRS.iter().find(|(tag, _)| *tag == field.tag) else { continue };
             let value = message.value(field);
             let end = used + value.len();

@@ -26,6 +26,9 @@ use taut_codec::value::UtcTime;
 
 use super::store::{Numbers, NumbersFile};
 
+/// Headline(148), NoLinesOfText(33).
+const HEADLINE: u32 = 148;
+const NO_LINES_OF_TEXT: u32 = 33;
 /// Bytes of one counterparty that wait for the wire.
 const OUTBOX_BYTES: usize = 8 * 1024 * 1024;
 /// ClOrdIDs of one logon that are remembered.
@@ -156,7 +159,6 @@ impl Peer {
                     eprintln!("taut: cannot answer the logon: {error}");
                 }
             }
-            Received::Admin if message.msg_type() == b"n" => self.answer(message, now),
             Received::Admin | Received::Ignored => {}
         }
     }
@@ -216,7 +218,7 @@ impl Peer {
             }
             b"d" | b"C" | b"R" => self.echo(message, None, now),
             b"B" => {
-                let headline = message.get(tag::HEADLINE).unwrap_or(b"");
+                let headline = message.get(HEADLINE).unwrap_or(b"");
                 if let Some(text) = headline.strip_prefix(b"echo:") {
                     self.echo(message, Some(text.trim_ascii()), now);
                 }
@@ -226,7 +228,7 @@ impl Peer {
                 let number = message.msg_seq_num().unwrap_or(0);
                 let text = format!("Successfully received 'n' message with seqNo={number}");
                 self.send(b"B", now, |body| {
-                    body.uint(tag::NO_LINES_OF_TEXT, 0).bytes(tag::HEADLINE, text.as_bytes());
+                    body.uint(NO_LINES_OF_TEXT, 0).bytes(HEADLINE, text.as_bytes());
                 });
             }
             _ => self.business_reject(message, UNSUPPORTED, "Unsupported Message Type", now),
@@ -255,9 +257,9 @@ impl Peer {
             let header = |tag| is_header(tag) && !is_session_field(tag) && !hop(tag);
             copy_fields(message, body, header);
             if let Some(text) = headline {
-                body.bytes(tag::HEADLINE, text);
+                body.bytes(HEADLINE, text);
             }
-            let replaced = |tag| tag == tag::HEADLINE && headline.is_some();
+            let replaced = |tag| tag == HEADLINE && headline.is_some();
             let trailer = |tag| matches!(tag, 89 | 93);
             copy_fields(message, body, |tag| {
                 !is_header(tag) && !is_session_field(tag) && !trailer(tag) && !replaced(tag)

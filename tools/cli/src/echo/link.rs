@@ -28,6 +28,8 @@ pub enum Front {
         len: usize,
         /// The message without the field.
         repaired: Vec<u8>,
+        /// How many fields that has.
+        fields: usize,
         /// What its Reject says.
         fault: Fault,
     },
@@ -93,7 +95,9 @@ impl Link {
                 Err(error) if error.kind == ScanErrorKind::TagMalformed => {
                     let repaired = repair(&self.scanner, &bytes[..len], &mut self.fields);
                     Some(match repaired {
-                        Some((repaired, fault)) => Front::Flawed { len, repaired, fault },
+                        Some((repaired, fields, fault)) => {
+                            Front::Flawed { len, repaired, fields, fault }
+                        }
                         None => Front::Garbled { len },
                     })
                 }
@@ -105,6 +109,11 @@ impl Link {
     /// The message that [`Link::front`] found.
     pub fn message(&self, len: usize, fields: usize) -> Message<'_> {
         Message::new(&self.buffer[self.start..self.start + len], &self.fields[..fields])
+    }
+
+    /// The repaired message that [`Link::front`] found.
+    pub fn indexed<'a>(&'a self, repaired: &'a [u8], fields: usize) -> Message<'a> {
+        Message::new(repaired, &self.fields[..fields])
     }
 
     /// Takes bytes away.
@@ -168,7 +177,11 @@ fn claimed_end(bytes: &[u8]) -> Option<usize> {
 
 /// A message without the fields whose tag is a number, but none that a tag can have; `None` if it is
 /// garbled in another way.
-fn repair(scanner: &Scanner, bytes: &[u8], fields: &mut [Field]) -> Option<(Vec<u8>, Fault)> {
+fn repair(
+    scanner: &Scanner,
+    bytes: &[u8],
+    fields: &mut [Field],
+) -> Option<(Vec<u8>, usize, Fault)> {
     let trailer = bytes.len().checked_sub(7)?;
     if check_sum(&bytes[..trailer]) != bytes[trailer..] {
         return None;
@@ -177,7 +190,7 @@ fn repair(scanner: &Scanner, bytes: &[u8], fields: &mut [Field]) -> Option<(Vec<
     let mut fault = None;
     for _ in 0..REPAIRS_MAX {
         let error = match scanner.index(&message, fields) {
-            Ok(_) => return fault.map(|fault| (message, fault)),
+            Ok(count) => return fault.map(|fault| (message, count, fault)),
             Err(error) if error.kind == ScanErrorKind::TagMalformed => error,
             Err(_) => return None,
         };
@@ -242,7 +255,8 @@ mod tests {
         let (scanner, mut fields) = (Scanner::new(), [Field::default(); 32]);
         for bad in ["0=HI|", "-1=HI|", "007=x|"] {
             let bytes = framed(&format!("35=0|34=2|{bad}112=x|"));
-            let (repaired, fault) = repair(&scanner, &bytes, &mut fields).unwrap();
+            let (repaired, count, fault) = repair(&scanner, &bytes, &mut fields).unwrap();
+            assert_eq!(count, 6);
             assert_eq!(repaired, framed("35=0|34=2|112=x|"));
             assert_eq!(fault, Fault { reason: 0, tag: None });
         }
