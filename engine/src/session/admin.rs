@@ -137,7 +137,11 @@ impl Session {
             && self.may_jump_to(next)
         {
             self.advance_to(next, now);
-            self.events.push(SessionEvent::SequenceReset { from: number, to: next, gap_fill: true });
+            self.events.push(SessionEvent::SequenceReset {
+                from: number,
+                to: next,
+                gap_fill: true,
+            });
             return Received::Admin;
         }
         Received::Ignored

@@ -7,8 +7,8 @@ use taut_codec::value::UtcTime;
 
 use super::event::Line;
 use super::header::{Flaw, Inbound, reason};
-use super::timers::nanos;
 use super::route::Route;
+use super::timers::nanos;
 use super::{Fault, LogoutKind, Outbox, Phase, Received, Session};
 use crate::limits;
 
@@ -70,8 +70,7 @@ impl Session {
     /// naming its last number as the next.
     fn next_chunk(&mut self, by_gap_fill: bool, now: UtcTime, out: &mut Outbox) {
         let Some(gap) = self.gap else { return };
-        let ended =
-            self.next_in > gap.chunk_end || (by_gap_fill && self.next_in == gap.chunk_end);
+        let ended = self.next_in > gap.chunk_end || (by_gap_fill && self.next_in == gap.chunk_end);
         if ended && matches!(self.phase, Phase::Active | Phase::LogoutSent) {
             self.request_resend(gap.through, now, out);
         }
@@ -121,9 +120,7 @@ impl Session {
         match number.cmp(&self.next_in) {
             std::cmp::Ordering::Less => self.too_low(message, header, number, now, out),
             std::cmp::Ordering::Greater => self.too_high(message, header, number, now, out),
-            std::cmp::Ordering::Equal => {
-                self.as_expected(message, header, number, now, out, check)
-            }
+            std::cmp::Ordering::Equal => self.as_expected(message, header, number, now, out, check),
         }
     }
 

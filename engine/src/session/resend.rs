@@ -117,7 +117,11 @@ impl SentStore for MemoryStore {
             self.reset(epoch);
         }
         let newest = self.kept.back().map_or(0, |kept| kept.msg_seq_num);
-        if bytes.len() > self.bytes.len() || self.messages_max == 0 || msg_seq_num <= newest {
+        if bytes.is_empty()
+            || bytes.len() > self.bytes.len()
+            || self.messages_max == 0
+            || msg_seq_num <= newest
+        {
             return;
         }
         if self.tail + bytes.len() > self.bytes.len() {
@@ -145,8 +149,7 @@ impl SentStore for MemoryStore {
     fn load(&mut self, epoch: u32, msg_seq_num: u64, into: &mut [u8]) -> Option<usize> {
         let found = self.kept.get(self.find(msg_seq_num)).filter(|_| epoch == self.epoch);
         let kept = found.filter(|kept| kept.msg_seq_num == msg_seq_num)?;
-        into.get_mut(..kept.len)?
-            .copy_from_slice(&self.bytes[kept.start..kept.start + kept.len]);
+        into.get_mut(..kept.len)?.copy_from_slice(&self.bytes[kept.start..kept.start + kept.len]);
         Some(kept.len)
     }
 
@@ -189,7 +192,8 @@ impl Session {
             store,
             judge: None,
             scanner: Scanner::new(),
-            fields: vec![Field::default(); limits::FIELDS_MAX.min(bytes / 3 + 1)].into_boxed_slice(),
+            fields: vec![Field::default(); limits::FIELDS_MAX.min(bytes / 3 + 1)]
+                .into_boxed_slice(),
             message: vec![0; bytes].into_boxed_slice(),
         });
     }
@@ -358,20 +362,6 @@ pub fn copy_fields(message: &Message<'_>, body: &mut Encoder<'_>, keep: impl Fn(
 pub const fn is_data_length(tag: u32) -> bool {
     matches!(
         tag,
-        90 | 93
-            | 95
-            | 212
-            | 348
-            | 350
-            | 352
-            | 354
-            | 356
-            | 358
-            | 360
-            | 362
-            | 364
-            | 445
-            | 618
-            | 621
+        90 | 93 | 95 | 212 | 348 | 350 | 352 | 354 | 356 | 358 | 360 | 362 | 364 | 445 | 618 | 621
     )
 }

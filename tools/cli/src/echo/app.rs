@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX};
 use taut::session::resend::{copy_fields, is_session_field};
-use taut::session::{Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent, is_header};
+use taut::session::{
+    Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent, is_header,
+};
 use taut_codec::dictionary::Dictionary;
 use taut_codec::encode::Encoder;
 use taut_codec::message::Message;
@@ -203,7 +205,12 @@ impl Peer {
         if let Err(fault) = self.rules.dictionary.check(message, self.rules.options)
             && fault.reason.session_reject().is_none()
         {
-            return self.business_reject(message, CONDITIONALLY_MISSING, "Conditionally required field missing", now);
+            return self.business_reject(
+                message,
+                CONDITIONALLY_MISSING,
+                "Conditionally required field missing",
+                now,
+            );
         }
         match message.msg_type() {
             b"D" => {

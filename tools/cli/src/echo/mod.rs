@@ -159,11 +159,9 @@ pub fn control(args: &ControlArgs) -> Result<(), Failure> {
 impl CommonArgs {
     fn rules(&self) -> Result<Rules, Failure> {
         let xml = crate::read_file(&self.dictionary)?;
-        let dictionary = Dictionary::from_xml(&xml).map_err(|error| {
-            Failure::Usage(format!("{}: {error}", self.dictionary.display()))
-        })?;
-        let options =
-            Options { allow_user_defined: self.allow_user_tags, ..Options::default() };
+        let dictionary = Dictionary::from_xml(&xml)
+            .map_err(|error| Failure::Usage(format!("{}: {error}", self.dictionary.display())))?;
+        let options = Options { allow_user_defined: self.allow_user_tags, ..Options::default() };
         Ok(Rules { dictionary: Arc::new(dictionary), options })
     }
 
@@ -225,7 +223,9 @@ impl CommonArgs {
 fn file_name(sender: &str, target: &str) -> String {
     let clean = |text: &str| -> String {
         let safe = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        text.chars().map(|c| if safe(c) { c.to_string() } else { format!("%{:x}", c as u32) }).collect()
+        text.chars()
+            .map(|c| if safe(c) { c.to_string() } else { format!("%{:x}", c as u32) })
+            .collect()
     };
     format!("{}-{}", clean(sender), clean(target))
 }
@@ -250,7 +250,8 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
 fn restart() -> Failure {
     match std::env::current_exe() {
         Ok(program) => {
-            let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+            let error =
+                std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
             Failure::System(error)
         }
         Err(error) => Failure::System(error),
@@ -465,7 +466,8 @@ impl Acceptor {
                 Ok(None) if !late => at += 1,
                 Ok(Some(established)) => {
                     let (stream, ..) = self.handshakes.swap_remove(at);
-                    if let Ok(halves) = channel::accept_tls(WireKind::BusyPoll, stream, established) {
+                    if let Ok(halves) = channel::accept_tls(WireKind::BusyPoll, stream, established)
+                    {
                         self.welcome(Link::new(halves), now);
                     }
                 }
