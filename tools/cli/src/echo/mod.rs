@@ -215,7 +215,7 @@ impl CommonArgs {
     }
 
     fn control(&self) -> Result<Option<TcpListener>, Failure> {
-        self.control.map(|address| listen(address)).transpose()
+        self.control.map(listen).transpose()
     }
 }
 
@@ -265,7 +265,7 @@ fn obey(peers: &mut [Peer], request: &Request, now: UtcTime) -> (bool, bool) {
         return (true, true);
     }
     let named = |peer: &mut Peer| peer.session().config().target.as_bytes() == target;
-    let Some(at) = peers.iter_mut().position(|peer| named(peer)) else { return (false, false) };
+    let Some(at) = peers.iter_mut().position(named) else { return (false, false) };
     let peer = &mut peers[at];
     let (next_in, next_out) = (peer.session().next_in(), peer.session().next_out());
     let done = match request.order {
