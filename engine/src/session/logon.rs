@@ -173,7 +173,8 @@ impl Session {
             self.close(DownReason::ProtocolError(text), now);
             return Received::Ignored;
         }
-        if self.config.reset_on_logon {
+        let by_hand = std::mem::take(&mut self.numbers_by_hand);
+        if self.config.reset_on_logon && !by_hand && !message.flag(tag::RESET_SEQ_NUM_FLAG) {
             self.reset_numbers();
         }
         match self.judge_logon(message, header, now, check) {

@@ -154,6 +154,8 @@ pub struct Session {
     /// The ResendRequest of the peer that is being answered.
     resend: Option<ResendJob>,
     held: Held,
+    /// The numbers were set by hand and not used yet: a logon does not reset them unasked.
+    numbers_by_hand: bool,
     /// Where an answer to the last message received goes, if third parties have a part in it.
     route: Route,
     events: EventQueue,
@@ -218,6 +220,7 @@ impl Session {
             resender: None,
             resend: None,
             held: Held::new(config.hold_bytes),
+            numbers_by_hand: false,
             route: Route::NONE,
             events: EventQueue::new(),
             scratch: vec![0; config.send_message_bytes_max].into_boxed_slice(),
@@ -302,12 +305,14 @@ impl Session {
     }
 
     /// Sets the next numbers by hand, whatever the phase: an operator's tool, for a peer that has lost
-    /// its state (FIX session case 9). `false`, and nothing is set, if a number is not valid.
+    /// its state (FIX session case 9). The next Logon does not reset them unless the peer asks for it
+    /// by 141=Y, whatever [`SessionConfig::reset_on_logon`] of an acceptor says. `false`, and nothing is set, if a number is not valid.
     pub fn set_numbers(&mut self, next_in: u64, next_out: u64) -> bool {
         let numbers = 1..=crate::limits::SEQ_NUM_MAX;
         let valid = numbers.contains(&next_in) && numbers.contains(&next_out);
         if valid {
             (self.next_in, self.next_out) = (next_in, next_out);
+            self.numbers_by_hand = self.phase != Phase::Active;
             self.gap = None;
             self.held.clear();
         }

@@ -3,7 +3,8 @@
 //!
 //! A normal run leaves out the definitions that wait for real heartbeats and plays a part of the rest
 //! byte by byte, coalesced and against the initiator. `TAUT_CONFORMANCE=all` plays everything in every
-//! way, which takes minutes.
+//! way, which takes minutes. `TAUT_SHARED` is another place than `../shared`, `TAUT_PYTHON` another
+//! Python than `python3`.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ fn all() -> bool {
 /// The folder of the definitions, or why there is nothing to do.
 fn definitions() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folder = root.join("../shared/conformance");
+    let shared = std::env::var_os("TAUT_SHARED").map(PathBuf::from);
+    let folder = shared.unwrap_or_else(|| root.join("../shared")).join("conformance");
     if !folder.join("run_at.py").exists() {
         println!("skipped: {} is not there", folder.display());
         return None;
@@ -216,6 +218,77 @@ fn an_initiator_without_reset_goes_on_over_connections() {
     play(&folder, &arguments, &["extra_defs/initiator_persist"]);
 }
 
+/// Our own definitions, for what the given ones leave out; each folder with its options.
+#[test]
+fn the_options_of_the_session_pass_our_own_definitions() {
+    let Some(folder) = definitions() else { return };
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions");
+    let all: [(&str, &[&str]); 6] = [
+        ("plain", &[]),
+        ("chunks", &["--resend-chunk", "5"]),
+        ("next-expected", &["--next-expected"]),
+        ("last-processed", &["--last-processed"]),
+        ("nanoseconds", &["--timestamps", "ns"]),
+        ("user-tags", &["--allow-user-tags"]),
+    ];
+    for (name, options) in all {
+        let (port, control) = (free_port(), free_port());
+        let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+        let mut arguments = vec!["acceptor", "--listen", &listen, "--control", &hook];
+        arguments.extend(["--target", "TW44"]);
+        arguments.extend(options);
+        let _engine = Engine::start(&folder, &arguments);
+        let (port, url) = (port.to_string(), format!("http://{hook}/"));
+        let defs = own.join(name);
+        let defs = defs.to_string_lossy();
+        play(&folder, &["--port", &port, "--hook-url", &url], &[&defs]);
+    }
+}
+
+/// A peer on PyPI's `quickfix` or `quickfix-tls`, in both roles, where Python has it.
+#[test]
+fn quickfix_and_the_commands_understand_each_other() {
+    let Some(folder) = definitions() else { return };
+    let python = std::env::var("TAUT_PYTHON").unwrap_or_else(|_| "python3".into());
+    let import =
+        Command::new(&python).args(["-c", "import quickfix"]).stderr(Stdio::null()).status();
+    if !import.is_ok_and(|status| status.success()) {
+        println!("skipped: {python} has no quickfix");
+        return;
+    }
+    let peer = |arguments: &[&str]| {
+        let mut command = Command::new(&python);
+        command.arg(folder.join("peer_quickfix.py")).args(arguments);
+        command.arg("--dict").arg(folder.join("../data/fix/FIX44.xml"));
+        command.args(["--seconds", "5"]).stderr(Stdio::null());
+        command
+    };
+    let port = free_port().to_string();
+    let listen = format!("127.0.0.1:{port}");
+    {
+        let _engine = Engine::start(&folder, &["acceptor", "--listen", &listen, "--target", "TW"]);
+        let mut command =
+            peer(&["initiator", "--port", &port, "--sender", "TW", "--target", "ISLD"]);
+        command.args(["--no-echo", "--orders", "5", "--set", "ResetOnLogon=Y", "--heartbeat", "1"]);
+        let said = command.output().expect("the peer starts").stdout;
+        let said = String::from_utf8_lossy(&said);
+        let count = |what: &str| said.lines().filter(|line| line.contains(what)).count();
+        assert_eq!((count("OUT-APP"), count("IN-APP"), count(" LOGOUT ")), (5, 5, 1), "{said}");
+        assert!(count("|35=0|") > 4 && count("|35=3|") == 0, "{said}");
+    }
+    let port = free_port().to_string();
+    let to = format!("127.0.0.1:{port}");
+    let mut command = peer(&["acceptor", "--port", &port, "--sender", "ISLD", "--target", "TW44"]);
+    let running = command.stdout(Stdio::piped()).spawn().expect("the peer starts");
+    let mut arguments = vec!["initiator", "--connect", &to, "--sender", "TW44"];
+    arguments.extend(["--target", "ISLD", "--reset", "--heartbeat", "1"]);
+    let _engine = Engine::start(&folder, &arguments);
+    let said = running.wait_with_output().expect("the peer ends").stdout;
+    let said = String::from_utf8_lossy(&said);
+    let count = |what: &str| said.lines().filter(|line| line.contains(what)).count();
+    assert!(count(" LOGON ") == 1 && count("|35=0|") > 2 && count("|35=3|") == 0, "{said}");
+}
+
 #[test]
 fn the_two_commands_log_on_to_each_other_over_tls() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -245,8 +318,8 @@ fn the_two_commands_log_on_to_each_other_over_tls() {
     let _initiator = start(&arguments, &dictionary);
     let said = acceptor.0.stderr.take().expect("a pipe");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(said));
-    let first = lines.next().expect("an event").expect("text");
-    assert!(first.starts_with("TW Up {"), "{first}");
+    let up = lines.by_ref().take(3).any(|line| line.expect("text").starts_with("TW Up {"));
+    assert!(up, "a logon");
 }
 
 /// Enough for a logon.

@@ -187,10 +187,19 @@ fn heartbeats_pause_while_a_test_request_is_unanswered_if_the_profile_says_so() 
 #[test]
 fn an_acceptor_may_start_every_logon_at_one() {
     let mut rig = Rig::new(Role::Acceptor, |config| config.reset_on_logon = true);
-    rig.session.set_numbers(7, 9);
+    assert!(rig.session.restore(0, 7, 9));
     rig.connect();
     rig.log_on("35=A|34=5|98=0|108=30|");
     assert_eq!(rig.sent(), ["35=A|34=1|98=0|108=30|", "35=2|34=2|7=1|16=0|"]);
+    rig.session.disconnected(rig.now);
+    // What an operator has set is not undone by the next logon, but by the one after that.
+    assert!(rig.session.set_numbers(7, 9));
+    for (logon, answer) in [(7, 9), (1, 1)] {
+        rig.connect();
+        rig.log_on(&format!("35=A|34={logon}|98=0|108=30|"));
+        assert_eq!(rig.sent(), [format!("35=A|34={answer}|98=0|108=30|")]);
+        rig.session.disconnected(rig.now);
+    }
 }
 
 #[test]

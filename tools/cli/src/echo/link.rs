@@ -121,6 +121,11 @@ impl Link {
         self.start += len;
     }
 
+    /// Takes all bytes away.
+    pub fn discard(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
     /// Sends what the outbox holds, as far as the connection takes it; whether all has left.
     pub fn send(&mut self, outbox: &mut Outbox) -> Result<bool, WireError> {
         loop {

@@ -43,6 +43,11 @@ const LOGON_TIMEOUT: Duration = Duration::from_secs(5);
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the peer has to close after our Logout answered its own.
 const ANSWER_LINGER: Duration = Duration::from_millis(250);
+/// How long the logouts may take when the command is ended.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+/// Who starts with something that is no message is heard out, without an answer, until silent for so
+/// long: a connection that is closed while the peer writes would be reset.
+const BABBLE_LINGER: Duration = Duration::from_millis(300);
 /// How long a dial may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -246,6 +251,16 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
+/// Whether to end: at the signal every session is logged out, which takes no longer than
+/// [`FAREWELL_TIMEOUT`].
+fn is_over(stop: &AtomicBool, farewell: &mut Option<Instant>, idle: bool) -> bool {
+    if !stop.load(Ordering::Relaxed) {
+        return false;
+    }
+    let since = *farewell.get_or_insert_with(Instant::now);
+    idle || since.elapsed() > FAREWELL_TIMEOUT
+}
+
 /// Ends here and starts again with the same arguments: what is not in the store is lost.
 fn restart() -> Failure {
     match std::env::current_exe() {
@@ -326,6 +341,8 @@ struct Guest {
     link: Link,
     peer: Option<usize>,
     since: UtcTime,
+    /// It said something that is no message: when it last spoke.
+    babbled: Option<UtcTime>,
 }
 
 /// Runs until Ctrl-C.
@@ -358,9 +375,13 @@ pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
         clock: Clock::system(),
         idle: Idle::new(IdlePolicy::Park)?,
     };
-    while !stop.load(Ordering::Relaxed) {
-        let worked = acceptor.step()?;
+    let mut farewell = None;
+    while !is_over(&stop, &mut farewell, acceptor.guests.is_empty()) {
         let now = acceptor.clock.now();
+        if farewell.is_some() {
+            acceptor.peers.iter_mut().for_each(|peer| peer.log_out(now));
+        }
+        let worked = acceptor.step()?;
         serve_control(control.as_ref(), &mut acceptor.peers, now)?;
         if worked { acceptor.idle.worked() } else { acceptor.idle.rest(|| false) }
     }
@@ -403,7 +424,7 @@ impl Acceptor {
 
     /// One connection's turn: whether it was busy, and whether it is over.
     fn turn(&mut self, at: usize, now: UtcTime) -> Result<(bool, bool), Failure> {
-        let Guest { link, peer, since } = &mut self.guests[at];
+        let Guest { link, peer, since, babbled } = &mut self.guests[at];
         let mut over = false;
         let mut busy = false;
         match link.receive() {
@@ -412,10 +433,20 @@ impl Acceptor {
             Err(_) => over = true,
         }
         if peer.is_none() {
+            let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
+            if let Some(spoke) = babbled {
+                link.discard();
+                if busy {
+                    *spoke = now;
+                }
+                let quiet = now.nanos_since(*spoke) > BABBLE_LINGER.as_nanos() as u64;
+                return Ok((busy, over || late || quiet));
+            }
             match introduce(link, &self.peers) {
-                Introduction::Waiting => {
-                    let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
-                    return Ok((busy, over || late));
+                Introduction::Waiting => return Ok((busy, over || late)),
+                Introduction::Babble => {
+                    *babbled = Some(now);
+                    return Ok((true, over || late));
                 }
                 Introduction::Stranger => return Ok((true, true)),
                 Introduction::Known(index) => {
@@ -481,12 +512,14 @@ impl Acceptor {
             // One that cannot be watched leaves the sleeper to its time-out.
             let _ = self.idle.watch(fd);
         }
-        self.guests.push(Guest { link, peer: None, since: now });
+        self.guests.push(Guest { link, peer: None, since: now, babbled: None });
     }
 }
 
 enum Introduction {
     Waiting,
+    /// What came is no message.
+    Babble,
     Stranger,
     Known(usize),
 }
@@ -497,7 +530,8 @@ fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
     let (len, fields) = match link.front() {
         None => return Introduction::Waiting,
         Some(Front::Message { len, fields }) => (len, fields),
-        Some(Front::Flawed { .. } | Front::Garbled { .. }) => return Introduction::Stranger,
+        Some(Front::Garbled { .. }) => return Introduction::Babble,
+        Some(Front::Flawed { .. }) => return Introduction::Stranger,
     };
     let message = link.message(len, fields);
     let id = |tag| message.get(tag).unwrap_or(b"");
@@ -584,8 +618,12 @@ fn run_connection(
     }
     peers[0].connected(clock.now());
     let mut over = false;
-    while !over && !stop.load(Ordering::Relaxed) {
+    let mut farewell = None;
+    while !is_over(stop, &mut farewell, over) && !over {
         let now = clock.now();
+        if farewell.is_some() {
+            peers[0].log_out(now);
+        }
         let mut busy = false;
         match link.receive() {
             Ok(came) => busy |= came,
