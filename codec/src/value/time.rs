@@ -51,7 +51,11 @@ impl UtcTime {
     pub fn to_fix_nanos(self) -> [u8; 27] {
         let mut out = *b"00000000-00:00:00.000000000";
         out[..18].copy_from_slice(&self.to_fix_millis()[..18]);
-        digits(&mut out[18..], self.0 % NANOS_PER_SECOND);
+        let mut rest = self.0 % NANOS_PER_SECOND;
+        for byte in out[18..].iter_mut().rev() {
+            *byte = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
         out
     }
 

@@ -27,7 +27,7 @@ fn drain(rig: &mut Rig) -> Vec<Received> {
     let mut into = vec![0; 4096];
     let mut all = Vec::new();
     while let Some(len) = rig.session.take_held(rig.now, &mut into) {
-        all.push(rig.feed_bytes(&into[..len].to_vec()));
+        all.push(rig.feed_bytes(&into[..len]));
     }
     all
 }

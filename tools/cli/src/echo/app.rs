@@ -26,6 +26,7 @@ use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
+use super::link::index;
 use super::store::{Numbers, NumbersFile};
 
 /// Headline(148), NoLinesOfText(33).
@@ -144,7 +145,7 @@ impl Peer {
         while let Some(len) = self.session.take_held(now, &mut self.held) {
             let mut fields = std::mem::take(&mut self.fields);
             let held = std::mem::take(&mut self.held);
-            if let Ok(count) = self.scanner.index(&held[..len], &mut fields) {
+            if let Some(count) = index(&self.scanner, &held[..len], &mut fields) {
                 self.take(&Message::new(&held[..len], &fields[..count]), None, now);
             }
             (self.fields, self.held) = (fields, held);

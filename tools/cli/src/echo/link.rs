@@ -1,6 +1,7 @@
 //! One connection: bytes in, framed and indexed; bytes out.
 
 use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, RECEIVE_BYTES};
+use taut::session::resend::is_data_length;
 use taut::session::{Fault, Outbox};
 use taut::wire::{Receiver, Transmitter, WireError};
 use taut_codec::frame::{Frame, Framer, GarbageReason};
@@ -90,19 +91,19 @@ impl Link {
             Frame::Garbage { skip, reason } => {
                 Some(Front::Garbled { len: garbled_len(bytes, skip, reason)? })
             }
-            Frame::Message { len } => match self.scanner.index(&bytes[..len], &mut self.fields) {
-                Ok(fields) => Some(Front::Message { len, fields }),
-                Err(error) if error.kind == ScanErrorKind::TagMalformed => {
-                    let repaired = repair(&self.scanner, &bytes[..len], &mut self.fields);
-                    Some(match repaired {
-                        Some((repaired, fields, fault)) => {
-                            Front::Flawed { len, repaired, fields, fault }
-                        }
-                        None => Front::Garbled { len },
-                    })
+            Frame::Message { len } => {
+                let bytes = &bytes[..len];
+                if let Some(fields) = index(&self.scanner, bytes, &mut self.fields) {
+                    return Some(Front::Message { len, fields });
                 }
-                Err(_) => Some(Front::Garbled { len }),
-            },
+                let repaired = repair(&self.scanner, bytes, &mut self.fields);
+                Some(match repaired {
+                    Some((repaired, fields, fault)) => {
+                        Front::Flawed { len, repaired, fields, fault }
+                    }
+                    None => Front::Garbled { len },
+                })
+            }
         }
     }
 
@@ -146,6 +147,64 @@ impl Link {
     /// What a sleeper watches.
     pub fn readiness_fd(&self) -> Option<std::os::fd::RawFd> {
         self.receiver.readiness_fd()
+    }
+}
+
+/// Indexes a message: by the scanner, or field by field if it has a data field that the scanner, which
+/// knows those of the venue, does not. Returns how many fields there are.
+pub fn index(scanner: &Scanner, bytes: &[u8], fields: &mut [Field]) -> Option<usize> {
+    let known = |tag| matches!(tag, 95 | 354);
+    match scanner.index(bytes, fields) {
+        Ok(count) => {
+            let foreign = |field: &Field| is_data_length(field.tag) && !known(field.tag);
+            let Some(first) = fields[..count].iter().position(foreign) else { return Some(count) };
+            // What stands before it is right already.
+            index_slowly(bytes, fields, first)
+        }
+        Err(error) if error.kind == ScanErrorKind::TagMalformed => index_slowly(bytes, fields, 0),
+        Err(_) => None,
+    }
+}
+
+/// The index from field `count` on, one field after the other, with every data field of FIX 4.4.
+fn index_slowly(bytes: &[u8], fields: &mut [Field], mut count: usize) -> Option<usize> {
+    let trailer = bytes.len().checked_sub(7)?;
+    if check_sum(&bytes[..trailer]) != bytes[trailer..] {
+        return None;
+    }
+    let mut at = match count.checked_sub(1) {
+        None => 0,
+        Some(last) => fields[last].end as usize + 1,
+    };
+    let mut data: Option<(u32, usize)> = None;
+    while at < bytes.len() {
+        let digits = bytes[at..].iter().take(10).position(|&byte| byte == b'=')?;
+        let text = std::str::from_utf8(&bytes[at..at + digits]).ok()?;
+        let tag: u32 = text.parse().ok().filter(|_| !text.starts_with(['0', '+']))?;
+        let start = at + digits + 1;
+        let end = match data.take().filter(|(of, _)| *of == tag) {
+            Some((_, length)) => start.checked_add(length)?,
+            None => start + bytes[start..].iter().position(|&byte| byte == 1)?,
+        };
+        if bytes.get(end) != Some(&1) {
+            return None;
+        }
+        *fields.get_mut(count)? = Field { tag, start: start as u32, end: end as u32 };
+        count += 1;
+        at = end + 1;
+        if is_data_length(tag) {
+            let length = std::str::from_utf8(&bytes[start..end]).ok().and_then(|n| n.parse().ok());
+            data = length.map(|length| (data_of(tag), length));
+        }
+    }
+    Some(count)
+}
+
+/// The data field behind a length field.
+const fn data_of(length_tag: u32) -> u32 {
+    match length_tag {
+        93 => 89,
+        _ => length_tag + 1,
     }
 }
 
@@ -253,6 +312,21 @@ mod tests {
         let Frame::Garbage { skip, reason } = Framer::new(1000).next(short) else { panic!() };
         assert_eq!(garbled_len(short, skip, reason), Some(short.len() - 3));
         assert_eq!(garbled_len(&short[..short.len() - 4], skip, reason), None, "not there yet");
+    }
+
+    #[test]
+    fn a_data_field_that_the_scanner_does_not_know_may_hold_any_byte() {
+        let (scanner, mut fields) = (Scanner::new(), [Field::default(); 32]);
+        for body in ["35=n|34=2|212=8|213=a|35=8|b|52=x|", "35=D|93=3|89=|||58=x|"] {
+            let bytes = framed(body);
+            let count = index(&scanner, &bytes, &mut fields).unwrap();
+            let message = Message::new(&bytes, &fields[..count]);
+            let data = message.get(213).or(message.get(89)).unwrap();
+            assert!(data == b"a\x0135=8\x01b" || data == b"\x01\x01\x01", "{data:?}");
+            assert_eq!(message.fields().last().unwrap().tag, 10);
+        }
+        let wrong = framed("35=n|34=2|212=9|213=a|35=8|b|52=x|");
+        assert_eq!(index(&scanner, &wrong, &mut fields), None);
     }
 
     #[test]
