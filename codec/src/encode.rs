@@ -40,6 +40,18 @@ pub enum HeaderOrder {
     SeqTargetSenderTime,
 }
 
+/// How many digits the fraction of a timestamp in the header has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimePrecision {
+    /// Three: Kraken's (venue file 3.1).
+    #[default]
+    Millis,
+    /// Six.
+    Micros,
+    /// Nine.
+    Nanos,
+}
+
 /// The standard header.
 #[derive(Debug, Clone, Copy)]
 pub struct Header<'a> {
@@ -51,7 +63,7 @@ pub struct Header<'a> {
     pub sender: &'a [u8],
     /// TargetCompID(56).
     pub target: &'a [u8],
-    /// SendingTime(52), written to the millisecond.
+    /// SendingTime(52), written to the millisecond unless [`Encoder::begin_precise`] is told more.
     pub sending_time: UtcTime,
     /// PossDupFlag(43) and OrigSendingTime(122): when the message was first sent, if it was.
     pub orig_sending_time: Option<UtcTime>,
@@ -106,6 +118,15 @@ pub struct Encoder<'b> {
 impl<'b> Encoder<'b> {
     /// Starts a message with its header.
     pub fn begin(buffer: &'b mut [u8], header: &Header<'_>) -> Self {
+        Self::begin_precise(buffer, header, TimePrecision::Millis)
+    }
+
+    /// [`Encoder::begin`] with another precision of SendingTime(52) and OrigSendingTime(122).
+    pub fn begin_precise(
+        buffer: &'b mut [u8],
+        header: &Header<'_>,
+        precision: TimePrecision,
+    ) -> Self {
         let error = (buffer.len() < GAP).then_some(EncodeError::Full);
         let time = (header.sending_time, header.sending_time.to_fix_millis());
         let mut this = Self { buffer, at: GAP, error, time };
@@ -114,21 +135,21 @@ impl<'b> Encoder<'b> {
             HeaderOrder::SeqSenderTimeTarget => this
                 .uint(34, header.msg_seq_num)
                 .bytes(49, header.sender)
-                .time(52, header.sending_time)
+                .time_to(52, header.sending_time, precision)
                 .bytes(56, header.target),
             HeaderOrder::SenderTargetSeqTime => this
                 .bytes(49, header.sender)
                 .bytes(56, header.target)
                 .uint(34, header.msg_seq_num)
-                .time(52, header.sending_time),
+                .time_to(52, header.sending_time, precision),
             HeaderOrder::SeqTargetSenderTime => this
                 .uint(34, header.msg_seq_num)
                 .bytes(56, header.target)
                 .bytes(49, header.sender)
-                .time(52, header.sending_time),
+                .time_to(52, header.sending_time, precision),
         };
         if let Some(first_sent) = header.orig_sending_time {
-            this.byte(43, b'Y').time(122, first_sent);
+            this.byte(43, b'Y').time_to(122, first_sent, precision);
         }
         this
     }
@@ -185,6 +206,15 @@ impl<'b> Encoder<'b> {
         room[len + text.len()] = SOH;
         self.at += len + text.len() + 1;
         self
+    }
+
+    /// A field of a UTC timestamp with a chosen precision.
+    pub fn time_to(&mut self, tag: u32, value: UtcTime, precision: TimePrecision) -> &mut Self {
+        match precision {
+            TimePrecision::Millis => self.time(tag, value),
+            TimePrecision::Micros => self.raw(tag, &value.to_fix_nanos()[..24]),
+            TimePrecision::Nanos => self.raw(tag, &value.to_fix_nanos()),
+        }
     }
 
     /// A length field and the data field that it announces (95 and 96, 354 and 355); the data may hold

@@ -53,6 +53,12 @@ pub const ECHO_BYTES_MAX: usize = 1024;
 pub const RESEND_TRIES_MAX: u32 = 5;
 /// ResendRequests of the peer from the same number in a row, before the session is logged out.
 pub const RESEND_REPEATS_MAX: u32 = 16;
+/// Messages of a resend that are written at once; the rest follows with the next tick.
+pub const RESEND_BATCH_MAX: u32 = 256;
+/// Shortest time between two batches of one resend, nanoseconds.
+pub const RESEND_PERIOD_NS: u64 = 1_000_000;
+/// Messages that came too early and are kept until it is their turn.
+pub const HELD_MESSAGES_MAX: usize = 1024;
 /// Session events waiting for the application.
 pub const SESSION_EVENTS_MAX: usize = 64;
 /// Instruments that a desk follows.

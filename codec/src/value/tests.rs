@@ -19,6 +19,16 @@ fn written(decimal: Decimal, decimals_min: u8) -> String {
 }
 
 #[test]
+fn a_time_is_written_to_the_nanosecond_and_read_again() {
+    for nanos in [0, 1, 999_999_999, 1_775_572_321_000_000_789, 1_775_572_321_123_456_000] {
+        let text = UtcTime(nanos).to_fix_nanos();
+        assert_eq!(UtcTime::parse(&text), Ok(UtcTime(nanos)));
+        assert_eq!(UtcTime::parse(&text[..24]), Ok(UtcTime(nanos / 1000 * 1000)));
+    }
+    assert_eq!(&UtcTime(1_775_572_321_000_000_789).to_fix_nanos(), b"20260407-14:32:01.000000789");
+}
+
+#[test]
 fn decimals_are_read_as_kraken_and_its_clients_write_them() {
     for (text, mantissa, scale) in [
         ("1000", 1000, 0),

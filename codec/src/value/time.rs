@@ -46,6 +46,19 @@ impl UtcTime {
         out
     }
 
+    /// Writes `YYYYMMDD-HH:MM:SS.nnnnnnnnn`. The first 24 bytes are the same to the microsecond.
+    #[must_use]
+    pub fn to_fix_nanos(self) -> [u8; 27] {
+        let mut out = *b"00000000-00:00:00.000000000";
+        out[..18].copy_from_slice(&self.to_fix_millis()[..18]);
+        let mut rest = self.0 % NANOS_PER_SECOND;
+        for byte in out[18..].iter_mut().rev() {
+            *byte = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        out
+    }
+
     /// Writes `HH:MM:SS.mmm`, the form of MDEntryTime(273) (venue file 4.10).
     #[must_use]
     pub fn to_fix_time_only(self) -> [u8; 12] {

@@ -47,8 +47,8 @@ impl Session {
         Received::Admin
     }
 
-    /// FIX session case 8, with the policy of promise 4: the whole range is gap filled, however long it
-    /// is, by one message. What was never sent cannot be asked for.
+    /// FIX session case 8, with the policy of promise 4: what is not to be replayed is gap filled. What
+    /// was never sent cannot be asked for.
     pub(super) fn received_resend_request(
         &mut self,
         message: &Message<'_>,
@@ -64,10 +64,7 @@ impl Session {
                     self.logout_for(&text, now, out);
                     return Received::Admin;
                 }
-                match self.write_gap_fill(from, to, now, out) {
-                    Ok(()) => self.events.push(SessionEvent::ResendServed { from, to }),
-                    Err(error) => self.admin_failed(error, now),
-                }
+                self.resend(from, to, now, out);
             }
         }
         Received::Admin
@@ -124,6 +121,30 @@ impl Session {
         self.advance_to(next, now);
         self.events.push(SessionEvent::SequenceReset { from: number, to: next, gap_fill: true });
         Received::Admin
+    }
+
+    /// A gap fill whose own number was taken from the held messages meanwhile, but which reaches farther
+    /// than those: the peer is still resending, and what it skips will not come.
+    pub(super) fn late_gap_fill(
+        &mut self,
+        message: &Message<'_>,
+        number: u64,
+        now: UtcTime,
+    ) -> Received {
+        if message.flag(tag::GAP_FILL_FLAG)
+            && let Ok(next) = number_of(message, tag::NEW_SEQ_NO)
+            && next > self.next_in
+            && self.may_jump_to(next)
+        {
+            self.advance_to(next, now);
+            self.events.push(SessionEvent::SequenceReset {
+                from: number,
+                to: next,
+                gap_fill: true,
+            });
+            return Received::Admin;
+        }
+        Received::Ignored
     }
 
     /// FIX session cases 11.a to 11.c: whatever its own number is. A rejected one uses no number up.

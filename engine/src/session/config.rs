@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use taut_codec::encode::HeaderOrder;
+use taut_codec::encode::{HeaderOrder, TimePrecision};
 
+use super::resend::{ResendPolicy, replay_nothing};
 use crate::limits;
 use crate::types::CompId;
 
@@ -38,7 +39,8 @@ pub struct SessionConfig {
     /// A Heartbeat is sent after HeartBtInt divided by this without sending. Default 1 (FIX session
     /// case 4.a); 2 keeps clear of a peer that closes at HeartBtInt sharp (venue file 3.4). At least 1.
     pub heartbeat_divisor: u32,
-    /// Initiator: ask with ResetSeqNumFlag(141)=Y that both sides start at 1. Default `false`.
+    /// Initiator: ask with ResetSeqNumFlag(141)=Y that both sides start at 1. Acceptor: every Logon
+    /// starts both spaces at 1, asked or not. Default `false`.
     pub reset_on_logon: bool,
     /// Whether the peer may reset both spaces by 141=Y, at logon or within the session. Default
     /// `true`; where `false`, such a Logon ends the connection.
@@ -55,6 +57,9 @@ pub struct SessionConfig {
     /// How long to wait for the peer's Logout, or for its end of the connection after ours, and for
     /// the last bytes to leave. Default 2 s (FIX session cases 2.c, 12, 13.b).
     pub logout_timeout: Duration,
+    /// How long to wait for the peer to close after our Logout answered its own, before we close.
+    /// Default 2 s (FIX session case 13.b: at most 10).
+    pub answer_linger: Duration,
     /// How long a gap may stay without progress before the resend is requested again. Default 10 s.
     pub resend_timeout: Duration,
     /// How far SendingTime(52) may be from our clock (FIX session case 2.o). Default 120 s; `None`:
@@ -69,6 +74,28 @@ pub struct SessionConfig {
     /// Whether a gap fill carries PossDupFlag(43)=Y and OrigSendingTime(122). Default `true` (FIX
     /// standard); Kraken's example has neither (venue file 3.3).
     pub gap_fill_poss_dup: bool,
+    /// What of the application's messages is sent again when the peer asks, if there is a
+    /// [`SentStore`](super::SentStore). Default: nothing.
+    pub resend_policy: ResendPolicy,
+    /// Most messages that one of our ResendRequests asks for; the next one follows when they are
+    /// there. 0, the default: all at once, by an open range.
+    pub resend_chunk: u64,
+    /// Bytes of messages with too high a number that are kept until their turn has come; see
+    /// [`Session::take_held`](super::Session::take_held). Default 0: they are dropped and come again.
+    pub hold_bytes: usize,
+    /// Whether Logons carry NextExpectedMsgSeqNum(789): then each side resends by itself what the
+    /// other has missed, and no ResendRequest is needed. Default `false`.
+    pub next_expected: bool,
+    /// Whether every message carries LastMsgSeqNumProcessed(369). Default `false`.
+    pub last_processed: bool,
+    /// Digits of SendingTime(52) and OrigSendingTime(122). Default: milliseconds.
+    pub time_precision: TimePrecision,
+    /// Whether heartbeats go on while a TestRequest of ours is unanswered. Default `true` (FIX session
+    /// case 4.a); QuickFIX sends none.
+    pub heartbeat_while_testing: bool,
+    /// Whether a Reject goes back to the third party that a message was sent for: OnBehalfOf (115, 116,
+    /// 144) becomes DeliverTo (128, 129, 145) and the other way round. Default `false`.
+    pub reject_reverses_route: bool,
     /// Acceptor: whether the Logout that refuses a Logon skips one number, as if the Logon had been
     /// answered: Kraken's example has 34=2 (venue file 2.2). Default `false`.
     pub refusal_skips_a_number: bool,
@@ -97,11 +124,20 @@ impl SessionConfig {
             low_logon_replays: false,
             logon_timeout: Duration::from_secs(10),
             logout_timeout: Duration::from_secs(2),
+            answer_linger: Duration::from_secs(2),
             resend_timeout: Duration::from_secs(10),
             sending_time_tolerance: Some(Duration::from_secs(120)),
             logout_on_orig_sending_time: true,
             check_resend_request_number: true,
             gap_fill_poss_dup: true,
+            resend_policy: replay_nothing,
+            resend_chunk: 0,
+            hold_bytes: 0,
+            next_expected: false,
+            last_processed: false,
+            time_precision: TimePrecision::Millis,
+            heartbeat_while_testing: true,
+            reject_reverses_route: false,
             refusal_skips_a_number: false,
             header_order: HeaderOrder::SeqSenderTimeTarget,
             send_message_bytes_max: limits::SEND_MESSAGE_BYTES_MAX,
@@ -115,6 +151,22 @@ impl SessionConfig {
             role: Role::Acceptor,
             send_message_bytes_max: limits::MESSAGE_BYTES_MAX,
             ..Self::initiator(sender, target)
+        }
+    }
+
+    /// The same with QuickFIX's habits where the specification is silent or differs: the number of a
+    /// ResendRequest is not checked (nor that of a Logout, by anybody), no heartbeat goes out while a
+    /// TestRequest is unanswered, a Reject goes back to the third party, and messages with too high a
+    /// number are held. Open resend ranges, Reject before Logout for a wrong CompID or SendingTime and
+    /// a garbled first message that closes the connection are the defaults already.
+    #[must_use]
+    pub fn with_quickfix_habits(self) -> Self {
+        Self {
+            check_resend_request_number: false,
+            heartbeat_while_testing: false,
+            reject_reverses_route: true,
+            hold_bytes: 2 * limits::MESSAGE_BYTES_MAX,
+            ..self
         }
     }
 }

@@ -33,12 +33,23 @@ pub enum SessionEvent {
         /// The next expected number.
         next_in: u64,
     },
-    /// A ResendRequest of the peer was answered by one gap fill.
+    /// A ResendRequest of the peer was answered, to its end.
     ResendServed {
         /// First number.
         from: u64,
         /// Last number.
         to: u64,
+    },
+    /// How it was answered, if any message of the application was in the range.
+    Replayed {
+        /// First number.
+        from: u64,
+        /// Last number.
+        to: u64,
+        /// Messages that were sent again.
+        replayed: u32,
+        /// Messages that are kept but were declared void, by the policy or the application.
+        withheld: u32,
     },
     /// The peer asks for the same range again and again; the session is logged out.
     ResendStorm {

@@ -6,21 +6,43 @@ use taut_codec::value::{UtcTime, parse_u64};
 
 /// SessionRejectReason(373) as far as the session itself uses it.
 pub(super) mod reason {
+    pub const INVALID_TAG_NUMBER: u32 = 0;
     pub const REQUIRED_TAG_MISSING: u32 = 1;
+    pub const NOT_OF_THIS_MESSAGE: u32 = 2;
     pub const TAG_WITHOUT_VALUE: u32 = 4;
     pub const VALUE_OUT_OF_RANGE: u32 = 5;
     pub const INCORRECT_FORMAT: u32 = 6;
     pub const COMP_ID_PROBLEM: u32 = 9;
     pub const SENDING_TIME_PROBLEM: u32 = 10;
+    pub const INVALID_MSG_TYPE: u32 = 11;
     pub const TAG_TWICE: u32 = 13;
     pub const TAG_OUT_OF_ORDER: u32 = 14;
+    pub const GROUP_OUT_OF_ORDER: u32 = 15;
+    pub const GROUP_COUNT: u32 = 16;
+}
+
+/// What is wrong with a message whose frame is right, found by whoever knows the dialect's fields: see
+/// [`Session::received_checked`](super::Session::received_checked).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// SessionRejectReason(373).
+    pub reason: u32,
+    /// RefTagID(371), if it is about one field.
+    pub tag: Option<u32>,
 }
 
 /// A field that breaks a rule: what a Reject says about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flaw {
     pub reason: u32,
+    /// 0 if it is not about one field.
     pub tag: u32,
+}
+
+impl From<Fault> for Flaw {
+    fn from(fault: Fault) -> Self {
+        Self { reason: fault.reason, tag: fault.tag.unwrap_or(0) }
+    }
 }
 
 /// The header of one message, read in one pass that stops at the first body field.
@@ -61,11 +83,24 @@ impl<'a> Inbound<'a> {
                 slot.get_or_insert(value);
             }
         }
-        for &(tag, _) in slots[..REQUIRED].iter().filter(|(_, slot)| slot.is_none()) {
-            let elsewhere = message.get(tag).is_some();
-            let reason =
-                if elsewhere { reason::TAG_OUT_OF_ORDER } else { reason::REQUIRED_TAG_MISSING };
-            flaw = flaw.or(Some(Flaw { reason, tag }));
+        if slots[..REQUIRED].iter().any(|(_, slot)| slot.is_none()) {
+            // Behind the body they are out of order, but they say who sent what all the same.
+            let behind = message.fields().iter().skip(3).skip_while(|f| is_header(f.tag));
+            for field in behind {
+                let Some((tag, slot)) =
+                    slots[..REQUIRED].iter_mut().find(|(tag, _)| *tag == field.tag)
+                else {
+                    continue;
+                };
+                if slot.is_none() {
+                    *slot = Some(message.value(field));
+                    let out_of_order = Flaw { reason: reason::TAG_OUT_OF_ORDER, tag: *tag };
+                    flaw = flaw.or(Some(out_of_order));
+                }
+            }
+            for &(tag, _) in slots[..REQUIRED].iter().filter(|(_, slot)| slot.is_none()) {
+                flaw = flaw.or(Some(Flaw { reason: reason::REQUIRED_TAG_MISSING, tag }));
+            }
         }
         let [sender, target, sending_time, msg_seq_num, poss_dup, orig_sending_time] =
             slots.map(|(_, slot)| slot);
@@ -108,7 +143,8 @@ impl<'a> Inbound<'a> {
 }
 
 /// Whether `tag` belongs to the standard header of FIX 4.4.
-const fn is_header(tag: u32) -> bool {
+#[must_use]
+pub const fn is_header(tag: u32) -> bool {
     matches!(
         tag,
         34 | 43

@@ -7,15 +7,42 @@ use taut_codec::value::UtcTime;
 
 use super::event::Line;
 use super::header::{Flaw, Inbound, reason};
+use super::route::Route;
 use super::timers::nanos;
-use super::{LogoutKind, Outbox, Phase, Received, Session};
+use super::{Fault, LogoutKind, Outbox, Phase, Received, Session};
 use crate::limits;
 
 pub(super) const BEGIN_STRING: &[u8] = b"FIX.4.4";
 
+/// The field checks of the dialect.
+pub(super) type Check<'c> = &'c mut dyn FnMut(&Message<'_>) -> Option<Fault>;
+
 impl Session {
     /// Takes one message that is framed, indexed and has a right CheckSum.
     pub fn received(&mut self, message: &Message<'_>, now: UtcTime, out: &mut Outbox) -> Received {
+        self.received_checked(message, now, out, |_| None)
+    }
+
+    /// [`Session::received`] with the field checks of a dialect (FIX session cases 14.a to 14.k): a
+    /// message in sequence whose header is right is shown to `check` first, whatever its type. What
+    /// that finds is answered by a Reject and uses the number up; a Logon is refused.
+    pub fn received_checked(
+        &mut self,
+        message: &Message<'_>,
+        now: UtcTime,
+        out: &mut Outbox,
+        mut check: impl FnMut(&Message<'_>) -> Option<Fault>,
+    ) -> Received {
+        self.take(message, now, out, &mut check)
+    }
+
+    fn take(
+        &mut self,
+        message: &Message<'_>,
+        now: UtcTime,
+        out: &mut Outbox,
+        check: Check<'_>,
+    ) -> Received {
         if matches!(self.phase, Phase::Disconnected | Phase::Closing) {
             return Received::Ignored;
         }
@@ -23,12 +50,29 @@ impl Session {
         self.test_request_at = None;
         self.garbled_in_a_row = 0;
         let header = Inbound::read(message);
+        if self.config.reject_reverses_route {
+            self.route = Route::back(message);
+        }
         match self.phase {
-            Phase::AwaitLogon => self.first_message(message, &header, now, out),
-            Phase::LogonSent => self.logon_answer(message, &header, now, out),
+            Phase::AwaitLogon => self.first_message(message, &header, now, out, check),
+            Phase::LogonSent => self.logon_answer(message, &header, now, out, check),
             // Whatever follows the Logon before the verdict is asked for again behind it.
             Phase::LogonReceived => Received::Ignored,
-            _ => self.in_session(message, &header, now, out),
+            _ => {
+                let received = self.in_session(message, &header, now, out, check);
+                self.next_chunk(header.msg_type == b"4", now, out);
+                received
+            }
+        }
+    }
+
+    /// Asks for the next chunk of a gap once the last one is there. A gap fill may end a chunk by
+    /// naming its last number as the next.
+    fn next_chunk(&mut self, by_gap_fill: bool, now: UtcTime, out: &mut Outbox) {
+        let Some(gap) = self.gap else { return };
+        let ended = self.next_in > gap.chunk_end || (by_gap_fill && self.next_in == gap.chunk_end);
+        if ended && matches!(self.phase, Phase::Active | Phase::LogoutSent) {
+            self.request_resend(gap.through, now, out);
         }
     }
 
@@ -38,6 +82,7 @@ impl Session {
         header: &Inbound<'_>,
         now: UtcTime,
         out: &mut Outbox,
+        check: Check<'_>,
     ) -> Received {
         if self.phase == Phase::LogoutSent && self.logout == LogoutKind::Error {
             if header.msg_type == b"5" {
@@ -63,15 +108,19 @@ impl Session {
             return self.reject_and_logout(header, number, flaw, text, now, out);
         }
         if header.msg_type == b"A" && message.flag(tag::RESET_SEQ_NUM_FLAG) && !header.poss_dup {
-            return self.reset_in_session(message, header, number, now, out);
+            return self.reset_in_session(message, header, number, now, out, check);
         }
         if header.msg_type == b"4" && !message.flag(tag::GAP_FILL_FLAG) && header.flaw.is_none() {
+            if let Some(fault) = check(message) {
+                self.reject_flaw(header.msg_type, number, fault.into(), now, out);
+                return Received::Ignored;
+            }
             return self.received_reset(message, number, now, out);
         }
         match number.cmp(&self.next_in) {
             std::cmp::Ordering::Less => self.too_low(message, header, number, now, out),
             std::cmp::Ordering::Greater => self.too_high(message, header, number, now, out),
-            std::cmp::Ordering::Equal => self.as_expected(message, header, number, now, out),
+            std::cmp::Ordering::Equal => self.as_expected(message, header, number, now, out, check),
         }
     }
 
@@ -83,6 +132,7 @@ impl Session {
         number: u64,
         now: UtcTime,
         out: &mut Outbox,
+        check: Check<'_>,
     ) -> Received {
         if let Some(flaw) = header.flaw {
             self.advance_to(number + 1, now);
@@ -93,6 +143,11 @@ impl Session {
             && let Some(flaw) = header.orig_sending_time_flaw()
         {
             return self.bad_poss_dup(header, number, flaw, now, out);
+        }
+        if let Some(fault) = check(message) {
+            self.advance_to(number + 1, now);
+            self.reject_flaw(header.msg_type, number, fault.into(), now, out);
+            return Received::Ignored;
         }
         // A gap fill sets the next expected number itself.
         if header.msg_type != b"4" {
@@ -120,12 +175,16 @@ impl Session {
         out: &mut Outbox,
     ) -> Received {
         let mut outcome = Received::Ignored;
-        if header.flaw.is_none() {
-            match header.msg_type {
-                b"5" => return self.received_logout(message, Some(number), now, out),
-                b"2" => outcome = self.received_resend_request(message, number, now, out),
-                _ => {}
-            }
+        let dealt_with = header.flaw.is_none() && header.msg_type == b"2";
+        if header.flaw.is_none() && header.msg_type == b"5" {
+            return self.received_logout(message, Some(number), now, out);
+        }
+        if dealt_with {
+            outcome = self.received_resend_request(message, number, now, out);
+        }
+        let away = number - self.next_in;
+        if away <= limits::SEQ_JUMP_MAX {
+            self.held.hold(number, (!dealt_with).then(|| message.bytes()));
         }
         let being_served = self.gap.is_some_and(|gap| self.next_in <= gap.through);
         if !being_served && self.phase != Phase::Closing {
@@ -144,6 +203,9 @@ impl Session {
         out: &mut Outbox,
     ) -> Received {
         if header.poss_dup {
+            if header.msg_type == b"4" && header.flaw.is_none() && self.held.was_drained(number) {
+                return self.late_gap_fill(message, number, now);
+            }
             return match header.orig_sending_time_flaw() {
                 Some(flaw) => self.bad_poss_dup(header, number, flaw, now, out),
                 None => Received::Ignored,
@@ -234,18 +296,24 @@ impl Session {
         out: &mut Outbox,
     ) {
         let text = match flaw.reason {
+            reason::INVALID_TAG_NUMBER => "Invalid tag number",
             reason::REQUIRED_TAG_MISSING => "Required tag missing",
+            reason::NOT_OF_THIS_MESSAGE => "Tag not defined for this message type",
             reason::TAG_WITHOUT_VALUE => "Tag specified without a value",
             reason::VALUE_OUT_OF_RANGE => "Value is incorrect (out of range) for this tag",
             reason::INCORRECT_FORMAT => "Incorrect data format for value",
             reason::COMP_ID_PROBLEM => "CompID problem",
             reason::SENDING_TIME_PROBLEM => "SendingTime accuracy problem",
+            reason::INVALID_MSG_TYPE => "Invalid MsgType",
             reason::TAG_TWICE => "Tag appears more than once",
             reason::TAG_OUT_OF_ORDER => "Tag specified out of required order",
+            reason::GROUP_OUT_OF_ORDER => "Repeating group fields out of order",
+            reason::GROUP_COUNT => "Incorrect NumInGroup count for repeating group",
             _ => "",
         };
         let Flaw { reason, tag } = flaw;
-        let sent = self.reject(number, msg_type, Some(tag), Some(reason), text, now, out);
+        let tag = (tag != 0).then_some(tag);
+        let sent = self.reject(number, msg_type, tag, Some(reason), text, now, out);
         if let Err(error) = sent {
             self.admin_failed(error, now);
         }

@@ -3,12 +3,12 @@
 use taut_codec::encode::Encoder;
 use taut_codec::message::Message;
 use taut_codec::tag;
-use taut_codec::value::{UtcTime, parse_u32};
+use taut_codec::value::{UtcTime, parse_u32, parse_u64};
 
 use super::event::{Line, event_text};
 use super::header::Inbound;
-use super::inbound::BEGIN_STRING;
-use super::{Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent};
+use super::inbound::{BEGIN_STRING, Check};
+use super::{Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent};
 use crate::event::DownReason;
 use crate::limits;
 
@@ -46,8 +46,9 @@ impl Session {
         }
         self.heartbeat_seconds = self.config.heartbeat_seconds;
         let (heartbeat, number) = (self.heartbeat_seconds, self.next_out);
+        let next_expected = self.config.next_expected.then_some(self.next_in);
         let written = self.emit(&self.admin(b"A"), now, out, |body| {
-            logon_fields(body, heartbeat, reset.then_some(true));
+            logon_fields(body, heartbeat, reset.then_some(true), next_expected);
             extra(body, number);
         });
         match written {
@@ -84,8 +85,11 @@ impl Session {
         if logon.reset == Some(true) {
             self.reset_by_peer();
         }
+        let expected = self.next_in;
+        self.count_logon(logon.msg_seq_num, now);
+        let next_expected = self.config.next_expected.then_some(self.next_in);
         let written = self.emit(&self.admin(b"A"), now, out, |body| {
-            logon_fields(body, logon.heartbeat_seconds, logon.reset);
+            logon_fields(body, logon.heartbeat_seconds, logon.reset, next_expected);
         });
         let answer = match written {
             Ok(answer) => answer,
@@ -94,10 +98,12 @@ impl Session {
                 return Err(error);
             }
         };
-        let expected = self.next_in;
-        self.logged_on(logon.msg_seq_num, now, out);
+        self.logged_on(&logon, now, out);
         if logon.msg_seq_num < expected {
             self.replay_from_logon(logon.msg_seq_num, expected, answer, now, out);
+        } else if let Some(from) = logon.next_expected.filter(|from| *from < answer) {
+            // What the peer has missed, up to and with the Logon, which it may not have counted.
+            self.resend(from, answer, now, out);
         }
         Ok(())
     }
@@ -159,6 +165,7 @@ impl Session {
         header: &Inbound<'_>,
         now: UtcTime,
         out: &mut Outbox,
+        check: Check<'_>,
     ) -> Received {
         if header.msg_type != b"A" || self.identity_flaw(header).is_some() {
             // Neither a stranger nor a peer that cannot say hello gets a word (1S.c, 2S).
@@ -166,7 +173,11 @@ impl Session {
             self.close(DownReason::ProtocolError(text), now);
             return Received::Ignored;
         }
-        match self.judge_logon(message, header, now) {
+        let by_hand = std::mem::take(&mut self.numbers_by_hand);
+        if self.config.reset_on_logon && !by_hand && !message.flag(tag::RESET_SEQ_NUM_FLAG) {
+            self.reset_numbers();
+        }
+        match self.judge_logon(message, header, now, check) {
             Err(flaw) => {
                 let text = Line::new(format_args!("{flaw}"));
                 let reset = message.flag(tag::RESET_SEQ_NUM_FLAG);
@@ -195,6 +206,7 @@ impl Session {
         header: &Inbound<'_>,
         now: UtcTime,
         out: &mut Outbox,
+        check: Check<'_>,
     ) -> Received {
         match header.msg_type {
             b"A" => {}
@@ -212,7 +224,7 @@ impl Session {
                 return Received::Ignored;
             }
         }
-        match self.judge_logon(message, header, now) {
+        match self.judge_logon(message, header, now, check) {
             Err(flaw) => {
                 let text = Line::new(format_args!("{flaw}"));
                 self.write_logout(text.as_str(), now, out);
@@ -229,7 +241,12 @@ impl Session {
                     self.reset_by_peer();
                     self.next_out = 2;
                 }
-                self.logged_on(logon.msg_seq_num, now, out);
+                self.count_logon(logon.msg_seq_num, now);
+                self.logged_on(&logon, now, out);
+                let next_out = self.next_out;
+                if let Some(expected) = logon.next_expected.filter(|number| *number < next_out) {
+                    self.resend(expected, next_out - 1, now, out);
+                }
                 Received::Admin
             }
         }
@@ -241,6 +258,7 @@ impl Session {
         message: &Message<'_>,
         header: &Inbound<'_>,
         now: UtcTime,
+        check: Check<'_>,
     ) -> Result<PendingLogon, LogonFlaw> {
         if message.get(tag::BEGIN_STRING) != Some(BEGIN_STRING) {
             return Err(LogonFlaw::BeginString);
@@ -278,7 +296,35 @@ impl Session {
         {
             return Err(LogonFlaw::TooLow { expected: self.next_in, received: msg_seq_num });
         }
-        Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset })
+        let next_expected = self.next_expected_of(message, reset == Some(true) && !asked)?;
+        if let Some(fault) = check(message) {
+            return Err(LogonFlaw::Field { reason: fault.reason, tag: fault.tag.unwrap_or(0) });
+        }
+        Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset, next_expected })
+    }
+
+    /// NextExpectedMsgSeqNum(789), which cannot be above what we send next.
+    fn next_expected_of(
+        &self,
+        message: &Message<'_>,
+        reset: bool,
+    ) -> Result<Option<u64>, LogonFlaw> {
+        let Some(text) = message.get(tag::NEXT_EXPECTED_MSG_SEQ_NUM) else { return Ok(None) };
+        if !self.config.next_expected {
+            return Ok(None);
+        }
+        let bad = LogonFlaw::Header { tag: tag::NEXT_EXPECTED_MSG_SEQ_NUM };
+        let received = parse_u64(text).ok().filter(|&number| number > 0).ok_or(bad)?;
+        let acceptor = self.config.role == Role::Acceptor;
+        let expected = match (reset, acceptor) {
+            (true, true) => 1,
+            (true, false) => 2,
+            (false, _) => self.next_out,
+        };
+        if received > expected {
+            return Err(LogonFlaw::NextExpected { expected, received });
+        }
+        Ok(Some(received))
     }
 
     fn heartbeat_of(&self, message: &Message<'_>) -> Result<u32, LogonFlaw> {
@@ -289,16 +335,31 @@ impl Session {
             .ok_or(LogonFlaw::HeartBtInt { min, max })
     }
 
-    /// The session is up; the peer's Logon had number `number`, which is not too low.
-    fn logged_on(&mut self, number: u64, now: UtcTime, out: &mut Outbox) {
+    /// Counts a Logon that is not too high; a low one that was accepted lowers the number.
+    fn count_logon(&mut self, number: u64, now: UtcTime) {
+        if number <= self.next_in {
+            self.advance_to(number + 1, now);
+        }
+    }
+
+    /// The session is up. The peer's Logon is not too low, and has been counted if it was expected.
+    fn logged_on(&mut self, logon: &PendingLogon, now: UtcTime, out: &mut Outbox) {
+        let number = logon.msg_seq_num;
         self.enter(Phase::Active, now);
         self.last_received = now;
         let (epoch, connection) = (self.epoch, self.connection);
         self.events.push(SessionEvent::Up { epoch, connection });
-        if number > self.next_in {
-            self.request_resend(number, now, out);
+        if number < self.next_in {
+            return;
+        }
+        self.held.hold(number, None);
+        if logon.next_expected.is_some() {
+            // Our own Logon says what is missing; the peer resends it without being asked.
+            let (from, through) = (self.next_in, number);
+            self.gap = Some(Gap { through, progress_at: now, tries: 0, chunk_end: u64::MAX });
+            self.events.push(SessionEvent::Gap { from, to: number });
         } else {
-            self.advance_to(number + 1, now);
+            self.request_resend(number, now, out);
         }
     }
 
@@ -315,8 +376,13 @@ impl Session {
         number: u64,
         now: UtcTime,
         out: &mut Outbox,
+        check: Check<'_>,
     ) -> Received {
         if self.phase != Phase::Active {
+            return Received::Ignored;
+        }
+        if let Some(fault) = check(message) {
+            self.reject_flaw(header.msg_type, number, fault.into(), now, out);
             return Received::Ignored;
         }
         if number != 1 || !self.config.reset_by_peer {
@@ -336,7 +402,10 @@ impl Session {
         self.heartbeat_seconds = heartbeat;
         self.reset_by_peer();
         self.next_in = 2;
-        self.emit_admin(b"A", now, out, |body| logon_fields(body, heartbeat, Some(true)));
+        let next_expected = self.config.next_expected.then_some(self.next_in);
+        self.emit_admin(b"A", now, out, |body| {
+            logon_fields(body, heartbeat, Some(true), next_expected);
+        });
         Received::Admin
     }
 
@@ -363,6 +432,8 @@ enum LogonFlaw {
     ResetNotAllowed,
     ResetNumber { received: u64 },
     TooLow { expected: u64, received: u64 },
+    NextExpected { expected: u64, received: u64 },
+    Field { reason: u32, tag: u32 },
 }
 
 impl std::fmt::Display for LogonFlaw {
@@ -385,13 +456,28 @@ impl std::fmt::Display for LogonFlaw {
             Self::TooLow { expected, received } => {
                 write!(f, "MsgSeqNum too low, expecting {expected} but received {received}")
             }
+            Self::NextExpected { expected, received } => write!(
+                f,
+                "NextExpectedMsgSeqNum(789) is too high, expecting {expected} but received {received}"
+            ),
+            Self::Field { reason, tag } => {
+                write!(f, "Invalid Logon: tag {tag}, SessionRejectReason {reason}")
+            }
         }
     }
 }
 
-fn logon_fields(body: &mut Encoder<'_>, heartbeat_seconds: u32, reset: Option<bool>) {
+fn logon_fields(
+    body: &mut Encoder<'_>,
+    heartbeat_seconds: u32,
+    reset: Option<bool>,
+    next_expected: Option<u64>,
+) {
     body.uint(tag::ENCRYPT_METHOD, 0).uint(tag::HEART_BT_INT, u64::from(heartbeat_seconds));
     if let Some(reset) = reset {
         body.byte(tag::RESET_SEQ_NUM_FLAG, if reset { b'Y' } else { b'N' });
+    }
+    if let Some(next_expected) = next_expected {
+        body.uint(tag::NEXT_EXPECTED_MSG_SEQ_NUM, next_expected);
     }
 }

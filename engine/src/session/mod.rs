@@ -14,18 +14,23 @@
 //! Two decisions shape it:
 //! - A message with too high a number is dropped, and asked for again together with what is missing,
 //!   by one ResendRequest with an open range. So memory does not grow with a gap, and what reaches
-//!   the application is always in order.
-//! - A ResendRequest of the peer is answered by one gap fill over the whole range. No order is ever
-//!   sent a second time (promise 4).
+//!   the application is always in order. Both are switches: messages can be held
+//!   ([`SessionConfig::hold_bytes`]), ranges asked for in chunks ([`SessionConfig::resend_chunk`]).
+//! - A ResendRequest of the peer is answered by one gap fill over the whole range, unless there is a
+//!   [`SentStore`] and a policy that says otherwise. No order is ever sent a second time unless the
+//!   policy asks for that on purpose (promise 4).
 
 mod admin;
 mod config;
 mod event;
 mod header;
+mod held;
 mod inbound;
 mod logon;
 mod outbound;
 mod outbox;
+pub mod resend;
+mod route;
 mod timers;
 
 #[cfg(test)]
@@ -38,9 +43,14 @@ use crate::event::DownReason;
 
 pub use config::{Role, SessionConfig};
 pub use event::SessionEvent;
+pub use header::{Fault, is_header};
 pub use outbox::{Outbox, OutboxFull};
+pub use resend::{MemoryStore, Resend, ResendPolicy, SentStore};
 
 use event::EventQueue;
+use held::Held;
+use resend::{ResendJob, Resender};
+use route::Route;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +150,14 @@ pub struct Session {
     garbled_in_a_row: usize,
     /// Where the peer's last ResendRequest began, and how often it has begun there in a row.
     resend_asked: (u64, u32),
+    resender: Option<Resender>,
+    /// The ResendRequest of the peer that is being answered.
+    resend: Option<ResendJob>,
+    held: Held,
+    /// The numbers were set by hand and not used yet: a logon does not reset them unasked.
+    numbers_by_hand: bool,
+    /// Where an answer to the last message received goes, if third parties have a part in it.
+    route: Route,
     events: EventQueue,
     scratch: Box<[u8]>,
 }
@@ -153,6 +171,8 @@ struct Gap {
     progress_at: UtcTime,
     /// Requests sent since the gap last became smaller.
     tries: u32,
+    /// The last number of the chunk that was asked for; `u64::MAX` if the range is open.
+    chunk_end: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -161,6 +181,8 @@ struct PendingLogon {
     heartbeat_seconds: u32,
     /// ResetSeqNumFlag(141), if it was there.
     reset: Option<bool>,
+    /// NextExpectedMsgSeqNum(789), if it was there and we speak it.
+    next_expected: Option<u64>,
 }
 
 /// Why our Logout was sent.
@@ -195,6 +217,11 @@ impl Session {
             down_reason: None,
             garbled_in_a_row: 0,
             resend_asked: (0, 0),
+            resender: None,
+            resend: None,
+            held: Held::new(config.hold_bytes),
+            numbers_by_hand: false,
+            route: Route::NONE,
             events: EventQueue::new(),
             scratch: vec![0; config.send_message_bytes_max].into_boxed_slice(),
             config,
@@ -277,6 +304,21 @@ impl Session {
         idle && valid
     }
 
+    /// Sets the next numbers by hand, whatever the phase: an operator's tool, for a peer that has lost
+    /// its state (FIX session case 9). The next Logon does not reset them unless the peer asks for it
+    /// by 141=Y, whatever [`SessionConfig::reset_on_logon`] of an acceptor says. `false`, and nothing is set, if a number is not valid.
+    pub fn set_numbers(&mut self, next_in: u64, next_out: u64) -> bool {
+        let numbers = 1..=crate::limits::SEQ_NUM_MAX;
+        let valid = numbers.contains(&next_in) && numbers.contains(&next_out);
+        if valid {
+            (self.next_in, self.next_out) = (next_in, next_out);
+            self.numbers_by_hand = self.phase != Phase::Active;
+            self.gap = None;
+            self.held.clear();
+        }
+        valid
+    }
+
     /// The connection is gone. The numbers stay; what was asked of the peer on it is forgotten.
     pub fn disconnected(&mut self, now: UtcTime) {
         if self.phase == Phase::Disconnected {
@@ -288,6 +330,8 @@ impl Session {
         };
         let reason = self.down_reason.take().unwrap_or(default);
         self.gap = None;
+        self.resend = None;
+        self.held.clear();
         self.pending_logon = None;
         self.test_request_at = None;
         self.enter(Phase::Disconnected, now);
@@ -310,7 +354,12 @@ impl Session {
         self.epoch = self.epoch.wrapping_add(1);
         (self.next_in, self.next_out) = (1, 1);
         self.gap = None;
+        self.resend = None;
+        self.held.clear();
         self.resend_asked = (0, 0);
+        if let Some(resender) = &mut self.resender {
+            resender.store.reset(self.epoch);
+        }
     }
 
     /// Sets the next expected number and closes the gap that this may have filled.

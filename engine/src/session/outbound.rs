@@ -48,6 +48,10 @@ impl Session {
         if self.phase != Phase::Active {
             return Err(SendError::NotLoggedOn);
         }
+        if self.is_resending() {
+            // The peer has not read what it asked for; nothing new stands inside that range.
+            return Err(SendError::OutboxFull);
+        }
         let envelope = Envelope { msg_type, order, reserve: limits::OUTBOX_ADMIN_BYTES };
         self.emit(&envelope, now, out, body)
     }
@@ -70,7 +74,9 @@ impl Session {
         if !matches!(self.phase, Phase::Active | Phase::LogoutSent) {
             return Err(SendError::NotLoggedOn);
         }
+        let route = self.route;
         let sent = self.emit(&self.admin(b"3"), now, out, |body| {
+            route.write(body);
             body.uint(tag::REF_SEQ_NUM, ref_seq_num);
             if is_sendable(text.as_bytes()) {
                 body.bytes(tag::TEXT, text.as_bytes());
@@ -134,16 +140,24 @@ impl Session {
         });
     }
 
-    /// Asks for everything from the next expected number on; `received` revealed that it is missing.
-    /// Counts as asked only if it was really written.
+    /// Asks for everything from the next expected number on, or a chunk of it; `received` revealed
+    /// that it is missing. Counts as asked only if it was really written.
     pub(super) fn request_resend(&mut self, received: u64, now: UtcTime, out: &mut Outbox) {
         let from = self.next_in;
         let tries = self.gap.map_or(0, |gap| gap.tries);
+        // The last chunk is open, as there may be more by now.
+        let chunk_end = match self.config.resend_chunk {
+            0 => u64::MAX,
+            chunk if from.saturating_add(chunk) >= received => u64::MAX,
+            chunk => from + chunk - 1,
+        };
+        let end = if chunk_end == u64::MAX { 0 } else { chunk_end };
         let asked = self.emit_admin(b"2", now, out, |body| {
-            body.uint(tag::BEGIN_SEQ_NO, from).uint(tag::END_SEQ_NO, 0);
+            body.uint(tag::BEGIN_SEQ_NO, from).uint(tag::END_SEQ_NO, end);
         });
         if asked {
-            self.gap = Some(Gap { through: received, progress_at: now, tries: tries + 1 });
+            self.gap =
+                Some(Gap { through: received, progress_at: now, tries: tries + 1, chunk_end });
             self.events.push(SessionEvent::Gap { from, to: received });
         }
     }
@@ -194,7 +208,8 @@ impl Session {
         if msg_seq_num > limits::SEQ_NUM_MAX {
             return Err(SendError::SeqNumExhausted);
         }
-        self.write(envelope, msg_seq_num, None, now, out, body)?;
+        let written = self.write(envelope, msg_seq_num, None, now, out, body)?;
+        self.keep_sent(envelope.msg_type, msg_seq_num, written);
         self.next_out = msg_seq_num + 1;
         Ok(msg_seq_num)
     }
@@ -211,9 +226,11 @@ impl Session {
         self.write(&self.admin(b"4"), from, first_sent, now, out, |body| {
             body.uint(tag::NEW_SEQ_NO, to + 1).byte(tag::GAP_FILL_FLAG, b'Y');
         })
+        .map(drop)
     }
 
-    fn write(
+    /// Writes one message with any number; returns where it stands in the scratch buffer.
+    pub(super) fn write(
         &mut self,
         envelope: &Envelope<'_>,
         msg_seq_num: u64,
@@ -221,7 +238,7 @@ impl Session {
         now: UtcTime,
         out: &mut Outbox,
         body: impl FnOnce(&mut Encoder<'_>),
-    ) -> Result<(), SendError> {
+    ) -> Result<std::ops::Range<usize>, SendError> {
         let header = Header {
             msg_type: envelope.msg_type,
             msg_seq_num,
@@ -231,15 +248,19 @@ impl Session {
             orig_sending_time,
             order: envelope.order,
         };
-        let mut encoder = Encoder::begin(&mut self.scratch, &header);
+        let precision = self.config.time_precision;
+        let mut encoder = Encoder::begin_precise(&mut self.scratch, &header, precision);
+        if self.config.last_processed {
+            encoder.uint(tag::LAST_MSG_SEQ_NUM_PROCESSED, self.next_in - 1);
+        }
         body(&mut encoder);
         let range = encoder.finish()?;
         if out.free() < range.len() + envelope.reserve {
             return Err(SendError::OutboxFull);
         }
-        out.push(&self.scratch[range])?;
+        out.push(&self.scratch[range.clone()])?;
         self.last_sent = now;
-        Ok(())
+        Ok(range)
     }
 }
 

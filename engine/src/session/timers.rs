@@ -25,12 +25,14 @@ impl Session {
                 }
             }
             Phase::Active => {
+                self.pump_resend(now, out);
                 self.tick_silence(now, out);
                 self.tick_gap(now, out);
                 self.tick_heartbeat(now, out);
             }
             Phase::LogoutSent => {
-                if now >= self.phase_deadline(self.config.logout_timeout) {
+                self.pump_resend(now, out);
+                if self.phase == Phase::LogoutSent && now >= self.logout_deadline() {
                     // Ours was not answered; after an answer or an error the reason is known already.
                     self.close(DownReason::TimedOut, now);
                 }
@@ -52,16 +54,18 @@ impl Session {
             Phase::LogonSent | Phase::AwaitLogon | Phase::LogonReceived => {
                 self.phase_deadline(self.config.logon_timeout)
             }
-            Phase::LogoutSent | Phase::Closing => self.phase_deadline(self.config.logout_timeout),
+            Phase::LogoutSent => self.logout_deadline().min(self.resend_deadline()),
+            Phase::Closing => self.phase_deadline(self.config.logout_timeout),
             Phase::Active => {
                 let gap = self.gap.map_or(NEVER, |gap| gap.progress_at.plus_nanos(self.patience()));
+                let gap = gap.min(self.resend_deadline());
                 if self.heartbeat_seconds == 0 {
                     return gap;
                 }
                 let silent_since = self.test_request_at.unwrap_or(self.last_received);
                 silent_since
                     .plus_nanos(self.silence_nanos())
-                    .min(self.last_sent.plus_nanos(self.send_nanos()))
+                    .min(self.heartbeat_deadline())
                     .min(gap)
             }
         }
@@ -108,7 +112,7 @@ impl Session {
     fn tick_heartbeat(&mut self, now: UtcTime, out: &mut Outbox) {
         let due = self.phase == Phase::Active
             && self.heartbeat_seconds > 0
-            && now.nanos_since(self.last_sent) >= self.send_nanos();
+            && now >= self.heartbeat_deadline();
         if due && self.emit(&self.admin(b"0"), now, out, |_| {}).is_err() {
             self.last_sent = now;
         }
@@ -116,6 +120,25 @@ impl Session {
 
     fn phase_deadline(&self, timeout: Duration) -> UtcTime {
         self.phase_since.plus_nanos(nanos(timeout))
+    }
+
+    fn logout_deadline(&self) -> UtcTime {
+        self.phase_deadline(match self.logout {
+            LogoutKind::Answer => self.config.answer_linger,
+            LogoutKind::Ours | LogoutKind::Error => self.config.logout_timeout,
+        })
+    }
+
+    fn resend_deadline(&self) -> UtcTime {
+        let period = limits::RESEND_PERIOD_NS;
+        self.resend.map_or(UtcTime(u64::MAX), |job| job.pumped_at.plus_nanos(period))
+    }
+
+    fn heartbeat_deadline(&self) -> UtcTime {
+        if self.test_request_at.is_some() && !self.config.heartbeat_while_testing {
+            return UtcTime(u64::MAX);
+        }
+        self.last_sent.plus_nanos(self.send_nanos())
     }
 
     fn silence_nanos(&self) -> u64 {

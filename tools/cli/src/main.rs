@@ -1,7 +1,8 @@
-//! The `taut` command: `demo`, `venue`, `decode`.
+//! The `taut` command: `demo`, `venue`, `decode`, `acceptor`, `initiator`, `control`.
 
 mod decode;
 mod demo;
+mod echo;
 mod venue;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,12 @@ enum Command {
     Venue(venue::VenueArgs),
     /// FIX bytes or a log on standard input, one readable line per field out
     Decode(decode::DecodeArgs),
+    /// A generic FIX 4.4 echo application that is dialled, for conformance tests
+    Acceptor(echo::AcceptorArgs),
+    /// A generic FIX 4.4 echo application that dials, for conformance tests
+    Initiator(echo::InitiatorArgs),
+    /// Tell a running acceptor or initiator to do something (its --control)
+    Control(echo::ControlArgs),
 }
 
 /// Why a command ended badly.
@@ -97,6 +104,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Venue(args) => venue::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Acceptor(args) => echo::accept(&args),
+        Command::Initiator(args) => echo::initiate(&args),
+        Command::Control(args) => echo::control(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,8 @@ mod link;
 mod logging_on;
 mod logging_out;
 mod numbers;
+mod options;
+mod resending;
 mod timing;
 
 use taut_codec::encode::Encoder;

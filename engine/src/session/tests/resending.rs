@@ -1,0 +1,319 @@
+//! Resends from a store, by policy; resends asked for in chunks; messages held until their turn.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::session::resend::{Resend, replay_everything, replay_reports};
+
+fn with_store(role: Role, policy: ResendPolicy) -> Rig {
+    let mut rig = Rig::active(role, |config| config.resend_policy = policy);
+    rig.session.set_sent_store(Box::new(MemoryStore::new(100, 100_000)));
+    rig
+}
+
+fn send_as(rig: &mut Rig, msg_type: &[u8], id: &str) {
+    let now = rig.now;
+    rig.session
+        .send(msg_type, now, &mut rig.out, |body| {
+            body.bytes(11, id.as_bytes()).data(354, 355, b"a\x01b");
+        })
+        .unwrap();
+}
+
+/// Gives back what was held, as an engine does.
+fn drain(rig: &mut Rig) -> Vec<Received> {
+    let mut into = vec![0; 4096];
+    let mut all = Vec::new();
+    while let Some(len) = rig.session.take_held(rig.now, &mut into) {
+        all.push(rig.feed_bytes(&into[..len]));
+    }
+    all
+}
+
+#[test]
+fn what_the_policy_replays_comes_back_between_gap_fills_with_its_first_sending_time_8() {
+    for role in [Role::Initiator, Role::Acceptor] {
+        let mut rig = with_store(role, replay_reports);
+        send_as(&mut rig, b"8", "a");
+        send_as(&mut rig, b"D", "order");
+        rig.feed("35=1|34=2|112=x|");
+        send_as(&mut rig, b"8", "b");
+        rig.sent();
+        rig.events();
+        rig.now = rig.now.plus_nanos(1_000_000_000);
+        assert_eq!(rig.feed("35=2|34=3|7=1|16=0|"), Received::Admin);
+        let (first, again) = ("122=20260407-14:32:01.000", "122=20260407-14:32:02.000");
+        let data = "354=3|355=a\x01b|";
+        assert_eq!(
+            rig.sent(),
+            [
+                format!("35=4|34=1|43=Y|{again}|36=2|123=Y|"),
+                format!("35=8|34=2|43=Y|{first}|11=a|{data}"),
+                format!("35=4|34=3|43=Y|{again}|36=5|123=Y|"),
+                format!("35=8|34=5|43=Y|{first}|11=b|{data}"),
+            ]
+        );
+        assert_eq!(
+            rig.events(),
+            [
+                SessionEvent::ResendServed { from: 1, to: 5 },
+                SessionEvent::Replayed { from: 1, to: 5, replayed: 2, withheld: 1 }
+            ]
+        );
+        assert_eq!(rig.session.next_out(), 6);
+    }
+}
+
+#[test]
+fn an_order_is_never_replayed_unless_the_policy_names_it() {
+    for (policy, replayed) in [
+        (resend::replay_nothing as ResendPolicy, ["", "", ""]),
+        (replay_reports, ["", "", ""]),
+        (replay_everything, ["35=D", "35=F", "35=G"]),
+    ] {
+        let mut rig = with_store(Role::Initiator, policy);
+        for msg_type in [b"D", b"F", b"G"] {
+            send_as(&mut rig, msg_type, "1");
+        }
+        rig.sent();
+        rig.feed("35=2|34=2|7=2|16=4|");
+        let sent = rig.sent();
+        match replayed[0] {
+            "" => assert!(sent.len() == 1 && sent[0].starts_with("35=4|34=2|"), "{sent:?}"),
+            _ => assert!(sent.iter().zip(replayed).all(|(one, start)| one.starts_with(start))),
+        }
+    }
+}
+
+#[test]
+fn the_application_is_asked_and_without_an_answer_nothing_is_replayed() {
+    let ask: ResendPolicy = |_| Resend::Ask;
+    for wanted in [None, Some("b")] {
+        let mut rig = with_store(Role::Initiator, ask);
+        if let Some(id) = wanted {
+            rig.session
+                .ask_before_resend(Box::new(move |message| message.get(11) == Some(id.as_bytes())));
+        }
+        send_as(&mut rig, b"D", "a");
+        send_as(&mut rig, b"D", "b");
+        rig.sent();
+        rig.events();
+        rig.feed("35=2|34=2|7=2|16=0|");
+        let replays = rig.sent().iter().filter(|one| one.starts_with("35=D|34=3|")).count();
+        assert_eq!(replays, usize::from(wanted.is_some()));
+        let replayed = replays as u32;
+        let withheld = 2 - replayed;
+        let event = SessionEvent::Replayed { from: 2, to: 3, replayed, withheld };
+        assert!(rig.events().contains(&event));
+    }
+}
+
+#[test]
+fn what_was_sent_before_a_reset_is_never_replayed() {
+    let mut rig = with_store(Role::Acceptor, replay_everything);
+    send_as(&mut rig, b"8", "old");
+    rig.feed("35=A|34=1|98=0|108=30|141=Y|");
+    rig.sent();
+    rig.feed("35=2|34=2|7=1|16=0|");
+    assert!(rig.sent()[0].ends_with("36=2|123=Y|"));
+}
+
+#[test]
+fn a_resend_that_does_not_fit_goes_on_when_there_is_room_and_nothing_stands_inside_it() {
+    let mut rig = with_store(Role::Acceptor, replay_everything);
+    rig.out = Outbox::with_capacity(limits::OUTBOX_ADMIN_BYTES + 2_000);
+    for _ in 0..40 {
+        send_as(&mut rig, b"8", "report");
+        rig.sent();
+    }
+    rig.feed("35=2|34=2|7=2|16=0|");
+    assert!(rig.session.is_resending());
+    let mut numbers = Vec::new();
+    let mut rounds = 0;
+    while rig.session.is_resending() {
+        assert_eq!(rig.send("live"), Err(SendError::OutboxFull));
+        numbers.extend(rig.sent());
+        assert!(rig.session.next_deadline() <= rig.now.plus_nanos(limits::RESEND_PERIOD_NS));
+        rig.tick_after(1);
+        rounds += 1;
+    }
+    assert!(rounds > 1);
+    numbers.extend(rig.sent());
+    let expected: Vec<String> = (2..42).map(|number| format!("35=8|34={number}|43=Y|")).collect();
+    assert_eq!(numbers.len(), expected.len());
+    assert!(numbers.iter().zip(&expected).all(|(sent, start)| sent.starts_with(start)));
+    assert_eq!(rig.send("live"), Ok(42));
+}
+
+#[test]
+fn a_request_while_another_is_answered_is_answered_with_what_is_left() {
+    let mut rig = with_store(Role::Acceptor, replay_everything);
+    rig.out = Outbox::with_capacity(limits::OUTBOX_ADMIN_BYTES + 1_000);
+    for _ in 0..30 {
+        send_as(&mut rig, b"8", "report");
+        rig.sent();
+    }
+    rig.feed("35=2|34=2|7=2|16=20|");
+    let mut sent = rig.sent();
+    rig.feed("35=2|34=3|7=15|16=31|");
+    while rig.session.is_resending() {
+        sent.extend(rig.sent());
+        rig.tick_after(1);
+    }
+    sent.extend(rig.sent());
+    for number in 2..=31 {
+        let start = format!("35=8|34={number}|43=Y|");
+        assert!(sent.iter().any(|one| one.starts_with(&start)), "{number}");
+    }
+}
+
+#[test]
+fn a_gap_can_be_asked_for_in_chunks_and_the_last_is_open() {
+    for by_gap_fill in [false, true] {
+        both_with(
+            |config| {
+                config.resend_chunk = 5;
+                config.hold_bytes = 10_000;
+            },
+            |mut rig| {
+                rig.feed("35=0|34=2|");
+                rig.feed("35=0|34=3|");
+                rig.feed("35=0|34=15|");
+                assert_eq!(rig.sent(), ["35=2|34=2|7=4|16=8|"]);
+                // A gap fill may name the last number of the chunk as the next; messages may not.
+                if by_gap_fill {
+                    rig.feed("35=4|34=4|43=Y|36=8|123=Y|");
+                    assert_eq!(rig.sent(), ["35=2|34=3|7=8|16=12|"]);
+                    rig.feed("35=4|34=8|43=Y|36=13|123=Y|");
+                } else {
+                    for number in 4..13 {
+                        rig.feed(&format!("35=0|34={number}|43=Y|122=20260407-14:32:00|"));
+                        if number == 8 {
+                            assert_eq!(rig.sent(), ["35=2|34=3|7=9|16=13|"]);
+                        } else {
+                            assert_eq!(rig.sent(), [""; 0], "{number}");
+                        }
+                    }
+                }
+                let asked = rig.sent();
+                if by_gap_fill {
+                    assert_eq!(asked, ["35=2|34=4|7=13|16=0|"]);
+                }
+                rig.feed("35=4|34=13|43=Y|36=15|123=Y|");
+                rig.sent();
+                assert_eq!(drain(&mut rig), [Received::Admin]);
+                assert_eq!(rig.session.next_in(), 16);
+            },
+        );
+    }
+}
+
+#[test]
+fn a_message_that_came_too_early_is_given_back_in_its_turn_and_only_once() {
+    both_with(
+        |config| config.hold_bytes = 10_000,
+        |mut rig| {
+            rig.feed("35=8|34=3|11=c|");
+            rig.feed("35=1|34=4|112=T|");
+            rig.feed("35=8|34=3|11=again|");
+            assert_eq!(rig.sent(), ["35=2|34=2|7=2|16=0|"]);
+            assert_eq!(drain(&mut rig), []);
+            assert_eq!(rig.feed("35=8|34=2|11=b|"), Received::Application);
+            assert_eq!(drain(&mut rig), [Received::Application, Received::Admin]);
+            assert_eq!(rig.sent(), ["35=0|34=3|112=T|"]);
+            // The resend goes on: what was held comes again and is known.
+            let again = "35=8|34=3|43=Y|122=20260407-14:32:00|11=c|";
+            assert_eq!(rig.feed(again), Received::Ignored);
+            assert_eq!(rig.session.next_in(), 5);
+        },
+    );
+}
+
+#[test]
+fn a_resend_request_that_came_too_early_is_answered_once_and_its_number_is_used() {
+    both_with(
+        |config| config.hold_bytes = 10_000,
+        |mut rig| {
+            rig.feed("35=2|34=3|7=1|16=0|");
+            assert_eq!(rig.sent().len(), 2, "the answer and our own request");
+            rig.feed("35=0|34=2|");
+            assert_eq!(drain(&mut rig), []);
+            assert_eq!((rig.sent().len(), rig.session.next_in()), (0, 4));
+        },
+    );
+}
+
+#[test]
+fn a_gap_fill_that_reaches_past_what_was_held_is_followed() {
+    both_with(
+        |config| config.hold_bytes = 10_000,
+        |mut rig| {
+            rig.feed("35=0|34=4|");
+            rig.feed("35=0|34=2|43=Y|122=20260407-14:32:00|");
+            rig.feed("35=0|34=3|43=Y|122=20260407-14:32:00|");
+            assert_eq!(drain(&mut rig), [Received::Admin]);
+            assert_eq!(rig.session.next_in(), 5);
+            // 4 is an admin message for the peer: it skips to 7.
+            rig.feed("35=4|34=4|43=Y|122=20260407-14:32:00|36=7|123=Y|");
+            assert_eq!(rig.session.next_in(), 7);
+            // Another old gap fill is a duplicate as ever.
+            rig.feed("35=4|34=2|43=Y|122=20260407-14:32:00|36=70|123=Y|");
+            assert_eq!(rig.session.next_in(), 7);
+        },
+    );
+}
+
+#[test]
+fn what_does_not_fit_the_held_messages_is_dropped_and_comes_with_the_resend() {
+    both_with(
+        |config| config.hold_bytes = 100,
+        |mut rig| {
+            rig.feed("35=8|34=3|11=c|");
+            rig.feed("35=8|34=4|11=d|");
+            rig.feed("35=8|34=2|11=b|");
+            assert_eq!(drain(&mut rig), [Received::Application]);
+            assert_eq!(rig.session.next_in(), 4);
+            assert_eq!(rig.feed("35=8|34=4|43=Y|122=20260407-14:32:00|"), Received::Application);
+        },
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_memory_store_keeps_the_newest_and_gives_back_what_was_kept(
+        steps in prop::collection::vec((1u64..4, 1usize..40, prop::bool::weighted(0.05)), 0..120),
+    ) {
+        let (messages, bytes) = (8, 100);
+        let mut store = MemoryStore::new(messages, bytes);
+        let mut model: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+        let (mut number, mut epoch) = (0, 0);
+        for (step, len, reset) in steps {
+            if reset {
+                epoch += 1;
+                store.reset(epoch);
+                model.clear();
+                number = 0;
+            }
+            number += step;
+            let message = vec![number as u8; len];
+            store.keep(epoch, number, &message);
+            model.insert(number, message);
+            let mut into = [0; 64];
+            let kept: Vec<u64> =
+                model.keys().copied().filter(|n| store.next_kept(epoch, *n, *n).is_some()).collect();
+            // What is kept is the newest, without holes, and unchanged.
+            prop_assert_eq!(kept.last(), Some(&number));
+            prop_assert!(kept.len() <= messages);
+            let newest: Vec<u64> = model.keys().copied().rev().take(kept.len()).collect();
+            prop_assert!(kept.iter().rev().eq(newest.iter()));
+            for n in &kept {
+                let len = store.load(epoch, *n, &mut into).unwrap();
+                prop_assert_eq!(&into[..len], &model[n][..]);
+            }
+            prop_assert_eq!(store.next_kept(epoch + 1, 0, u64::MAX), None);
+            prop_assert_eq!(store.next_kept(epoch, number + 1, u64::MAX), None);
+        }
+    }
+}

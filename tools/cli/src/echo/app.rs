@@ -1,0 +1,283 @@
+//! One counterparty: its session, and the generic application that sends back what it gets.
+//!
+//! | received | answer |
+//! |---|---|
+//! | NewOrderSingle (D) | itself; with PossResend(97)=Y and a ClOrdID seen since the logon: nothing |
+//! | SecurityDefinition (d), Email (C), QuoteRequest (R) | itself |
+//! | News (B) with the headline `echo:TEXT` | itself with the headline TEXT; other news: nothing |
+//! | TradeCaptureReportRequest (AD), Reject (3), BusinessMessageReject (j) | nothing |
+//! | XMLnonFIX (n) | News that says so |
+//! | anything else | BusinessMessageReject 380=3 |
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX};
+use taut::session::resend::{copy_fields, is_session_field};
+use taut::session::{
+    Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent, is_header,
+};
+use taut_codec::dictionary::Dictionary;
+use taut_codec::encode::Encoder;
+use taut_codec::message::Message;
+use taut_codec::rules::{Dialect, Options, Reason};
+use taut_codec::scan::{Field, Scanner};
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+
+use super::link::index;
+use super::store::{Numbers, NumbersFile};
+
+/// Headline(148), NoLinesOfText(33).
+const HEADLINE: u32 = 148;
+const NO_LINES_OF_TEXT: u32 = 33;
+/// Bytes of one counterparty that wait for the wire.
+const OUTBOX_BYTES: usize = 8 * 1024 * 1024;
+/// ClOrdIDs of one logon that are remembered.
+const SEEN_MAX: usize = 1 << 20;
+/// BusinessRejectReason: unsupported message type, conditionally required field missing.
+const UNSUPPORTED: u64 = 3;
+const CONDITIONALLY_MISSING: u64 = 5;
+
+/// The dialect, and how strict to be about it.
+#[derive(Clone)]
+pub struct Rules {
+    /// The messages and fields.
+    pub dictionary: Arc<Dictionary>,
+    /// How strict.
+    pub options: Options,
+}
+
+impl Rules {
+    /// What the session rejects.
+    fn fault(&self, message: &Message<'_>) -> Option<Fault> {
+        let fault = self.dictionary.check(message, self.options).err()?;
+        let reason = fault.reason.session_reject()?;
+        let about_one = fault.reason != Reason::InvalidMsgType
+            && !(fault.reason == Reason::GroupOutOfOrder && self.starts_wrong(message, fault.tag));
+        Some(Fault { reason, tag: about_one.then_some(fault.tag) })
+    }
+
+    /// Whether `tag` stands where the first field of a group should: then it is the group that is wrong
+    /// as much as the field, and the Reject names neither.
+    fn starts_wrong(&self, message: &Message<'_>, tag: u32) -> bool {
+        let Some(body) = self.dictionary.body(message.msg_type()) else { return false };
+        let counts = |tag| body.members.iter().any(|m| m.tag == tag && m.group != 0);
+        message.fields().windows(2).any(|pair| pair[1].tag == tag && counts(pair[0].tag))
+    }
+}
+
+/// One counterparty.
+pub struct Peer {
+    session: Session,
+    /// What waits for the wire.
+    pub outbox: Outbox,
+    rules: Rules,
+    seen: HashSet<Vec<u8>>,
+    numbers: Option<NumbersFile>,
+    scanner: Scanner,
+    fields: Box<[Field]>,
+    held: Box<[u8]>,
+    verbose: bool,
+}
+
+impl Peer {
+    /// A counterparty without a connection.
+    pub fn new(config: SessionConfig, rules: Rules, verbose: bool) -> Self {
+        Self {
+            session: Session::new(config),
+            outbox: Outbox::with_capacity(OUTBOX_BYTES),
+            rules,
+            seen: HashSet::new(),
+            numbers: None,
+            scanner: Scanner::new(),
+            fields: vec![Field::default(); FIELDS_MAX].into_boxed_slice(),
+            held: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
+            verbose,
+        }
+    }
+
+    /// The session, to set it up.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Goes on from these numbers and notes them from now on.
+    pub fn persist(&mut self, file: NumbersFile, found: Option<Numbers>) {
+        if let Some(Numbers { epoch, next_in, next_out }) = found
+            && !self.session.restore(epoch, next_in, next_out)
+        {
+            eprintln!("taut: the stored numbers are not valid: starting at 1");
+        }
+        self.numbers = Some(file);
+    }
+
+    /// Whether messages from `sender` to `target` are this counterparty's.
+    pub fn is_named(&self, sender: &[u8], target: &[u8]) -> bool {
+        let config = self.session.config();
+        config.target.as_bytes() == sender && config.sender.as_bytes() == target
+    }
+
+    /// Whether a connection has this session.
+    pub fn is_connected(&self) -> bool {
+        self.session.phase() != Phase::Disconnected
+    }
+
+    /// A connection stands.
+    pub fn connected(&mut self, now: UtcTime) {
+        self.seen.clear();
+        if let Err(error) = self.session.connected(now, &mut self.outbox, |_, _| {}) {
+            eprintln!("taut: cannot log on: {error}");
+        }
+    }
+
+    /// The connection is gone.
+    pub fn disconnected(&mut self, now: UtcTime) {
+        self.session.disconnected(now);
+        self.outbox.clear();
+        self.seen.clear();
+    }
+
+    /// A message came; `flaw` is what its bytes were found to be wrong with before.
+    pub fn received(&mut self, message: &Message<'_>, flaw: Option<Fault>, now: UtcTime) {
+        self.take(message, flaw, now);
+        while let Some(len) = self.session.take_held(now, &mut self.held) {
+            let mut fields = std::mem::take(&mut self.fields);
+            let held = std::mem::take(&mut self.held);
+            if let Some(count) = index(&self.scanner, &held[..len], &mut fields) {
+                self.take(&Message::new(&held[..len], &fields[..count]), None, now);
+            }
+            (self.fields, self.held) = (fields, held);
+        }
+    }
+
+    fn take(&mut self, message: &Message<'_>, flaw: Option<Fault>, now: UtcTime) {
+        let Self { session, outbox, rules, .. } = self;
+        let check = |message: &Message<'_>| flaw.or_else(|| rules.fault(message));
+        match session.received_checked(message, now, outbox, check) {
+            Received::Application => self.answer(message, now),
+            Received::Logon => {
+                if let Err(error) = session.accept_logon(now, outbox) {
+                    eprintln!("taut: cannot answer the logon: {error}");
+                }
+            }
+            Received::Admin | Received::Ignored => {}
+        }
+    }
+
+    /// Bytes that are no message.
+    pub fn garbled(&mut self, bytes: usize, now: UtcTime) {
+        self.session.garbled(bytes, now, &mut self.outbox);
+    }
+
+    /// Time passes; what happened is told, and the numbers are noted. Before bytes leave.
+    pub fn settle(&mut self, now: UtcTime) -> io::Result<()> {
+        if now >= self.session.next_deadline() {
+            self.session.tick(now, &mut self.outbox);
+        }
+        while let Some(event) = self.session.next_event() {
+            if let SessionEvent::Down { .. } = event {
+                self.seen.clear();
+            }
+            if self.verbose {
+                eprintln!("{} {event:?}", self.session.config().target.as_str());
+            }
+        }
+        let (epoch, next_in) = (self.session.epoch(), self.session.next_in());
+        let numbers = Numbers { epoch, next_in, next_out: self.session.next_out() };
+        match &mut self.numbers {
+            Some(file) => file.note(numbers),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the connection is to be closed once everything has left.
+    pub fn should_close(&self) -> bool {
+        self.session.should_close()
+    }
+
+    /// Logs out.
+    pub fn log_out(&mut self, now: UtcTime) {
+        self.session.logout(None, now, &mut self.outbox);
+    }
+
+    fn answer(&mut self, message: &Message<'_>, now: UtcTime) {
+        if let Err(fault) = self.rules.dictionary.check(message, self.rules.options)
+            && fault.reason.session_reject().is_none()
+        {
+            return self.business_reject(
+                message,
+                CONDITIONALLY_MISSING,
+                "Conditionally required field missing",
+                now,
+            );
+        }
+        match message.msg_type() {
+            b"D" => {
+                let id = message.get(tag::CL_ORD_ID).unwrap_or(b"");
+                if message.flag(tag::POSS_RESEND) && self.seen.contains(id) {
+                    return;
+                }
+                if self.seen.len() < SEEN_MAX {
+                    self.seen.insert(id.to_vec());
+                }
+                self.echo(message, None, now);
+            }
+            b"d" | b"C" | b"R" => self.echo(message, None, now),
+            b"B" => {
+                let headline = message.get(HEADLINE).unwrap_or(b"");
+                if let Some(text) = headline.strip_prefix(b"echo:") {
+                    self.echo(message, Some(text.trim_ascii()), now);
+                }
+            }
+            b"AD" | b"3" | b"j" => {}
+            b"n" => {
+                let number = message.msg_seq_num().unwrap_or(0);
+                let text = format!("Successfully received 'n' message with seqNo={number}");
+                self.send(b"B", now, |body| {
+                    body.uint(NO_LINES_OF_TEXT, 0).bytes(HEADLINE, text.as_bytes());
+                });
+            }
+            _ => self.business_reject(message, UNSUPPORTED, "Unsupported Message Type", now),
+        }
+    }
+
+    fn business_reject(&mut self, message: &Message<'_>, reason: u64, text: &str, now: UtcTime) {
+        let number = message.msg_seq_num().unwrap_or(0);
+        let msg_type = message.msg_type();
+        let route = self.session.route_back();
+        self.send(b"j", now, |body| {
+            route(body);
+            body.uint(tag::REF_SEQ_NUM, number)
+                .bytes(tag::TEXT, text.as_bytes())
+                .bytes(tag::REF_MSG_TYPE, msg_type)
+                .uint(tag::BUSINESS_REJECT_REASON, reason);
+        });
+    }
+
+    /// The message as it was, values unchanged, with a header of its own and perhaps another headline.
+    fn echo(&mut self, message: &Message<'_>, headline: Option<&[u8]>, now: UtcTime) {
+        let headline = headline.filter(|text| !text.is_empty());
+        self.send(message.msg_type(), now, |body| {
+            // 90, 91 and 627 to 630 belong to one sending.
+            let hop = |tag| matches!(tag, 90 | 91 | 627..=630);
+            let header = |tag| is_header(tag) && !is_session_field(tag) && !hop(tag);
+            copy_fields(message, body, header);
+            if let Some(text) = headline {
+                body.bytes(HEADLINE, text);
+            }
+            let replaced = |tag| tag == HEADLINE && headline.is_some();
+            let trailer = |tag| matches!(tag, 89 | 93);
+            copy_fields(message, body, |tag| {
+                !is_header(tag) && !is_session_field(tag) && !trailer(tag) && !replaced(tag)
+            });
+        });
+    }
+
+    fn send(&mut self, msg_type: &[u8], now: UtcTime, body: impl FnOnce(&mut Encoder<'_>)) {
+        if let Err(error) = self.session.send(msg_type, now, &mut self.outbox, body) {
+            eprintln!("taut: {} not sent: {error}", msg_type.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The hook of the conformance runner: `GET /?SESSION=FIX.4.4:ISLD->TW44&KEY=VALUE` on a local port.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::Failure;
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest request.
+const REQUEST_MAX: usize = 4096;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Set the next number that we send.
+    NextOut(u64),
+    /// Set the next number that we expect.
+    NextIn(u64),
+    /// Log out in good order.
+    LogOut,
+    /// End and start again, as after a crash.
+    Restart,
+}
+
+/// An order for one session, known by the CompID of its counterparty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The counterparty.
+    pub target: String,
+    /// What to do.
+    pub order: Order,
+}
+
+/// Takes one request, if one waits, carries it out by `act` and answers.
+pub fn serve(listener: &TcpListener, act: impl FnOnce(&Request) -> bool) {
+    let Ok((mut stream, _)) = listener.accept() else { return };
+    let request = read(&mut stream).ok().and_then(|text| parse(&text));
+    let done = request.as_ref().is_some_and(act);
+    let status = if done { "200 OK" } else { "400 Bad Request" };
+    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    // Whoever does not wait for the answer misses it.
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+fn read(stream: &mut TcpStream) -> io::Result<String> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 512];
+    while bytes.len() < REQUEST_MAX && !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut chunk)? {
+            0 => break,
+            count => bytes.extend(&chunk[..count]),
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn parse(text: &str) -> Option<Request> {
+    let path = text.strip_prefix("GET ")?.split_whitespace().next()?;
+    let mut target = None;
+    let mut order = None;
+    for part in path.split_once('?')?.1.split('&') {
+        let (key, value) = part.split_once('=')?;
+        match key.to_ascii_uppercase().as_str() {
+            "SESSION" => target = Some(value.replace("%3E", ">").rsplit_once("->")?.1.to_owned()),
+            "NEXTSENDERSEQNUM" => order = Some(Order::NextOut(value.parse().ok()?)),
+            "NEXTTARGETSEQNUM" => order = Some(Order::NextIn(value.parse().ok()?)),
+            "LOGOUT" => order = Some(Order::LogOut),
+            "RESTART" => order = Some(Order::Restart),
+            _ => return None,
+        }
+    }
+    Some(Request { target: target?, order: order? })
+}
+
+/// Sends one request: `taut control`.
+pub fn send(to: SocketAddr, session: &str, key: &str, value: &str) -> Result<(), Failure> {
+    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+    stream.set_read_timeout(Some(5 * PATIENCE))?;
+    let session = session.replace('>', "%3E");
+    write!(stream, "GET /?SESSION={session}&{key}={value} HTTP/1.1\r\nHost: {to}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    match answer.starts_with("HTTP/1.1 200") {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!("{key}={value} was refused for {session}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_names_a_session_and_one_thing_to_do() {
+        let parsed = parse("GET /?SESSION=FIX.4.4:ISLD->TW44&NEXTSENDERSEQNUM=7 HTTP/1.1\r\n\r\n");
+        let request = Request { target: "TW44".into(), order: Order::NextOut(7) };
+        assert_eq!(parsed, Some(request));
+        let parsed = parse("GET /x?SESSION=FIX.4.4:ISLD-%3ETW&RESTART=1 HTTP/1.1");
+        assert_eq!(parsed, Some(Request { target: "TW".into(), order: Order::Restart }));
+        for bad in ["", "GET / HTTP/1.1", "GET /?SESSION=A->B HTTP/1.1", "GET /?X=1&LOGOUT=1 H"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,645 @@
+//! `taut acceptor` and `taut initiator`: a generic FIX 4.4 echo application over our session, for the
+//! conformance tests of other projects and for interoperability. Both run on one thread.
+
+mod app;
+mod control;
+mod link;
+mod store;
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use taut::limits::MESSAGE_BYTES_MAX;
+use taut::pipeline::{Idle, IdlePolicy};
+use taut::session::resend::replay_everything;
+use taut::session::{Role, SessionConfig};
+use taut::trace::Clock;
+use taut::types::CompId;
+use taut::wire::tls::{ClientTls, ServerHandshake, ServerTls, TlsMode, Trust};
+use taut::wire::{WireKind, channel, dial};
+use taut_codec::dictionary::Dictionary;
+use taut_codec::encode::TimePrecision;
+use taut_codec::rules::Options;
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+use taut_venue::certificate::Certificate;
+
+use self::app::{Peer, Rules};
+use self::control::{Order, Request};
+use self::link::{Front, Link};
+use self::store::{FileStore, NumbersFile};
+use crate::Failure;
+
+/// Connections that have not said who they are, at the same time; more are closed at once.
+const STRANGERS_MAX: usize = 256;
+/// A logon that takes longer is given up. Below ten seconds, as the definitions expect.
+const LOGON_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for the answer to our Logout.
+const LOGOUT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the peer has to close after our Logout answered its own.
+const ANSWER_LINGER: Duration = Duration::from_millis(250);
+/// How long the logouts may take when the command is ended.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+/// Who starts with something that is no message is heard out, without an answer, until silent for so
+/// long: a connection that is closed while the peer writes would be reset.
+const BABBLE_LINGER: Duration = Duration::from_millis(300);
+/// How long a dial may take.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What both commands are told.
+#[derive(Debug, Args)]
+pub struct CommonArgs {
+    /// Our CompID
+    #[arg(long, default_value = "ISLD")]
+    sender: String,
+    /// The messages and fields, in QuickFIX's XML form
+    #[arg(long, value_name = "FILE")]
+    dictionary: PathBuf,
+    /// Keep numbers and sent messages in this directory, over restarts
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Logons carry NextExpectedMsgSeqNum (789)
+    #[arg(long)]
+    next_expected: bool,
+    /// Every message carries LastMsgSeqNumProcessed (369)
+    #[arg(long)]
+    last_processed: bool,
+    /// Most messages that one ResendRequest asks for; 0: all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    resend_chunk: u64,
+    /// Digits of our timestamps: ms, us or ns
+    #[arg(long, default_value = "ms", value_parser = precision)]
+    timestamps: TimePrecision,
+    /// Numbers start at 1 only when a Logon asks for it (141=Y)
+    #[arg(long)]
+    no_reset: bool,
+    /// Let tags from 5000 up pass that the dictionary does not have
+    #[arg(long)]
+    allow_user_tags: bool,
+    /// Take orders here: GET /?SESSION=FIX.4.4:ISLD->TW44&LOGOUT=1, also RESTART, NEXTSENDERSEQNUM,
+    /// NEXTTARGETSEQNUM
+    #[arg(long, value_name = "ADDRESS")]
+    control: Option<SocketAddr>,
+    /// Tell on standard error what happens to the sessions
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// `taut acceptor`.
+#[derive(Debug, Args)]
+pub struct AcceptorArgs {
+    /// Where to listen; port 0 takes a free one, which is printed
+    #[arg(long, default_value = "127.0.0.1:5001")]
+    listen: SocketAddr,
+    /// The CompID of a counterparty; may be repeated
+    #[arg(long, required = true)]
+    target: Vec<String>,
+    #[command(flatten)]
+    common: CommonArgs,
+    /// TLS 1.3, with a certificate made at start
+    #[arg(long)]
+    tls: bool,
+    /// Write the certificate that clients have to trust to this file
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    certificate: Option<PathBuf>,
+}
+
+/// `taut initiator`.
+#[derive(Debug, Args)]
+pub struct InitiatorArgs {
+    /// HOST:PORT to dial
+    #[arg(long, default_value = "127.0.0.1:5002")]
+    connect: String,
+    /// The CompID of the counterparty
+    #[arg(long)]
+    target: String,
+    /// HeartBtInt to ask for, seconds
+    #[arg(long, default_value_t = 30)]
+    heartbeat: u32,
+    /// Ask with 141=Y that the numbers start at 1
+    #[arg(long, conflicts_with = "no_reset")]
+    reset: bool,
+    /// Seconds between a lost connection and the next dial
+    #[arg(long, default_value_t = 1)]
+    reconnect: u64,
+    #[command(flatten)]
+    common: CommonArgs,
+    /// TLS 1.3, trusting the certificates of this file
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+}
+
+/// `taut control`.
+#[derive(Debug, Args)]
+pub struct ControlArgs {
+    /// The --control address
+    address: SocketAddr,
+    /// FIX.4.4:ISLD->TW44
+    session: String,
+    /// LOGOUT, RESTART, NEXTSENDERSEQNUM or NEXTTARGETSEQNUM
+    key: String,
+    /// The value
+    value: String,
+}
+
+fn precision(text: &str) -> Result<TimePrecision, String> {
+    match text {
+        "ms" => Ok(TimePrecision::Millis),
+        "us" => Ok(TimePrecision::Micros),
+        "ns" => Ok(TimePrecision::Nanos),
+        _ => Err("ms, us or ns".into()),
+    }
+}
+
+/// Sends one order to a running command.
+pub fn control(args: &ControlArgs) -> Result<(), Failure> {
+    control::send(args.address, &args.session, &args.key, &args.value)
+}
+
+impl CommonArgs {
+    fn rules(&self) -> Result<Rules, Failure> {
+        let xml = crate::read_file(&self.dictionary)?;
+        let dictionary = Dictionary::from_xml(&xml)
+            .map_err(|error| Failure::Usage(format!("{}: {error}", self.dictionary.display())))?;
+        let options = Options { allow_user_defined: self.allow_user_tags, ..Options::default() };
+        Ok(Rules { dictionary: Arc::new(dictionary), options })
+    }
+
+    fn peer(
+        &self,
+        role: Role,
+        target: &str,
+        rules: &Rules,
+        reset: bool,
+        heartbeat_seconds: u32,
+    ) -> Result<Peer, Failure> {
+        let id = |text: &str| {
+            let id: Result<CompId, _> = text.parse();
+            let id = id.ok().filter(|id| !id.is_empty());
+            id.ok_or_else(|| Failure::Usage(format!("{text:?} is no CompID")))
+        };
+        let (sender, name) = (id(&self.sender)?, target);
+        let target = id(target)?;
+        let defaults = match role {
+            Role::Initiator => SessionConfig::initiator(sender, target),
+            Role::Acceptor => SessionConfig::acceptor(sender, target),
+        };
+        let config = SessionConfig {
+            reset_on_logon: reset,
+            heartbeat_seconds,
+            logon_timeout: LOGON_TIMEOUT,
+            logout_timeout: LOGOUT_TIMEOUT,
+            answer_linger: ANSWER_LINGER,
+            resend_policy: replay_everything,
+            resend_chunk: self.resend_chunk,
+            next_expected: self.next_expected,
+            last_processed: self.last_processed,
+            time_precision: self.timestamps,
+            send_message_bytes_max: MESSAGE_BYTES_MAX,
+            ..defaults.with_quickfix_habits()
+        };
+        let mut peer = Peer::new(config, rules.clone(), self.verbose);
+        match &self.store {
+            None => peer.session().set_sent_store(store::memory()),
+            Some(dir) => {
+                std::fs::create_dir_all(dir)?;
+                let name = file_name(&self.sender, name);
+                let (file, found) = NumbersFile::open(dir, &name)?;
+                let epoch = found.map_or(0, |numbers| numbers.epoch);
+                let sent = FileStore::open(dir, &name, epoch)?;
+                peer.session().set_sent_store(Box::new(sent));
+                peer.persist(file, found);
+            }
+        }
+        Ok(peer)
+    }
+
+    fn control(&self) -> Result<Option<TcpListener>, Failure> {
+        self.control.map(listen).transpose()
+    }
+}
+
+/// A CompID may hold any printable byte; a file name may not.
+fn file_name(sender: &str, target: &str) -> String {
+    let clean = |text: &str| -> String {
+        let safe = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        text.chars()
+            .map(|c| if safe(c) { c.to_string() } else { format!("%{:x}", c as u32) })
+            .collect()
+    };
+    format!("{}-{}", clean(sender), clean(target))
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    if !address.ip().is_loopback() {
+        return Err(Failure::Usage(format!("{address} can be reached from other machines")));
+    }
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop))?;
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop))?;
+    Ok(stop)
+}
+
+/// Whether to end: at the signal every session is logged out, which takes no longer than
+/// [`FAREWELL_TIMEOUT`].
+fn is_over(stop: &AtomicBool, farewell: &mut Option<Instant>, idle: bool) -> bool {
+    if !stop.load(Ordering::Relaxed) {
+        return false;
+    }
+    let since = *farewell.get_or_insert_with(Instant::now);
+    idle || since.elapsed() > FAREWELL_TIMEOUT
+}
+
+/// Ends here and starts again with the same arguments: what is not in the store is lost.
+fn restart() -> Failure {
+    match std::env::current_exe() {
+        Ok(program) => {
+            let error =
+                std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+            Failure::System(error)
+        }
+        Err(error) => Failure::System(error),
+    }
+}
+
+/// Carries out what the hook asks for; `true` in the second place asks for a restart.
+fn obey(peers: &mut [Peer], request: &Request, now: UtcTime) -> (bool, bool) {
+    let target = request.target.as_bytes();
+    if request.order == Order::Restart {
+        return (true, true);
+    }
+    let named = |peer: &mut Peer| peer.session().config().target.as_bytes() == target;
+    let Some(at) = peers.iter_mut().position(named) else { return (false, false) };
+    let peer = &mut peers[at];
+    let (next_in, next_out) = (peer.session().next_in(), peer.session().next_out());
+    let done = match request.order {
+        Order::NextIn(number) => peer.session().set_numbers(number, next_out),
+        Order::NextOut(number) => peer.session().set_numbers(next_in, number),
+        Order::LogOut => {
+            peer.log_out(now);
+            true
+        }
+        Order::Restart => true,
+    };
+    (done, false)
+}
+
+fn serve_control(
+    listener: Option<&TcpListener>,
+    peers: &mut [Peer],
+    now: UtcTime,
+) -> Result<(), Failure> {
+    let mut again = false;
+    if let Some(listener) = listener {
+        control::serve(listener, |request| {
+            let (done, restart) = obey(peers, request, now);
+            again = restart;
+            done
+        });
+    }
+    if again { Err(restart()) } else { Ok(()) }
+}
+
+/// Takes in what a connection brought for a counterparty; whether there was anything.
+fn feed(link: &mut Link, peer: &mut Peer, now: UtcTime) -> bool {
+    let mut worked = false;
+    while !peer.should_close() {
+        let len = match link.front() {
+            None => break,
+            Some(Front::Message { len, fields }) => {
+                peer.received(&link.message(len, fields), None, now);
+                len
+            }
+            Some(Front::Flawed { len, fields, repaired, fault }) => {
+                peer.received(&link.indexed(&repaired, fields), Some(fault), now);
+                len
+            }
+            Some(Front::Garbled { len }) => {
+                peer.garbled(len, now);
+                len
+            }
+        };
+        link.drop_front(len);
+        worked = true;
+    }
+    worked
+}
+
+/// A connection, and whose it is as soon as that is known.
+struct Guest {
+    link: Link,
+    peer: Option<usize>,
+    since: UtcTime,
+    /// It said something that is no message: when it last spoke.
+    babbled: Option<UtcTime>,
+}
+
+/// Runs until Ctrl-C.
+pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
+    let rules = args.common.rules()?;
+    let peer = |target: &String| {
+        args.common.peer(Role::Acceptor, target, &rules, !args.common.no_reset, 30)
+    };
+    let peers = args.target.iter().map(peer).collect::<Result<Vec<_>, _>>()?;
+    let tls = match args.tls {
+        false => None,
+        true => {
+            let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
+            if let Some(file) = &args.certificate {
+                std::fs::write(file, certificate.pem())?;
+            }
+            Some(certificate.server_tls(TlsMode::RecordLayer)?)
+        }
+    };
+    let listener = listen(args.listen)?;
+    let control = args.common.control()?;
+    let stop = stop_on_signals()?;
+    println!("listening on {}", listener.local_addr()?);
+    let mut acceptor = Acceptor {
+        peers,
+        guests: Vec::new(),
+        handshakes: Vec::new(),
+        tls,
+        listener,
+        clock: Clock::system(),
+        idle: Idle::new(IdlePolicy::Park)?,
+    };
+    let mut farewell = None;
+    while !is_over(&stop, &mut farewell, acceptor.guests.is_empty()) {
+        let now = acceptor.clock.now();
+        if farewell.is_some() {
+            acceptor.peers.iter_mut().for_each(|peer| peer.log_out(now));
+        }
+        let worked = acceptor.step()?;
+        serve_control(control.as_ref(), &mut acceptor.peers, now)?;
+        if worked { acceptor.idle.worked() } else { acceptor.idle.rest(|| false) }
+    }
+    Ok(())
+}
+
+struct Acceptor {
+    peers: Vec<Peer>,
+    guests: Vec<Guest>,
+    handshakes: Vec<(std::net::TcpStream, ServerHandshake, UtcTime)>,
+    tls: Option<ServerTls>,
+    listener: TcpListener,
+    clock: Clock,
+    idle: Idle,
+}
+
+impl Acceptor {
+    /// One round over everything; whether there was anything to do.
+    fn step(&mut self) -> Result<bool, Failure> {
+        let now = self.clock.now();
+        self.take_guests(now);
+        let mut worked = false;
+        let mut at = 0;
+        while at < self.guests.len() {
+            let (busy, over) = self.turn(at, now)?;
+            worked |= busy;
+            if over {
+                let guest = self.guests.swap_remove(at);
+                guest.link.close();
+                if let Some(peer) = guest.peer {
+                    self.peers[peer].disconnected(now);
+                    self.peers[peer].settle(now)?;
+                }
+            } else {
+                at += 1;
+            }
+        }
+        Ok(worked)
+    }
+
+    /// One connection's turn: whether it was busy, and whether it is over.
+    fn turn(&mut self, at: usize, now: UtcTime) -> Result<(bool, bool), Failure> {
+        let Guest { link, peer, since, babbled } = &mut self.guests[at];
+        let mut over = false;
+        let mut busy = false;
+        match link.receive() {
+            Ok(came) => busy |= came,
+            // What came before the end still counts.
+            Err(_) => over = true,
+        }
+        if peer.is_none() {
+            let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
+            if let Some(spoke) = babbled {
+                link.discard();
+                if busy {
+                    *spoke = now;
+                }
+                let quiet = now.nanos_since(*spoke) > BABBLE_LINGER.as_nanos() as u64;
+                return Ok((busy, over || late || quiet));
+            }
+            match introduce(link, &self.peers) {
+                Introduction::Waiting => return Ok((busy, over || late)),
+                Introduction::Babble => {
+                    *babbled = Some(now);
+                    return Ok((true, over || late));
+                }
+                Introduction::Stranger => return Ok((true, true)),
+                Introduction::Known(index) => {
+                    *peer = Some(index);
+                    self.peers[index].connected(now);
+                }
+            }
+        }
+        let Some(index) = *peer else { return Ok((busy, over)) };
+        let peer = &mut self.peers[index];
+        busy |= feed(link, peer, now);
+        peer.settle(now)?;
+        over |= match link.send(&mut peer.outbox) {
+            Ok(empty) => empty && peer.should_close(),
+            Err(_) => true,
+        };
+        Ok((busy, over))
+    }
+
+    fn take_guests(&mut self, now: UtcTime) {
+        // An error is one connection's, or nothing is waiting.
+        while let Ok((stream, _)) = self.listener.accept() {
+            let strangers = self.guests.iter().filter(|guest| guest.peer.is_none()).count();
+            if strangers + self.handshakes.len() >= STRANGERS_MAX
+                || stream.set_nonblocking(true).is_err()
+                || stream.set_nodelay(true).is_err()
+            {
+                continue;
+            }
+            match &self.tls {
+                None => {
+                    if let Ok(halves) = channel::plain(WireKind::BusyPoll, stream) {
+                        self.welcome(Link::new(halves), now);
+                    }
+                }
+                Some(tls) => {
+                    if let Ok(handshake) = ServerHandshake::new(tls) {
+                        self.handshakes.push((stream, handshake, now));
+                    }
+                }
+            }
+        }
+        let mut at = 0;
+        while at < self.handshakes.len() {
+            let (stream, handshake, since) = &mut self.handshakes[at];
+            let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
+            match handshake.advance(stream) {
+                Ok(None) if !late => at += 1,
+                Ok(Some(established)) => {
+                    let (stream, ..) = self.handshakes.swap_remove(at);
+                    if let Ok(halves) = channel::accept_tls(WireKind::BusyPoll, stream, established)
+                    {
+                        self.welcome(Link::new(halves), now);
+                    }
+                }
+                Ok(None) | Err(_) => drop(self.handshakes.swap_remove(at)),
+            }
+        }
+    }
+
+    fn welcome(&mut self, link: Link, now: UtcTime) {
+        if let Some(fd) = link.readiness_fd() {
+            // One that cannot be watched leaves the sleeper to its time-out.
+            let _ = self.idle.watch(fd);
+        }
+        self.guests.push(Guest { link, peer: None, since: now, babbled: None });
+    }
+}
+
+enum Introduction {
+    Waiting,
+    /// What came is no message.
+    Babble,
+    Stranger,
+    Known(usize),
+}
+
+/// Whose connection it is, by its first message. Who says nothing sensible, is not known, or is
+/// connected already gets no word (FIX session cases 1S.b, 1S.c, 2S).
+fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
+    let (len, fields) = match link.front() {
+        None => return Introduction::Waiting,
+        Some(Front::Message { len, fields }) => (len, fields),
+        Some(Front::Garbled { .. }) => return Introduction::Babble,
+        Some(Front::Flawed { .. }) => return Introduction::Stranger,
+    };
+    let message = link.message(len, fields);
+    let id = |tag| message.get(tag).unwrap_or(b"");
+    let named = |peer: &Peer| peer.is_named(id(tag::SENDER_COMP_ID), id(tag::TARGET_COMP_ID));
+    match peers.iter().position(named) {
+        Some(index) if message.msg_type() == b"A" && !peers[index].is_connected() => {
+            Introduction::Known(index)
+        }
+        _ => Introduction::Stranger,
+    }
+}
+
+/// Runs until Ctrl-C.
+pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
+    let rules = args.common.rules()?;
+    let (target, heartbeat) = (&args.target, args.heartbeat);
+    let peer = args.common.peer(Role::Initiator, target, &rules, args.reset, heartbeat)?;
+    let (host, port) = args
+        .connect
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
+        .ok_or_else(|| Failure::Usage(format!("{}: HOST:PORT", args.connect)))?;
+    let tls = match &args.tls_ca {
+        None => None,
+        Some(file) => {
+            let pem = crate::read_file(file)?.into_bytes();
+            let tls = ClientTls::new(Trust::Pem(pem), TlsMode::RecordLayer);
+            Some(tls.map_err(|error| Failure::Usage(error.to_string()))?)
+        }
+    };
+    let control = args.common.control()?;
+    let stop = stop_on_signals()?;
+    let clock = Clock::system();
+    let pause = Duration::from_secs(args.reconnect);
+    let mut peers = [peer];
+    let mut dial_at = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        if Instant::now() < dial_at {
+            serve_control(control.as_ref(), &mut peers, clock.now())?;
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        if let Some(link) = open(host, port, tls.as_ref()) {
+            run_connection(link, &mut peers, control.as_ref(), &clock, &stop)?;
+        }
+        dial_at = Instant::now() + pause;
+    }
+    Ok(())
+}
+
+fn open(host: &str, port: u16, tls: Option<&ClientTls>) -> Option<Link> {
+    let stream = dial(host, port, DIAL_TIMEOUT).ok()?;
+    let halves = match tls {
+        None => {
+            stream.set_nonblocking(true).ok()?;
+            stream.set_nodelay(true).ok()?;
+            channel::plain(WireKind::BusyPoll, stream).ok()?
+        }
+        Some(tls) => {
+            let deadline = Instant::now() + DIAL_TIMEOUT;
+            match channel::connect_tls(WireKind::BusyPoll, stream, tls, host, deadline) {
+                Ok(halves) => halves,
+                Err(error) => {
+                    eprintln!("taut: {error}");
+                    return None;
+                }
+            }
+        }
+    };
+    Some(Link::new(halves))
+}
+
+/// One connection of the initiator, from the Logon to the end.
+fn run_connection(
+    mut link: Link,
+    peers: &mut [Peer; 1],
+    control: Option<&TcpListener>,
+    clock: &Clock,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    let mut idle = Idle::new(IdlePolicy::Park)?;
+    if let Some(fd) = link.readiness_fd() {
+        let _ = idle.watch(fd);
+    }
+    peers[0].connected(clock.now());
+    let mut over = false;
+    let mut farewell = None;
+    while !is_over(stop, &mut farewell, over) && !over {
+        let now = clock.now();
+        if farewell.is_some() {
+            peers[0].log_out(now);
+        }
+        let mut busy = false;
+        match link.receive() {
+            Ok(came) => busy |= came,
+            Err(_) => over = true,
+        }
+        busy |= feed(&mut link, &mut peers[0], now);
+        peers[0].settle(now)?;
+        over |= match link.send(&mut peers[0].outbox) {
+            Ok(empty) => empty && peers[0].should_close(),
+            Err(_) => true,
+        };
+        serve_control(control, peers, now)?;
+        if busy { idle.worked() } else { idle.rest(|| false) }
+    }
+    link.close();
+    peers[0].disconnected(clock.now());
+    peers[0].settle(clock.now())?;
+    Ok(())
+}

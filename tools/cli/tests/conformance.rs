@@ -1,0 +1,354 @@
+//! Plays the acceptance definitions of `../shared/conformance` against `taut acceptor` and `taut
+//! initiator`, where they and Python are there.
+//!
+//! A normal run leaves out the definitions that wait for real heartbeats and plays a part of the rest
+//! byte by byte, coalesced and against the initiator. `TAUT_CONFORMANCE=all` plays everything in every
+//! way, which takes minutes. `TAUT_SHARED` is another place than `../shared`, `TAUT_PYTHON` another
+//! Python than `python3`.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Definitions that take longer than a second by what they test.
+const SLOW: &str = "4a_*,6_*,2S_NoLogonAtAll,1S_HeartBtIntZero,12_*,I4_*";
+/// Not for an initiator: the peer's Logon is the point, and it is the runner's own there.
+const ACCEPTOR_ONLY: &str =
+    "2S_NoLogonAtAll,1Sd_LogonHeartBtIntNotANumber,1Sd_LogonWithoutHeartBtInt";
+/// A cross-section for the normal run.
+const SOME: &str = "10_*,11a_*,14[acgj]_*,2[bdfmt]_*,20_*,3[bce]_*,8_*,D_*,P*,Re*,SessionReset,T_*";
+
+fn all() -> bool {
+    std::env::var("TAUT_CONFORMANCE").is_ok_and(|value| value == "all")
+}
+
+/// The folder of the definitions, or why there is nothing to do.
+fn definitions() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let shared = std::env::var_os("TAUT_SHARED").map(PathBuf::from);
+    let folder = shared.unwrap_or_else(|| root.join("../shared")).join("conformance");
+    if !folder.join("run_at.py").exists() {
+        println!("skipped: {} is not there", folder.display());
+        return None;
+    }
+    let python = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
+    if !python.is_ok_and(|status| status.success()) {
+        println!("skipped: python3 is not there");
+        return None;
+    }
+    Some(folder)
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    listener.local_addr().expect("an address").port()
+}
+
+/// A running `taut`; killed at the end.
+struct Engine(Child);
+
+impl Engine {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let dictionary = folder.join("../data/fix/FIX44.xml");
+        let child = Command::new(env!("CARGO_BIN_EXE_taut"))
+            .args(arguments)
+            .arg("--dictionary")
+            .arg(dictionary)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("taut starts");
+        Self(child)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs the definitions; every one of them must pass or be for the other role.
+fn play(folder: &Path, arguments: &[&str], defs: &[&str]) {
+    let out = tempfile::NamedTempFile::new().expect("a file");
+    let status = Command::new("python3")
+        .arg(folder.join("run_at.py"))
+        .args(["--compare", "semantic", "--disconnect-timeout", "15", "--json"])
+        .arg(out.path())
+        .args(arguments)
+        .arg("--defs")
+        .args(defs.iter().map(|name| folder.join(name)))
+        .stdout(Stdio::null())
+        .status()
+        .expect("the runner starts");
+    let text = std::fs::read_to_string(out.path()).expect("the results");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let results = report["results"].as_array().expect("a list");
+    let failed: Vec<String> = results
+        .iter()
+        .filter(|one| one["result"] == "fail")
+        .map(|one| format!("{}: {}\n  {}", one["name"], one["reason"], one["received"]))
+        .collect();
+    println!("{arguments:?} {defs:?}: {} passed, {} skipped", report["passed"], report["skipped"]);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(status.success() && report["passed"].as_u64() > Some(0), "nothing was played");
+}
+
+/// How the bytes are cut, and which definitions are played that way.
+fn ways() -> Vec<(&'static [&'static str], bool)> {
+    vec![(&[], true), (&["--split-send", "1"], all()), (&["--coalesce"], all())]
+}
+
+fn against_an_acceptor(way: &[&str], every: bool) {
+    let Some(folder) = definitions() else { return };
+    let (port, control) = (free_port(), free_port());
+    let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+    let _engine = Engine::start(
+        &folder,
+        &[
+            "acceptor",
+            "--listen",
+            &listen,
+            "--control",
+            &hook,
+            "--target",
+            "TW44",
+            "--target",
+            "TW",
+        ],
+    );
+    let (port, url) = (port.to_string(), format!("http://{hook}/"));
+    let mut arguments = vec!["--port", &port, "--hook-url", &url];
+    if !every {
+        arguments.extend(["--only", SOME]);
+    }
+    if !all() {
+        arguments.extend(["--skip", SLOW]);
+    }
+    arguments.extend(way);
+    play(&folder, &arguments, &["quickfix-fix44", "extra_defs/acceptor"]);
+}
+
+fn against_an_initiator(way: &[&str], every: bool) {
+    let Some(folder) = definitions() else { return };
+    let (port, control) = (free_port(), free_port());
+    let (to, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+    let engine = |heartbeat: &str, hook: &[&str]| {
+        let mut arguments = vec!["initiator", "--connect", &to, "--target", "TW44", "--reset"];
+        arguments.extend(["--heartbeat", heartbeat]);
+        arguments.extend(hook);
+        Engine::start(&folder, &arguments)
+    };
+    let (port, url) = (port.to_string(), format!("http://{hook}/"));
+    let mut arguments = vec!["--listen", &port, "--mirror", "--hook-url", &url];
+    arguments.extend(way);
+    let skip = if all() { format!("4a_*,6_*,{ACCEPTOR_ONLY}") } else { SLOW.to_owned() };
+    let mut main = arguments.clone();
+    main.extend(["--skip", &skip]);
+    if !every {
+        main.extend(["--only", "14[aj]_*,2[bkmt]_*,20_*,8_Gap*,Re*"]);
+    }
+    {
+        let _engine = engine("30", &["--control", &hook]);
+        play(&folder, &main, &["quickfix-fix44", "extra_defs/acceptor"]);
+    }
+    if all() {
+        // These two need a short HeartBtInt, which is the initiator's choice.
+        let _engine = engine("6", &[]);
+        arguments.extend(["--only", "4a_*,6_*"]);
+        play(&folder, &arguments, &["quickfix-fix44"]);
+    }
+}
+
+#[test]
+fn the_acceptor_passes_the_definitions() {
+    let (way, every) = ways()[0];
+    against_an_acceptor(way, every);
+}
+
+#[test]
+fn the_acceptor_passes_byte_by_byte() {
+    let (way, every) = ways()[1];
+    against_an_acceptor(way, every);
+}
+
+#[test]
+fn the_acceptor_passes_with_messages_in_one_piece() {
+    let (way, every) = ways()[2];
+    against_an_acceptor(way, every);
+}
+
+#[test]
+fn the_initiator_passes_the_mirrored_definitions() {
+    for (way, _) in ways().into_iter().filter(|(way, every)| way.is_empty() || *every) {
+        against_an_initiator(way, all());
+    }
+}
+
+#[test]
+fn an_acceptor_with_a_store_goes_on_over_connections_and_restarts() {
+    let Some(folder) = definitions() else { return };
+    let store = tempfile::tempdir().expect("a folder");
+    let (port, control) = (free_port(), free_port());
+    let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+    let dir = store.path().to_string_lossy();
+    let mut arguments = vec!["acceptor", "--listen", &listen, "--control", &hook, "--no-reset"];
+    arguments.extend(["--store", &dir, "--target", "TWP"]);
+    let _engine = Engine::start(&folder, &arguments);
+    let (port, url) = (port.to_string(), format!("http://{hook}/"));
+    play(&folder, &["--port", &port, "--hook-url", &url], &["extra_defs/acceptor_persist"]);
+}
+
+#[test]
+fn an_initiator_without_reset_goes_on_over_connections() {
+    let Some(folder) = definitions() else { return };
+    let port = free_port();
+    let to = format!("127.0.0.1:{port}");
+    let mut arguments = vec!["initiator", "--connect", &to, "--target", "TW44"];
+    arguments.extend(["--heartbeat", "30", "--no-reset"]);
+    let _engine = Engine::start(&folder, &arguments);
+    let port = port.to_string();
+    let mut arguments = vec!["--listen", &port];
+    if !all() {
+        arguments.extend(["--skip", SLOW]);
+    }
+    play(&folder, &arguments, &["extra_defs/initiator_persist"]);
+}
+
+/// Our own definitions, for what the given ones leave out; each folder with its options.
+#[test]
+fn the_options_of_the_session_pass_our_own_definitions() {
+    let Some(folder) = definitions() else { return };
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions");
+    let all: [(&str, &[&str]); 6] = [
+        ("plain", &[]),
+        ("chunks", &["--resend-chunk", "5"]),
+        ("next-expected", &["--next-expected"]),
+        ("last-processed", &["--last-processed"]),
+        ("nanoseconds", &["--timestamps", "ns"]),
+        ("user-tags", &["--allow-user-tags"]),
+    ];
+    for (name, options) in all {
+        let (port, control) = (free_port(), free_port());
+        let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+        let mut arguments = vec!["acceptor", "--listen", &listen, "--control", &hook];
+        arguments.extend(["--target", "TW44"]);
+        arguments.extend(options);
+        let _engine = Engine::start(&folder, &arguments);
+        let (port, url) = (port.to_string(), format!("http://{hook}/"));
+        let defs = own.join(name);
+        let defs = defs.to_string_lossy();
+        play(&folder, &["--port", &port, "--hook-url", &url], &[&defs]);
+    }
+}
+
+/// A peer on PyPI's `quickfix` or `quickfix-tls`, in both roles, where Python has it.
+#[test]
+fn quickfix_and_the_commands_understand_each_other() {
+    let Some(folder) = definitions() else { return };
+    let python = std::env::var("TAUT_PYTHON").unwrap_or_else(|_| "python3".into());
+    let import =
+        Command::new(&python).args(["-c", "import quickfix"]).stderr(Stdio::null()).status();
+    if !import.is_ok_and(|status| status.success()) {
+        println!("skipped: {python} has no quickfix");
+        return;
+    }
+    let peer = |arguments: &[&str]| {
+        let mut command = Command::new(&python);
+        command.arg(folder.join("peer_quickfix.py")).args(arguments);
+        command.arg("--dict").arg(folder.join("../data/fix/FIX44.xml"));
+        command.args(["--seconds", "5"]).stderr(Stdio::null());
+        command
+    };
+    let port = free_port().to_string();
+    let listen = format!("127.0.0.1:{port}");
+    {
+        let _engine = Engine::start(&folder, &["acceptor", "--listen", &listen, "--target", "TW"]);
+        let mut command =
+            peer(&["initiator", "--port", &port, "--sender", "TW", "--target", "ISLD"]);
+        command.args(["--no-echo", "--orders", "5", "--set", "ResetOnLogon=Y", "--heartbeat", "1"]);
+        let said = command.output().expect("the peer starts").stdout;
+        let said = String::from_utf8_lossy(&said);
+        let count = |what: &str| said.lines().filter(|line| line.contains(what)).count();
+        assert_eq!((count("OUT-APP"), count("IN-APP"), count(" LOGOUT ")), (5, 5, 1), "{said}");
+        assert!(count("|35=0|") > 4 && count("|35=3|") == 0, "{said}");
+    }
+    let port = free_port().to_string();
+    let to = format!("127.0.0.1:{port}");
+    let mut command = peer(&["acceptor", "--port", &port, "--sender", "ISLD", "--target", "TW44"]);
+    let running = command.stdout(Stdio::piped()).spawn().expect("the peer starts");
+    let mut arguments = vec!["initiator", "--connect", &to, "--sender", "TW44"];
+    arguments.extend(["--target", "ISLD", "--reset", "--heartbeat", "1"]);
+    let _engine = Engine::start(&folder, &arguments);
+    let said = running.wait_with_output().expect("the peer ends").stdout;
+    let said = String::from_utf8_lossy(&said);
+    let count = |what: &str| said.lines().filter(|line| line.contains(what)).count();
+    assert!(count(" LOGON ") == 1 && count("|35=0|") > 2 && count("|35=3|") == 0, "{said}");
+}
+
+#[test]
+fn the_two_commands_log_on_to_each_other_over_tls() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dictionary = dir.path().join("dictionary.xml");
+    std::fs::write(&dictionary, DICTIONARY).expect("a file");
+    let certificate = dir.path().join("certificate.pem");
+    let listen = format!("localhost:{}", free_port());
+    let address = listen.replace("localhost", "127.0.0.1");
+    let start = |arguments: &[&str], dictionary: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
+        command.args(arguments).arg("--dictionary").arg(dictionary).arg("--verbose");
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        Engine(command.spawn().expect("taut starts"))
+    };
+    let pem = certificate.to_string_lossy();
+    let mut arguments = vec!["acceptor", "--listen", &address, "--target", "TW", "--tls"];
+    arguments.extend(["--certificate", &pem]);
+    let mut acceptor = start(&arguments, &dictionary);
+    for _ in 0..500 {
+        if certificate.exists() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut arguments = vec!["initiator", "--connect", &listen, "--sender", "TW"];
+    arguments.extend(["--target", "ISLD", "--reset", "--tls-ca", &pem]);
+    let _initiator = start(&arguments, &dictionary);
+    let said = acceptor.0.stderr.take().expect("a pipe");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(said));
+    let up = lines.by_ref().take(3).any(|line| line.expect("text").starts_with("TW Up {"));
+    assert!(up, "a logon");
+}
+
+/// Enough for a logon.
+const DICTIONARY: &str = "<fix>
+  <header>
+    <field name='BeginString' required='Y'/><field name='BodyLength' required='Y'/>
+    <field name='MsgType' required='Y'/><field name='SenderCompID' required='Y'/>
+    <field name='TargetCompID' required='Y'/><field name='MsgSeqNum' required='Y'/>
+    <field name='SendingTime' required='Y'/>
+  </header>
+  <trailer><field name='CheckSum' required='Y'/></trailer>
+  <messages>
+    <message name='Heartbeat' msgtype='0'/>
+    <message name='Logon' msgtype='A'>
+      <field name='EncryptMethod' required='Y'/><field name='HeartBtInt' required='Y'/>
+      <field name='ResetSeqNumFlag' required='N'/>
+    </message>
+  </messages>
+  <fields>
+    <field number='8' name='BeginString' type='STRING'/>
+    <field number='9' name='BodyLength' type='LENGTH'/>
+    <field number='10' name='CheckSum' type='STRING'/>
+    <field number='34' name='MsgSeqNum' type='SEQNUM'/>
+    <field number='35' name='MsgType' type='STRING'/>
+    <field number='49' name='SenderCompID' type='STRING'/>
+    <field number='52' name='SendingTime' type='UTCTIMESTAMP'/>
+    <field number='56' name='TargetCompID' type='STRING'/>
+    <field number='98' name='EncryptMethod' type='INT'/>
+    <field number='108' name='HeartBtInt' type='INT'/>
+    <field number='141' name='ResetSeqNumFlag' type='BOOLEAN'/>
+  </fields>
+</fix>";
