@@ -95,8 +95,7 @@ impl Housekeeper {
         while let Ok(segment) = self.retired.pop() {
             drop(segment);
         }
-        let resting =
-            self.failed_at.is_some_and(|at| now.saturating_duration_since(at) < RETRY);
+        let resting = self.failed_at.is_some_and(|at| now.saturating_duration_since(at) < RETRY);
         if !resting {
             self.failed_at = None;
             self.prepare().inspect_err(|_| self.failed_at = Some(now))?;

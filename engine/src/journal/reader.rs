@@ -110,14 +110,11 @@ impl StoredSegment {
         let segment = self.header.number;
         Records::new(&self.bytes, segment).map(move |(at, header, payload)| {
             let (epoch, seq, time) = (header.epoch, header.seq, UtcTime(header.time));
-            let message =
-                |direction| EntryKind::Message { direction, seq, time, bytes: payload };
+            let message = |direction| EntryKind::Message { direction, seq, time, bytes: payload };
             let kind = match header.kind {
                 Kind::In => message(Direction::In),
                 Kind::Out => message(Direction::Out),
-                Kind::State => {
-                    EntryKind::State(read_state(epoch, payload).unwrap_or(State::START))
-                }
+                Kind::State => EntryKind::State(read_state(epoch, payload).unwrap_or(State::START)),
             };
             Entry { segment, offset: at as u64, epoch, kind }
         })

@@ -137,7 +137,7 @@ fn what_left_the_mapped_segments_is_not_found_and_never_something_else() {
     for seq in 1..=300 {
         send(&mut journal, seq).expect("room");
         let found = (1..=seq).filter(|&n| journal.sent(1, n).is_some()).count();
-        assert!(found >= 1 && found < 60, "one segment holds fewer: {found}");
+        assert!((1..60).contains(&found), "one segment holds fewer: {found}");
         assert!((1..=seq).all(|n| journal.sent(1, n).is_none_or(|sent| sent == content(n))));
     }
 }
@@ -184,12 +184,8 @@ fn a_torn_tail_is_cut_off_wherever_it_is_torn_and_is_reported() {
         assert_eq!(journal.state().next_out, 3, "cut at {cut}");
         // The first bytes of the head may be zeros themselves: then nothing shows.
         let nonzero = torn[before..].iter().rposition(|&b| b != 0).map(|at| at as u64 + 1);
-        let report = nonzero.map(|bytes| Torn {
-            segment: 1,
-            offset: before as u64,
-            bytes,
-            records: 0,
-        });
+        let report =
+            nonzero.map(|bytes| Torn { segment: 1, offset: before as u64, bytes, records: 0 });
         assert_eq!(recovered.torn, report, "cut at {cut}");
         assert_eq!(messages(dir.path()).len(), 2);
         send(&mut journal, 3).expect("room");
@@ -294,11 +290,9 @@ fn a_segment_that_does_not_follow_the_one_before_is_corruption_or_a_power_cut() 
         let path = path_of(dir.path(), 1);
         patch(&path, 1000, &[0; 3096]);
         let bytes = std::fs::read(&path).unwrap();
-        let whole = StoredSegment::entries(
-            &Reader::open(dir.path()).unwrap().segment(1).unwrap(),
-        )
-        .last()
-        .map_or(0, |entry| entry.offset as usize);
+        let whole = StoredSegment::entries(&Reader::open(dir.path()).unwrap().segment(1).unwrap())
+            .last()
+            .map_or(0, |entry| entry.offset as usize);
         let end = whole + (bytes[whole] as usize + 32).next_multiple_of(8);
         patch(&path, end as u64, &vec![0; 4096 - end]);
         for &number in Reader::open(dir.path()).unwrap().segments() {

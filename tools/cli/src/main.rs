@@ -1,7 +1,8 @@
-//! The `taut` command: `demo`, `venue`, `decode`.
+//! The `taut` command: `demo`, `venue`, `journal`, `decode`.
 
 mod decode;
 mod demo;
+mod journal;
 mod venue;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the venue alone
     Venue(venue::VenueArgs),
+    /// Print, verify or export what an engine kept of a session
+    Journal(journal::JournalArgs),
     /// FIX bytes or a log on standard input, one readable line per field out
     Decode(decode::DecodeArgs),
 }
@@ -75,6 +78,12 @@ pub enum Failure {
     /// There is no certificate.
     #[error(transparent)]
     Certificate(#[from] taut_venue::certificate::CertificateError),
+    /// A journal cannot be read.
+    #[error("journal: {0}")]
+    Journal(#[from] taut::journal::JournalError),
+    /// A journal is not whole; what was found is on standard output and error.
+    #[error("the journal is damaged")]
+    JournalDamaged,
     /// The venue's process failed.
     #[error(transparent)]
     Child(#[from] demo::child::ChildError),
@@ -97,6 +106,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Venue(args) => venue::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Journal(args) => journal::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
