@@ -139,6 +139,11 @@ fn what_left_the_mapped_segments_is_not_found_and_never_something_else() {
         let found = (1..=seq).filter(|&n| journal.sent(1, n).is_some()).count();
         assert!((1..60).contains(&found), "one segment holds fewer: {found}");
         assert!((1..=seq).all(|n| journal.sent(1, n).is_none_or(|sent| sent == content(n))));
+        let lowest = (1..=seq).find(|&n| journal.sent(1, n).is_some());
+        assert_eq!(journal.next_sent(1, 0, u64::MAX), lowest);
+        assert_eq!(journal.next_sent(1, seq, seq), Some(seq));
+        assert_eq!(journal.next_sent(1, seq + 1, u64::MAX), None);
+        assert_eq!(journal.next_sent(2, 0, u64::MAX), None);
     }
 }
 

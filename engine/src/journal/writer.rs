@@ -172,6 +172,18 @@ impl Journal {
         segment.map.get(at..at + sent.length as usize)
     }
 
+    /// The lowest number from `from` to `to` of the present epoch that [`Journal::sent`] finds: what lies
+    /// before it can only be gap filled. Looks at no more than [`JOURNAL_INDEX`] places.
+    #[must_use]
+    pub fn next_sent(&self, epoch: u32, from: u64, to: u64) -> Option<u64> {
+        let last = to.min(self.state.next_out.saturating_sub(1));
+        let first = from.max((last + 1).saturating_sub(JOURNAL_INDEX as u64));
+        let mut numbers = first..=last;
+        (epoch == self.state.epoch)
+            .then(|| numbers.find(|&seq| self.sent(epoch, seq).is_some()))
+            .flatten()
+    }
+
     /// Where the last record ends.
     fn position(&self) -> Position {
         let segment = self.segments.back().expect("there is always a current segment").number;

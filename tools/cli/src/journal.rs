@@ -161,8 +161,7 @@ fn export(out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
             Line::State { segment, offset, epoch, next_in, next_out, cl_ord_id_watermark }
         }
     };
-    serde_json::to_writer(&mut *out, &line)?;
-    Ok(writeln!(out)?)
+    Ok(writeln!(out, "{}", serde_json::to_string(&line)?)?)
 }
 
 fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
