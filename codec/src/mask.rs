@@ -58,6 +58,73 @@ impl fmt::Debug for Masked<'_> {
     }
 }
 
+/// Replaces each secret byte by `*`, in place: what [`mask`] hides is hidden, the length stays, and every
+/// field that is shown stays where it is. A message that ended with a right CheckSum(10) gets the one
+/// that is right now, so it still frames and indexes: this is the form in which messages are stored.
+/// Returns whether anything was hidden.
+pub fn blank(bytes: &mut [u8]) -> bool {
+    const HIDDEN_BYTE: u8 = b'*';
+    let trailer = checksum_at(bytes).filter(|&at| checksum(&bytes[..at]) == bytes[at + 3..at + 6]);
+    let mut masker = Masker::new();
+    let mut blanked = false;
+    for at in 0..bytes.len() {
+        let byte = bytes[at];
+        let before = masker.state;
+        // Nothing is written, so nothing fails.
+        let _ = masker.step(byte, &mut Nowhere);
+        // Where the bytes begin that this byte turns out to end: digits that are no tag are hidden, as
+        // are those that looked like the trailer's.
+        let hide_from = match (before, masker.state) {
+            (State::Tag { digits, .. }, State::Hidden) if byte != b'=' => at - usize::from(digits),
+            (State::Tag { digits, .. }, State::Tag { digits: 0, .. }) => at - usize::from(digits),
+            (State::HiddenToTrailer { .. }, State::HiddenToTrailer { matched: 2 | 3 }) => continue,
+            (State::HiddenToTrailer { matched }, State::HiddenToTrailer { .. }) => {
+                at - usize::from(matched.saturating_sub(1))
+            }
+            (State::Hidden, State::Hidden) | (State::HiddenData { .. }, _) => at,
+            _ => continue,
+        };
+        let delimits = byte == SOH && !matches!(masker.state, State::HiddenData { .. });
+        let hide_to = at + usize::from(!delimits);
+        blanked |= hide_to > hide_from;
+        bytes[hide_from..hide_to].fill(HIDDEN_BYTE);
+    }
+    let held = match masker.state {
+        State::Tag { digits, .. } => usize::from(digits),
+        State::HiddenToTrailer { matched } => usize::from(matched.saturating_sub(1)),
+        _ => 0,
+    };
+    let end = bytes.len();
+    bytes[end - held..].fill(HIDDEN_BYTE);
+    blanked |= held > 0;
+    if let (true, Some(at)) = (blanked, trailer) {
+        let digits = checksum(&bytes[..at]);
+        bytes[at + 3..at + 6].copy_from_slice(&digits);
+    }
+    blanked
+}
+
+/// Where the last field starts, if it has the form of a CheckSum.
+fn checksum_at(bytes: &[u8]) -> Option<usize> {
+    let at = bytes.len().checked_sub(7)?;
+    let form = bytes[at..].starts_with(b"10=") && bytes[at + 6] == SOH;
+    (form && at > 0 && bytes[at - 1] == SOH).then_some(at)
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 3] {
+    let sum = bytes.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+    [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10]
+}
+
+/// Takes text and forgets it.
+struct Nowhere;
+
+impl fmt::Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+}
+
 /// Writes one value with every byte that is not printable ASCII escaped, without masking anything.
 ///
 /// # Errors

@@ -3,11 +3,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use taut_codec::value::Decimal;
 
+use crate::journal::{Durability, JournalConfig, JournalError};
 use crate::limits::{HEARTBEAT_SECONDS_MAX, INSTRUMENTS_MAX};
 use crate::pipeline::{IdlePolicy, Layout};
 use crate::risk::RiskLimits;
@@ -31,6 +33,9 @@ pub struct EngineConfig {
     pub instruments: InstrumentsSection,
     /// What an order may be.
     pub risk: RiskSection,
+    /// What is kept on disk; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalSection>,
 }
 
 /// `[path]`
@@ -130,6 +135,68 @@ pub struct RiskSection {
     pub burst: u32,
 }
 
+/// `[journal]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalSection {
+    /// The directory; each session has one of its own below it.
+    pub dir: PathBuf,
+    /// What a power cut may take away; a killed process loses nothing in any case.
+    #[serde(default = "interval")]
+    pub durability: Durability,
+    /// How often `interval` flushes, milliseconds.
+    #[serde(default = "interval_ms")]
+    pub interval_ms: u32,
+    /// Size of a segment, MiB. There are two of each session's at least.
+    #[serde(default = "segment_mib")]
+    pub segment_mib: u32,
+    /// How many segments of a session are kept; 0: all.
+    #[serde(default = "segments_kept")]
+    pub segments_kept: u32,
+}
+
+impl JournalSection {
+    /// The defaults, in `dir`.
+    #[must_use]
+    pub const fn in_dir(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            durability: interval(),
+            interval_ms: interval_ms(),
+            segment_mib: segment_mib(),
+            segments_kept: segments_kept(),
+        }
+    }
+
+    /// What the journal of a session is told.
+    #[must_use]
+    pub fn config(&self) -> JournalConfig {
+        JournalConfig {
+            durability: self.durability,
+            interval: Duration::from_millis(self.interval_ms.into()),
+            segment_bytes: (self.segment_mib as usize).saturating_mul(1 << 20),
+            segments_kept: self.segments_kept as usize,
+            ..JournalConfig::default()
+        }
+    }
+}
+
+const fn interval() -> Durability {
+    Durability::Interval
+}
+
+const fn interval_ms() -> u32 {
+    100
+}
+
+const fn segment_mib() -> u32 {
+    32
+}
+
+const fn segments_kept() -> u32 {
+    64
+}
+
 impl RiskSection {
     /// The limits as values.
     ///
@@ -222,6 +289,10 @@ impl EngineConfig {
         }
         self.symbols()?;
         self.risk.limits()?;
+        if let Some(journal) = &self.journal {
+            let refused = |error: JournalError| value("journal", error.to_string());
+            journal.config().check().map_err(refused)?;
+        }
         let InstrumentsSection { symbols, depth } = &self.instruments;
         if symbols.is_empty() || symbols.len() > INSTRUMENTS_MAX {
             let problem = format!("1 to {INSTRUMENTS_MAX} symbols, not {}", symbols.len());

@@ -5,6 +5,7 @@
 use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use crate::command::SessionId;
+use crate::journal::AppendError;
 use crate::trace::Stamps;
 use crate::types::{
     ClOrdId, ExecId, Instrument, InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce,
@@ -346,4 +347,6 @@ pub enum Alarm {
         /// Last missing MsgSeqNum known.
         to: u64,
     },
+    /// The journal did not take a message: nothing that is not stored is sent, so the connection ends.
+    Journal(AppendError),
 }

@@ -13,6 +13,7 @@ pub mod command;
 pub mod config;
 pub mod desk;
 pub mod event;
+pub mod journal;
 pub mod kraken;
 pub mod limits;
 pub mod manual;

@@ -96,6 +96,12 @@ pub const SMALL_SLOT_FIELDS: usize = 256;
 pub const LARGE_SLOTS: usize = 4;
 /// Records in the ring to the housekeeping thread.
 pub const TRACE_RING: usize = 64 * 1024;
+/// Largest segment of a journal, bytes.
+pub const JOURNAL_SEGMENT_BYTES_MAX: usize = 1 << 30;
+/// Most segments of a journal that stay mapped.
+pub const JOURNAL_SEGMENTS_MAPPED_MAX: usize = 16;
+/// Messages that a journal finds by their number, the last ones that were sent.
+pub const JOURNAL_INDEX: usize = 64 * 1024;
 /// Timers of one strategy.
 pub const TIMERS_MAX: usize = 64;
 
@@ -121,5 +127,8 @@ const _: () = {
     assert!(URING_BUFFERS.is_power_of_two() && URING_BUFFERS <= 1 << 15);
     assert!(FIELDS_MAX * 3 <= MESSAGE_BYTES_MAX);
     assert!(FRAME_RING.is_power_of_two());
+    assert!(JOURNAL_INDEX.is_power_of_two());
+    assert!(JOURNAL_SEGMENT_BYTES_MAX < u32::MAX as usize, "offsets have 32 bits");
+    assert!(JOURNAL_SEGMENT_BYTES_MAX >= 2 * MESSAGE_BYTES_MAX);
     assert!(SMALL_SLOT_BYTES < MESSAGE_BYTES_MAX && SMALL_SLOT_FIELDS < FIELDS_MAX);
 };

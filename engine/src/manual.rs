@@ -78,13 +78,24 @@
 //! in `book/order` or `encode`, and a system call that the reader makes before it comes back to the socket
 //! is nowhere, because the venue's bytes were not ours yet. `order to answer` includes the venue.
 //!
-//! # 10. End
+//! # 10. Journal
+//! With a section `[journal]` ([`JournalSection`](crate::config::JournalSection)) each session keeps what it
+//! sends and receives, and where it stands, in a directory of its own ([`crate::journal`]): a message is
+//! stored before its first byte goes to the wire, and a run begins with the numbers, the nonce and the
+//! ClOrdIDs behind those of the run before, however that one ended. What cannot be stored is not sent: the
+//! connection ends, with [`Alarm::Journal`](crate::event::Alarm::Journal). Storing is a copy into mapped
+//! memory; the housekeeping thread waits for the disk, unless
+//! [`Durability::EveryMessage`](crate::journal::Durability::EveryMessage) asks the path to. Under the others
+//! the path can still meet a page that the kernel is writing out at that moment, and wait for it. Secrets are
+//! replaced by as many stars before they are stored. `taut journal print|verify|export DIR/trading` reads it.
+//!
+//! # 11. End
 //! [`Running::stop`](crate::pipeline::Running::stop), or the strategy's own
 //! [`Context::stop`](crate::strategy::Context::stop): the strategy cancels
 //! ([`Strategy::on_stop`](crate::strategy::Strategy::on_stop)), confirmations are awaited, both sessions log
 //! out, the threads end. [`Outcome`](crate::pipeline::Outcome) has the desk as it was, the latency tables,
 //! and where the threads ran. A session that is lost ends the engine too.
 //!
-//! # 11. Limits
+//! # 12. Limits
 //! All of them stand in [`crate::limits`], with the relations between them checked at compile time. Reaching
 //! one is an event.

@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Masked, Masker, SECRET_TAGS, escape, is_secret, mask};
+use super::{Masked, Masker, SECRET_TAGS, blank, checksum, escape, is_secret, mask};
 
 /// `|` is the delimiter in both.
 fn masked(text: &str) -> String {
@@ -160,5 +160,60 @@ proptest! {
         for run in ["zyx", "wvu", "tsr", "qpo"] {
             prop_assert!(!out.contains(run), "{out}");
         }
+    }
+}
+
+fn blanked(text: &str) -> String {
+    let mut bytes = text.replace('|', "\x01").into_bytes();
+    let hidden = blank(&mut bytes);
+    let shown = String::from_utf8(bytes).expect("stars and ASCII").replace('\x01', "|");
+    assert_eq!(hidden, shown != text, "{text}");
+    shown
+}
+
+#[test]
+fn a_blanked_logon_keeps_its_length_and_gets_a_right_checksum() {
+    let mut logon = LOGON.trim_end_matches("178|").replace('|', "\x01").into_bytes();
+    let sum = checksum(&logon[..logon.len() - 3]);
+    logon.extend_from_slice(&sum);
+    logon.push(1);
+    let mut bytes = logon.clone();
+    assert!(blank(&mut bytes));
+    assert_eq!(bytes.len(), logon.len());
+    let at = bytes.len() - 7;
+    assert_eq!(checksum(&bytes[..at]), bytes[at + 3..at + 6]);
+    assert_ne!(bytes[at + 3..at + 6], sum, "the stars changed the sum");
+    let shown = String::from_utf8(bytes[..at].to_vec()).expect("ASCII").replace('\x01', "|");
+    assert_eq!(
+        shown,
+        "8=FIX.4.4|9=207|35=A|34=1|49=CLIENT|98=0|108=60|141=Y|553=******|554=*****************|\
+         5025=*************|8674=0|95=6|96=******|58=x|"
+    );
+}
+
+#[test]
+fn only_secrets_are_blanked() {
+    for text in ["8=FIX.4.4|35=8|58=buy @ 1000|1553=a|396=b|5541=c|10=100|", "", "|", "8=F|10=1|"] {
+        assert_eq!(blanked(text), text);
+    }
+    assert_eq!(blanked("58=x 554=secret|49=A|"), "58=x 554=******|49=A|");
+    assert_eq!(blanked("rest of a secret|49=A|"), "****************|49=A|");
+    assert_eq!(blanked("123|49=A|12"), "***|49=A|**");
+    assert_eq!(blanked("96=no|length|10=1|"), "96=**|******|10=1|");
+    assert_eq!(blanked("95=1|96=a|10=999|"), "95=1|96=*|10=999|");
+}
+
+proptest! {
+    #[test]
+    fn what_is_blanked_is_what_is_masked(
+        text in "(8=F\\||10=|95=|[1-9]\\||96=|554=|5025=|[1-9]{1,2}=|[a-z1]|\\|){0,24}"
+    ) {
+        let mut bytes = text.replace('|', "\x01").into_bytes();
+        let (masked, length) = (shown(&bytes), bytes.len());
+        blank(&mut bytes);
+        prop_assert_eq!(bytes.len(), length);
+        // One has a star for each byte, the other three for a run; delimiters within a run differ too.
+        let left = |text: String| text.replace(['*', '|', '\x01'], "");
+        prop_assert_eq!(left(String::from_utf8(bytes).expect("ASCII")), left(masked));
     }
 }

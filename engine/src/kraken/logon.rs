@@ -217,6 +217,22 @@ impl Logon {
         Self::Trading { credentials, nonces: NonceSource::new(), cancel_on_disconnect }
     }
 
+    /// Goes on behind the last nonce of an earlier life.
+    pub const fn continue_after(&mut self, nonce_ms: u64) {
+        if let Self::Trading { nonces, .. } = self {
+            *nonces = NonceSource::after(nonce_ms);
+        }
+    }
+
+    /// The last nonce; 0 if there was none.
+    #[must_use]
+    pub const fn last_nonce(&self) -> u64 {
+        match self {
+            Self::MarketData => 0,
+            Self::Trading { nonces, .. } => nonces.last_ms,
+        }
+    }
+
     /// Writes its fields behind those that every Logon has.
     pub fn write(
         &mut self,
@@ -252,6 +268,12 @@ impl NonceSource {
     #[must_use]
     pub const fn new() -> Self {
         Self { last_ms: 0 }
+    }
+
+    /// A source whose nonces are above `last_ms`.
+    #[must_use]
+    pub const fn after(last_ms: u64) -> Self {
+        Self { last_ms }
     }
 
     /// The next nonce at `now`.

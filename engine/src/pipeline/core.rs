@@ -9,6 +9,7 @@ use taut_codec::value::UtcTime;
 use super::inlet::Inbound;
 use crate::command::{Command, CommandKind, SessionId};
 use crate::event::{Alarm, Event, EventKind, WithdrawReason};
+use crate::journal::{AppendError, Housekeeper, Journal, JournalError, Keeper};
 use crate::kraken::decode::decode;
 use crate::kraken::encode::encodable;
 use crate::kraken::instruments::Instruments;
@@ -45,6 +46,10 @@ struct Lane {
     in_flight: VecDeque<InFlight>,
     /// Plain bytes that the transmitter has accepted on this connection.
     accepted: u64,
+    /// Everything that is sent and received goes in, if there is one.
+    keeper: Option<Keeper>,
+    /// Why it took something not; the connection ends at the next flush.
+    journal_failed: Option<AppendError>,
 }
 
 #[derive(Clone, Copy)]
@@ -74,6 +79,8 @@ impl SessionCore {
             transmitter: None,
             in_flight: VecDeque::with_capacity(COMMAND_RING),
             accepted: 0,
+            keeper: None,
+            journal_failed: None,
         });
         Self {
             lanes: lanes.collect(),
@@ -82,6 +89,42 @@ impl SessionCore {
             traces,
             traces_lost: 0,
         }
+    }
+
+    /// Keeps what `session` sends and receives in `journal`, and goes on from its state. Before the first
+    /// connection.
+    ///
+    /// A message is stored before its first byte goes to the wire. What cannot be stored does not go: the
+    /// connection ends, with [`Alarm::Journal`].
+    ///
+    /// # Errors
+    /// [`JournalError::Config`] if the session has a connection, or the numbers are used up.
+    pub fn keep_journal(
+        &mut self,
+        session: SessionId,
+        journal: Journal,
+    ) -> Result<(), JournalError> {
+        let lane = &mut self.lanes[usize::from(session.0)];
+        let state = journal.state();
+        if !lane.session.restore(state.epoch, state.next_in, state.next_out) {
+            let problem = "the session is in use, or its sequence numbers are used up";
+            return Err(JournalError::Config { problem });
+        }
+        lane.logon.continue_after(state.nonce);
+        lane.keeper = Some(Keeper::new(journal));
+        Ok(())
+    }
+
+    /// The parts of all journals that wait for the disk, for a thread off the path; once.
+    pub fn housekeepers(&mut self) -> Vec<Housekeeper> {
+        let keepers = self.lanes.iter_mut().filter_map(|lane| lane.keeper.as_mut());
+        keepers.filter_map(|keeper| keeper.journal_mut().housekeeper()).collect()
+    }
+
+    /// The journal of `session`.
+    #[must_use]
+    pub fn journal(&self, session: SessionId) -> Option<&Journal> {
+        self.lanes[usize::from(session.0)].keeper.as_ref().map(Keeper::journal)
     }
 
     /// Trace records that did not fit their ring.
@@ -127,6 +170,11 @@ impl SessionCore {
         let sent = lane.session.connected(now, &mut lane.outbox, |out, msg_seq_num| {
             logon.write(out, msg_seq_num, sender.as_bytes(), target.as_bytes(), now);
         });
+        if let Some(keeper) = &mut lane.keeper {
+            keeper.outbox_cleared();
+            keeper.used_nonce(lane.logon.last_nonce());
+        }
+        lane.journal_failed = None;
         // A Logon that cannot be written leaves the session without one: it times out at the venue.
         if sent.is_err() {
             lane.down(now, sink);
@@ -147,6 +195,12 @@ impl SessionCore {
         match inbound {
             Inbound::Message(message) => {
                 let received = lane.session.received(&message, now, &mut lane.outbox);
+                if let Some(keeper) = &mut lane.keeper {
+                    let seq = message.msg_seq_num().unwrap_or(0);
+                    let stored = (received != Received::Ignored).then(|| (seq, message.bytes()));
+                    let kept = keeper.inbound(&lane.session, stored, now);
+                    lane.journal_failed = lane.journal_failed.or(kept.err());
+                }
                 lane.session_events(sink);
                 if received != Received::Application {
                     return;
@@ -204,6 +258,10 @@ impl SessionCore {
         };
         match sent {
             Ok((msg_seq_num, msg_type)) => {
+                let numeric = cl_ord_id.and_then(ClOrdId::as_numeric);
+                if let (Some(keeper), Some(cl_ord_id)) = (&mut lane.keeper, numeric) {
+                    keeper.used_cl_ord_id(cl_ord_id);
+                }
                 let mut stamps = command.stamps;
                 stamps.set(Stage::Encode, self.clock.ticks());
                 lane.in_flight.push_back(InFlight {
@@ -235,9 +293,23 @@ impl SessionCore {
     pub fn flush(&mut self, sink: &mut impl EventSink) {
         for lane in &mut self.lanes {
             let Some(transmitter) = &mut lane.transmitter else { continue };
-            let idle = lane.outbox.is_empty() && lane.in_flight.is_empty();
+            let idle = lane.outbox.is_empty()
+                && lane.in_flight.is_empty()
+                && lane.journal_failed.is_none();
             if idle && transmitter.pending() == 0 && !lane.session.should_close() {
                 continue;
+            }
+            if let Some(keeper) = &mut lane.keeper {
+                let kept = match lane.journal_failed.take() {
+                    Some(error) => Err(error),
+                    None => keeper.outbound(&lane.session, &lane.outbox, self.clock.now()),
+                };
+                if let Err(error) = kept {
+                    lane.emit(EventKind::Alarm(Alarm::Journal(error)), sink);
+                    let now = self.clock.now();
+                    lane.down(now, sink);
+                    continue;
+                }
             }
             let flushed = push_out(&mut lane.outbox, transmitter, &mut lane.accepted, &self.clock);
             match flushed {
@@ -347,6 +419,9 @@ impl Lane {
             self.emit(kind, sink);
         }
         self.outbox.clear();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.outbox_cleared();
+        }
         self.session.disconnected(now);
         self.session_events(sink);
     }

@@ -30,6 +30,7 @@ use crate::command::SessionId;
 use crate::config::{ConfigError, EngineConfig, SessionSection};
 use crate::desk::{Desk, DeskConfig, DeskError, DeskStats, InstrumentConfig};
 use crate::event::DownReason;
+use crate::journal::{Housekeeper, Journal, JournalError, Recovered};
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::TRACE_RING;
 use crate::session::SessionConfig;
@@ -104,6 +105,9 @@ pub enum StartError {
     /// The desk cannot be set up.
     #[error(transparent)]
     Desk(#[from] DeskError),
+    /// A journal cannot be opened.
+    #[error("journal: {0}")]
+    Journal(#[from] JournalError),
     /// The roots to trust could not be read.
     #[error("trusted certificates: {0}")]
     Trust(String),
@@ -170,10 +174,11 @@ impl Engine {
             eprintln!("taut: warning: {warning}");
         }
         let clock = Clock::system();
-        let (market_data, trading) = self.connect()?;
         let (traces, records) = RingBuffer::new(TRACE_RING);
-        let core = self.session_core(clock.clone(), traces)?;
-        let desk = Desk::new(&self.desk_config()?, clock.clone(), strategy)?;
+        let (core, recovered) = self.session_core(clock.clone(), traces)?;
+        let watermark = core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark);
+        let desk = Desk::new(&self.desk_config(watermark)?, clock.clone(), strategy)?;
+        let (market_data, trading) = self.connect()?;
         let control = Arc::new(Control::default());
         let stage = StrategyStage::new(desk, Arc::clone(&control), clock.clone());
         let mut connections = Connections { inlets: Vec::new(), transmitters: Vec::new() };
@@ -188,7 +193,7 @@ impl Engine {
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
-        Ok(Running { control, thread: Some(thread) })
+        Ok(Running { control, thread: Some(thread), recovered })
     }
 
     fn connect(&self) -> Result<(Halves, Halves), StartError> {
@@ -231,17 +236,26 @@ impl Engine {
         &self,
         clock: Clock,
         traces: rtrb::Producer<Record>,
-    ) -> Result<SessionCore, StartError> {
+    ) -> Result<(SessionCore, Vec<(SessionId, Recovered)>), StartError> {
         let trading =
             Logon::trading(self.credentials.clone(), self.config.trading.cancel_on_disconnect);
         let sessions = vec![
             (session_config(&self.config.market_data)?, Logon::MarketData),
             (session_config(&self.config.trading)?, trading),
         ];
-        Ok(SessionCore::new(sessions, &self.config.symbols()?, clock, traces))
+        let mut core = SessionCore::new(sessions, &self.config.symbols()?, clock, traces);
+        let mut recovered = Vec::new();
+        if let Some(section) = &self.config.journal {
+            for (session, name) in [(MARKET_DATA, "market-data"), (TRADING, "trading")] {
+                let (journal, found) = Journal::open(section.dir.join(name), section.config())?;
+                core.keep_journal(session, journal)?;
+                recovered.push((session, found));
+            }
+        }
+        Ok((core, recovered))
     }
 
-    fn desk_config(&self) -> Result<DeskConfig, StartError> {
+    fn desk_config(&self, cl_ord_id_watermark: u64) -> Result<DeskConfig, StartError> {
         let risk = self.config.risk.limits()?;
         let symbols = self.config.symbols()?;
         Ok(DeskConfig {
@@ -249,8 +263,8 @@ impl Engine {
             trading: TRADING,
             instruments: symbols.iter().map(|&symbol| InstrumentConfig { symbol, risk }).collect(),
             depth: self.config.instruments.depth,
-            // Nothing outlives a run yet; ids are microseconds, so a later run is above this one.
-            cl_ord_id_watermark: 0,
+            // Without a journal: ids are microseconds, so a later run is above this one.
+            cl_ord_id_watermark,
         })
     }
 }
@@ -272,12 +286,19 @@ pub struct Running<S> {
     control: Arc<Control>,
     /// Gone only when it was joined.
     thread: Option<JoinHandle<std::io::Result<Outcome<S>>>>,
+    recovered: Vec<(SessionId, Recovered)>,
 }
 
 impl<S> Running<S> {
     /// Asks the engine to end: the strategy cancels, the sessions log out. Returns at once.
     pub fn stop(&self) {
         self.control.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// What the journals held at the start, and what of them had to be repaired.
+    #[must_use]
+    pub fn recovered(&self) -> &[(SessionId, Recovered)] {
+        &self.recovered
     }
 
     /// Whether the engine has ended.
@@ -329,6 +350,8 @@ pub struct Outcome<S> {
     /// Trace records that were lost because the housekeeping thread was late; the latency tables and
     /// the list of sent commands miss them.
     pub traces_lost: u64,
+    /// The first thing that went wrong with a journal off the path; it was tried again.
+    pub journal_trouble: Option<JournalError>,
     /// Where the threads ran.
     pub pinning: Vec<Pinning>,
     /// How the threads waited.
@@ -360,6 +383,8 @@ impl<S: Strategy + Send> Path<S> {
             idles.push(Idle::new(idle)?);
         }
         let mut collector = Collector::new(clock.clone(), config.path.sent_log);
+        let mut journals = Housekeeping { parts: core.housekeepers(), trouble: None };
+        journals.run();
         let bodies = bodies(layout, idles, control, &clock, &mut core, &mut stage, connections);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             // A thread that cannot be started must not leave the others waiting for it.
@@ -382,6 +407,7 @@ impl<S: Strategy + Send> Path<S> {
                     collector.add(&record);
                 }
                 clock.discipline();
+                journals.run();
                 std::thread::sleep(HOUSEKEEPING_PERIOD);
             }
             let mut pinning = vec![own];
@@ -396,7 +422,9 @@ impl<S: Strategy + Send> Path<S> {
         while let Ok(record) = records.pop() {
             collector.add(&record);
         }
+        journals.finish();
         Ok(Outcome {
+            journal_trouble: journals.trouble,
             ended: *stage.sessions.ended(),
             desk: stage.desk,
             latency: collector.finish(),
@@ -404,6 +432,31 @@ impl<S: Strategy + Send> Path<S> {
             pinning,
             idle,
         })
+    }
+}
+
+/// What the housekeeping thread does for the journals.
+struct Housekeeping {
+    parts: Vec<Housekeeper>,
+    trouble: Option<JournalError>,
+}
+
+impl Housekeeping {
+    fn run(&mut self) {
+        let now = Instant::now();
+        self.each(|part| part.run(now));
+    }
+
+    fn finish(&mut self) {
+        self.each(Housekeeper::finish);
+    }
+
+    fn each(&mut self, mut what: impl FnMut(&mut Housekeeper) -> Result<(), JournalError>) {
+        for part in &mut self.parts {
+            if let Err(error) = what(part) {
+                self.trouble.get_or_insert(error);
+            }
+        }
     }
 }
 

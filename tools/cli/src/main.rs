@@ -1,8 +1,9 @@
-//! The `taut` command: `demo`, `venue`, `decode`, `acceptor`, `initiator`, `control`.
+//! The `taut` command: `demo`, `venue`, `decode`, `journal`, `acceptor`, `initiator`, `control`.
 
 mod decode;
 mod demo;
 mod echo;
+mod journal;
 mod venue;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the venue alone
     Venue(venue::VenueArgs),
+    /// Print, verify or export what an engine kept of a session
+    Journal(journal::JournalArgs),
     /// FIX bytes or a log on standard input, one readable line per field out
     Decode(decode::DecodeArgs),
     /// A generic FIX 4.4 echo application that is dialled, for conformance tests
@@ -82,6 +85,12 @@ pub enum Failure {
     /// There is no certificate.
     #[error(transparent)]
     Certificate(#[from] taut_venue::certificate::CertificateError),
+    /// A journal cannot be read.
+    #[error("journal: {0}")]
+    Journal(#[from] taut::journal::JournalError),
+    /// A journal is not whole; what was found is on standard output and error.
+    #[error("the journal is damaged")]
+    JournalDamaged,
     /// The venue's process failed.
     #[error(transparent)]
     Child(#[from] demo::child::ChildError),
@@ -107,6 +116,7 @@ fn main() -> ExitCode {
         Command::Acceptor(args) => echo::accept(&args),
         Command::Initiator(args) => echo::initiate(&args),
         Command::Control(args) => echo::control(&args),
+        Command::Journal(args) => journal::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 pub mod child;
 mod config;
 pub mod interrupt;
+mod journal_check;
 mod maker;
 mod order_check;
 mod summary;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use taut::config::JournalSection;
 use taut::kraken::logon::Credentials;
 use taut::pipeline::{Engine, IdlePolicy, Layout, Running, available_cores};
 use taut::secret::Secret;
@@ -64,6 +66,9 @@ pub struct DemoArgs {
     /// Plain TCP on loopback instead of TLS
     #[arg(long, conflicts_with = "tls")]
     plain: bool,
+    /// Keep what both sessions send and receive in this directory, and go on from it
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
     /// The engine's configuration file
     #[arg(long)]
     config: Option<PathBuf>,
@@ -141,6 +146,11 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     }
     let started = Instant::now();
     let running = engine.start(Maker::new(maker_config))?;
+    for (_, recovered) in running.recovered() {
+        if let Some(torn) = &recovered.torn {
+            eprintln!("taut: journal: {} bytes of segment {} were torn", torn.bytes, torn.segment);
+        }
+    }
     watch(args, &running, &stop, started);
     let outcome = running.join()?;
     let seconds = started.elapsed().as_secs_f64();
@@ -153,7 +163,9 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         Ok(_) => Some(order_check::read(&arrivals, &engine_config.trading.sender)?),
         Err(_) => None,
     };
+    let stored = engine_config.journal.as_ref().map(|section| journal_check::read(&section.dir));
     let run = Run {
+        stored: stored.transpose()?,
         seconds,
         config: &engine_config,
         liquidity: &ready.liquidity,
@@ -185,6 +197,10 @@ fn apply(args: &DemoArgs, config: &mut DemoConfig) {
     engine.tls.mode = args.tls.unwrap_or(engine.tls.mode);
     engine.tls.enabled &= !args.plain;
     engine.path.sent_log = engine.path.sent_log.max(SENT_LOG);
+    if let Some(dir) = &args.journal {
+        let section = engine.journal.get_or_insert_with(|| JournalSection::in_dir(dir.clone()));
+        section.dir.clone_from(dir);
+    }
 }
 
 /// Finds what is wrong with the venue's side before its process is started. What a recording holds is

@@ -8,11 +8,12 @@ use taut::config::EngineConfig;
 use taut::event::DownReason;
 use taut::pipeline::{Outcome, Pinning, Progress};
 use taut::strategy::{InstrumentId, Refusal, Symbol};
-use taut::trace::Row;
 use taut::trace::allocation::Allocations;
+use taut::trace::{Row, Sent};
 use taut::wire::tls::TlsMode;
 use taut_codec::value::Decimal;
 
+use super::journal_check::in_order;
 use super::maker::Maker;
 use super::order_check::{Arrival, compare};
 
@@ -25,6 +26,8 @@ pub struct Run<'a> {
     pub venue_cores: &'a [usize],
     /// The venue's arrival log, if it ended so that it was written.
     pub arrivals: Option<&'a [Arrival]>,
+    /// The commands in the journal, if there is one.
+    pub stored: Option<Vec<Sent>>,
     /// Orders that were open at the venue when it ended, or why it did not say.
     pub farewell: Result<usize, String>,
     pub allocations: Allocations,
@@ -233,7 +236,28 @@ fn send_order(outcome: &Outcome<Maker>, arrivals: Option<&[Arrival]>) -> Check {
     Check { what, holds, detail }
 }
 
+/// A message is stored before it is sent, so the journal has every command.
+fn journal_check(outcome: &Outcome<Maker>, stored: &[Sent]) -> Check {
+    let sent = &outcome.latency.sent;
+    let found = in_order(sent, stored);
+    let trouble = outcome.journal_trouble.as_ref();
+    Check {
+        what: "the journal holds every command, in order",
+        holds: found == sent.len() && found > 0 && trouble.is_none(),
+        detail: match trouble {
+            Some(error) => format!("{found} of {}; {error}", sent.len()),
+            None => format!("{found} of {}", sent.len()),
+        },
+    }
+}
+
 fn checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<Check> {
+    let mut checks = standing_checks(outcome, run, pinning);
+    checks.extend(run.stored.as_ref().map(|stored| journal_check(outcome, stored)));
+    checks
+}
+
+fn standing_checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<Check> {
     let stats = outcome.desk.stats();
     // rustls allocates for each record; with it the check would only repeat that.
     let promised = !run.config.tls.enabled || run.config.tls.mode == TlsMode::RecordLayer;

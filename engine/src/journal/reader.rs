@@ -1,0 +1,136 @@
+//! Reading a journal without owning it: for tools. Copies; takes no lock; may look at a journal that is
+//! being written, whose last record may then seem torn.
+
+use std::path::PathBuf;
+
+use taut_codec::value::UtcTime;
+
+use super::error::JournalError;
+use super::format::{Kind, Records, SegmentHeader, Tail, read_state, tail};
+use super::recover::{list, load};
+use super::{Direction, State};
+
+/// A journal's directory.
+#[derive(Debug)]
+pub struct Reader {
+    dir: PathBuf,
+    segments: Vec<u32>,
+}
+
+impl Reader {
+    /// Lists the segments.
+    ///
+    /// # Errors
+    /// [`JournalError`]: no directory, or a segment is missing between others.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self, JournalError> {
+        let dir = dir.into();
+        let segments = list(&dir)?;
+        Ok(Self { dir, segments })
+    }
+
+    /// The numbers of the segments, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> &[u32] {
+        &self.segments
+    }
+
+    /// Reads one segment.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn segment(&self, number: u32) -> Result<StoredSegment, JournalError> {
+        let (header, bytes) = load(&self.dir, number)?;
+        Ok(StoredSegment { header, bytes })
+    }
+}
+
+/// A copy of one segment.
+#[derive(Debug)]
+pub struct StoredSegment {
+    header: SegmentHeader,
+    bytes: Vec<u8>,
+}
+
+/// What a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind<'a> {
+    /// A message.
+    Message {
+        /// Which way it went.
+        direction: Direction,
+        /// MsgSeqNum(34).
+        seq: u64,
+        /// When it was taken or written.
+        time: UtcTime,
+        /// The message, its secrets blank.
+        bytes: &'a [u8],
+    },
+    /// Where the session stood.
+    State(State),
+}
+
+/// One record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The segment's number.
+    pub segment: u32,
+    /// Where in the segment the record begins.
+    pub offset: u64,
+    /// The sequence space.
+    pub epoch: u32,
+    /// What it holds.
+    pub kind: EntryKind<'a>,
+}
+
+/// How a segment ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// With a whole record and nothing behind it.
+    Whole,
+    /// With bytes that are no record.
+    Torn {
+        /// Where the last whole record of the row ends.
+        offset: u64,
+        /// How many bytes there are behind.
+        bytes: u64,
+        /// Whole records among them: if there are any, it is no torn end but damage.
+        records: u64,
+    },
+}
+
+impl StoredSegment {
+    /// Its number.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.header.number
+    }
+
+    /// The records, up to the first that is not whole.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let segment = self.header.number;
+        Records::new(&self.bytes, segment).map(move |(at, header, payload)| {
+            let (epoch, seq, time) = (header.epoch, header.seq, UtcTime(header.time));
+            let message = |direction| EntryKind::Message { direction, seq, time, bytes: payload };
+            let kind = match header.kind {
+                Kind::In => message(Direction::In),
+                Kind::Out => message(Direction::Out),
+                Kind::State => EntryKind::State(read_state(epoch, payload).unwrap_or(State::START)),
+            };
+            Entry { segment, offset: at as u64, epoch, kind }
+        })
+    }
+
+    /// How it ends.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        let mut records = Records::new(&self.bytes, self.header.number);
+        records.by_ref().for_each(drop);
+        let offset = records.offset();
+        match tail(&self.bytes, self.header.number, offset) {
+            Tail::Clean => Condition::Whole,
+            Tail::Torn { bytes, records } => {
+                Condition::Torn { offset: offset as u64, bytes, records }
+            }
+        }
+    }
+}

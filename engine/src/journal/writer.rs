@@ -1,0 +1,337 @@
+//! The journal as the path sees it: append, look up, note.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rtrb::{Consumer, Producer};
+
+use super::error::{AppendError, JournalError};
+use super::format::{
+    DURABLE_AT, Kind, Position, RECORD_HEADER, RecordHeader, SEGMENT_HEADER, record_bytes,
+    write_record, write_state,
+};
+use super::housekeeper::{Housekeeper, Shared};
+use super::segment::Segment;
+use super::{Direction, Durability, JournalConfig, Record, Recovered, State};
+use crate::limits::JOURNAL_INDEX;
+
+/// A journal that is open for writing: see the [module](super).
+pub struct Journal {
+    pub(super) dir: PathBuf,
+    pub(super) config: JournalConfig,
+    pub(super) shared: Arc<Shared>,
+    /// Mapped, oldest first; the last one is written to. Never empty.
+    pub(super) segments: VecDeque<Segment>,
+    /// Where the next record goes in the last segment.
+    pub(super) at: usize,
+    pub(super) state: State,
+    pub(super) index: SentIndex,
+    pub(super) ready: Consumer<Segment>,
+    pub(super) retired: Producer<Segment>,
+    /// Until it is given to another thread.
+    pub(super) housekeeper: Option<Housekeeper>,
+    /// Where secrets are blanked before a message goes into the mapping.
+    pub(super) scratch: Box<[u8]>,
+    pub(super) unconfirmed: bool,
+}
+
+impl Journal {
+    /// Opens or makes the journal in `dir`, repairs what a kill or a power cut left, and begins a new
+    /// segment.
+    ///
+    /// # Errors
+    /// [`JournalError`]; then nothing was changed but what [`Recovered`] would have reported.
+    pub fn open(
+        dir: impl Into<PathBuf>,
+        config: JournalConfig,
+    ) -> Result<(Self, Recovered), JournalError> {
+        super::recover::open(dir.into(), config)
+    }
+
+    /// The part that waits for the disk, for a thread off the path; once.
+    pub fn housekeeper(&mut self) -> Option<Housekeeper> {
+        self.housekeeper.take()
+    }
+
+    /// Where the session stands, as far as the journal knows.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// How far the disk has confirmed: a record is durable if [`Journal::append`] gave a position that
+    /// is not above.
+    #[must_use]
+    pub fn durable(&self) -> Position {
+        self.shared.durable()
+    }
+
+    /// Takes a message: copies it, its secrets blanked, into the mapping. With
+    /// [`Durability::EveryMessage`] it waits until the disk has confirmed it; else it does not wait,
+    /// unless the journal does its own housekeeping and a segment is full.
+    ///
+    /// # Errors
+    /// [`AppendError`]; only after [`AppendError::Unconfirmed`] may the record be there.
+    pub fn append(&mut self, record: Record<'_>) -> Result<Position, AppendError> {
+        let position = self.stage(record)?;
+        self.commit()?;
+        Ok(position)
+    }
+
+    /// [`Journal::append`] without the wait: several messages can share one [`Journal::commit`].
+    ///
+    /// # Errors
+    /// [`AppendError`]; then nothing was taken.
+    #[inline]
+    pub fn stage(&mut self, record: Record<'_>) -> Result<Position, AppendError> {
+        let Record { direction, epoch, seq, time, bytes } = record;
+        if bytes.len() > self.config.message_bytes_max {
+            return Err(AppendError::TooLong);
+        }
+        self.make_room(record_bytes(bytes.len()))?;
+        let header = RecordHeader {
+            length: u32::try_from(bytes.len()).expect("a message is shorter than a segment"),
+            kind: direction.into(),
+            epoch,
+            seq,
+            time: time.0,
+        };
+        let masked = may_hold_secret(bytes);
+        if masked {
+            let copy = &mut self.scratch[..bytes.len()];
+            copy.copy_from_slice(bytes);
+            taut_codec::mask::blank(copy);
+        }
+        let segment = self.segments.back_mut().expect("there is always a current segment");
+        let number = segment.number;
+        let payload = if masked { &self.scratch[..bytes.len()] } else { bytes };
+        write_record(&mut segment.map[self.at..], number, &header, payload);
+        if direction == Direction::Out && is_first(&self.state, epoch, seq) {
+            let offset = (self.at + RECORD_HEADER) as u32;
+            self.index.insert(Sent { epoch, seq, segment: number, offset, length: header.length });
+        }
+        self.state = self.state.after(direction, epoch, seq);
+        Ok(self.taken(record_bytes(bytes.len())))
+    }
+
+    /// Notes where the session stands; nothing is written if that is known. Waits as
+    /// [`Journal::append`] does.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn note(&mut self, state: State) -> Result<Position, AppendError> {
+        let position = self.stage_note(state)?;
+        self.commit()?;
+        Ok(position)
+    }
+
+    /// [`Journal::note`] without the wait.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn stage_note(&mut self, state: State) -> Result<Position, AppendError> {
+        if state == self.state {
+            return Ok(self.position());
+        }
+        self.make_room(record_bytes(super::format::STATE_BYTES))?;
+        self.state = state;
+        Ok(self.write_state())
+    }
+
+    /// With [`Durability::EveryMessage`]: waits until the disk has confirmed what was staged.
+    ///
+    /// # Errors
+    /// [`AppendError::Unconfirmed`]; from then on nothing is taken.
+    #[inline]
+    pub fn commit(&mut self) -> Result<(), AppendError> {
+        match self.config.durability {
+            Durability::EveryMessage => self.confirm(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has the disk confirm everything that was appended, whatever the durability.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn flush(&mut self) -> Result<(), JournalError> {
+        self.shared.flush(&self.dir)
+    }
+
+    /// A message that was sent, by its number; `None` if there was none or it is out of reach: not one of
+    /// the last [`JOURNAL_INDEX`], or in a segment that is not mapped any more. A number that was sent
+    /// twice (a resend, a gap fill) finds the first. Secrets in it are blank.
+    #[must_use]
+    pub fn sent(&self, epoch: u32, seq: u64) -> Option<&[u8]> {
+        let sent = self.index.get(epoch, seq)?;
+        let first = self.segments.front()?.number;
+        let segment = self.segments.get(sent.segment.checked_sub(first)? as usize)?;
+        let at = sent.offset as usize;
+        segment.map.get(at..at + sent.length as usize)
+    }
+
+    /// The lowest number from `from` to `to` of the present epoch that [`Journal::sent`] finds: what lies
+    /// before it can only be gap filled. Looks at no more than [`JOURNAL_INDEX`] places.
+    #[must_use]
+    pub fn next_sent(&self, epoch: u32, from: u64, to: u64) -> Option<u64> {
+        let last = to.min(self.state.next_out.saturating_sub(1));
+        let first = from.max((last + 1).saturating_sub(JOURNAL_INDEX as u64));
+        let mut numbers = first..=last;
+        (epoch == self.state.epoch)
+            .then(|| numbers.find(|&seq| self.sent(epoch, seq).is_some()))
+            .flatten()
+    }
+
+    /// Where the last record ends.
+    fn position(&self) -> Position {
+        let segment = self.segments.back().expect("there is always a current segment").number;
+        Position { segment, offset: self.at as u32 }
+    }
+
+    /// A record of `bytes` bytes is complete.
+    fn taken(&mut self, bytes: usize) -> Position {
+        self.at += bytes;
+        let position = self.position();
+        // Behind the record: who sees the position may have the disk confirm it.
+        self.shared.appended.store(position.pack(), Ordering::Release);
+        position
+    }
+
+    pub(super) fn write_state(&mut self) -> Position {
+        let payload = write_state(&self.state);
+        let header = RecordHeader {
+            length: payload.len() as u32,
+            kind: Kind::State,
+            epoch: self.state.epoch,
+            seq: 0,
+            time: 0,
+        };
+        let segment = self.segments.back_mut().expect("there is always a current segment");
+        write_record(&mut segment.map[self.at..], segment.number, &header, &payload);
+        self.taken(record_bytes(payload.len()))
+    }
+
+    #[inline]
+    fn make_room(&mut self, bytes: usize) -> Result<(), AppendError> {
+        if self.unconfirmed {
+            return Err(AppendError::Unconfirmed);
+        }
+        let current = self.segments.back().expect("there is always a current segment");
+        if bytes <= current.map.len() - self.at { Ok(()) } else { self.rotate() }
+    }
+
+    /// Goes on in the next segment, which begins with the state: older ones are not needed to go on.
+    #[cold]
+    fn rotate(&mut self) -> Result<(), AppendError> {
+        if let (true, Some(own)) = (self.ready.is_empty(), &mut self.housekeeper) {
+            own.prepare().map_err(|_| AppendError::NoSegment)?;
+        }
+        if self.ready.is_empty() {
+            return Err(AppendError::NoSegment);
+        }
+        // What was staged in this one is confirmed with it.
+        self.commit()?;
+        let next = self.ready.pop().expect("looked at above; only this side takes");
+        assert_eq!(next.number, self.position().segment + 1, "segments follow one another");
+        if self.segments.len() == self.config.segments_mapped
+            && let Some(oldest) = self.segments.pop_front()
+        {
+            // No room in the ring: unmapped here, which takes a system call.
+            drop(self.retired.push(oldest));
+        }
+        self.segments.push_back(next);
+        self.at = SEGMENT_HEADER;
+        self.write_state();
+        if let Some(own) = &mut self.housekeeper {
+            // A file that cannot be deleted stays; the next rotation tries again.
+            let _ = own.delete_old();
+        }
+        Ok(())
+    }
+
+    fn confirm(&mut self) -> Result<(), AppendError> {
+        let position = self.position();
+        if self.shared.durable() >= position {
+            return Ok(());
+        }
+        let segment = self.segments.back_mut().expect("there is always a current segment");
+        if self.unconfirmed || segment.file.sync_data().is_err() {
+            // A second attempt could succeed without the pages that the first one lost.
+            self.unconfirmed = true;
+            return Err(AppendError::Unconfirmed);
+        }
+        let mark = u64::from(position.offset).to_le_bytes();
+        segment.map[DURABLE_AT..DURABLE_AT + 8].copy_from_slice(&mark);
+        self.shared.confirm(position);
+        Ok(())
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.config.durability != Durability::None {
+            // The owner who needs to know calls `flush`.
+            let _ = self.shared.flush(&self.dir);
+        }
+    }
+}
+
+/// Whether the number is used for the first time.
+const fn is_first(state: &State, epoch: u32, seq: u64) -> bool {
+    epoch != state.epoch || seq >= state.next_out
+}
+
+/// Whether a tag may be in `bytes` whose value is a secret: `553=`, `554=`, `025=` or `96=` stands
+/// somewhere. Without a branch per byte, so that it becomes vector code: every message passes here.
+#[inline]
+pub(super) fn may_hold_secret(bytes: &[u8]) -> bool {
+    let Some(count) = bytes.len().checked_sub(3) else { return false };
+    let (a, b, c, d) = (&bytes[..count], &bytes[1..], &bytes[2..], &bytes[3..]);
+    let mut found = 0u8;
+    for i in 0..count {
+        let (a, b, c, d) = (a[i], b[i], c[i], d[i]);
+        let logon = (a == b'5') & (b == b'5') & ((c == b'3') | (c == b'4'));
+        let nonce = (a == b'0') & (b == b'2') & (c == b'5');
+        let raw = (b == b'9') & (c == b'6');
+        found |= u8::from((d == b'=') & (logon | nonce | raw));
+    }
+    found != 0 || bytes.starts_with(b"96=")
+}
+
+/// Where a message lies that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub epoch: u32,
+    pub seq: u64,
+    pub segment: u32,
+    pub offset: u32,
+    pub length: u32,
+}
+
+/// The last messages by number, as a ring: numbers are contiguous in an epoch, so a number's place is
+/// its remainder.
+pub(super) struct SentIndex(Box<[Sent]>);
+
+impl SentIndex {
+    pub fn new() -> Self {
+        // The length 0 says that a place is free: no message is empty.
+        let free = Sent { epoch: 0, seq: 0, segment: 0, offset: 0, length: 0 };
+        Self(vec![free; JOURNAL_INDEX].into_boxed_slice())
+    }
+
+    fn place(seq: u64) -> usize {
+        (seq % JOURNAL_INDEX as u64) as usize
+    }
+
+    #[inline]
+    pub fn insert(&mut self, sent: Sent) {
+        self.0[Self::place(sent.seq)] = sent;
+    }
+
+    fn get(&self, epoch: u32, seq: u64) -> Option<Sent> {
+        let sent = self.0[Self::place(seq)];
+        (sent.length > 0 && sent.epoch == epoch && sent.seq == seq).then_some(sent)
+    }
+}
