@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_data_field_that_the_scanner_does_not_know_may_hold_any_byte() {
         let (scanner, mut fields) = (Scanner::new(), [Field::default(); 32]);
-        for body in ["35=n|34=2|212=8|213=a|35=8|b|52=x|", "35=D|93=3|89=|||58=x|"] {
+        for body in ["35=n|34=2|212=8|213=a|35=8|b|52=x|", "35=D|93=3|89=||||58=x|"] {
             let bytes = framed(body);
             let count = index(&scanner, &bytes, &mut fields).unwrap();
             let message = Message::new(&bytes, &fields[..count]);
