@@ -1,8 +1,10 @@
 //! `taut acceptor` and `taut initiator`: a generic FIX 4.4 echo application over our session, for the
 //! conformance tests of other projects and for interoperability. Both run on one thread.
 
+mod acceptor;
 mod app;
 mod control;
+mod initiator;
 mod link;
 mod store;
 
@@ -15,22 +17,18 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use taut::limits::MESSAGE_BYTES_MAX;
-use taut::pipeline::{Idle, IdlePolicy};
 use taut::session::resend::replay_everything;
 use taut::session::{Role, SessionConfig};
-use taut::trace::Clock;
 use taut::types::CompId;
-use taut::wire::tls::{ClientTls, ServerHandshake, ServerTls, TlsMode, Trust};
-use taut::wire::{WireKind, channel, dial};
 use taut_codec::dictionary::Dictionary;
 use taut_codec::encode::TimePrecision;
 use taut_codec::rules::Options;
-use taut_codec::tag;
 use taut_codec::value::UtcTime;
-use taut_venue::certificate::Certificate;
 
+pub use self::acceptor::accept;
 use self::app::{Peer, Rules};
 use self::control::{Order, Request};
+pub use self::initiator::initiate;
 use self::link::{Front, Link};
 use self::store::{FileStore, NumbersFile};
 use crate::Failure;
@@ -334,312 +332,4 @@ fn feed(link: &mut Link, peer: &mut Peer, now: UtcTime) -> bool {
         worked = true;
     }
     worked
-}
-
-/// A connection, and whose it is as soon as that is known.
-struct Guest {
-    link: Link,
-    peer: Option<usize>,
-    since: UtcTime,
-    /// It said something that is no message: when it last spoke.
-    babbled: Option<UtcTime>,
-}
-
-/// Runs until Ctrl-C.
-pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
-    let rules = args.common.rules()?;
-    let peer = |target: &String| {
-        args.common.peer(Role::Acceptor, target, &rules, !args.common.no_reset, 30)
-    };
-    let peers = args.target.iter().map(peer).collect::<Result<Vec<_>, _>>()?;
-    let tls = match args.tls {
-        false => None,
-        true => {
-            let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
-            if let Some(file) = &args.certificate {
-                std::fs::write(file, certificate.pem())?;
-            }
-            Some(certificate.server_tls(TlsMode::RecordLayer)?)
-        }
-    };
-    let listener = listen(args.listen)?;
-    let control = args.common.control()?;
-    let stop = stop_on_signals()?;
-    println!("listening on {}", listener.local_addr()?);
-    let mut acceptor = Acceptor {
-        peers,
-        guests: Vec::new(),
-        handshakes: Vec::new(),
-        tls,
-        listener,
-        clock: Clock::system(),
-        idle: Idle::new(IdlePolicy::Park)?,
-    };
-    let mut farewell = None;
-    while !is_over(&stop, &mut farewell, acceptor.guests.is_empty()) {
-        let now = acceptor.clock.now();
-        if farewell.is_some() {
-            acceptor.peers.iter_mut().for_each(|peer| peer.log_out(now));
-        }
-        let worked = acceptor.step()?;
-        serve_control(control.as_ref(), &mut acceptor.peers, now)?;
-        if worked { acceptor.idle.worked() } else { acceptor.idle.rest(|| false) }
-    }
-    Ok(())
-}
-
-struct Acceptor {
-    peers: Vec<Peer>,
-    guests: Vec<Guest>,
-    handshakes: Vec<(std::net::TcpStream, ServerHandshake, UtcTime)>,
-    tls: Option<ServerTls>,
-    listener: TcpListener,
-    clock: Clock,
-    idle: Idle,
-}
-
-impl Acceptor {
-    /// One round over everything; whether there was anything to do.
-    fn step(&mut self) -> Result<bool, Failure> {
-        let now = self.clock.now();
-        self.take_guests(now);
-        let mut worked = false;
-        let mut at = 0;
-        while at < self.guests.len() {
-            let (busy, over) = self.turn(at, now)?;
-            worked |= busy;
-            if over {
-                let guest = self.guests.swap_remove(at);
-                guest.link.close();
-                if let Some(peer) = guest.peer {
-                    self.peers[peer].disconnected(now);
-                    self.peers[peer].settle(now)?;
-                }
-            } else {
-                at += 1;
-            }
-        }
-        Ok(worked)
-    }
-
-    /// One connection's turn: whether it was busy, and whether it is over.
-    fn turn(&mut self, at: usize, now: UtcTime) -> Result<(bool, bool), Failure> {
-        let Guest { link, peer, since, babbled } = &mut self.guests[at];
-        let mut over = false;
-        let mut busy = false;
-        match link.receive() {
-            Ok(came) => busy |= came,
-            // What came before the end still counts.
-            Err(_) => over = true,
-        }
-        if peer.is_none() {
-            let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
-            if let Some(spoke) = babbled {
-                link.discard();
-                if busy {
-                    *spoke = now;
-                }
-                let quiet = now.nanos_since(*spoke) > BABBLE_LINGER.as_nanos() as u64;
-                return Ok((busy, over || late || quiet));
-            }
-            match introduce(link, &self.peers) {
-                Introduction::Waiting => return Ok((busy, over || late)),
-                Introduction::Babble => {
-                    *babbled = Some(now);
-                    return Ok((true, over || late));
-                }
-                Introduction::Stranger => return Ok((true, true)),
-                Introduction::Known(index) => {
-                    *peer = Some(index);
-                    self.peers[index].connected(now);
-                }
-            }
-        }
-        let Some(index) = *peer else { return Ok((busy, over)) };
-        let peer = &mut self.peers[index];
-        busy |= feed(link, peer, now);
-        peer.settle(now)?;
-        over |= match link.send(&mut peer.outbox) {
-            Ok(empty) => empty && peer.should_close(),
-            Err(_) => true,
-        };
-        Ok((busy, over))
-    }
-
-    fn take_guests(&mut self, now: UtcTime) {
-        // An error is one connection's, or nothing is waiting.
-        while let Ok((stream, _)) = self.listener.accept() {
-            let strangers = self.guests.iter().filter(|guest| guest.peer.is_none()).count();
-            if strangers + self.handshakes.len() >= STRANGERS_MAX
-                || stream.set_nonblocking(true).is_err()
-                || stream.set_nodelay(true).is_err()
-            {
-                continue;
-            }
-            match &self.tls {
-                None => {
-                    if let Ok(halves) = channel::plain(WireKind::BusyPoll, stream) {
-                        self.welcome(Link::new(halves), now);
-                    }
-                }
-                Some(tls) => {
-                    if let Ok(handshake) = ServerHandshake::new(tls) {
-                        self.handshakes.push((stream, handshake, now));
-                    }
-                }
-            }
-        }
-        let mut at = 0;
-        while at < self.handshakes.len() {
-            let (stream, handshake, since) = &mut self.handshakes[at];
-            let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
-            match handshake.advance(stream) {
-                Ok(None) if !late => at += 1,
-                Ok(Some(established)) => {
-                    let (stream, ..) = self.handshakes.swap_remove(at);
-                    if let Ok(halves) = channel::accept_tls(WireKind::BusyPoll, stream, established)
-                    {
-                        self.welcome(Link::new(halves), now);
-                    }
-                }
-                Ok(None) | Err(_) => drop(self.handshakes.swap_remove(at)),
-            }
-        }
-    }
-
-    fn welcome(&mut self, link: Link, now: UtcTime) {
-        if let Some(fd) = link.readiness_fd() {
-            // One that cannot be watched leaves the sleeper to its time-out.
-            let _ = self.idle.watch(fd);
-        }
-        self.guests.push(Guest { link, peer: None, since: now, babbled: None });
-    }
-}
-
-enum Introduction {
-    Waiting,
-    /// What came is no message.
-    Babble,
-    Stranger,
-    Known(usize),
-}
-
-/// Whose connection it is, by its first message. Who says nothing sensible, is not known, or is
-/// connected already gets no word (FIX session cases 1S.b, 1S.c, 2S).
-fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
-    let (len, fields) = match link.front() {
-        None => return Introduction::Waiting,
-        Some(Front::Message { len, fields }) => (len, fields),
-        Some(Front::Garbled { .. }) => return Introduction::Babble,
-        Some(Front::Flawed { .. }) => return Introduction::Stranger,
-    };
-    let message = link.message(len, fields);
-    let id = |tag| message.get(tag).unwrap_or(b"");
-    let named = |peer: &Peer| peer.is_named(id(tag::SENDER_COMP_ID), id(tag::TARGET_COMP_ID));
-    match peers.iter().position(named) {
-        Some(index) if message.msg_type() == b"A" && !peers[index].is_connected() => {
-            Introduction::Known(index)
-        }
-        _ => Introduction::Stranger,
-    }
-}
-
-/// Runs until Ctrl-C.
-pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
-    let rules = args.common.rules()?;
-    let (target, heartbeat) = (&args.target, args.heartbeat);
-    let peer = args.common.peer(Role::Initiator, target, &rules, args.reset, heartbeat)?;
-    let (host, port) = args
-        .connect
-        .rsplit_once(':')
-        .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
-        .ok_or_else(|| Failure::Usage(format!("{}: HOST:PORT", args.connect)))?;
-    let tls = match &args.tls_ca {
-        None => None,
-        Some(file) => {
-            let pem = crate::read_file(file)?.into_bytes();
-            let tls = ClientTls::new(Trust::Pem(pem), TlsMode::RecordLayer);
-            Some(tls.map_err(|error| Failure::Usage(error.to_string()))?)
-        }
-    };
-    let control = args.common.control()?;
-    let stop = stop_on_signals()?;
-    let clock = Clock::system();
-    let pause = Duration::from_secs(args.reconnect);
-    let mut peers = [peer];
-    let mut dial_at = Instant::now();
-    while !stop.load(Ordering::Relaxed) {
-        if Instant::now() < dial_at {
-            serve_control(control.as_ref(), &mut peers, clock.now())?;
-            std::thread::sleep(Duration::from_millis(5));
-            continue;
-        }
-        if let Some(link) = open(host, port, tls.as_ref()) {
-            run_connection(link, &mut peers, control.as_ref(), &clock, &stop)?;
-        }
-        dial_at = Instant::now() + pause;
-    }
-    Ok(())
-}
-
-fn open(host: &str, port: u16, tls: Option<&ClientTls>) -> Option<Link> {
-    let stream = dial(host, port, DIAL_TIMEOUT).ok()?;
-    let halves = match tls {
-        None => {
-            stream.set_nonblocking(true).ok()?;
-            stream.set_nodelay(true).ok()?;
-            channel::plain(WireKind::BusyPoll, stream).ok()?
-        }
-        Some(tls) => {
-            let deadline = Instant::now() + DIAL_TIMEOUT;
-            match channel::connect_tls(WireKind::BusyPoll, stream, tls, host, deadline) {
-                Ok(halves) => halves,
-                Err(error) => {
-                    eprintln!("taut: {error}");
-                    return None;
-                }
-            }
-        }
-    };
-    Some(Link::new(halves))
-}
-
-/// One connection of the initiator, from the Logon to the end.
-fn run_connection(
-    mut link: Link,
-    peers: &mut [Peer; 1],
-    control: Option<&TcpListener>,
-    clock: &Clock,
-    stop: &AtomicBool,
-) -> Result<(), Failure> {
-    let mut idle = Idle::new(IdlePolicy::Park)?;
-    if let Some(fd) = link.readiness_fd() {
-        let _ = idle.watch(fd);
-    }
-    peers[0].connected(clock.now());
-    let mut over = false;
-    let mut farewell = None;
-    while !is_over(stop, &mut farewell, over) && !over {
-        let now = clock.now();
-        if farewell.is_some() {
-            peers[0].log_out(now);
-        }
-        let mut busy = false;
-        match link.receive() {
-            Ok(came) => busy |= came,
-            Err(_) => over = true,
-        }
-        busy |= feed(&mut link, &mut peers[0], now);
-        peers[0].settle(now)?;
-        over |= match link.send(&mut peers[0].outbox) {
-            Ok(empty) => empty && peers[0].should_close(),
-            Err(_) => true,
-        };
-        serve_control(control, peers, now)?;
-        if busy { idle.worked() } else { idle.rest(|| false) }
-    }
-    link.close();
-    peers[0].disconnected(clock.now());
-    peers[0].settle(clock.now())?;
-    Ok(())
 }

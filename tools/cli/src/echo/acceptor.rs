@@ -1,0 +1,228 @@
+//! `taut acceptor`: listens, finds out who dials, and serves all counterparties on one thread.
+
+use std::net::TcpListener;
+
+use taut::pipeline::{Idle, IdlePolicy};
+use taut::session::Role;
+use taut::trace::Clock;
+use taut::wire::tls::{ServerHandshake, ServerTls, TlsMode};
+use taut::wire::{WireKind, channel};
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+use taut_venue::certificate::Certificate;
+
+use super::app::Peer;
+use super::link::{Front, Link};
+use super::{
+    AcceptorArgs, BABBLE_LINGER, LOGON_TIMEOUT, STRANGERS_MAX, feed, is_over, listen,
+    serve_control, stop_on_signals,
+};
+use crate::Failure;
+
+/// A connection, and whose it is as soon as that is known.
+struct Guest {
+    link: Link,
+    peer: Option<usize>,
+    since: UtcTime,
+    /// It said something that is no message: when it last spoke.
+    babbled: Option<UtcTime>,
+}
+
+/// Runs until Ctrl-C.
+pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
+    let rules = args.common.rules()?;
+    let peer = |target: &String| {
+        args.common.peer(Role::Acceptor, target, &rules, !args.common.no_reset, 30)
+    };
+    let peers = args.target.iter().map(peer).collect::<Result<Vec<_>, _>>()?;
+    let tls = match args.tls {
+        false => None,
+        true => {
+            let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
+            if let Some(file) = &args.certificate {
+                std::fs::write(file, certificate.pem())?;
+            }
+            Some(certificate.server_tls(TlsMode::RecordLayer)?)
+        }
+    };
+    let listener = listen(args.listen)?;
+    let control = args.common.control()?;
+    let stop = stop_on_signals()?;
+    println!("listening on {}", listener.local_addr()?);
+    let mut acceptor = Acceptor {
+        peers,
+        guests: Vec::new(),
+        handshakes: Vec::new(),
+        tls,
+        listener,
+        clock: Clock::system(),
+        idle: Idle::new(IdlePolicy::Park)?,
+    };
+    let mut farewell = None;
+    while !is_over(&stop, &mut farewell, acceptor.guests.is_empty()) {
+        let now = acceptor.clock.now();
+        if farewell.is_some() {
+            acceptor.peers.iter_mut().for_each(|peer| peer.log_out(now));
+        }
+        let worked = acceptor.step()?;
+        serve_control(control.as_ref(), &mut acceptor.peers, now)?;
+        if worked { acceptor.idle.worked() } else { acceptor.idle.rest(|| false) }
+    }
+    Ok(())
+}
+
+struct Acceptor {
+    peers: Vec<Peer>,
+    guests: Vec<Guest>,
+    handshakes: Vec<(std::net::TcpStream, ServerHandshake, UtcTime)>,
+    tls: Option<ServerTls>,
+    listener: TcpListener,
+    clock: Clock,
+    idle: Idle,
+}
+
+impl Acceptor {
+    /// One round over everything; whether there was anything to do.
+    fn step(&mut self) -> Result<bool, Failure> {
+        let now = self.clock.now();
+        self.take_guests(now);
+        let mut worked = false;
+        let mut at = 0;
+        while at < self.guests.len() {
+            let (busy, over) = self.turn(at, now)?;
+            worked |= busy;
+            if over {
+                let guest = self.guests.swap_remove(at);
+                guest.link.close();
+                if let Some(peer) = guest.peer {
+                    self.peers[peer].disconnected(now);
+                    self.peers[peer].settle(now)?;
+                }
+            } else {
+                at += 1;
+            }
+        }
+        Ok(worked)
+    }
+
+    /// One connection's turn: whether it was busy, and whether it is over.
+    fn turn(&mut self, at: usize, now: UtcTime) -> Result<(bool, bool), Failure> {
+        let Guest { link, peer, since, babbled } = &mut self.guests[at];
+        let mut over = false;
+        let mut busy = false;
+        match link.receive() {
+            Ok(came) => busy |= came,
+            // What came before the end still counts.
+            Err(_) => over = true,
+        }
+        if peer.is_none() {
+            let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
+            if let Some(spoke) = babbled {
+                link.discard();
+                if busy {
+                    *spoke = now;
+                }
+                let quiet = now.nanos_since(*spoke) > BABBLE_LINGER.as_nanos() as u64;
+                return Ok((busy, over || late || quiet));
+            }
+            match introduce(link, &self.peers) {
+                Introduction::Waiting => return Ok((busy, over || late)),
+                Introduction::Babble => {
+                    *babbled = Some(now);
+                    return Ok((true, over || late));
+                }
+                Introduction::Stranger => return Ok((true, true)),
+                Introduction::Known(index) => {
+                    *peer = Some(index);
+                    self.peers[index].connected(now);
+                }
+            }
+        }
+        let Some(index) = *peer else { return Ok((busy, over)) };
+        let peer = &mut self.peers[index];
+        busy |= feed(link, peer, now);
+        peer.settle(now)?;
+        over |= match link.send(&mut peer.outbox) {
+            Ok(empty) => empty && peer.should_close(),
+            Err(_) => true,
+        };
+        Ok((busy, over))
+    }
+
+    fn take_guests(&mut self, now: UtcTime) {
+        // An error is one connection's, or nothing is waiting.
+        while let Ok((stream, _)) = self.listener.accept() {
+            let strangers = self.guests.iter().filter(|guest| guest.peer.is_none()).count();
+            if strangers + self.handshakes.len() >= STRANGERS_MAX
+                || stream.set_nonblocking(true).is_err()
+                || stream.set_nodelay(true).is_err()
+            {
+                continue;
+            }
+            match &self.tls {
+                None => {
+                    if let Ok(halves) = channel::plain(WireKind::BusyPoll, stream) {
+                        self.welcome(Link::new(halves), now);
+                    }
+                }
+                Some(tls) => {
+                    if let Ok(handshake) = ServerHandshake::new(tls) {
+                        self.handshakes.push((stream, handshake, now));
+                    }
+                }
+            }
+        }
+        let mut at = 0;
+        while at < self.handshakes.len() {
+            let (stream, handshake, since) = &mut self.handshakes[at];
+            let late = now.nanos_since(*since) > LOGON_TIMEOUT.as_nanos() as u64;
+            match handshake.advance(stream) {
+                Ok(None) if !late => at += 1,
+                Ok(Some(established)) => {
+                    let (stream, ..) = self.handshakes.swap_remove(at);
+                    if let Ok(halves) = channel::accept_tls(WireKind::BusyPoll, stream, established)
+                    {
+                        self.welcome(Link::new(halves), now);
+                    }
+                }
+                Ok(None) | Err(_) => drop(self.handshakes.swap_remove(at)),
+            }
+        }
+    }
+
+    fn welcome(&mut self, link: Link, now: UtcTime) {
+        if let Some(fd) = link.readiness_fd() {
+            // One that cannot be watched leaves the sleeper to its time-out.
+            let _ = self.idle.watch(fd);
+        }
+        self.guests.push(Guest { link, peer: None, since: now, babbled: None });
+    }
+}
+
+enum Introduction {
+    Waiting,
+    /// What came is no message.
+    Babble,
+    Stranger,
+    Known(usize),
+}
+
+/// Whose connection it is, by its first message. Who says nothing sensible, is not known, or is
+/// connected already gets no word (FIX session cases 1S.b, 1S.c, 2S).
+fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
+    let (len, fields) = match link.front() {
+        None => return Introduction::Waiting,
+        Some(Front::Message { len, fields }) => (len, fields),
+        Some(Front::Garbled { .. }) => return Introduction::Babble,
+        Some(Front::Flawed { .. }) => return Introduction::Stranger,
+    };
+    let message = link.message(len, fields);
+    let id = |tag| message.get(tag).unwrap_or(b"");
+    let named = |peer: &Peer| peer.is_named(id(tag::SENDER_COMP_ID), id(tag::TARGET_COMP_ID));
+    match peers.iter().position(named) {
+        Some(index) if message.msg_type() == b"A" && !peers[index].is_connected() => {
+            Introduction::Known(index)
+        }
+        _ => Introduction::Stranger,
+    }
+}

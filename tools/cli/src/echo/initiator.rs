@@ -1,0 +1,116 @@
+//! `taut initiator`: dials, logs on, and dials again.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use taut::pipeline::{Idle, IdlePolicy};
+use taut::session::Role;
+use taut::trace::Clock;
+use taut::wire::tls::{ClientTls, TlsMode, Trust};
+use taut::wire::{WireKind, channel, dial};
+
+use super::app::Peer;
+use super::link::Link;
+use super::{DIAL_TIMEOUT, InitiatorArgs, feed, is_over, serve_control, stop_on_signals};
+use crate::Failure;
+
+/// Runs until Ctrl-C.
+pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
+    let rules = args.common.rules()?;
+    let (target, heartbeat) = (&args.target, args.heartbeat);
+    let peer = args.common.peer(Role::Initiator, target, &rules, args.reset, heartbeat)?;
+    let (host, port) = args
+        .connect
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
+        .ok_or_else(|| Failure::Usage(format!("{}: HOST:PORT", args.connect)))?;
+    let tls = match &args.tls_ca {
+        None => None,
+        Some(file) => {
+            let pem = crate::read_file(file)?.into_bytes();
+            let tls = ClientTls::new(Trust::Pem(pem), TlsMode::RecordLayer);
+            Some(tls.map_err(|error| Failure::Usage(error.to_string()))?)
+        }
+    };
+    let control = args.common.control()?;
+    let stop = stop_on_signals()?;
+    let clock = Clock::system();
+    let pause = Duration::from_secs(args.reconnect);
+    let mut peers = [peer];
+    let mut dial_at = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        if Instant::now() < dial_at {
+            serve_control(control.as_ref(), &mut peers, clock.now())?;
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        if let Some(link) = open(host, port, tls.as_ref()) {
+            run_connection(link, &mut peers, control.as_ref(), &clock, &stop)?;
+        }
+        dial_at = Instant::now() + pause;
+    }
+    Ok(())
+}
+
+fn open(host: &str, port: u16, tls: Option<&ClientTls>) -> Option<Link> {
+    let stream = dial(host, port, DIAL_TIMEOUT).ok()?;
+    let halves = match tls {
+        None => {
+            stream.set_nonblocking(true).ok()?;
+            stream.set_nodelay(true).ok()?;
+            channel::plain(WireKind::BusyPoll, stream).ok()?
+        }
+        Some(tls) => {
+            let deadline = Instant::now() + DIAL_TIMEOUT;
+            match channel::connect_tls(WireKind::BusyPoll, stream, tls, host, deadline) {
+                Ok(halves) => halves,
+                Err(error) => {
+                    eprintln!("taut: {error}");
+                    return None;
+                }
+            }
+        }
+    };
+    Some(Link::new(halves))
+}
+
+/// One connection of the initiator, from the Logon to the end.
+fn run_connection(
+    mut link: Link,
+    peers: &mut [Peer; 1],
+    control: Option<&TcpListener>,
+    clock: &Clock,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    let mut idle = Idle::new(IdlePolicy::Park)?;
+    if let Some(fd) = link.readiness_fd() {
+        let _ = idle.watch(fd);
+    }
+    peers[0].connected(clock.now());
+    let mut over = false;
+    let mut farewell = None;
+    while !is_over(stop, &mut farewell, over) && !over {
+        let now = clock.now();
+        if farewell.is_some() {
+            peers[0].log_out(now);
+        }
+        let mut busy = false;
+        match link.receive() {
+            Ok(came) => busy |= came,
+            Err(_) => over = true,
+        }
+        busy |= feed(&mut link, &mut peers[0], now);
+        peers[0].settle(now)?;
+        over |= match link.send(&mut peers[0].outbox) {
+            Ok(empty) => empty && peers[0].should_close(),
+            Err(_) => true,
+        };
+        serve_control(control, peers, now)?;
+        if busy { idle.worked() } else { idle.rest(|| false) }
+    }
+    link.close();
+    peers[0].disconnected(clock.now());
+    peers[0].settle(clock.now())?;
+    Ok(())
+}
