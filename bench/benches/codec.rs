@@ -1,14 +1,17 @@
 //! The codec: index per kernel, frame and index, typed reads, and an order encoded.
+//!
+//! `TAUT_SCAN_LEVEL` (portable, avx2, avx512) forces the level of all but `index`.
 #![allow(missing_docs)] // of the functions that criterion's macros make
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use taut_bench::{Corpus, corpora, encode_order, orders};
-use taut_codec::frame::{Frame, Framer};
+use taut_bench::{Corpus, corpora, encode_order, forced_scanner, order_template, orders};
+use taut_codec::frame::Framer;
 use taut_codec::message::Message;
-use taut_codec::scan::{Field, Level, Scanner};
+use taut_codec::scan::{Field, Level, Scanned, Scanner};
+use taut_codec::value::TimestampCache;
 
 const FIELDS_MAX: usize = 16 * 1024;
 
@@ -39,38 +42,35 @@ fn index(criterion: &mut Criterion) {
 }
 
 fn frame_and_index(criterion: &mut Criterion) {
-    let (framer, scanner) = (Framer::new(1 << 20), Scanner::new());
+    let (framer, scanner) = (Framer::new(1 << 20), forced_scanner());
     let mut fields = vec![Field::default(); FIELDS_MAX];
     for corpus in &corpora() {
         bench(criterion, "frame_and_index", corpus, |message| {
-            let Frame::Message { len } = framer.next(black_box(message)) else {
-                unreachable!("a good message")
-            };
-            black_box(scanner.index(&message[..len], &mut fields).expect("a good message"));
+            black_box(scanner.scan(&framer, black_box(message), &mut fields));
             black_box(&mut fields);
         });
     }
 }
 
 fn typed_read(criterion: &mut Criterion) {
-    let (framer, scanner) = (Framer::new(1 << 20), Scanner::new());
+    let (framer, scanner) = (Framer::new(1 << 20), forced_scanner());
     let mut fields = vec![Field::default(); FIELDS_MAX];
-    let [order, report, ..] = corpora();
-    for (corpus, tags) in [(&order, [38, 44, 11]), (&report, [32, 31, 11])] {
+    for corpus in &corpora() {
+        let Some(tags) = corpus.typed else { continue };
         bench(criterion, "frame_index_and_five_typed_fields", corpus, |message| {
-            let Frame::Message { len } = framer.next(black_box(message)) else {
+            let scanned = scanner.scan(&framer, black_box(message), &mut fields);
+            let Scanned::Message { len, fields: count } = scanned else {
                 unreachable!("a good message")
             };
-            let count = scanner.index(&message[..len], &mut fields).expect("a good message");
-            let view = Message::new(message, &fields[..count]);
+            let mut view = Message::new(&message[..len], &fields[..count]).cursor();
             let read = (
-                view.msg_seq_num(),
-                view.decimal(tags[0]).map(|d| d.to_scale(8)),
-                view.decimal(tags[1]).map(|d| d.to_scale(1)),
-                view.uint(tags[2]),
-                view.time(60),
+                view.uint(34).expect("there"),
+                view.time(52).expect("there"),
+                view.uint(tags[0]).expect("there"),
+                view.decimal(tags[1]).expect("there"),
+                view.decimal(tags[2]).expect("there"),
             );
-            let _ = black_box(read);
+            black_box(read);
         });
     }
 }
@@ -79,11 +79,20 @@ fn encode(criterion: &mut Criterion) {
     let orders = orders();
     let mut buffer = [0; 512];
     let (mut next, mut msg_seq_num) = (orders.iter().cycle(), 10_000);
-    criterion.bench_function("encode/order_180", |bencher| {
+    criterion.bench_function("encode/order_179", |bencher| {
         bencher.iter(|| {
             msg_seq_num += 1;
             let order = next.next().expect("a cycle has no end");
             black_box(encode_order(black_box(order), msg_seq_num, &mut buffer));
+            black_box(&mut buffer);
+        });
+    });
+    let (template, mut times) = (order_template(), TimestampCache::new());
+    criterion.bench_function("template/order_179", |bencher| {
+        bencher.iter(|| {
+            msg_seq_num += 1;
+            let order = black_box(next.next().expect("a cycle has no end"));
+            black_box(order.fill(&template, msg_seq_num, &mut times, &mut buffer));
             black_box(&mut buffer);
         });
     });

@@ -121,11 +121,16 @@ fn order(numbers: &mut Numbers) -> Vec<u8> {
 
 /// What an order benchmark encodes.
 pub struct Order {
-    cl_ord_id: u64,
-    quantity: Decimal,
-    price: Decimal,
-    side: u8,
-    time: UtcTime,
+    /// ClOrdID(11).
+    pub cl_ord_id: u64,
+    /// OrderQty(38).
+    pub quantity: Decimal,
+    /// Price(44).
+    pub price: Decimal,
+    /// Side(54).
+    pub side: u8,
+    /// SendingTime(52) and TransactTime(60).
+    pub time: UtcTime,
 }
 
 impl Order {

@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use taut_codec::frame::{Frame, Framer};
+use taut_codec::scan::{Field, Scanned, Scanner};
 
 /// Lengths of messages and of runs of garbage, and how many bytes wait for more.
 fn walk(stream: &[u8], piece: usize) -> (Vec<Vec<u8>>, usize) {
@@ -14,6 +15,12 @@ fn walk(stream: &[u8], piece: usize) -> (Vec<Vec<u8>>, usize) {
             match framer.next(&buffer) {
                 Frame::Message { len } => {
                     assert!(len <= 2048);
+                    let mut fields = [Field::default(); 32];
+                    match Scanner::new().scan(&framer, &buffer, &mut fields) {
+                        Scanned::Message { len: scanned, .. }
+                        | Scanned::Garbled { len: scanned, .. } => assert_eq!(scanned, len),
+                        other => panic!("{other:?}"),
+                    }
                     found.push(buffer.drain(..len).collect());
                 }
                 Frame::Garbage { skip, .. } => {

@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use taut_codec::message::{GroupSpec, Message};
 use taut_codec::scan::{Field, Scanner};
+use taut_codec::value::{Decimal, parse_u64};
 
 static MD_ENTRIES: GroupSpec =
     GroupSpec { count: 268, first: None, members: &[269, 270, 271, 273, 278, 279] };
@@ -19,6 +20,14 @@ fuzz_target!(|data: &[u8]| {
     let Ok(count) = Scanner::new().index(&bytes, &mut fields) else { return };
     let message = Message::new(&bytes, &fields[..count]);
     let _ = (message.msg_type(), message.msg_seq_num(), message.time(52), message.flag(43));
+    let mut cursor = message.cursor();
+    for field in message.fields() {
+        // A value is read the same in its place and alone.
+        let (tag, value) = (field.tag, message.get(field.tag).expect("it is there"));
+        assert_eq!(message.decimal(tag).ok(), Decimal::parse(value).ok());
+        assert_eq!(message.uint(tag).ok(), parse_u64(value).ok());
+        assert!(cursor.get(tag).is_some());
+    }
     for spec in [&MD_ENTRIES, &PARTIES, &SUB_IDS] {
         if let Ok(group) = message.group(spec) {
             let (said, mut entries, mut covered) = (group.len(), 0, 0);

@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::ScanErrorKind::{
     CheckSumMissing, CheckSumWrong, DataLengthWrong, TagMalformed, TooManyFields, Unterminated,
 };
-use super::{Field, Level, ScanError, ScanErrorKind, Scanner};
+use super::{Field, Level, ScanError, ScanErrorKind, Scanned, Scanner};
 
 fn scanners() -> impl Iterator<Item = Scanner> {
     Level::ALL.into_iter().filter_map(Scanner::with_level)
@@ -369,4 +369,32 @@ fn the_best_level_is_chosen_and_the_portable_one_is_always_there() {
             && std::is_x86_feature_detected!("avx512vbmi")
             && std::is_x86_feature_detected!("avx512vbmi2")
     );
+}
+
+#[test]
+fn a_stream_is_scanned_as_framed_and_indexed() {
+    let framer = crate::frame::Framer::new(4096);
+    let mut fields = [Field::default(); 32];
+    let good = message("35=0|34=2|");
+    let mut garbled = good.clone();
+    garbled[20] ^= 1;
+    let stream = [&good[..], &garbled, b"noise", &good[..9]].concat();
+    for scanner in scanners() {
+        let mut at = 0;
+        let mut next = || {
+            let scanned = scanner.scan(&framer, &stream[at..], &mut fields);
+            at += match scanned {
+                Scanned::Message { len, .. } | Scanned::Garbled { len, .. } => len,
+                Scanned::Garbage { skip, .. } => skip,
+                Scanned::Incomplete => 0,
+            };
+            scanned
+        };
+        assert_eq!(next(), Scanned::Message { len: good.len(), fields: 5 });
+        let offset = good.len() as u32 - 7;
+        let error = ScanError { kind: CheckSumWrong, offset };
+        assert_eq!(next(), Scanned::Garbled { len: good.len(), error });
+        assert!(matches!(next(), Scanned::Garbage { skip: 5, .. }));
+        assert_eq!(next(), Scanned::Incomplete);
+    }
 }
