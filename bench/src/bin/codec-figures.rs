@@ -1,6 +1,6 @@
 //! Prints what the codec's parts take per message, every method in turn.
 //!
-//! `codec-figures [ROUNDS]`. `TAUT_SCAN_LEVEL` (portable, avx2, avx512) forces the level of all but the
+//! `codec-figures [ROUNDS [CORPUS]]`. `TAUT_SCAN_LEVEL` (portable, avx2, avx512) forces the level of all but the
 //! comparison of levels.
 
 use std::hint::black_box;
@@ -17,11 +17,16 @@ const FIELDS_MAX: usize = 16 * 1024;
 fn main() {
     let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(101);
     println!("{:16} {:34} {:>9} {:>9} {:>9}", "", "ns per message", "median", "min", "max");
-    for corpus in &corpora() {
+    let only = std::env::args().nth(2);
+    for corpus in
+        corpora().iter().filter(|corpus| only.as_ref().is_none_or(|only| only == corpus.name))
+    {
         let count = if corpus.messages.len() < 100 { 16 } else { 4096 };
         print(corpus.name, measure(decoding(corpus), count, rounds));
     }
-    print("order_179", measure(encoding(), 4096, rounds));
+    if only.is_none_or(|only| only == "order_179") {
+        print("order_179", measure(encoding(), 4096, rounds));
+    }
 }
 
 fn print(corpus: &str, figures: Vec<Figures>) {
