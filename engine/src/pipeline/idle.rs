@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 
+use crossbeam_utils::CachePadded;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 
@@ -30,7 +31,7 @@ const BELL: Token = Token(usize::MAX);
 #[derive(Debug)]
 pub struct Bell {
     waker: Waker,
-    asleep: AtomicBool,
+    asleep: CachePadded<AtomicBool>,
 }
 
 impl Bell {
@@ -67,7 +68,7 @@ impl Idle {
             empty_rounds: 0,
             events: Events::with_capacity(16),
             poll,
-            bell: Arc::new(Bell { waker, asleep: AtomicBool::new(false) }),
+            bell: Arc::new(Bell { waker, asleep: CachePadded::new(AtomicBool::new(false)) }),
         })
     }
 

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use rtrb::RingBuffer;
 use serde::{Deserialize, Serialize};
 
@@ -76,10 +77,11 @@ const HOUSEKEEPING_PERIOD: Duration = Duration::from_millis(5);
 /// What the threads of an engine and its owner share.
 #[derive(Debug, Default)]
 pub struct Control {
-    stop: AtomicBool,
-    finished: AtomicBool,
+    // A line of the cache each: one side writes what the other reads in every round.
+    stop: CachePadded<AtomicBool>,
+    finished: CachePadded<AtomicBool>,
     /// Times that a full ring made messages wait, since the strategy was last told.
-    ring_full: AtomicU32,
+    ring_full: CachePadded<AtomicU32>,
     progress: Mutex<Progress>,
 }
 

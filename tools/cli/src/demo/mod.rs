@@ -75,8 +75,8 @@ pub struct DemoArgs {
     /// The venue's configuration file
     #[arg(long)]
     venue_config: Option<PathBuf>,
-    /// Print the configuration of one side with comments and end
-    #[arg(long, value_name = "SIDE")]
+    /// Print the configuration of one side, the engine's unless said, with comments and end
+    #[arg(long, value_name = "SIDE", num_args = 0..=1, default_missing_value = "engine")]
     print_config: Option<ConfigOf>,
     /// Print the summary for machines
     #[arg(long)]
