@@ -77,15 +77,21 @@ impl<'a> Message<'a> {
         self.fields.iter().find(|f| f.tag == tag)
     }
 
-    /// The value of `field`, read as an unsigned integer.
+    /// The value of `field`, which must come from this message, read as an unsigned integer.
+    ///
+    /// # Errors
+    /// [`ValueError`].
     #[inline]
-    fn uint_of(&self, field: &Field) -> Result<u64, ValueError> {
+    pub fn uint_of(&self, field: &Field) -> Result<u64, ValueError> {
         parse_u64_at(self.bytes, field.start as usize, field.end as usize)
     }
 
-    /// The value of `field`, read as a decimal.
+    /// The value of `field`, which must come from this message, read as a decimal.
+    ///
+    /// # Errors
+    /// [`ValueError`].
     #[inline]
-    fn decimal_of(&self, field: &Field) -> Result<Decimal, ValueError> {
+    pub fn decimal_of(&self, field: &Field) -> Result<Decimal, ValueError> {
         Decimal::parse_at(self.bytes, field.start as usize, field.end as usize)
     }
 

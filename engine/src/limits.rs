@@ -82,6 +82,9 @@ pub const EXEC_IDS_MAX: usize = 16 * 1024;
 pub const BOOK_RESYNCS_MAX: u32 = 8;
 /// Commands that one callback of a strategy may issue.
 pub const COMMANDS_PER_CALLBACK_MAX: usize = 256;
+/// Rendered orders, amends and cancels that a session keeps: one for each instrument, side and type that
+/// it sends. A further one takes the place of another.
+pub const TEMPLATES: usize = 256;
 /// Records in the ring from the session thread to the strategy thread.
 pub const EVENT_RING: usize = 16 * 1024;
 /// Records in the ring from the strategy thread to the session thread.
@@ -128,6 +131,7 @@ const _: () = {
     assert!(FIELDS_MAX * 3 <= MESSAGE_BYTES_MAX);
     assert!(FRAME_RING.is_power_of_two());
     assert!(JOURNAL_INDEX.is_power_of_two());
+    assert!(TEMPLATES.is_power_of_two());
     assert!(JOURNAL_SEGMENT_BYTES_MAX < u32::MAX as usize, "offsets have 32 bits");
     assert!(JOURNAL_SEGMENT_BYTES_MAX >= 2 * MESSAGE_BYTES_MAX);
     assert!(SMALL_SLOT_BYTES < MESSAGE_BYTES_MAX && SMALL_SLOT_FIELDS < FIELDS_MAX);

@@ -9,11 +9,11 @@
 
 use taut::command::{CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder};
 use taut::event::{BookAction, BookEntry};
-use taut::kraken::encode::encodable;
+use taut::kraken::encode::{Templates, encodable};
 use taut::kraken::instruments::Instruments;
 use taut::market::Book;
 use taut::risk::{RiskCheck, RiskLimits, RiskView};
-use taut::session::{Outbox, Session, SessionConfig};
+use taut::session::{Outbox, SendError, Session, SessionConfig};
 use taut::types::{ClOrdId, InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
 use taut_codec::encode::{Encoder, HeaderOrder};
 use taut_codec::message::Message;
@@ -84,6 +84,16 @@ impl Desk {
         let body = encodable(kind, &instruments).unwrap();
         let write = |out: &mut Encoder<'_>| body.write(out, transact_time);
         self.session.send(body.msg_type(), now, &mut self.out, write).unwrap();
+        self.written()
+    }
+
+    /// As the engine sends it: 52 and 60 are one time.
+    fn send_rendered(&mut self, kind: &CommandKind, now: UtcTime) -> String {
+        let (instruments, mut templates) = (instruments(), Templates::new(self.session.config()));
+        let prepared = templates.prepare(kind, &instruments).unwrap();
+        let msg_type = encodable(kind, &instruments).unwrap().msg_type();
+        let fill = |buffer: &mut [u8], seq| prepared.fill(buffer, seq, now);
+        self.session.send_rendered(msg_type, now, &mut self.out, fill).unwrap();
         self.written()
     }
 }
@@ -168,6 +178,37 @@ fn the_captured_order_is_written_byte_for_byte() {
         "8=FIX.4.4|9=140|35=D|34=2|49=damien|52=20230707-13:56:08.000|56=KRAKEN-TRD|11=1688738168|\
          38=0.01|40=2|44=1000|54=1|55=BTC/USD|59=1|60=20230707-13:56:08.277|10=222|"
     );
+}
+
+#[test]
+fn a_rendered_order_is_the_plain_one_and_takes_the_next_number() {
+    let now = at("20230707-13:56:08.277");
+    let order = NewOrder {
+        cl_ord_id: ClOrdId::numeric(1_688_738_168).unwrap(),
+        instrument: ID,
+        side: Side::Sell,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        qty: Qty(1_000_000),
+        px: Some(Px(10_000)),
+        post_only: true,
+        self_trade: None,
+    };
+    let (mut risk, book) = risk(Px(10_000));
+    let kind = CommandKind::New(risk.check(order, &view(&book), now).unwrap());
+    let header = HeaderOrder::SeqSenderTimeTarget;
+    let up = || Desk::up("damien", "KRAKEN-TRD", header, 9, now);
+    let (mut plain, mut rendered) = (up(), up());
+    for number in [9, 10] {
+        assert_eq!(rendered.session.next_out(), number);
+        assert_eq!(rendered.send_rendered(&kind, now), plain.send(&kind, now, now));
+    }
+    // Without a session no number is used and nothing is written.
+    rendered.session.disconnected(now);
+    let written = rendered.written();
+    let refused = rendered.session.send_rendered(b"D", now, &mut rendered.out, |_, _| Ok(0..9));
+    assert_eq!(refused, Err(SendError::NotLoggedOn));
+    assert_eq!((rendered.session.next_out(), rendered.written()), (11, written));
 }
 
 #[test]

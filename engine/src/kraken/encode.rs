@@ -1,5 +1,10 @@
 //! Commands to FIX messages: bodies ascending by tag, numbers as short as they go, as in the client
-//! messages that Kraken publishes (venue file 3.1, 4).
+//! messages that Kraken publishes (venue file 3.1, 4). [`Templates`] is the fast way for orders, amends
+//! and cancels; the plain encoder writes everything.
+
+mod prepared;
+
+pub use prepared::{Prepared, Templates};
 
 use taut_codec::encode::Encoder;
 use taut_codec::tag;
@@ -55,9 +60,17 @@ impl Encodable<'_> {
     /// The body.
     pub fn write(&self, out: &mut Encoder<'_>, now: UtcTime) {
         match self.kind {
-            CommandKind::New(order) => self.new_order(out, order.get(), now),
-            CommandKind::Replace(order) => self.replace(out, order.get(), now),
-            CommandKind::Cancel(cancel) => self.cancel(out, cancel, now),
+            CommandKind::New(order) => {
+                let order = order.get();
+                Self::new_order(out, order, self.facts(order.instrument), now);
+            }
+            CommandKind::Replace(order) => {
+                let order = order.get();
+                Self::replace(out, order, self.facts(order.instrument), now);
+            }
+            CommandKind::Cancel(cancel) => {
+                Self::cancel(out, cancel, self.facts(cancel.instrument), now);
+            }
             CommandKind::MassCancel(cancel) => self.mass_cancel(out, cancel, now),
             CommandKind::RequestInstruments => {
                 // 263=0: once. Updates of the list would come with 1.
@@ -80,8 +93,7 @@ impl Encodable<'_> {
         self.instruments.facts(id).expect("checked by encodable")
     }
 
-    fn new_order(&self, out: &mut Encoder<'_>, order: &NewOrder, now: UtcTime) {
-        let facts = self.facts(order.instrument);
+    fn new_order(out: &mut Encoder<'_>, order: &NewOrder, facts: &Instrument, now: UtcTime) {
         cl_ord_id(out, tag::CL_ORD_ID, order.cl_ord_id);
         if order.post_only {
             out.byte(tag::EXEC_INST, b'P');
@@ -97,8 +109,7 @@ impl Encodable<'_> {
         }
     }
 
-    fn replace(&self, out: &mut Encoder<'_>, order: &ReplaceOrder, now: UtcTime) {
-        let facts = self.facts(order.instrument);
+    fn replace(out: &mut Encoder<'_>, order: &ReplaceOrder, facts: &Instrument, now: UtcTime) {
         cl_ord_id(out, tag::CL_ORD_ID, order.cl_ord_id);
         if order.post_only {
             out.byte(tag::EXEC_INST, b'P');
@@ -113,8 +124,7 @@ impl Encodable<'_> {
             .time(tag::TRANSACT_TIME, now);
     }
 
-    fn cancel(&self, out: &mut Encoder<'_>, cancel: &CancelOrder, now: UtcTime) {
-        let facts = self.facts(cancel.instrument);
+    fn cancel(out: &mut Encoder<'_>, cancel: &CancelOrder, facts: &Instrument, now: UtcTime) {
         cl_ord_id(out, tag::CL_ORD_ID, cancel.cl_ord_id);
         if !cancel.order_id.is_empty() {
             out.bytes(tag::ORDER_ID, cancel.order_id.as_bytes());

@@ -1,29 +1,12 @@
 //! The instruments that an engine was configured with, and what the venue said about them.
 
-use taut_codec::message::{GroupError, GroupSpec, Message};
+use taut_codec::message::{FieldError, GroupError, Message};
+use taut_codec::messages::instrument_list::{self, related_sym};
 use taut_codec::tag;
-use taut_codec::value::{Decimal, SCALE_MAX, parse_u32};
+use taut_codec::value::{Decimal, SCALE_MAX};
 
 use crate::limits::INSTRUMENTS_MAX;
-use crate::types::{Instrument, InstrumentId, PairStatus, Symbol};
-
-/// The group of InstrumentList (35=y), venue file 4.12.
-pub const INSTRUMENT_GROUP: GroupSpec = GroupSpec {
-    count: tag::NO_RELATED_SYM,
-    first: Some(tag::SYMBOL),
-    members: &[
-        tag::SYMBOL,
-        tag::MIN_TRADE_VOL,
-        tag::QTY_PRECISION,
-        tag::QTY_MIN,
-        tag::QTY_MAX,
-        tag::MINIMUM_COST,
-        tag::PRICE_PRECISION,
-        tag::MD_PRICE_PRECISION,
-        tag::TICK_SIZE,
-        tag::ASSET_PAIR_STATUS,
-    ],
-};
+use crate::types::{Instrument, InstrumentId, PairStatus, Px, Qty, Symbol};
 
 /// Symbols in the order of the configuration, with their facts once the venue has listed them.
 #[derive(Debug, Clone)]
@@ -83,10 +66,10 @@ impl Instruments {
         message: &Message<'_>,
         mut each: impl FnMut(InstrumentId, Instrument),
     ) -> Result<(), u32> {
-        let entries =
-            message.group(&INSTRUMENT_GROUP).map_err(|_: GroupError| tag::NO_RELATED_SYM)?;
+        let list = instrument_list::View::new(*message);
+        let entries = list.related_sym().map_err(|_: GroupError| tag::NO_RELATED_SYM)?;
         for entry in entries {
-            let Some(id) = entry.get(tag::SYMBOL).and_then(|symbol| self.find(symbol)) else {
+            let Some(id) = entry.symbol().ok().and_then(|symbol| self.find(symbol)) else {
                 continue;
             };
             let (symbol, facts) = &mut self.entries[usize::from(id.0)];
@@ -98,33 +81,36 @@ impl Instruments {
     }
 }
 
-fn read_entry(symbol: Symbol, entry: &Message<'_>) -> Result<Instrument, u32> {
-    let precision = |tag| {
-        let value = entry.get(tag).ok_or(tag)?;
-        let number = parse_u32(value).map_err(|_| tag)?;
-        u8::try_from(number).ok().filter(|&p| p <= SCALE_MAX).ok_or(tag)
+fn read_entry(symbol: Symbol, entry: &related_sym::View<'_>) -> Result<Instrument, u32> {
+    let precision = |value: Result<i64, FieldError>, tag| {
+        let number = u8::try_from(value.map_err(tag_of)?).map_err(|_| tag)?;
+        if number <= SCALE_MAX { Ok(number) } else { Err(tag) }
     };
-    let decimal = |tag| entry.decimal(tag).map_err(|_| tag);
-    let price_precision = precision(tag::PRICE_PRECISION)?;
-    let qty_precision = precision(tag::QTY_PRECISION)?;
+    let status = entry.asset_pair_status().map_err(tag_of)?.fix();
     let mut instrument = Instrument {
         symbol,
-        price_precision,
-        qty_precision,
-        tick_size: crate::types::Px(0),
-        qty_step: crate::types::Qty(0),
-        qty_min: crate::types::Qty(0),
-        cost_min: Decimal::new(0, 0),
-        status: PairStatus::from_fix(entry.get(tag::ASSET_PAIR_STATUS).unwrap_or(b""))
-            .ok_or(tag::ASSET_PAIR_STATUS)?,
+        price_precision: precision(entry.price_precision(), tag::PRICE_PRECISION)?,
+        qty_precision: precision(entry.qty_precision(), tag::QTY_PRECISION)?,
+        tick_size: Px(0),
+        qty_step: Qty(0),
+        qty_min: Qty(0),
+        cost_min: entry.minimum_cost().map_err(tag_of)?.unwrap_or(Decimal::new(0, 0)),
+        status: PairStatus::from_fix(status.as_bytes()).ok_or(tag::ASSET_PAIR_STATUS)?,
     };
-    instrument.tick_size = instrument.px(decimal(tag::TICK_SIZE)?).map_err(|_| tag::TICK_SIZE)?;
-    instrument.qty_step =
-        instrument.qty(decimal(tag::MIN_TRADE_VOL)?).map_err(|_| tag::MIN_TRADE_VOL)?;
-    instrument.qty_min = instrument.qty(decimal(tag::QTY_MIN)?).map_err(|_| tag::QTY_MIN)?;
-    if entry.get(tag::MINIMUM_COST).is_some() {
-        instrument.cost_min = decimal(tag::MINIMUM_COST)?;
-    }
+    let tick_size = entry.tick_size().map_err(tag_of)?;
+    instrument.tick_size = instrument.px(tick_size).map_err(|_| tag::TICK_SIZE)?;
+    let qty = |value: Result<Decimal, FieldError>, tag| {
+        instrument.qty(value.map_err(tag_of)?).map_err(|_| tag)
+    };
+    let qty_step = qty(entry.min_trade_vol(), tag::MIN_TRADE_VOL)?;
+    let qty_min = qty(entry.qty_min(), tag::QTY_MIN)?;
+    (instrument.qty_step, instrument.qty_min) = (qty_step, qty_min);
     let positive = instrument.tick_size.0 > 0 && instrument.qty_step.0 > 0;
     if positive { Ok(instrument) } else { Err(tag::TICK_SIZE) }
+}
+
+const fn tag_of(error: FieldError) -> u32 {
+    match error {
+        FieldError::Missing { tag } | FieldError::Value { tag, .. } => tag,
+    }
 }

@@ -11,7 +11,7 @@ use crate::command::{Command, CommandKind, SessionId};
 use crate::event::{Alarm, Event, EventKind, WithdrawReason};
 use crate::journal::{AppendError, Housekeeper, Journal, JournalError, Keeper};
 use crate::kraken::decode::decode;
-use crate::kraken::encode::encodable;
+use crate::kraken::encode::{Encodable, Templates, encodable};
 use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
 use crate::limits::COMMAND_RING;
@@ -41,6 +41,7 @@ struct Lane {
     session: Session,
     logon: Logon,
     outbox: Outbox,
+    templates: Templates,
     transmitter: Option<Transmitter>,
     /// Commands whose bytes the kernel has not taken yet, in order.
     in_flight: VecDeque<InFlight>,
@@ -76,6 +77,7 @@ impl SessionCore {
             session: Session::new(config),
             logon,
             outbox: Outbox::new(),
+            templates: Templates::new(&config),
             transmitter: None,
             in_flight: VecDeque::with_capacity(COMMAND_RING),
             accepted: 0,
@@ -245,8 +247,7 @@ impl SessionCore {
                 Err(WithdrawReason::OutboxFull)
             }
             Some(body) => lane
-                .session
-                .send(body.msg_type(), now, &mut lane.outbox, |out| body.write(out, now))
+                .send(&command.kind, &body, &self.instruments, now)
                 .map(|msg_seq_num| (msg_seq_num, body.msg_type()[0]))
                 .map_err(|error| match error {
                     SendError::NotLoggedOn | SendError::SeqNumExhausted => {
@@ -363,6 +364,24 @@ fn push_out(
 }
 
 impl Lane {
+    /// Writes a command's message into the outbox; returns its MsgSeqNum.
+    fn send(
+        &mut self,
+        kind: &CommandKind,
+        body: &Encodable<'_>,
+        instruments: &Instruments,
+        now: UtcTime,
+    ) -> Result<u64, SendError> {
+        let (session, outbox) = (&mut self.session, &mut self.outbox);
+        match self.templates.prepare(kind, instruments) {
+            Some(prepared) => {
+                let fill = |buffer: &mut [u8], seq| prepared.fill(buffer, seq, now);
+                session.send_rendered(body.msg_type(), now, outbox, fill)
+            }
+            None => session.send(body.msg_type(), now, outbox, |out| body.write(out, now)),
+        }
+    }
+
     fn emit(&self, kind: EventKind, sink: &mut impl EventSink) {
         sink.push(&Event { session: self.id, stamps: Stamps::NONE, kind });
     }

@@ -1,8 +1,8 @@
 //! The reader's end of one connection: bytes in, indexed messages out (stages t0 to t4).
 
-use taut_codec::frame::{Frame, Framer};
+use taut_codec::frame::Framer;
 use taut_codec::message::Message;
-use taut_codec::scan::{Field, Scanner};
+use taut_codec::scan::{Field, Scanned, Scanner};
 
 use crate::command::SessionId;
 use crate::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, RECEIVE_BYTES};
@@ -118,19 +118,18 @@ impl Inlet {
 
     fn front(&mut self, stamps: &mut Stamps, clock: &Clock) -> Option<Front> {
         let bytes = &self.buffer[self.start..self.end];
-        match self.framer.next(bytes) {
-            Frame::Incomplete => None,
-            Frame::Garbage { skip, .. } => Some(Front::Garbled { len: skip }),
-            Frame::Message { len } => {
-                stamps.set(Stage::Frame, clock.ticks());
-                let indexed = self.scanner.index(&bytes[..len], &mut self.fields);
-                stamps.set(Stage::Scan, clock.ticks());
-                Some(match indexed {
-                    Ok(fields) => Front::Message { len, fields },
-                    Err(_) => Front::Garbled { len },
-                })
+        // Bounds and index are found in one go: between them there is no stamp.
+        let begun = clock.ticks();
+        let front = match self.scanner.scan(&self.framer, bytes, &mut self.fields) {
+            Scanned::Incomplete => return None,
+            Scanned::Garbage { skip: len, .. } | Scanned::Garbled { len, .. } => {
+                Front::Garbled { len }
             }
-        }
+            Scanned::Message { len, fields } => Front::Message { len, fields },
+        };
+        stamps.set(Stage::Frame, begun);
+        stamps.set(Stage::Scan, clock.ticks());
+        Some(front)
     }
 
     /// Reads once. `Ok(false)` if nothing was there.

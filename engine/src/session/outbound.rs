@@ -1,6 +1,8 @@
 //! What leaves: application messages, and the admin messages that both sides of the session write.
 
-use taut_codec::encode::{Encoder, Header, HeaderOrder};
+use std::ops::Range;
+
+use taut_codec::encode::{EncodeError, Encoder, Header, HeaderOrder};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
@@ -45,6 +47,34 @@ impl Session {
         out: &mut Outbox,
         body: impl FnOnce(&mut Encoder<'_>),
     ) -> Result<u64, SendError> {
+        self.may_send()?;
+        let envelope = Envelope { msg_type, order, reserve: limits::OUTBOX_ADMIN_BYTES };
+        self.emit(&envelope, now, out, body)
+    }
+
+    /// [`Session::send`] of a message that is written whole, header included: `render` is given the buffer
+    /// and MsgSeqNum(34), and returns where the message stands. Its other header fields have to be what
+    /// the configuration says.
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    pub fn send_rendered(
+        &mut self,
+        msg_type: &[u8],
+        now: UtcTime,
+        out: &mut Outbox,
+        render: impl FnOnce(&mut [u8], u64) -> Result<Range<usize>, EncodeError>,
+    ) -> Result<u64, SendError> {
+        self.may_send()?;
+        let msg_seq_num = self.next_number()?;
+        let written = render(&mut self.scratch, msg_seq_num)?;
+        self.push(written.clone(), limits::OUTBOX_ADMIN_BYTES, now, out)?;
+        self.sent(msg_type, msg_seq_num, written);
+        Ok(msg_seq_num)
+    }
+
+    /// Whether an application message may be sent now.
+    fn may_send(&self) -> Result<(), SendError> {
         if self.phase != Phase::Active {
             return Err(SendError::NotLoggedOn);
         }
@@ -52,8 +82,7 @@ impl Session {
             // The peer has not read what it asked for; nothing new stands inside that range.
             return Err(SendError::OutboxFull);
         }
-        let envelope = Envelope { msg_type, order, reserve: limits::OUTBOX_ADMIN_BYTES };
-        self.emit(&envelope, now, out, body)
+        Ok(())
     }
 
     /// Sends a Reject (35=3). A text or MsgType that cannot be sent is left out.
@@ -204,14 +233,24 @@ impl Session {
         out: &mut Outbox,
         body: impl FnOnce(&mut Encoder<'_>),
     ) -> Result<u64, SendError> {
-        let msg_seq_num = self.next_out;
-        if msg_seq_num > limits::SEQ_NUM_MAX {
-            return Err(SendError::SeqNumExhausted);
-        }
+        let msg_seq_num = self.next_number()?;
         let written = self.write(envelope, msg_seq_num, None, now, out, body)?;
-        self.keep_sent(envelope.msg_type, msg_seq_num, written);
-        self.next_out = msg_seq_num + 1;
+        self.sent(envelope.msg_type, msg_seq_num, written);
         Ok(msg_seq_num)
+    }
+
+    const fn next_number(&self) -> Result<u64, SendError> {
+        if self.next_out > limits::SEQ_NUM_MAX {
+            Err(SendError::SeqNumExhausted)
+        } else {
+            Ok(self.next_out)
+        }
+    }
+
+    /// The message is in the outbox: its number is used.
+    fn sent(&mut self, msg_type: &[u8], msg_seq_num: u64, written: Range<usize>) {
+        self.keep_sent(msg_type, msg_seq_num, written);
+        self.next_out = msg_seq_num + 1;
     }
 
     /// Writes a gap fill over `from..=to`: it has the number of the first message that it stands for.
@@ -238,7 +277,7 @@ impl Session {
         now: UtcTime,
         out: &mut Outbox,
         body: impl FnOnce(&mut Encoder<'_>),
-    ) -> Result<std::ops::Range<usize>, SendError> {
+    ) -> Result<Range<usize>, SendError> {
         let header = Header {
             msg_type: envelope.msg_type,
             msg_seq_num,
@@ -255,12 +294,24 @@ impl Session {
         }
         body(&mut encoder);
         let range = encoder.finish()?;
-        if out.free() < range.len() + envelope.reserve {
+        self.push(range.clone(), envelope.reserve, now, out)?;
+        Ok(range)
+    }
+
+    /// Puts what stands in the scratch buffer into the outbox, if `reserve` bytes stay free behind it.
+    fn push(
+        &mut self,
+        written: Range<usize>,
+        reserve: usize,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
+        if out.free() < written.len() + reserve {
             return Err(SendError::OutboxFull);
         }
-        out.push(&self.scratch[range.clone()])?;
+        out.push(&self.scratch[written])?;
         self.last_sent = now;
-        Ok(range)
+        Ok(())
     }
 }
 

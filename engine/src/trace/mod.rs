@@ -18,9 +18,9 @@ pub enum Stage {
     Receive,
     /// t2: TLS records are opened.
     Open,
-    /// t3: the message's bounds are known; includes the wait for messages before it in one read.
+    /// t3: the message's turn has come: the wait for messages before it in one read.
     Frame,
-    /// t4: the fields are indexed and CheckSum is verified.
+    /// t4: its bounds are found, the fields are indexed and CheckSum is verified.
     Scan,
     /// t5: sequence number and session rules are checked, the message is typed.
     Session,

@@ -1,0 +1,273 @@
+//! Orders, amends and cancels from pre-rendered messages: what does not change from one order of an
+//! instrument to the next (header, symbol, side, types) is rendered once, only numbers and times are
+//! written each time. The bytes are those of [`Encodable::write`](super::Encodable::write) behind the
+//! session's header.
+
+use std::ops::Range;
+
+use taut_codec::encode::template::{Filler, Template};
+use taut_codec::encode::{EncodeError, HeaderOrder, TimePrecision};
+use taut_codec::tag;
+use taut_codec::value::{TimestampCache, UtcTime};
+
+use crate::command::{CancelOrder, CommandKind, NewOrder, ReplaceOrder};
+use crate::kraken::instruments::Instruments;
+use crate::limits::TEMPLATES;
+use crate::session::SessionConfig;
+use crate::types::{ClOrdId, CompId, Instrument, InstrumentId};
+
+/// Pieces of a template: one for each value of an amend, one more, and one for each further 32 bytes of
+/// the longest CompIDs and symbol.
+const PIECES: usize = 13;
+
+type Rendered = Template<PIECES>;
+
+/// The rendered messages of one session, of the [`TEMPLATES`] kinds that were sent last. A kind that is
+/// new, or that shares its place with another, is rendered first, which costs about as much as the plain
+/// encoder.
+pub struct Templates {
+    sender: CompId,
+    target: CompId,
+    /// Whether the session's header is one that is rendered: Kraken's.
+    usual: bool,
+    places: Box<[(Shape, Rendered)]>,
+    times: TimestampCache,
+}
+
+/// A message that is rendered but for its values.
+pub struct Prepared<'a> {
+    template: &'a Rendered,
+    times: &'a mut TimestampCache,
+    order: Order<'a>,
+    facts: &'a Instrument,
+}
+
+#[derive(Clone, Copy)]
+enum Order<'a> {
+    New(&'a NewOrder),
+    Replace(&'a ReplaceOrder),
+    Cancel(&'a CancelOrder),
+}
+
+/// Everything that is the same in all messages of a template, packed; 0 is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape(u64);
+
+impl Templates {
+    /// Nothing is rendered yet; all memory is taken.
+    #[must_use]
+    pub fn new(config: &SessionConfig) -> Self {
+        let usual = config.header_order == HeaderOrder::SeqSenderTimeTarget
+            && config.time_precision == TimePrecision::Millis
+            && !config.last_processed;
+        Self {
+            sender: config.sender,
+            target: config.target,
+            usual,
+            places: vec![(Shape(0), Template::new(b"D")); TEMPLATES].into_boxed_slice(),
+            times: TimestampCache::new(),
+        }
+    }
+
+    /// The rendered message of an order, amend or cancel. `None` for other commands, for an instrument
+    /// that is not known, and for sessions whose header is written another way: for the plain encoder.
+    pub fn prepare<'a>(
+        &'a mut self,
+        kind: &'a CommandKind,
+        instruments: &'a Instruments,
+    ) -> Option<Prepared<'a>> {
+        let order = match kind {
+            CommandKind::New(order) => Order::New(order.get()),
+            CommandKind::Replace(order) => Order::Replace(order.get()),
+            CommandKind::Cancel(cancel) => Order::Cancel(cancel),
+            _ => return None,
+        };
+        if !self.usual {
+            return None;
+        }
+        self.prepare_order(order, instruments.facts(order.instrument())?)
+    }
+
+    fn prepare_order<'a>(
+        &'a mut self,
+        order: Order<'a>,
+        facts: &'a Instrument,
+    ) -> Option<Prepared<'a>> {
+        let shape = order.shape();
+        let (there, template) = &mut self.places[shape.place()];
+        if *there != shape {
+            // Not even the longest names fill a template, but who knows what they are next year.
+            *template = order.render(&self.sender, &self.target, facts).ok()?;
+            *there = shape;
+        }
+        Some(Prepared { template, times: &mut self.times, order, facts })
+    }
+}
+
+impl Prepared<'_> {
+    /// Writes the message; returns where in the buffer it stands.
+    ///
+    /// # Errors
+    /// [`EncodeError::Full`] if the buffer has not 32 bytes more than the message.
+    pub fn fill(
+        self,
+        buffer: &mut [u8],
+        msg_seq_num: u64,
+        now: UtcTime,
+    ) -> Result<Range<usize>, EncodeError> {
+        let Self { template, times, order, facts } = self;
+        let time = times.to_fix_millis(now);
+        let head = template.fill(buffer).uint(msg_seq_num).time(time);
+        match order {
+            Order::New(order) => {
+                let head = id(head, order.cl_ord_id).decimal(facts.qty_decimal(order.qty), 0);
+                match order.px {
+                    Some(px) => head.decimal(facts.px_decimal(px), 0),
+                    None => head,
+                }
+            }
+            Order::Replace(order) => {
+                let head = id(head, order.cl_ord_id)
+                    .bytes(order.order_id.as_bytes())
+                    .decimal(facts.qty_decimal(order.qty), 0);
+                let head = id(head, order.orig_cl_ord_id);
+                match order.px {
+                    Some(px) => head.decimal(facts.px_decimal(px), 0),
+                    None => head,
+                }
+            }
+            Order::Cancel(cancel) => {
+                let head = id(head, cancel.cl_ord_id);
+                let head = match cancel.order_id.as_bytes() {
+                    b"" => head,
+                    order_id => head.bytes(order_id),
+                };
+                id(head, cancel.orig_cl_ord_id)
+            }
+        }
+        .time(time)
+        .finish()
+    }
+}
+
+#[inline(always)]
+fn id<'t, 'b>(filler: Filler<'t, 'b, PIECES>, id: ClOrdId) -> Filler<'t, 'b, PIECES> {
+    match id.as_numeric() {
+        Some(number) => filler.uint(number),
+        None => filler.bytes(id.write(&mut [0; ClOrdId::TEXT_MAX])),
+    }
+}
+
+impl Order<'_> {
+    const fn instrument(&self) -> InstrumentId {
+        match self {
+            Self::New(order) => order.instrument,
+            Self::Replace(order) => order.instrument,
+            Self::Cancel(cancel) => cancel.instrument,
+        }
+    }
+
+    /// Each field that decides on bytes outside the values has a byte of its own.
+    fn shape(&self) -> Shape {
+        let bytes = match self {
+            Self::New(order) => [
+                order.side.fix(),
+                order.ord_type.fix(),
+                order.time_in_force.fix(),
+                1 + u8::from(order.post_only) + 2 * u8::from(order.px.is_some()),
+                order.self_trade.map_or(0, |mode| mode.fix()),
+                b'D',
+            ],
+            Self::Replace(order) => [
+                order.side.fix(),
+                order.ord_type.fix(),
+                order.time_in_force.fix(),
+                1 + u8::from(order.post_only) + 2 * u8::from(order.px.is_some()),
+                0,
+                b'G',
+            ],
+            Self::Cancel(cancel) => {
+                [cancel.side.fix(), 0, 0, 1 + u8::from(cancel.order_id.is_empty()), 0, b'F']
+            }
+        };
+        let [i, j] = self.instrument().0.to_le_bytes();
+        let [a, b, c, d, e, f] = bytes;
+        Shape(u64::from_le_bytes([a, b, c, d, e, f, i, j]))
+    }
+
+    /// Fields in the order of [`Encodable::write`](super::Encodable::write), values left out.
+    fn render(
+        &self,
+        sender: &CompId,
+        target: &CompId,
+        facts: &Instrument,
+    ) -> Result<Rendered, EncodeError> {
+        let mut out = Template::new(match self {
+            Self::New(_) => b"D",
+            Self::Replace(_) => b"G",
+            Self::Cancel(_) => b"F",
+        });
+        out.slot(tag::MSG_SEQ_NUM)
+            .bytes(tag::SENDER_COMP_ID, sender.as_bytes())
+            .slot(tag::SENDING_TIME)
+            .bytes(tag::TARGET_COMP_ID, target.as_bytes())
+            .slot(tag::CL_ORD_ID);
+        let symbol = facts.symbol.as_bytes();
+        match self {
+            Self::New(order) => {
+                exec_inst(&mut out, order.post_only).slot(tag::ORDER_QTY);
+                byte(&mut out, tag::ORD_TYPE, order.ord_type.fix());
+                price(&mut out, order.px.is_some());
+                byte(&mut out, tag::SIDE, order.side.fix()).bytes(tag::SYMBOL, symbol);
+                byte(&mut out, tag::TIME_IN_FORCE, order.time_in_force.fix());
+                out.slot(tag::TRANSACT_TIME);
+                if let Some(mode) = order.self_trade {
+                    byte(&mut out, tag::SELF_TRADE_PREVENTION, mode.fix());
+                }
+            }
+            Self::Replace(order) => {
+                exec_inst(&mut out, order.post_only).slot(tag::ORDER_ID).slot(tag::ORDER_QTY);
+                byte(&mut out, tag::ORD_TYPE, order.ord_type.fix()).slot(tag::ORIG_CL_ORD_ID);
+                price(&mut out, order.px.is_some());
+                byte(&mut out, tag::SIDE, order.side.fix()).bytes(tag::SYMBOL, symbol);
+                byte(&mut out, tag::TIME_IN_FORCE, order.time_in_force.fix());
+                out.slot(tag::TRANSACT_TIME);
+            }
+            Self::Cancel(cancel) => {
+                if !cancel.order_id.is_empty() {
+                    out.slot(tag::ORDER_ID);
+                }
+                out.slot(tag::ORIG_CL_ORD_ID);
+                byte(&mut out, tag::SIDE, cancel.side.fix()).bytes(tag::SYMBOL, symbol);
+                out.slot(tag::TRANSACT_TIME);
+            }
+        }
+        out.finish()
+    }
+}
+
+fn byte(out: &mut Rendered, tag: u32, value: u8) -> &mut Rendered {
+    out.bytes(tag, &[value])
+}
+
+fn exec_inst(out: &mut Rendered, post_only: bool) -> &mut Rendered {
+    if post_only { byte(out, tag::EXEC_INST, b'P') } else { out }
+}
+
+fn price(out: &mut Rendered, is_limit: bool) {
+    if is_limit {
+        out.slot(tag::PRICE);
+    }
+}
+
+impl Shape {
+    /// Where its template stands, if it is rendered.
+    const fn place(self) -> usize {
+        // Fibonacci hashing: shapes differ in few bits, the product's upper bits depend on all of them.
+        const SHIFT: u32 = 64 - TEMPLATES.trailing_zeros();
+        (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> SHIFT) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests;
