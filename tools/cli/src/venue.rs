@@ -29,7 +29,7 @@ pub struct VenueArgs {
     /// Print the configuration with comments and end
     #[arg(long)]
     print_config: bool,
-    /// Added to Kraken's ports: 4000 spot market data, 4001 spot trading
+    /// Added to Kraken's ports, 4000 to 4005
     #[arg(long, value_name = "OFFSET")]
     base_port: Option<u16>,
     /// Use free ports instead; they are printed

@@ -22,3 +22,5 @@ pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 256;
 pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
 /// Deepest L2 subscription; `264=0` is capped to it (venue file 4.9).
 pub const DEPTH_MAX: usize = 1000;
+/// Logons of one client on one market while the venue runs; a later one is refused.
+pub const LOGONS_MAX: u32 = (1 << 20) - 1;

@@ -45,10 +45,7 @@ impl Links {
         let id = venue.connected(service, now);
         let connection = Connection { id, receiver, transmitter };
         // Trading first in every round: reports leave before the market data that they cause.
-        let at = match service {
-            Service::SpotTrading => 0,
-            _ => self.connections.len(),
-        };
+        let at = if service.is_trading() { 0 } else { self.connections.len() };
         self.connections.insert(at, connection);
     }
 

@@ -180,7 +180,8 @@ impl Venue {
                 engine.deposit(account, asset, amount)?;
             }
             let credentials = client.credentials(&secrets)?;
-            gateway.add_client(client.comp_id()?, ClientCredentials::new(credentials));
+            let credentials = ClientCredentials::new(credentials);
+            gateway.add_client(client.comp_id()?, client.market, credentials);
             oes.add_client(account, client.can_trade);
         }
         let liquidity = open(liquidity, &engine, house, now)?;
@@ -269,15 +270,15 @@ impl Venue {
                 outcome: Outcome::RefusedByGateway,
             }),
             Inbound::ResetWatermark { client } => self.oes.reset_watermark(client),
-            Inbound::CancelOnDisconnect { client, tag } => {
-                let record = self.oes.cancel_on_disconnect(client, tag);
+            Inbound::CancelOnDisconnect { owner } => {
+                let record = self.oes.cancel_on_disconnect(owner);
                 self.trade(&record, now);
             }
-            Inbound::MarketData { client, request } => {
+            Inbound::MarketData { from, request } => {
                 let Self { market_data, engine, gateway, .. } = self;
-                market_data.request(client, &request, engine, now, gateway);
+                market_data.request(from, &request, engine, now, gateway);
             }
-            Inbound::MarketDataGone { client } => self.market_data.forget(client),
+            Inbound::MarketDataGone { from } => self.market_data.forget(from),
         }
     }
 
@@ -302,7 +303,8 @@ impl Venue {
                     text: &text,
                 };
                 let client = request.origin.client;
-                self.gateway.business_reject(client, Service::SpotTrading, &reject, now);
+                let service = request.origin.market.trading();
+                self.gateway.business_reject(client, service, &reject, now);
             }
         }
     }

@@ -77,7 +77,7 @@ impl Switches {
             refusal_skips_a_number: self.refusal_number == RefusalNumber::Documented,
             low_logon_replays: self.low_logon_number == LowLogonNumber::Replay,
             refusal_text: match self.logon_refusal {
-                LogonRefusal::Logout => GatewaySwitches::default().refusal_text,
+                LogonRefusal::Logout => Some("Logon failed: invalid credentials"),
                 LogonRefusal::Silent => None,
             },
         }

@@ -48,6 +48,8 @@ fn a_malformed_configuration_is_refused_with_the_place() {
         ("clients = []", "clients"),
         ("[[clients]]\nsender = \"a\"\n[[clients]]\nsender = \"a\"", "twice"),
         ("[[clients]]\nsender = \"\"", "sender"),
+        ("[[clients]]\nsender = \"a\"\nmarket = \"derivatives\"", "ends with DRV"),
+        ("[[clients]]\nsender = \"a_DRV\"", "ends with DRV"),
         ("[[clients]]\nsender = \"a\"\nbalances = { USD = \"ten\" }", "balances.USD"),
         ("[[clients]]\nsecret = \"hunter2\"", "secret"),
         ("[[instruments]]\ntick_size = \"0.01\"", "tick_size"),

@@ -6,7 +6,8 @@ pub(super) const COMMENTED: &str = r#"# taut venue: configuration. Every value b
 # Address to listen on. Anything beyond this machine needs allow_remote.
 bind = "127.0.0.1"
 allow_remote = false
-# Added to Kraken's ports: spot market data 4000, spot trading 4001.
+# Added to Kraken's ports: 4000 spot market data, 4001 spot trading, 4002 derivatives market data,
+# 4003 derivatives trading, 4004 derivatives L3, 4005 spot L3.
 port_offset = 0
 # Gateway instances behind the router. A session sticks to the one that it was given first.
 gateway_instances = 2
@@ -101,6 +102,8 @@ status = "online"
 # Who may log on, with an account of its own.
 [[clients]]
 sender = "TAUT"
+# "spot" (ports 4000, 4001, 4005) or "derivatives" (4002 to 4004; the sender ends with DRV).
+market = "spot"
 # Environment variables with the API key and the API secret (base64). Without them the client has
 # market data only.
 api_key_env = "TAUT_API_KEY"

@@ -30,7 +30,7 @@ impl Gateway {
     #[must_use]
     pub fn live(&self, sender: &[u8], service: Service) -> Option<ConnectionId> {
         let client = self.clients.iter().find(|client| client.sender.as_bytes() == sender)?;
-        client.known[service as usize].live
+        client.known(service)?.live
     }
 
     /// The SenderCompID of a client.
@@ -48,7 +48,7 @@ impl Gateway {
     /// Sessions that are logged on.
     #[must_use]
     pub fn sessions_up(&self) -> usize {
-        let known = self.clients.iter().flat_map(|client| &client.known);
+        let known = self.clients.iter().flat_map(|client| client.all_known());
         known.filter(|known| known.session.phase() == Phase::Active).count()
     }
 
@@ -81,8 +81,10 @@ impl Gateway {
         if let Some(connection) = self.connections.get_mut(&id)
             && let Some(client) = connection.client
         {
-            let known = &mut self.clients[usize::from(client)].known[connection.service as usize];
-            known.session.logout(text, now, &mut connection.outbox);
+            let client = &mut self.clients[usize::from(client)];
+            if let Some(known) = client.known_mut(connection.service) {
+                known.session.logout(text, now, &mut connection.outbox);
+            }
         }
     }
 
@@ -92,9 +94,10 @@ impl Gateway {
         for connection in self.connections.values_mut() {
             match connection.client.filter(|_| connection.logged_on) {
                 Some(client) => {
-                    let service = connection.service as usize;
-                    let known = &mut self.clients[usize::from(client)].known[service];
-                    known.session.logout(Some(text), now, &mut connection.outbox);
+                    let client = &mut self.clients[usize::from(client)];
+                    if let Some(known) = client.known_mut(connection.service) {
+                        known.session.logout(Some(text), now, &mut connection.outbox);
+                    }
                 }
                 None => connection.drop_now(),
             }

@@ -8,8 +8,10 @@ use taut_codec::message::Message;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
+use super::client::Client;
 use super::connection::Connection;
-use super::{ConnectionId, Gateway, Inbound, Service};
+use super::{ConnectionId, Gateway, Inbound};
+use crate::limits::LOGONS_MAX;
 
 /// What a client logs on to trading with.
 #[derive(Debug)]
@@ -69,11 +71,13 @@ impl Gateway {
         if message.msg_type() != b"A" || !to_us {
             return false;
         }
-        let at = self.clients.iter().position(|client| client.sender.as_bytes() == sender);
+        let of_market = |client: &Client| client.market == service.market();
+        let is_it = |client: &Client| client.sender.as_bytes() == sender && of_market(client);
+        let at = self.clients.iter().position(is_it);
         let Some(client) = at.map(|at| &mut self.clients[at]) else { return false };
         let refusal = if self.refuse_logons {
             Some(Some("Logon refused"))
-        } else if service == Service::SpotTrading && !client.credentials.verify(message, now) {
+        } else if service.is_trading() && !client.credentials.verify(message, now) {
             Some(self.switches.refusal_text)
         } else {
             None
@@ -83,7 +87,7 @@ impl Gateway {
             text.inspect(|text| turn_away(connection, client.sender, number, text, now));
             return false;
         }
-        let known = &mut client.known[service as usize];
+        let known = client.know(service, &self.switches);
         if known.live.is_some() {
             return false;
         }
@@ -106,8 +110,8 @@ impl Gateway {
     ) -> Option<Inbound> {
         let connection = self.connections.get_mut(&id)?;
         let entry = &mut self.clients[usize::from(client)];
-        let trading = connection.service == Service::SpotTrading;
-        let known = &mut entry.known[connection.service as usize];
+        let trading = connection.service.is_trading();
+        let known = entry.known_mut(connection.service)?;
         let out = &mut connection.outbox;
         let cancel = match message.get(tag::CANCEL_ORDERS_ON_DISCONNECT) {
             None | Some(b"0") => true,
@@ -118,6 +122,10 @@ impl Gateway {
                 return None;
             }
         };
+        if known.logons == LOGONS_MAX {
+            known.session.refuse_logon(Some("Logon failed: too many logons"), now, out);
+            return None;
+        }
         if known.session.accept_logon(now, out).is_err() {
             return None;
         }

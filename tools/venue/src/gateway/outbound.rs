@@ -7,7 +7,7 @@ use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::report::{self, BusinessReject, FieldReject};
-use super::{Gateway, Service};
+use super::{Gateway, Service, Subscriber};
 use crate::market_data::Outlet;
 
 impl Gateway {
@@ -68,7 +68,7 @@ impl Gateway {
         body: impl FnOnce(&mut Encoder<'_>),
     ) -> bool {
         let Some(entry) = self.clients.get_mut(usize::from(client)) else { return false };
-        let known = &mut entry.known[service as usize];
+        let Some(known) = entry.known_mut(service) else { return false };
         let connection = known.live.and_then(|live| self.connections.get_mut(&live));
         let Some(connection) = connection.filter(|connection| !connection.close) else {
             return false;
@@ -91,12 +91,12 @@ impl Gateway {
 impl Outlet for Gateway {
     fn send(
         &mut self,
-        client: u16,
+        to: Subscriber,
         msg_type: &[u8],
         order: HeaderOrder,
         now: UtcTime,
         body: impl FnOnce(&mut Encoder<'_>),
     ) {
-        self.send_on(client, Service::SpotMarketData, msg_type, order, now, body);
+        self.send_on(to.client, to.service, msg_type, order, now, body);
     }
 }

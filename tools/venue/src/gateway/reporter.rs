@@ -115,7 +115,7 @@ impl Reporter {
         now: UtcTime,
     ) {
         let state = draft.state;
-        let Some(client) = oes.client_of(state.account) else { return };
+        let Some(client) = oes.client_of(state.session) else { return };
         let Some(instrument) = engine.instrument(state.instrument) else { return };
         let fee_asset = engine.asset(state.fee_asset);
         let fee_currency = fee_asset.as_ref().map_or("", |asset| asset.as_str());
@@ -159,7 +159,7 @@ impl Reporter {
 }
 
 fn reject(rejection: &Rejection, oes: &Oes, gateway: &mut Gateway, now: UtcTime) {
-    let Some(client) = oes.client_of(rejection.account) else { return };
+    let Some(client) = oes.client_of(rejection.session) else { return };
     let ref_msg_type: &[u8] = match rejection.request {
         Request::New => b"D",
         Request::Amend => b"G",

@@ -38,4 +38,4 @@ impl Liquidity for NoLiquidity {
 }
 
 /// Session tag of house orders; no client session has it.
-pub const HOUSE_SESSION: u32 = u32::MAX;
+pub const HOUSE_SESSION: u32 = 0;

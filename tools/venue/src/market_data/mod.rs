@@ -14,6 +14,7 @@ use taut::types::{Instrument, InstrumentId, Side};
 use taut_codec::encode::{Encoder, HeaderOrder};
 use taut_codec::value::UtcTime;
 
+use crate::gateway::Subscriber;
 use crate::gateway::exec_id::ReportClock;
 use crate::limits::{DEPTH_MAX, SUBSCRIPTIONS_PER_SESSION_MAX};
 use crate::matching::{Book, EngineEvent, EventKind, LevelChange, SpotEngine};
@@ -31,7 +32,7 @@ pub trait Outlet {
     /// Sends one message.
     fn send(
         &mut self,
-        client: u16,
+        client: Subscriber,
         msg_type: &[u8],
         order: HeaderOrder,
         now: UtcTime,
@@ -43,7 +44,7 @@ const NORMAL: HeaderOrder = HeaderOrder::SeqSenderTimeTarget;
 
 #[derive(Debug)]
 struct Subscription {
-    client: u16,
+    client: Subscriber,
     id: RequestId,
     /// The depth of the book, if the book was asked for.
     depth: Option<usize>,
@@ -60,9 +61,9 @@ pub struct MarketData {
     /// Trades of each instrument since the last publication.
     trades: Vec<Vec<PublicTrade>>,
     /// At most [`SUBSCRIPTIONS_PER_SESSION_MAX`] of each client.
-    list_subscribers: Vec<(u16, RequestId)>,
+    list_subscribers: Vec<(Subscriber, RequestId)>,
     /// At most one of each client.
-    status_subscribers: Vec<(u16, RequestId, RequestId)>,
+    status_subscribers: Vec<(Subscriber, RequestId, RequestId)>,
     status: TradingStatus,
     response_ids: ReportClock,
     changes: Vec<LevelChange>,
@@ -81,7 +82,7 @@ impl MarketData {
     }
 
     /// The session of a client is gone, and its subscriptions with it (venue file 3.3).
-    pub fn forget(&mut self, client: u16) {
+    pub fn forget(&mut self, client: Subscriber) {
         self.subscriptions.retain(|s| s.client != client);
         self.list_subscribers.retain(|s| s.0 != client);
         self.status_subscribers.retain(|s| s.0 != client);
@@ -97,7 +98,7 @@ impl MarketData {
     /// Answers a request. What the engine did before was published.
     pub fn request(
         &mut self,
-        client: u16,
+        client: Subscriber,
         request: &MdRequest,
         engine: &SpotEngine,
         now: UtcTime,
@@ -124,7 +125,7 @@ impl MarketData {
     /// Venue file 4.9 and 4.11: `Err` is MDReqRejReason(281) and Text(58).
     fn market_data(
         &mut self,
-        client: u16,
+        client: Subscriber,
         request: &MarketDataRequest,
         engine: &SpotEngine,
         now: UtcTime,
@@ -287,7 +288,7 @@ impl MarketData {
     /// Venue file 4.12.
     fn instrument_list(
         &mut self,
-        client: u16,
+        client: Subscriber,
         request: &InstrumentListRequest,
         engine: &SpotEngine,
         now: UtcTime,
@@ -335,7 +336,7 @@ impl MarketData {
     /// Venue file 4.13.
     fn session_status(
         &mut self,
-        client: u16,
+        client: Subscriber,
         request: &SessionStatusRequest,
         now: UtcTime,
         outlet: &mut impl Outlet,

@@ -234,7 +234,7 @@ mod tests {
                     if what < 4 {
                         let (account, reason) = (Some(account), CancelReason::User);
                         engine.cancel_where(now, &CancelWhere {
-                            account, session: Some(session), instrument: None, reason,
+                            account, sessions: Some((session, session)), instrument: None, reason,
                             client_key: None,
                         }, &mut events);
                     } else {

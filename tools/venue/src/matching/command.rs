@@ -37,7 +37,7 @@ impl SelfTrade {
 pub struct NewOrder {
     /// Who trades.
     pub account: AccountId,
-    /// Opaque owner; [`CancelWhere::session`] selects by it.
+    /// Opaque owner; [`CancelWhere::sessions`] selects by it.
     pub session: u32,
     /// Opaque id of the request, handed back with every event of the order.
     pub client_key: u128,
@@ -97,8 +97,9 @@ pub struct Cancel {
 pub struct CancelWhere {
     /// Orders of this account only.
     pub account: Option<AccountId>,
-    /// Orders that this session created or replaced last only.
-    pub session: Option<u32>,
+    /// Orders that one of these sessions, the first and the last included, created or replaced last
+    /// only.
+    pub sessions: Option<(u32, u32)>,
     /// Orders on this instrument only.
     pub instrument: Option<InstrumentId>,
     /// Why; goes into the events.

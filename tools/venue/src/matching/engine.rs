@@ -412,7 +412,9 @@ impl SpotEngine {
                 let closed = command.reason == CancelReason::MassCancel
                     && is_closed(self.market(order.instrument).instrument.status);
                 if closed
-                    || command.session.is_some_and(|session| session != order.session)
+                    || command
+                        .sessions
+                        .is_some_and(|(first, last)| !(first..=last).contains(&order.session))
                     || command.instrument.is_some_and(|id| id != order.instrument)
                 {
                     continue;

@@ -3,6 +3,8 @@
 use taut::types::{ClOrdId, OrderId, Side, Symbol};
 use taut_codec::value::{Decimal, UtcTime};
 
+use super::OwnerId;
+use crate::gateway::Market;
 use crate::matching::SelfTrade;
 
 /// Where a request came from.
@@ -10,8 +12,10 @@ use crate::matching::SelfTrade;
 pub struct Origin {
     /// Position of the client in the configuration; also names its account.
     pub client: u16,
+    /// The market that it was sent to.
+    pub market: Market,
     /// The connection, unique per logon; the owner of orders.
-    pub tag: u32,
+    pub tag: OwnerId,
     /// MsgSeqNum(34).
     pub msg_seq_num: u64,
     /// First byte of MsgType(35).

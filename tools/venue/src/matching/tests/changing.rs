@@ -64,7 +64,7 @@ fn a_mass_cancel_follows_the_session_that_replaced_the_order_last() {
     let two = desk.send(&order).unwrap();
     let by_session = |session| CancelWhere {
         account: None,
-        session: Some(session),
+        sessions: Some((session, session)),
         instrument: Some(ID),
         reason: CancelReason::MassCancel,
         client_key: Some(8),

@@ -121,7 +121,7 @@ fn the_market_status_decides_what_is_taken() {
     assert!(!desk.engine.cancel(UtcTime(1), &cancel, &mut Vec::new()));
     let mut all = CancelWhere {
         account: Some(a),
-        session: None,
+        sessions: None,
         instrument: None,
         reason: CancelReason::MassCancel,
         client_key: None,

@@ -164,8 +164,13 @@ impl Pair {
             Step::CancelWhere { who, session, drop } => {
                 let reason = if drop { CancelReason::Disconnect } else { CancelReason::MassCancel };
                 let account = who.map(|who| self.accounts[who]);
-                let command =
-                    CancelWhere { account, session, instrument: None, reason, client_key: None };
+                let command = CancelWhere {
+                    account,
+                    sessions: session.map(|one| (one, one)),
+                    instrument: None,
+                    reason,
+                    client_key: None,
+                };
                 self.desk.engine.cancel_where(now, &command, &mut self.desk.events);
                 self.model.cancel_where(account.map(|a| a.0 as usize), session, reason, &mut said);
             }

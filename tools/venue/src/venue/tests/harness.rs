@@ -106,7 +106,7 @@ impl World {
         let (target, time) = (service.comp_id(), self.time());
         let mut body =
             format!("35=A|34={number}|49={sender}|52={time}|56={target}|98=0|108=60|{extra}");
-        if service == Service::SpotTrading {
+        if service.is_trading() {
             let credentials =
                 Credentials::new(Secret::new("APIKEY"), Secret::new("c2VjcmV0")).unwrap();
             let nonce = self.now.millis();

@@ -7,3 +7,4 @@ mod lifecycle;
 mod logon;
 mod market_data;
 mod rejects;
+mod services;

@@ -1,0 +1,111 @@
+//! Who may log on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use taut::kraken::logon::{CredentialError, Credentials};
+use taut::secret::Secret;
+use taut::types::CompId;
+use taut_codec::value::Decimal;
+
+use super::{ConfigError, bad};
+use crate::gateway::Market;
+use crate::matching::Asset;
+
+/// A client: a SenderCompID with an account of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientConfig {
+    /// SenderCompID(49), the same for trading and market data.
+    pub sender: String,
+    /// The market that it trades and sees. In derivatives the sender ends with `DRV` (venue file 1).
+    pub market: Market,
+    /// Environment variable with the API key. If it is not set, the client has market data only.
+    pub api_key_env: String,
+    /// Environment variable with the API secret, base64.
+    pub api_secret_env: String,
+    /// Whether it may trade.
+    pub can_trade: bool,
+    /// What it starts with: asset -> decimal number as text.
+    pub balances: BTreeMap<String, String>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        let money = [("BTC", "100"), ("ETH", "1000"), ("USD", "10000000")];
+        Self {
+            sender: "TAUT".into(),
+            market: Market::Spot,
+            api_key_env: Credentials::KEY_VARIABLE.into(),
+            api_secret_env: Credentials::SECRET_VARIABLE.into(),
+            can_trade: true,
+            balances: money.map(|(asset, amount)| (asset.into(), amount.into())).into(),
+        }
+    }
+}
+
+impl ClientConfig {
+    /// The SenderCompID.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn comp_id(&self) -> Result<CompId, ConfigError> {
+        let id: Result<CompId, _> = self.sender.parse();
+        match id {
+            Ok(id) if !id.is_empty() => {
+                let field = || format!("clients.{:?}.market", self.sender);
+                match (self.market, self.sender.ends_with("DRV")) {
+                    (Market::Derivatives, false) => {
+                        Err(bad(field(), "a sender of the derivatives market ends with DRV"))
+                    }
+                    (Market::Spot, true) => Err(bad(
+                        field(),
+                        "a sender that ends with DRV is of the derivatives market",
+                    )),
+                    _ => Ok(id),
+                }
+            }
+            Ok(_) => Err(bad("clients.sender", "is empty")),
+            Err(error) => Err(bad(format!("clients.{:?}.sender", self.sender), error)),
+        }
+    }
+
+    /// The balances.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn balances(&self) -> Result<Vec<(Asset, Decimal)>, ConfigError> {
+        let field = |asset: &str| format!("clients.{:?}.balances.{asset}", self.sender);
+        let one = |(asset, amount): (&String, &String)| {
+            let name: Asset = asset.parse().map_err(|e| bad(field(asset), e))?;
+            let decimal = Decimal::parse(amount.as_bytes()).map_err(|e| bad(field(asset), e))?;
+            Ok((name, decimal))
+        };
+        self.balances.iter().map(one).collect()
+    }
+
+    /// The credentials, read from the named variables by `read`; `None` if the key is not set.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if only one of the two is set or they are malformed.
+    pub fn credentials(
+        &self,
+        read: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Credentials>, ConfigError> {
+        let field = |name: &str| format!("clients.{:?}: environment variable {name}", self.sender);
+        match (read(&self.api_key_env), read(&self.api_secret_env)) {
+            (None, None) => Ok(None),
+            (Some(key), Some(secret)) => {
+                Credentials::new(Secret::new(key), Secret::new(secret)).map(Some).map_err(|error| {
+                    let name = match error {
+                        CredentialError::BadSecret => &self.api_secret_env,
+                        _ => &self.api_key_env,
+                    };
+                    bad(field(name), error)
+                })
+            }
+            (None, Some(_)) => Err(bad(field(&self.api_key_env), "is not set")),
+            (Some(_), None) => Err(bad(field(&self.api_secret_env), "is not set")),
+        }
+    }
+}

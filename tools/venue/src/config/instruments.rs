@@ -1,0 +1,104 @@
+//! What is traded.
+
+use serde::{Deserialize, Serialize};
+use taut::types::{Instrument, PairStatus, Px, Qty, Symbol};
+use taut_codec::value::{Decimal, SCALE_MAX};
+
+use super::{ConfigError, bad};
+
+/// An instrument; venue file 4.12. Decimal numbers are texts, so that they are exact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InstrumentConfig {
+    /// `BASE/QUOTE`.
+    pub symbol: String,
+    /// PricePrecision(2349).
+    pub price_precision: u8,
+    /// QtyPrecision(5010).
+    pub qty_precision: u8,
+    /// TickSize(5022).
+    pub tick_size: String,
+    /// MinTradeVol(562): quantities are multiples of it.
+    pub qty_step: String,
+    /// QtyMin(5011).
+    pub qty_min: String,
+    /// MinimumCost(5013), in the quote currency; `0` for none.
+    pub cost_min: String,
+    /// AssetPairStatus(5032).
+    pub status: StatusName,
+}
+
+impl Default for InstrumentConfig {
+    fn default() -> Self {
+        Self {
+            symbol: "BTC/USD".into(),
+            price_precision: 1,
+            qty_precision: 8,
+            tick_size: "0.1".into(),
+            qty_step: "0.00000001".into(),
+            qty_min: "0.0001".into(),
+            cost_min: "0.5".into(),
+            status: StatusName::Online,
+        }
+    }
+}
+
+/// See [`PairStatus`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names are those of PairStatus")]
+pub enum StatusName {
+    Hidden,
+    #[default]
+    Online,
+    Maintenance,
+    CancelOnly,
+    PostOnly,
+    LimitOnly,
+    Delisted,
+    ReduceOnly,
+}
+
+impl InstrumentConfig {
+    /// As the engine takes it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn instrument(&self) -> Result<Instrument, ConfigError> {
+        let field = |name: &str| format!("instruments.{:?}.{name}", self.symbol);
+        let symbol: Symbol = self.symbol.parse().map_err(|e| bad(field("symbol"), e))?;
+        if self.price_precision > SCALE_MAX || self.qty_precision > SCALE_MAX {
+            return Err(bad(field("price_precision, qty_precision"), "at most 18 decimals"));
+        }
+        let units = |name: &str, text: &str, scale| {
+            let decimal = Decimal::parse(text.as_bytes()).map_err(|e| bad(field(name), e))?;
+            decimal.to_scale(scale).map_err(|e| bad(field(name), e))
+        };
+        Ok(Instrument {
+            symbol,
+            price_precision: self.price_precision,
+            qty_precision: self.qty_precision,
+            tick_size: Px(units("tick_size", &self.tick_size, self.price_precision)?),
+            qty_step: Qty(units("qty_step", &self.qty_step, self.qty_precision)?),
+            qty_min: Qty(units("qty_min", &self.qty_min, self.qty_precision)?),
+            cost_min: Decimal::parse(self.cost_min.as_bytes())
+                .map_err(|e| bad(field("cost_min"), e))?,
+            status: self.status.into(),
+        })
+    }
+}
+
+impl From<StatusName> for PairStatus {
+    fn from(name: StatusName) -> Self {
+        match name {
+            StatusName::Hidden => Self::Hidden,
+            StatusName::Online => Self::Online,
+            StatusName::Maintenance => Self::Maintenance,
+            StatusName::CancelOnly => Self::CancelOnly,
+            StatusName::PostOnly => Self::PostOnly,
+            StatusName::LimitOnly => Self::LimitOnly,
+            StatusName::Delisted => Self::Delisted,
+            StatusName::ReduceOnly => Self::ReduceOnly,
+        }
+    }
+}

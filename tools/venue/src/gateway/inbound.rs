@@ -1,0 +1,186 @@
+//! What leaves the gateway for the stages behind it, and the way there: session, field checks, parse.
+
+use taut::session::Received;
+use taut::types::ClOrdId;
+use taut_codec::message::Message;
+use taut_codec::tag;
+use taut_codec::value::UtcTime;
+
+use super::checks::{self, CheckSwitches, Finding};
+use super::parse::{self, Unreadable};
+use super::{ConnectionId, Gateway, Service, Subscriber};
+use crate::market_data::request::MdRequest;
+use crate::oes::request::{OrderRequest, Origin};
+use crate::oes::{Owner, OwnerId};
+
+/// What leaves the gateway for the stages behind it, in the order of arrival.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inbound {
+    /// A trading session logged on with ForceResetClOrdID(5030).
+    ResetWatermark {
+        /// The client.
+        client: u16,
+    },
+    /// A trading request.
+    Order(OrderRequest),
+    /// A command that was refused here; its client has been answered.
+    Refused(RefusedCommand),
+    /// A market data request.
+    MarketData {
+        /// Who asks.
+        from: Subscriber,
+        /// What it asks.
+        request: MdRequest,
+    },
+    /// A trading session is gone without logout and wants its orders cancelled (venue file 2.3).
+    CancelOnDisconnect {
+        /// The connection whose orders go.
+        owner: OwnerId,
+    },
+    /// A market data session is gone.
+    MarketDataGone {
+        /// Whose.
+        from: Subscriber,
+    },
+}
+
+/// A D, F, G or q of a session that was logged on, which the gateway did not let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedCommand {
+    /// The client.
+    pub client: u16,
+    /// MsgSeqNum(34); 0 if it cannot be read.
+    pub msg_seq_num: u64,
+    /// MsgType(35).
+    pub msg_type: u8,
+    /// ClOrdID(11), if it can be read.
+    pub cl_ord_id: Option<ClOrdId>,
+    /// Whether it was marked as a possible duplicate (43 or 97).
+    pub poss_dup: bool,
+}
+
+impl Gateway {
+    /// One message of a connection.
+    pub(super) fn message(
+        &mut self,
+        id: ConnectionId,
+        message: &Message<'_>,
+        now: UtcTime,
+    ) -> Option<Inbound> {
+        if self.connections.get(&id)?.client.is_none() && !self.identify(id, message, now) {
+            self.connections.get_mut(&id)?.close = true;
+            return None;
+        }
+        let connection = self.connections.get_mut(&id)?;
+        let (client, service) = (connection.client?, connection.service);
+        let known = self.clients[usize::from(client)].known_mut(service)?;
+        let received = known.session.received(message, now, &mut connection.outbox);
+        while known.session.next_event().is_some() {}
+        match received {
+            Received::Logon => self.logon(id, client, message, now),
+            Received::Application => self.application(client, service, message, now),
+            Received::Admin => {
+                known.logged_out |= message.msg_type() == b"5";
+                None
+            }
+            // A duplicate of what was dealt with before is no command of its own.
+            Received::Ignored if message.flag(tag::POSS_DUP_FLAG) => None,
+            Received::Ignored => refused(client, service, message),
+        }
+    }
+
+    fn application(
+        &mut self,
+        client: u16,
+        service: Service,
+        message: &Message<'_>,
+        now: UtcTime,
+    ) -> Option<Inbound> {
+        let msg_type = message.msg_type();
+        if matches!(msg_type, b"3" | b"j") {
+            // The client refused something of ours: nothing to be done about it.
+            return None;
+        }
+        let offered: &[&[u8]] = if service.is_trading() {
+            &[b"D", b"F", b"G", b"q", b"H"]
+        } else {
+            &[b"V", b"x", b"g"]
+        };
+        if !offered.contains(&msg_type) {
+            const UNSUPPORTED_MESSAGE_TYPE: u32 = 3;
+            let text = "Unsupported message type";
+            self.refuse(client, service, message, UNSUPPORTED_MESSAGE_TYPE, text, now);
+            return refused(client, service, message);
+        }
+        let switches = CheckSwitches {
+            unknown_tags: self.switches.unknown_tags,
+            form: self.switches.reject_form,
+        };
+        match checks::check(message, switches, now) {
+            Ok(()) => {}
+            Err(Finding::Reject(reject)) => {
+                self.reject(client, service, message, &reject, now);
+                return refused(client, service, message);
+            }
+            Err(Finding::ConditionallyMissing(tag)) if service.is_trading() => {
+                const CONDITIONALLY_REQUIRED_MISSING: u32 = 5;
+                let text = checks::missing(tag, self.switches.reject_form).text;
+                let reason = CONDITIONALLY_REQUIRED_MISSING;
+                self.refuse(client, service, message, reason, &text, now);
+                return refused(client, service, message);
+            }
+            // There are no BusinessMessageRejects on market data: it answers itself (venue file 4).
+            Err(Finding::ConditionallyMissing(_)) => {}
+        }
+        if let Some(kind) = parse::order_request(message) {
+            let origin = self.origin(client, service, message)?;
+            return Some(Inbound::Order(OrderRequest { origin, kind }));
+        }
+        let request = match msg_type {
+            b"V" => parse::market_data(message).map(MdRequest::MarketData),
+            b"x" => parse::instrument_list(message).map(MdRequest::Instruments),
+            _ => parse::session_status(message).map(MdRequest::SessionStatus),
+        };
+        match request {
+            Ok(request) => {
+                Some(Inbound::MarketData { from: Subscriber { client, service }, request })
+            }
+            Err(Unreadable(tag)) => {
+                let reject = checks::missing(tag, self.switches.reject_form);
+                self.reject(client, service, message, &reject, now);
+                None
+            }
+        }
+    }
+
+    fn origin(&self, client: u16, service: Service, message: &Message<'_>) -> Option<Origin> {
+        let known = self.clients[usize::from(client)].known(service)?;
+        Some(Origin {
+            client,
+            market: service.market(),
+            tag: Owner { client, logon: known.logons }.id(),
+            msg_seq_num: message.msg_seq_num().ok()?,
+            msg_type: *message.msg_type().first()?,
+            poss_dup: is_poss_dup(message),
+            cl_ord_id: parse::cl_ord_id(message, tag::CL_ORD_ID)?,
+        })
+    }
+}
+
+fn is_poss_dup(message: &Message<'_>) -> bool {
+    message.flag(tag::POSS_DUP_FLAG) || message.flag(tag::POSS_RESEND)
+}
+
+/// The record of a message that goes no farther, if it is a command.
+fn refused(client: u16, service: Service, message: &Message<'_>) -> Option<Inbound> {
+    let &[msg_type @ (b'D' | b'F' | b'G' | b'q')] = message.msg_type() else { return None };
+    service.is_trading().then(|| {
+        Inbound::Refused(RefusedCommand {
+            client,
+            msg_seq_num: message.msg_seq_num().unwrap_or(0),
+            msg_type,
+            cl_ord_id: parse::cl_ord_id(message, tag::CL_ORD_ID),
+            poss_dup: is_poss_dup(message),
+        })
+    })
+}

@@ -1,0 +1,30 @@
+//! How the gateway answers where the venue's documents disagree or are silent.
+
+use super::checks::UnknownTags;
+use super::report::{BusinessTextForm, RejectForm};
+
+/// The gateway's switches. What each means and its default: [`crate::config::Switches`].
+#[derive(Debug, Clone, Copy)]
+pub struct GatewaySwitches {
+    /// See [`UnknownTags`].
+    pub unknown_tags: UnknownTags,
+    /// See [`RejectForm`] (C14).
+    pub reject_form: RejectForm,
+    /// See [`BusinessTextForm`] (C15).
+    pub business_text: BusinessTextForm,
+    /// Whether ExecutionReports of trades carry MiscFeeBasis(891).
+    pub fee_basis: bool,
+    /// Whether the Logout that refuses a logon skips a number, as in the documented example: 2 if no
+    /// session is concerned yet.
+    pub refusal_skips_a_number: bool,
+    /// Whether a Logon with 141=N and a low number asks for a replay (C6); if not, it is refused.
+    pub low_logon_replays: bool,
+    /// Text(58) of the Logout on wrong credentials; `None`: the connection is closed without a word.
+    pub refusal_text: Option<&'static str>,
+}
+
+impl Default for GatewaySwitches {
+    fn default() -> Self {
+        crate::config::Switches::default().gateway()
+    }
+}

@@ -1,0 +1,181 @@
+//! From a request to a command of the trading engine, or a refusal.
+
+use taut::types::{Instrument, InstrumentId, OrdType, Px, Qty, Symbol, TimeInForce};
+use taut_codec::value::{Decimal, UtcTime, ValueError};
+
+use super::request::{AmendFields, NewFields, OrderRequest, Origin, RequestKind, Terms};
+use super::{Admitted, EngineRecord, Error, Oes, Refusal, invalid, reach};
+use crate::gateway::Market;
+use crate::matching::{Amend, Command, NewOrder, RejectReason, SpotEngine};
+
+/// ValidUntilTime(62) is at least this far ahead of the request's arrival (venue file 6.6).
+const VALID_UNTIL_MIN_NS: u64 = 2_000_000_000;
+/// ... and at most this far.
+const VALID_UNTIL_MAX_NS: u64 = 60_000_000_000;
+
+/// BusinessRejectReason(380): application not available. The derivatives market has no engine yet.
+const NOT_AVAILABLE: u32 = 4;
+
+impl Oes {
+    /// Admits or refuses a request. Every request but a status request uses up its ClOrdID, also if
+    /// it is refused for another reason (venue file 6.9).
+    ///
+    /// # Errors
+    /// The reject to answer with.
+    pub fn admit(
+        &mut self,
+        request: &OrderRequest,
+        engine: &SpotEngine,
+        now: UtcTime,
+    ) -> Result<Admitted, Refusal> {
+        let origin = &request.origin;
+        if origin.market == Market::Derivatives {
+            return Err(Refusal {
+                reason: NOT_AVAILABLE,
+                text: Error::Text("EService:Unavailable"),
+            });
+        }
+        let client = self
+            .clients
+            .get_mut(usize::from(origin.client))
+            .ok_or(RejectReason::PermissionDenied)?;
+        // A status request names the order by the ClOrdID (C17), so it uses none up.
+        let asks = matches!(request.kind, RequestKind::Status(_));
+        if !asks && !client.used.take(origin.cl_ord_id, now) {
+            return Err(invalid("ClOrdID is not increasing or already in use"));
+        }
+        if !asks && !client.can_trade {
+            return Err(RejectReason::PermissionDenied.into());
+        }
+        let command = match &request.kind {
+            RequestKind::New(fields) => Command::New(self.new_order(origin, fields, engine, now)?),
+            RequestKind::Amend(fields) => Command::Amend(self.amend(origin, fields, engine, now)?),
+            RequestKind::Cancel(name) => Command::Cancel(self.cancel(origin, name, engine)?),
+            RequestKind::MassCancel(scope) => {
+                Command::CancelWhere(self.mass_cancel(origin, *scope, engine)?)
+            }
+            RequestKind::Status(name) => {
+                return self.status(origin, name, engine).map(Admitted::Status);
+            }
+        };
+        Ok(Admitted::Command(EngineRecord { origin: Some(*origin), command }))
+    }
+
+    fn new_order(
+        &self,
+        origin: &Origin,
+        fields: &NewFields,
+        engine: &SpotEngine,
+        now: UtcTime,
+    ) -> Result<NewOrder, Refusal> {
+        let (instrument, rules) = instrument(engine, fields.symbol)?;
+        if fields.allocations {
+            return Err(RejectReason::PermissionDenied.into());
+        }
+        let (ord_type, time_in_force) = check_terms(&fields.terms, now)?;
+        let (qty, price) = sizes(&fields.terms, ord_type, rules)?;
+        Ok(NewOrder {
+            account: self.clients[usize::from(origin.client)].account,
+            session: origin.tag,
+            client_key: origin.cl_ord_id.bits(),
+            instrument,
+            side: fields.side,
+            ord_type,
+            time_in_force,
+            qty,
+            price,
+            post_only: fields.terms.post_only,
+            self_trade: fields.self_trade,
+        })
+    }
+
+    fn amend(
+        &self,
+        origin: &Origin,
+        fields: &AmendFields,
+        engine: &SpotEngine,
+        now: UtcTime,
+    ) -> Result<Amend, Refusal> {
+        let (instrument, rules) = instrument(engine, fields.symbol)?;
+        let record = fields
+            .orig_cl_ord_id
+            .and_then(|id| self.registry.named(origin.client, id))
+            .filter(|record| engine.order_id(record.state.order) == fields.order_id)
+            .filter(|record| reach::reaches(self.switches.amend_scope, record, origin))
+            .ok_or(RejectReason::UnknownOrder)?;
+        let (ord_type, time_in_force) = check_terms(&fields.terms, now)?;
+        let state = &record.state;
+        // Only price and quantity can be amended (venue file 6.8).
+        let fixed = [
+            (state.instrument == instrument, "symbol"),
+            (state.side == fields.side, "side"),
+            (state.ord_type == ord_type, "ordertype"),
+            (state.time_in_force == time_in_force, "timeinforce"),
+        ];
+        if let Some((_, field)) = fixed.into_iter().find(|(same, _)| !same) {
+            return Err(invalid(field));
+        }
+        let (qty, price) = sizes(&fields.terms, ord_type, rules)?;
+        Ok(Amend {
+            account: state.account,
+            session: origin.tag,
+            client_key: origin.cl_ord_id.bits(),
+            order: state.order,
+            qty,
+            price,
+            post_only: fields.terms.post_only,
+        })
+    }
+}
+
+/// The instrument of a symbol. `XBT` is an alias of `BTC` (venue file C16).
+pub(crate) fn instrument(
+    engine: &SpotEngine,
+    symbol: Symbol,
+) -> Result<(InstrumentId, &Instrument), Refusal> {
+    let id = engine
+        .instrument_id(symbol.as_bytes())
+        .or_else(|| engine.instrument_id(symbol.as_str().replace("XBT", "BTC").as_bytes()))
+        .ok_or(RejectReason::UnknownInstrument)?;
+    let rules = engine.instrument(id).ok_or(RejectReason::UnknownInstrument)?;
+    Ok((id, rules))
+}
+
+fn check_terms(terms: &Terms, now: UtcTime) -> Result<(OrdType, TimeInForce), Refusal> {
+    if let Some(field) = terms.unsupported {
+        return Err(invalid(field));
+    }
+    if let Some(until) = terms.valid_until {
+        if now > until {
+            return Err(Refusal { reason: 0, text: Error::Text("EService:Deadline elapsed") });
+        }
+        if !(VALID_UNTIL_MIN_NS..=VALID_UNTIL_MAX_NS).contains(&until.nanos_since(now)) {
+            return Err(invalid("deadline"));
+        }
+    }
+    let ord_type = match terms.ord_type {
+        b'1' => OrdType::Market,
+        b'2' => OrdType::Limit,
+        _ => return Err(invalid("ordertype")),
+    };
+    let time_in_force = match terms.time_in_force {
+        b'1' => TimeInForce::Gtc,
+        b'3' => TimeInForce::Ioc,
+        _ => return Err(invalid("timeinforce")),
+    };
+    Ok((ord_type, time_in_force))
+}
+
+fn sizes(terms: &Terms, ord_type: OrdType, rules: &Instrument) -> Result<(Qty, Px), Refusal> {
+    let qty = rules.qty(terms.qty).map_err(|_| RejectReason::InvalidQuantity)?;
+    let price = match (ord_type, terms.price) {
+        (OrdType::Market, _) => Px(0),
+        (OrdType::Limit, price) => {
+            rules.px(price.unwrap_or(Decimal::new(0, 0))).map_err(|error| match error {
+                ValueError::Inexact => RejectReason::TickSize,
+                _ => RejectReason::InvalidPrice,
+            })?
+        }
+    };
+    Ok((qty, price))
+}

@@ -1,0 +1,67 @@
+use super::harness::*;
+use crate::Service;
+use crate::config::ClientConfig;
+use crate::gateway::Market;
+
+fn both_markets() -> World {
+    let mut config = config();
+    let sender = "TAUT_DRV".into();
+    let market = Market::Derivatives;
+    config.clients.push(ClientConfig { sender, market, ..ClientConfig::default() });
+    World::with(&config)
+}
+
+#[test]
+fn each_service_has_sessions_and_numbers_of_its_own() {
+    let mut world = both_markets();
+    let mut peers = Vec::new();
+    for service in Service::ALL {
+        let spot = service.market() == Market::Spot;
+        peers.push(world.logon(if spot { "TAUT" } else { "TAUT_DRV" }, service));
+    }
+    assert_eq!(world.venue.stats().sessions_up, 6);
+    for peer in &mut peers {
+        let answer = &world.send(peer, "1|112=x|")[0];
+        let target = format!("0 2 {} x", peer.service.comp_id());
+        assert_eq!(values(answer, &[35, 34, 49, 112]), target);
+    }
+}
+
+#[test]
+fn a_comp_id_of_the_other_market_or_service_gets_no_word() {
+    let mut world = both_markets();
+    for (sender, service) in
+        [("TAUT", Service::DerivativesTrading), ("TAUT_DRV", Service::SpotTrading)]
+    {
+        let body = world.logon_body(sender, service, 1, "141=Y|");
+        let (id, answers) = world.try_logon(service, &body);
+        assert!(answers.is_empty() && world.venue.should_close(id), "{sender} on {service:?}");
+    }
+    for service in Service::ALL {
+        let sender = if service.market() == Market::Spot { "TAUT" } else { "TAUT_DRV" };
+        for other in Service::ALL.map(Service::comp_id) {
+            if other == service.comp_id() {
+                continue;
+            }
+            let body = world.logon_body(sender, service, 1, "141=Y|");
+            let body = body.replace(&format!("56={}|", service.comp_id()), &format!("56={other}|"));
+            let (id, answers) = world.try_logon(service, &body);
+            assert!(answers.is_empty() && world.venue.should_close(id), "{other} on {service:?}");
+        }
+    }
+}
+
+#[test]
+fn orders_on_derivatives_are_refused_while_there_is_no_engine_for_them() {
+    let mut world = both_markets();
+    let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
+    // 10-microsecond units of 2026-04-07 14:32:01, venue file 6.9.
+    let ticks = world.now.0 / 10_000;
+    let id = format!("{:08x}-{:04x}-4abc-9def-0123456789ab", ticks >> 16, ticks & 0xffff);
+    let time = world.time();
+    let order = format!("D|11={id}|18=s|38=0.1|40=2|44=1000|54=1|55=PF_ETHUSD|59=1|60={time}|");
+    let answers = world.send(&mut peer, &order);
+    let expected = format!("j D {id} 4");
+    assert_eq!(values(&answers[0], &[35, 372, 379, 380]), expected);
+    assert!(get(&answers[0], 58).unwrap().ends_with("EService:Unavailable"), "{answers:?}");
+}
