@@ -7,7 +7,7 @@
 use taut::types::{Px, Qty, Side};
 use taut_codec::value::UtcTime;
 
-use super::orders::{NONE, Orders};
+use super::pool::{NONE, Orders};
 
 /// Levels of which the change is remembered until somebody asks; beyond it [`Book::take_changes`]
 /// says that the reader has to read the book anew.

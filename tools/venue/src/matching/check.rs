@@ -2,21 +2,27 @@
 
 use taut::types::{Instrument, InstrumentId, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
 
+use super::account::FEE_ACCOUNT;
 use super::command::{Amend, Cancel, NewOrder};
-use super::engine::SpotEngine;
-use super::event::RejectReason;
-use super::ledger::FEE_ACCOUNT;
+use super::engine::Engine;
+use super::order::Order;
+use super::reason::RejectReason;
+use super::settlement::{Estimate, Settlement};
 
-impl SpotEngine {
-    /// The hold of an acceptable order.
-    pub(super) fn check_new(&self, command: &NewOrder) -> Result<i128, RejectReason> {
+impl<S: Settlement> Engine<S> {
+    /// The hold of an acceptable order; `order` is what it would be.
+    pub(super) fn check_new(
+        &self,
+        command: &NewOrder,
+        order: &Order,
+    ) -> Result<i128, RejectReason> {
         let market = self
             .markets
             .get(usize::from(command.instrument.0))
             .ok_or(RejectReason::UnknownInstrument)?;
         let account = self
-            .ledger
-            .account(command.account)
+            .accounts
+            .get(command.account.0 as usize)
             .filter(|_| command.account != FEE_ACCOUNT)
             .ok_or(RejectReason::PermissionDenied)?;
         let is_limit = command.ord_type == OrdType::Limit;
@@ -32,7 +38,7 @@ impl SpotEngine {
         } else {
             self.market_cost(command)
         };
-        if !market.in_range(command.qty, cost) {
+        if !self.settlement.in_range(command.instrument, command.qty, cost) {
             return Err(RejectReason::InvalidQuantity);
         }
         // A market order that the book cannot fill has no cost yet to be measured by.
@@ -45,12 +51,7 @@ impl SpotEngine {
         if self.orders.is_full() {
             return Err(RejectReason::OrdersLimit);
         }
-        let sized = (command.qty, cost);
-        let hold = market.hold(&self.fees, self.fees.highest(), command.side, sized, (0, 0));
-        if !self.ledger.can_hold(command.account, market.given(command.side), hold) {
-            return Err(RejectReason::InsufficientFunds);
-        }
-        Ok(hold)
+        self.settlement.hold_for(order, Estimate { qty: command.qty, cost })
     }
 
     /// The order's slot and its new hold.
@@ -64,13 +65,13 @@ impl SpotEngine {
         let crosses = self.crosses(order.instrument, order.side, command.price);
         // An amend that cannot take is as harmless as a post-only order.
         check_status(market.instrument.status, true, command.post_only || !crosses)?;
-        let flags = self.ledger.account(order.account).map(|a| a.flags).unwrap_or_default();
+        let flags = self.accounts[order.account.0 as usize].flags;
         let ends = command.qty <= order.cum;
         let minimums = !flags.no_minimums && !ends;
         check_qty(&market.instrument, command.qty, minimums)?;
         check_price(&market.instrument, command.price)?;
         let cost = i128::from(command.qty.0) * i128::from(command.price.0);
-        if !market.in_range(command.qty, cost) {
+        if !self.settlement.in_range(order.instrument, command.qty, cost) {
             return Err(RejectReason::InvalidQuantity);
         }
         if minimums && cost < market.cost_min {
@@ -79,12 +80,13 @@ impl SpotEngine {
         if command.post_only && crosses && !ends {
             return Err(RejectReason::PostOnlyWouldTake);
         }
-        let hold =
-            if ends { 0 } else { market.hold_of(&self.fees, order, command.qty, command.price) };
-        let given = market.given(order.side);
-        if hold > order.hold && !self.ledger.can_hold(order.account, given, hold - order.hold) {
-            return Err(RejectReason::InsufficientFunds);
+        if ends {
+            return Ok((order.reference.slot, 0));
         }
+        let amended = Order { qty: command.qty, price: command.price, ..*order };
+        let qty = amended.leaves();
+        let cost = i128::from(qty.0) * i128::from(command.price.0);
+        let hold = self.settlement.hold_for(&amended, Estimate { qty, cost })?;
         Ok((order.reference.slot, hold))
     }
 

@@ -2,9 +2,9 @@
 
 use taut::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
 
-use super::event::CancelReason;
-use super::ledger::AccountId;
-use super::orders::OrderRef;
+use super::account::AccountId;
+use super::order::OrderRef;
+use super::reason::CancelReason;
 
 /// SelfTradePrevention(7928): which order goes when two of one account would trade with each other;
 /// venue file 6.10.

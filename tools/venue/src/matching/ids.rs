@@ -2,7 +2,7 @@
 
 use taut::types::OrderId;
 
-use super::orders::OrderRef;
+use super::order::OrderRef;
 
 /// Turns order references into OrderIDs and back.
 ///

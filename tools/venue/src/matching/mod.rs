@@ -1,6 +1,15 @@
-//! The spot trading engine: price-time books, balances, fees and self-trade prevention as one
-//! deterministic state machine. No clock, no I/O, no randomness; nothing is allocated per command
-//! once the structures have reached their working size.
+//! Trading engines: price-time books, order types and self-trade prevention as one deterministic state
+//! machine. No clock, no I/O, no randomness; nothing is allocated per command once the structures have
+//! reached their working size.
+//!
+//! # One engine, several markets
+//! [`Engine`] is what all markets share: the order pool, the books, the commands and their checks, the
+//! matching loop, the events. What a market does with money is its [`Settlement`]: [`spot`] keeps balances,
+//! holds and fees. Another market brings a settlement of its own (positions and margin, say), an alias
+//! `Engine<ItsSettlement>`, and in an `impl` block of that alias a constructor, the listing of its
+//! instruments and what can be asked of its money; nothing of the shared part knows which market it is in.
+//!
+//! A command goes `entry.rs` -> `check.rs` (refused or not) -> `take.rs` (trades) -> `book.rs` (rests).
 //!
 //! Commands go in with the time, [`EngineEvent`]s come out in the caller's buffer. An event is
 //! self-contained: it carries the [`OrderState`] as it was right after the event, so that several
@@ -20,30 +29,33 @@
 //! | maintenance | new, amend, cancel and the client's mass cancel refused or skipped (4.13); cancel on disconnect still works |
 //! | order in which rules are checked | instrument, account, market status, shape, size, price, cost, post-only, capacity, funds |
 
+mod account;
 mod book;
 mod check;
 mod command;
 mod engine;
+mod entry;
 mod event;
 mod ids;
-mod ledger;
-mod orders;
-mod settle;
+mod order;
+mod pool;
+mod reason;
+mod settlement;
+pub mod spot;
+mod take;
 
-#[cfg(test)]
-mod model;
 #[cfg(test)]
 mod tests;
 
+pub use account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
 pub use book::{Book, Level, LevelChange};
 pub use command::{Amend, Cancel, CancelWhere, Command, NewOrder, SelfTrade};
-pub use engine::{SetupError, SpotConfig, SpotEngine};
-pub use event::{
-    CancelReason, EngineEvent, EventKind, OrderState, RejectReason, Rejection, Request, Trade,
-};
+pub use engine::{Engine, EngineConfig, SetupError};
+pub use event::{EngineEvent, EventKind, OrderState, Rejection, Request, Trade};
 pub use ids::OrderIds;
-pub use ledger::{
-    AMOUNT_MAX, AccountFlags, AccountId, Asset, AssetId, Balance, FEE_ACCOUNT, FeeCurrency,
-    FeeSchedule, MONEY_SCALE,
+pub use order::{Order, OrderRef};
+pub use reason::{CancelReason, RejectReason};
+pub use settlement::{Estimate, Fill, Settlement};
+pub use spot::{
+    AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE, Spot, SpotConfig, SpotEngine,
 };
-pub use orders::{Order, OrderRef};

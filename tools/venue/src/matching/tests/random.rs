@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::super::model::{Model, Said};
+use super::model::{Model, Said};
 use super::*;
 
 /// One random step; numbers are reduced to what makes sense when it is played.

@@ -3,7 +3,7 @@
 
 use taut::types::{OrdType, PairStatus, Side, TimeInForce};
 
-use super::{CancelReason, FeeCurrency, NewOrder, RejectReason, SelfTrade};
+use super::super::{CancelReason, FeeCurrency, NewOrder, RejectReason, SelfTrade};
 
 /// One instrument with tick = step = 1. Account 0 collects the fees.
 pub(super) struct Model {
@@ -286,7 +286,7 @@ impl Model {
     /// `target` is the key that the order was last set with.
     pub(super) fn amend(
         &mut self,
-        command: &super::Amend,
+        command: &super::super::Amend,
         target: u128,
         mode: SelfTrade,
         said: &mut Vec<Said>,

@@ -1,9 +1,9 @@
-//! Accounts, balances and fees. Every amount is an integer; what one account loses, others gain.
+//! Balances and fees. Every amount is an integer; what one account loses, others gain.
 
+use taut::event::Liquidity;
 use taut::types::Side;
-use taut_codec::value::FixStr;
 
-use super::orders::NONE;
+use crate::matching::{AccountFlags, AccountId, Asset, AssetId};
 
 /// Balances are kept in units of 10^-18 of their asset, so that all instruments share one ledger.
 /// An instrument whose price and quantity precision exceed this together is refused.
@@ -20,37 +20,6 @@ const RATE_UNIT: i128 = 1_000_000;
 
 pub(super) const fn pow10(exponent: u8) -> i128 {
     10i128.pow(exponent as u32)
-}
-
-/// A currency, `BTC`, `USD`.
-pub type Asset = FixStr<11>;
-
-/// An asset of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AssetId(pub u16);
-
-/// An account of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(pub u32);
-
-/// The venue's own account: fees arrive here; it cannot trade.
-pub const FEE_ACCOUNT: AccountId = AccountId(0);
-
-/// What an account is exempt from. A client's account has none of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AccountFlags {
-    /// Balances may become negative: the house.
-    pub unlimited_funds: bool,
-    /// Its orders may trade with each other.
-    pub self_trade_allowed: bool,
-    /// QtyMin and MinimumCost do not bind it: a recorded level may be smaller.
-    pub no_minimums: bool,
-}
-
-impl AccountFlags {
-    /// The flags of the account that provides liquidity.
-    pub const HOUSE: Self =
-        Self { unlimited_funds: true, self_trade_allowed: true, no_minimums: true };
 }
 
 /// One asset of one account, units of 10^-[`MONEY_SCALE`].
@@ -119,6 +88,13 @@ impl Default for FeeSchedule {
 }
 
 impl FeeSchedule {
+    pub(super) const fn rate(&self, liquidity: Liquidity) -> u32 {
+        match liquidity {
+            Liquidity::Maker => self.maker,
+            Liquidity::Taker => self.taker,
+        }
+    }
+
     pub(super) const fn highest(&self) -> u32 {
         if self.maker > self.taker { self.maker } else { self.taker }
     }
@@ -130,31 +106,25 @@ impl FeeSchedule {
 }
 
 #[derive(Debug)]
-pub(super) struct Account {
-    pub(super) flags: AccountFlags,
+struct Account {
+    flags: AccountFlags,
     balances: Vec<Balance>,
-    /// Its live orders, oldest first, chained through the order slab.
-    pub(super) head: u32,
-    pub(super) tail: u32,
 }
 
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) assets: Vec<Asset>,
-    pub(super) accounts: Vec<Account>,
+    accounts: Vec<Account>,
 }
 
 impl Ledger {
     pub(super) fn new() -> Self {
-        let mut ledger = Self { assets: Vec::new(), accounts: Vec::new() };
-        ledger.add_account(AccountFlags::default());
-        ledger
+        Self { assets: Vec::new(), accounts: Vec::new() }
     }
 
-    pub(super) fn add_account(&mut self, flags: AccountFlags) -> AccountId {
+    pub(super) fn add_account(&mut self, flags: AccountFlags) {
         let balances = vec![Balance::default(); self.assets.len()];
-        self.accounts.push(Account { flags, balances, head: NONE, tail: NONE });
-        AccountId((self.accounts.len() - 1) as u32)
+        self.accounts.push(Account { flags, balances });
     }
 
     pub(super) fn asset(&mut self, name: Asset) -> AssetId {
@@ -168,16 +138,8 @@ impl Ledger {
         AssetId((self.assets.len() - 1) as u16)
     }
 
-    pub(super) fn account(&self, account: AccountId) -> Option<&Account> {
-        self.accounts.get(account.0 as usize)
-    }
-
-    pub(super) fn account_mut(&mut self, account: AccountId) -> &mut Account {
-        &mut self.accounts[account.0 as usize]
-    }
-
     pub(super) fn balance(&self, account: AccountId, asset: AssetId) -> Option<Balance> {
-        self.account(account)?.balances.get(usize::from(asset.0)).copied()
+        self.accounts.get(account.0 as usize)?.balances.get(usize::from(asset.0)).copied()
     }
 
     /// Whether the account can hold `amount` more.

@@ -1,0 +1,62 @@
+//! The seam between the engine, which knows orders, prices and priority, and a market, which knows money.
+
+use taut::event::Liquidity;
+use taut::types::{InstrumentId, Px, Qty};
+
+use super::account::{AccountFlags, AssetId};
+use super::order::Order;
+use super::reason::RejectReason;
+
+/// What an order could cost: `qty` for `cost` in units of price x quantity. Of a limit order all that is
+/// open, at its price; of a market order what the book would give it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Quantity.
+    pub qty: Qty,
+    /// Sum of price x quantity.
+    pub cost: i128,
+}
+
+/// One side of a trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// LastPx(31).
+    pub px: Px,
+    /// LastQty(32).
+    pub qty: Qty,
+    /// Whether the order rested or came.
+    pub liquidity: Liquidity,
+}
+
+/// What a market does with money: balances and fees on spot, positions and margin on derivatives. An
+/// [`super::Engine`] asks it before an order exists, tells it of every change of what an order may cost
+/// and of every trade, and leaves the rest to it.
+///
+/// A settlement knows accounts and instruments by position: the engine calls [`Settlement::open_account`]
+/// once per account, the first of which is [`super::FEE_ACCOUNT`], and the market's own constructor lists
+/// an instrument in both ([`super::spot`] shows how). `Order::hold`, `Order::fee` and `Order::fee_exact`
+/// belong to the settlement.
+pub trait Settlement {
+    /// The next account was opened.
+    fn open_account(&mut self, flags: AccountFlags);
+
+    /// Whether quantity and cost are small enough to count with.
+    fn in_range(&self, instrument: InstrumentId, qty: Qty, cost: i128) -> bool;
+
+    /// What `order` has to hold, given that it holds `order.hold` now. The order may be one that does not
+    /// exist yet, or a copy with other terms.
+    ///
+    /// # Errors
+    /// The reason if its account cannot afford it.
+    fn hold_for(&self, order: &Order, estimate: Estimate) -> Result<i128, RejectReason>;
+
+    /// Lets `order` hold as much as [`Settlement::hold_for`] said, or nothing when it ends.
+    fn set_hold(&mut self, order: &mut Order, hold: i128);
+
+    /// Books one side of a trade whose quantity and cost `order` counts already, and adjusts its hold.
+    /// Returns the fee of this trade alone.
+    fn fill(&mut self, order: &mut Order, fill: Fill) -> i128;
+
+    /// The asset of an order's fee.
+    fn fee_asset(&self, order: &Order) -> AssetId;
+}

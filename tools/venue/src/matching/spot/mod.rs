@@ -1,0 +1,178 @@
+//! Spot: balances of two assets per pair, holds, and fees in one of the two.
+
+mod ledger;
+mod market;
+
+use taut::types::{Instrument, InstrumentId, Qty};
+use taut_codec::value::Decimal;
+
+pub use ledger::{AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE};
+
+use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
+use super::engine::{Engine, EngineConfig, SetupError};
+use super::order::Order;
+use super::reason::RejectReason;
+use super::settlement::{Estimate, Fill, Settlement};
+use ledger::{FEE_RATE_MAX, Ledger, pow10};
+use market::Pair;
+
+/// What the engine is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct SpotConfig {
+    /// Most orders that live at the same time, over all books; memory for them is taken at start.
+    pub orders_max: usize,
+    /// Levels per side that a book has room for before it grows.
+    pub levels: usize,
+    /// Fee rates and currency.
+    pub fees: FeeSchedule,
+    /// Salt of the OrderIDs.
+    pub id_salt: u64,
+}
+
+impl Default for SpotConfig {
+    fn default() -> Self {
+        Self { orders_max: 65_536, levels: 2048, fees: FeeSchedule::default(), id_salt: 0 }
+    }
+}
+
+/// The money of the spot market.
+#[derive(Debug)]
+pub struct Spot {
+    fees: FeeSchedule,
+    pairs: Vec<Pair>,
+    ledger: Ledger,
+}
+
+/// The spot trading engine.
+pub type SpotEngine = Engine<Spot>;
+
+impl Spot {
+    fn pair(&self, instrument: InstrumentId) -> &Pair {
+        &self.pairs[usize::from(instrument.0)]
+    }
+}
+
+impl Settlement for Spot {
+    fn open_account(&mut self, flags: AccountFlags) {
+        self.ledger.add_account(flags);
+    }
+
+    fn in_range(&self, instrument: InstrumentId, qty: Qty, cost: i128) -> bool {
+        self.pair(instrument).in_range(qty, cost)
+    }
+
+    fn hold_for(&self, order: &Order, estimate: Estimate) -> Result<i128, RejectReason> {
+        let pair = self.pair(order.instrument);
+        let hold = pair.hold(&self.fees, order, estimate);
+        let more = hold - order.hold;
+        if more > 0 && !self.ledger.can_hold(order.account, pair.given(order.side), more) {
+            return Err(RejectReason::InsufficientFunds);
+        }
+        Ok(hold)
+    }
+
+    fn set_hold(&mut self, order: &mut Order, hold: i128) {
+        let given = self.pair(order.instrument).given(order.side);
+        self.ledger.hold(order.account, given, hold - order.hold);
+        order.hold = hold;
+    }
+
+    fn fill(&mut self, order: &mut Order, fill: Fill) -> i128 {
+        let pair = &self.pairs[usize::from(order.instrument.0)];
+        let (fee, hold) = pair.fill(&mut self.ledger, &self.fees, order, fill);
+        self.set_hold(order, hold);
+        fee
+    }
+
+    fn fee_asset(&self, order: &Order) -> AssetId {
+        self.pair(order.instrument).fee_asset(&self.fees, order.side)
+    }
+}
+
+impl SpotEngine {
+    /// An engine without instruments, and with the fee account only.
+    ///
+    /// # Errors
+    /// [`SetupError::Fee`].
+    pub fn new(config: &SpotConfig) -> Result<Self, SetupError> {
+        let SpotConfig { orders_max, levels, fees, id_salt } = *config;
+        if fees.highest() > FEE_RATE_MAX {
+            return Err(SetupError::Fee);
+        }
+        let settlement = Spot { fees, pairs: Vec::new(), ledger: Ledger::new() };
+        Ok(Self::with_settlement(&EngineConfig { orders_max, levels, id_salt }, settlement))
+    }
+
+    /// Lists an instrument. Its assets are the two halves of its symbol.
+    ///
+    /// # Errors
+    /// [`SetupError`] names what is wrong with it.
+    pub fn add_instrument(&mut self, instrument: Instrument) -> Result<InstrumentId, SetupError> {
+        let symbol = instrument.symbol;
+        let (base, quote) = symbol
+            .as_str()
+            .split_once('/')
+            .filter(|(base, quote)| base != quote && !base.is_empty() && !quote.is_empty())
+            .and_then(|(base, quote)| {
+                Some((base.parse::<Asset>().ok()?, quote.parse::<Asset>().ok()?))
+            })
+            .ok_or(SetupError::Symbol(symbol))?;
+        let id = self.check_listing(&instrument)?;
+        // Checked with placeholder assets first, so that a refused instrument leaves none behind.
+        Pair::new(&instrument, AssetId(0), AssetId(0)).ok_or(SetupError::Precision(symbol))?;
+        let ledger = &mut self.settlement.ledger;
+        let (base, quote) = (ledger.asset(base), ledger.asset(quote));
+        let pair = Pair::new(&instrument, base, quote).ok_or(SetupError::Precision(symbol))?;
+        self.settlement.pairs.push(pair);
+        self.push_instrument(instrument);
+        Ok(id)
+    }
+
+    /// Gives an account money from outside.
+    ///
+    /// # Errors
+    /// [`SetupError::Account`], [`SetupError::Asset`] or [`SetupError::Amount`].
+    pub fn deposit(
+        &mut self,
+        account: AccountId,
+        asset: Asset,
+        amount: Decimal,
+    ) -> Result<(), SetupError> {
+        if account == FEE_ACCOUNT || self.accounts.get(account.0 as usize).is_none() {
+            return Err(SetupError::Account);
+        }
+        let asset_id = self.asset_id(asset).ok_or(SetupError::Asset(asset))?;
+        // No overflow: a mantissa below 2^63 times 10^18 stays below 2^123.
+        let units = i128::from(amount.mantissa) * pow10(MONEY_SCALE.saturating_sub(amount.scale));
+        if !(0..=AMOUNT_MAX).contains(&units) {
+            return Err(SetupError::Amount(amount));
+        }
+        self.settlement.ledger.credit(account, asset_id, units);
+        Ok(())
+    }
+
+    /// The id of an asset that some instrument uses.
+    #[must_use]
+    pub fn asset_id(&self, asset: Asset) -> Option<AssetId> {
+        let at = self.settlement.ledger.assets.iter().position(|&known| known == asset)?;
+        u16::try_from(at).ok().map(AssetId)
+    }
+
+    /// The name of an asset, MiscFeeCurr(138).
+    #[must_use]
+    pub fn asset(&self, id: AssetId) -> Option<Asset> {
+        self.settlement.ledger.assets.get(usize::from(id.0)).copied()
+    }
+
+    /// The balance of an account.
+    #[must_use]
+    pub fn balance(&self, account: AccountId, asset: AssetId) -> Option<Balance> {
+        self.settlement.ledger.balance(account, asset)
+    }
+
+    /// The fee schedule.
+    #[must_use]
+    pub fn fees(&self) -> &FeeSchedule {
+        &self.settlement.fees
+    }
+}
