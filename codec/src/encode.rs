@@ -5,28 +5,28 @@
 //!
 //! ```text
 //! buffer  |....8=FIX.4.4|9=140|35=D|34=2|49=damien|...|10=222|......|
-//!              ^start          ^GAP                           ^end   start..end is returned
+//!              ^start          ^body                          ^end   start..end is returned
 //! ```
-
 //!
 //! # Speed
 //!
-//! A field of up to sixteen characters is made in a register and stored with one instruction, tag and
-//! delimiter included; what that writes too much is written over by the next field. Only near the end
-//! of the buffer, and for longer texts, bytes are copied as many as there are. Where most of a message
-//! is the same from one to the next, a [`template::Template`] is faster still.
+//! Tag and value are stored eight bytes at a time; what that writes too much is written over by what
+//! comes next, so a field asks for more room than it takes. Near the end of the buffer it is made
+//! elsewhere and copied. CheckSum is added up from the values as they are made, not from the bytes.
+//! Where most of a message is the same from one to the next, a [`template::Template`] is faster still.
 
+mod envelope;
 pub mod template;
 
 use core::ops::Range;
 
+use self::envelope::GAP;
 use crate::SOH;
-use crate::value::swar::{self, Short};
-use crate::value::{DECIMAL_TEXT_MAX, Decimal, UtcTime, write_u64};
+use crate::value::print::{self, Written};
+use crate::value::{Decimal, UtcTime, write_u64};
 
-/// Room in front of the body for `8=FIX.4.4|9=999999|`.
-const GAP: usize = 24;
-const BEGIN: &[u8] = b"8=FIX.4.4\x019=";
+/// Room for a field with a short value: a tag, `=`, [`print::ROOM`] and SOH.
+const PLACE: usize = 64;
 
 /// In which order the header fields behind MsgType stand (venue file 3.1: Kraken's own differ).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,8 +108,10 @@ impl core::error::Error for EncodeError {}
 /// [`Encoder::finish`], so that fields can be chained without a check on each.
 pub struct Encoder<'b> {
     buffer: &'b mut [u8],
-    /// Where the next field goes. Not beyond the buffer unless `error` is set.
+    /// Where the next field goes. Not beyond the buffer unless that has no room for the gap.
     at: usize,
+    /// Of the bytes of the body, modulo 256.
+    sum: u8,
     error: Option<EncodeError>,
     /// The last timestamp and its text: SendingTime and TransactTime are mostly the same.
     time: (UtcTime, [u8; 21]),
@@ -129,7 +131,7 @@ impl<'b> Encoder<'b> {
     ) -> Self {
         let error = (buffer.len() < GAP).then_some(EncodeError::Full);
         let time = (header.sending_time, header.sending_time.to_fix_millis());
-        let mut this = Self { buffer, at: GAP, error, time };
+        let mut this = Self { buffer, at: GAP, sum: 0, error, time };
         this.bytes(35, header.msg_type);
         match header.order {
             HeaderOrder::SeqSenderTimeTarget => this
@@ -157,9 +159,9 @@ impl<'b> Encoder<'b> {
     /// A field of text. A control byte or no byte at all is an error.
     #[inline]
     pub fn bytes(&mut self, tag: u32, value: &[u8]) -> &mut Self {
-        match Short::copied(value) {
-            Some(text) if !text.has_control() => self.short(tag, text),
-            _ => self.long_bytes(tag, value),
+        match self.field(tag, |room| print::put_text(room, value)) {
+            true => self,
+            false => self.long_bytes(tag, value),
         }
     }
 
@@ -169,25 +171,22 @@ impl<'b> Encoder<'b> {
         if value.is_ascii_control() {
             return self.fail(EncodeError::ControlByte { tag });
         }
-        self.short(tag, Short { word: u128::from(value), len: 1 })
+        self.number(tag, |room| {
+            room[0] = value;
+            Written { len: 1, sum: value }
+        })
     }
 
     /// A field of an unsigned integer.
     #[inline]
     pub fn uint(&mut self, tag: u32, value: u64) -> &mut Self {
-        match Short::uint(value) {
-            Some(text) => self.short(tag, text),
-            None => self.long_uint(tag, value),
-        }
+        self.number(tag, |room| print::put_uint(room, value))
     }
 
     /// A field of a decimal with at least `decimals_min` (0 or 1) decimals; see [`Decimal::write`].
     #[inline]
     pub fn decimal(&mut self, tag: u32, value: Decimal, decimals_min: u8) -> &mut Self {
-        match value.short(decimals_min) {
-            Some(text) => self.short(tag, text),
-            None => self.long_decimal(tag, value, decimals_min),
-        }
+        self.number(tag, |room| print::put_decimal(room, value, decimals_min))
     }
 
     /// A field of a UTC timestamp to the millisecond.
@@ -197,15 +196,7 @@ impl<'b> Encoder<'b> {
             self.time = (value, value.to_fix_millis());
         }
         let text = self.time.1;
-        let room = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<32>());
-        let (Some((name, len)), Some(room), None) = (name(tag), room, self.error) else {
-            return self.raw(tag, &text);
-        };
-        room[..8].copy_from_slice(&name.to_le_bytes());
-        room[len..len + text.len()].copy_from_slice(&text);
-        room[len + text.len()] = SOH;
-        self.at += len + text.len() + 1;
-        self
+        self.number(tag, |room| print::put_timestamp(room, &text))
     }
 
     /// A field of a UTC timestamp with a chosen precision.
@@ -235,13 +226,12 @@ impl<'b> Encoder<'b> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let start = begin(self.buffer, self.at - GAP).ok_or(EncodeError::Full)?;
-        let sum = swar::sum(&self.buffer[start..self.at]);
-        self.short(10, Short { word: u128::from(three_digits(sum)), len: 3 });
-        match self.error.replace(EncodeError::Full) {
-            Some(error) => Err(error),
-            None => Ok(start..self.at),
-        }
+        let (message, behind) = self.buffer.split_at_mut(self.at);
+        let gap = message.first_chunk_mut().ok_or(EncodeError::Full)?;
+        let range = envelope::close(gap, self.at - GAP, self.sum, behind)?;
+        self.at = range.end;
+        self.error = Some(EncodeError::Full);
+        Ok(range)
     }
 
     fn fail(&mut self, error: EncodeError) -> &mut Self {
@@ -261,99 +251,68 @@ impl<'b> Encoder<'b> {
         self.raw(tag, value)
     }
 
-    #[inline(never)]
-    fn long_uint(&mut self, tag: u32, value: u64) -> &mut Self {
-        self.raw(tag, write_u64(value, &mut [0; 20]))
-    }
-
-    #[inline(never)]
-    fn long_decimal(&mut self, tag: u32, value: Decimal, decimals_min: u8) -> &mut Self {
-        self.raw(tag, value.write(decimals_min, &mut [0; DECIMAL_TEXT_MAX]))
-    }
-
-    /// A short text without a control byte.
-    #[inline]
-    fn short(&mut self, tag: u32, text: Short) -> &mut Self {
-        if let Some((name, len)) = name(tag) {
-            self.store(tag, name, len, text)
-        } else {
-            self.raw(tag, &text.word.to_le_bytes()[..text.len])
-        }
-    }
-
+    /// A field whose value cannot fail.
     #[inline(always)]
-    fn store(&mut self, tag: u32, name: u64, name_len: usize, text: Short) -> &mut Self {
-        let room = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<32>());
-        let (Some(room), None) = (room, self.error) else {
-            return self.raw(tag, &text.word.to_le_bytes()[..text.len]);
-        };
-        room[..8].copy_from_slice(&name.to_le_bytes());
-        room[name_len..name_len + 16].copy_from_slice(&text.word.to_le_bytes());
-        room[name_len + text.len] = SOH;
-        self.at += name_len + text.len + 1;
+    fn number(
+        &mut self,
+        tag: u32,
+        put: impl FnOnce(&mut [u8; print::ROOM]) -> Written,
+    ) -> &mut Self {
+        self.field(tag, |room| Some(put(room)));
         self
+    }
+
+    /// Writes a field unless `put` has none. Returns whether it had.
+    #[inline(always)]
+    fn field(
+        &mut self,
+        tag: u32,
+        put: impl FnOnce(&mut [u8; print::ROOM]) -> Option<Written>,
+    ) -> bool {
+        let mut elsewhere = [0; PLACE];
+        let room = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<PLACE>());
+        let is_short_of_room = room.is_none();
+        let place = room.unwrap_or(&mut elsewhere);
+        let [front @ .., _] = place;
+        let name = print::put_sixteen(front.first_chunk_mut().expect("fits"), u64::from(tag));
+        place[name.len] = b'=';
+        let Some(value) = place[name.len + 1..].first_chunk_mut().and_then(put) else {
+            return false;
+        };
+        let len = name.len + 1 + value.len;
+        place[len] = SOH;
+        if is_short_of_room {
+            self.copy(&elsewhere[..=len]);
+        } else {
+            self.at += len + 1;
+        }
+        let sum = name.sum.wrapping_add(value.sum).wrapping_add(b'=' + SOH);
+        self.sum = self.sum.wrapping_add(sum);
+        true
+    }
+
+    /// Bytes whose sum is taken elsewhere.
+    #[inline(never)]
+    fn copy(&mut self, bytes: &[u8]) {
+        match self.buffer.get_mut(self.at..self.at + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.at += bytes.len();
+            }
+            None => _ = self.fail(EncodeError::Full),
+        }
     }
 
     #[inline(never)]
     fn raw(&mut self, tag: u32, value: &[u8]) -> &mut Self {
         let mut scratch = [0; 20];
-        let digits = write_u64(u64::from(tag), &mut scratch);
-        let end = self.at + digits.len() + value.len() + 2;
-        if self.error.is_some() || end > self.buffer.len() {
-            return self.fail(EncodeError::Full);
+        let name = write_u64(u64::from(tag), &mut scratch);
+        for bytes in [name, b"=", value, &[SOH]] {
+            self.copy(bytes);
+            self.sum = self.sum.wrapping_add(print::sum(bytes));
         }
-        let (tag_end, value_at) = (self.at + digits.len(), self.at + digits.len() + 1);
-        self.buffer[self.at..tag_end].copy_from_slice(digits);
-        self.buffer[tag_end] = b'=';
-        self.buffer[value_at..end - 1].copy_from_slice(value);
-        self.buffer[end - 1] = SOH;
-        self.at = end;
         self
     }
-}
-
-/// Writes BeginString and BodyLength in front of the body, which starts at [`GAP`]. Returns where the
-/// message starts; `None` if the body is too long.
-#[inline(always)]
-fn begin(buffer: &mut [u8], body: usize) -> Option<usize> {
-    let length = Short::uint(body as u64).filter(|length| length.len <= 6)?;
-    let gap = buffer.first_chunk_mut::<GAP>()?;
-    let digits_at = GAP - 1 - length.len;
-    let start = digits_at - BEGIN.len();
-    gap[start..digits_at].copy_from_slice(BEGIN);
-    gap[digits_at..GAP - 1].copy_from_slice(&length.word.to_le_bytes()[..length.len]);
-    gap[GAP - 1] = SOH;
-    Some(start)
-}
-
-/// `tag=` and how long that is, for tags of up to four digits.
-#[inline(always)]
-const fn name(tag: u32) -> Option<(u64, usize)> {
-    const ZERO: u64 = b'0' as u64;
-    const EQUALS: u64 = b'=' as u64;
-    let (a, b, c, d) = (
-        tag as u64 / 1000 + ZERO,
-        tag as u64 / 100 % 10 + ZERO,
-        tag as u64 / 10 % 10 + ZERO,
-        tag as u64 % 10 + ZERO,
-    );
-    match tag {
-        0..10 => Some((d | EQUALS << 8, 2)),
-        10..100 => Some((c | d << 8 | EQUALS << 16, 3)),
-        100..1000 => Some((b | c << 8 | d << 16 | EQUALS << 24, 4)),
-        1000..10_000 => Some((a | b << 8 | c << 16 | d << 24 | EQUALS << 32, 5)),
-        _ => None,
-    }
-}
-
-/// `nnn`
-#[inline(always)]
-const fn three_digits(number: u8) -> u32 {
-    let zeros = b'0' as u32 * 0x0001_0101;
-    zeros
-        + (number / 100) as u32
-        + ((number / 10 % 10) as u32) * 0x100
-        + ((number % 10) as u32) * 0x1_0000
 }
 
 #[cfg(test)]

@@ -40,13 +40,17 @@
 
 use core::ops::Range;
 
-use super::{BEGIN, EncodeError, GAP, begin, three_digits};
+use super::envelope::{self, GAP};
+use super::{EncodeError, PLACE};
 use crate::SOH;
-use crate::value::swar::{self, Short};
-use crate::value::{DECIMAL_TEXT_MAX, Decimal, write_u64};
+use crate::value::print::{self, ROOM, Written};
+use crate::value::{Decimal, write_u64};
 
 /// Bytes that are copied at once.
 const STRIDE: usize = 32;
+
+/// A value and the piece behind it.
+const _: () = assert!(ROOM + STRIDE <= PLACE);
 
 /// The constant part of a message, in at most `N` pieces of up to 32 bytes: one for each value that
 /// changes, one more, and one for each 32 bytes between two of them.
@@ -143,174 +147,150 @@ impl<const N: usize> Template<N> {
 
     /// Starts a message in `buffer`. The values follow in the order of the slots.
     #[inline(always)]
-    pub fn fill<'t, 'b>(&'t self, buffer: &'b mut [u8]) -> Filler<'t, 'b, N> {
-        let this = Filler { template: self, buffer, at: GAP, next: 0, sum: 0, error: self.error };
-        this.piece()
+    pub fn fill<'t, 'b>(&'t self, buffer: &'b mut [u8]) -> Filler<'t, 'b> {
+        let (gap, rest, error) = match buffer.split_first_chunk_mut() {
+            Some((gap, rest)) => (Some(gap), rest, self.error),
+            None => (None, Default::default(), Some(EncodeError::Full)),
+        };
+        let pieces = self.pieces[..self.len].iter();
+        let mut this = Filler { pieces, tag: 0, gap, rest, len: 0, sum: 0, error };
+        this.put(|_| NOTHING);
+        this
     }
 }
 
+const NOTHING: Written = Written { len: 0, sum: 0 };
+
 /// A message that a [`Template`] is being made to. Passed on by value: its counters stay in registers.
 #[must_use]
-pub struct Filler<'t, 'b, const N: usize> {
-    template: &'t Template<N>,
-    buffer: &'b mut [u8],
-    /// Where the next byte goes.
-    at: usize,
-    /// The next piece.
-    next: usize,
-    /// Of everything from [`GAP`] on.
+pub struct Filler<'t, 'b> {
+    /// What is to come.
+    pieces: core::slice::Iter<'t, Piece>,
+    /// Of the next value.
+    tag: u32,
+    gap: Option<&'b mut [u8; GAP]>,
+    /// What is behind the part of the body that is written.
+    rest: &'b mut [u8],
+    /// Length of that part and the sum of its bytes.
+    len: usize,
     sum: u8,
     error: Option<EncodeError>,
 }
 
-impl<const N: usize> Filler<'_, '_, N> {
+impl Filler<'_, '_> {
     /// The next value, an unsigned integer.
     #[inline(always)]
-    pub fn uint(self, value: u64) -> Self {
-        match Short::uint(value) {
-            Some(text) => self.short(text),
-            None => self.long_uint(value),
-        }
+    pub fn uint(mut self, value: u64) -> Self {
+        self.put(|room| print::put_uint(room, value));
+        self
     }
 
     /// The next value, a decimal with at least `decimals_min` (0 or 1) decimals; see [`Decimal::write`].
     #[inline(always)]
-    pub fn decimal(self, value: Decimal, decimals_min: u8) -> Self {
-        match value.short(decimals_min) {
-            Some(text) => self.short(text),
-            None => self.long_decimal(value, decimals_min),
-        }
+    pub fn decimal(mut self, value: Decimal, decimals_min: u8) -> Self {
+        self.put(|room| print::put_decimal(room, value, decimals_min));
+        self
     }
 
     /// The next value, a timestamp as [`TimestampCache`](crate::value::TimestampCache) writes it.
     #[inline(always)]
     pub fn time(mut self, text: &[u8; 21]) -> Self {
-        let Some(room) = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut())
-        else {
-            return self.fail(EncodeError::Full);
-        };
-        *room = *text;
-        self.at += text.len();
-        self.sum = self.sum.wrapping_add(swar::sum_of_timestamp(text));
-        self.piece()
+        self.put(|room| print::put_timestamp(room, text));
+        self
     }
 
     /// The next value, a text. A control byte or no byte at all is an error.
     #[inline(always)]
-    pub fn bytes(self, value: &[u8]) -> Self {
-        match Short::copied(value) {
-            Some(text) if !text.has_control() => self.short(text),
-            _ => self.checked(value),
+    pub fn bytes(mut self, value: &[u8]) -> Self {
+        let room = self.rest.first_chunk_mut::<PLACE>().and_then(|place| place.first_chunk_mut());
+        match room.and_then(|room| print::put_text(room, value)) {
+            Some(text) => self.pieces(text),
+            None => match long_text(self.rest, self.tag, value) {
+                Ok(text) => {
+                    self.rest = &mut core::mem::take(&mut self.rest)[text.len..];
+                    self.len += text.len;
+                    self.sum = self.sum.wrapping_add(text.sum);
+                    self.pieces(NOTHING);
+                }
+                Err(error) => self.fail(error),
+            },
         }
+        self
     }
 
     /// Completes the message and returns where in the buffer it stands.
     ///
     /// # Errors
-    /// The first [`EncodeError`] met: [`EncodeError::Full`] too if the buffer has not 32 bytes more than
+    /// The first [`EncodeError`] met: [`EncodeError::Full`] too if the buffer has not 64 bytes more than
     /// the message, [`EncodeError::SlotCount`] if there were more or fewer values than slots.
     #[inline(always)]
     pub fn finish(self) -> Result<Range<usize>, EncodeError> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if self.next != self.template.len {
+        if !self.pieces.as_slice().is_empty() {
             return Err(EncodeError::SlotCount);
         }
-        let trailer = self.buffer.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<8>());
-        let trailer = trailer.ok_or(EncodeError::Full)?;
-        // The body's length is known only now; its digits are a few.
-        let body = self.at - GAP;
-        let digits = Short::uint(body as u64).map_or(0, Short::sum);
-        const FIXED: u8 = sum_of(BEGIN).wrapping_add(SOH);
-        let sum = self.sum.wrapping_add(digits).wrapping_add(FIXED);
-        let text = u64::from_le_bytes(*b"10=\0\0\0\x01\0") | u64::from(three_digits(sum)) << 24;
-        *trailer = text.to_le_bytes();
-        let start = begin(self.buffer, body).ok_or(EncodeError::Full)?;
-        Ok(start..self.at + 7)
+        let gap = self.gap.ok_or(EncodeError::Full)?;
+        envelope::close(gap, self.len, self.sum, self.rest)
     }
 
-    /// A text without a control byte, and the piece behind it.
+    /// A value, and the pieces behind it.
+    // Nothing here takes the address of `self`, so that it stays in registers.
     #[inline(always)]
-    fn short(mut self, text: Short) -> Self {
-        if let Some(room) = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut()) {
-            *room = text.word.to_le_bytes();
-            self.at += text.len;
-            self.sum = self.sum.wrapping_add(text.sum());
-        } else {
-            self = self.fail(EncodeError::Full);
-        }
-        self.piece()
+    fn put(&mut self, value: impl FnOnce(&mut [u8; ROOM]) -> Written) {
+        let Some(room) = self.rest.first_chunk_mut::<PLACE>().and_then(|r| r.first_chunk_mut())
+        else {
+            return self.fail(EncodeError::Full);
+        };
+        let value = value(room);
+        self.pieces(value);
     }
 
+    /// The pieces behind a value that was written, for which there is a place.
     #[inline(always)]
-    fn long_uint(self, value: u64) -> Self {
-        self.long(write_u64(value, &mut [0; 20]))
-    }
-
-    #[inline(always)]
-    fn long_decimal(self, value: Decimal, decimals_min: u8) -> Self {
-        self.long(value.write(decimals_min, &mut [0; DECIMAL_TEXT_MAX]))
-    }
-
-    #[inline(always)]
-    fn checked(mut self, value: &[u8]) -> Self {
-        let tag = self.template.pieces[self.next.saturating_sub(1)].tag;
-        if value.is_empty() {
-            self = self.fail(EncodeError::EmptyValue { tag });
-        } else if value.iter().any(u8::is_ascii_control) {
-            self = self.fail(EncodeError::ControlByte { tag });
-        }
-        self.long(value)
-    }
-
-    #[inline(always)]
-    fn long(mut self, value: &[u8]) -> Self {
-        if let Some(room) = self.buffer.get_mut(self.at..self.at + value.len()) {
-            room.copy_from_slice(value);
-            self.at += value.len();
-            self.sum = self.sum.wrapping_add(swar::sum(value));
-        } else {
-            self = self.fail(EncodeError::Full);
-        }
-        self.piece()
-    }
-
-    /// The piece behind a value, and those that go on.
-    #[inline(always)]
-    fn piece(mut self) -> Self {
+    fn pieces(&mut self, mut written: Written) {
         loop {
-            let Some(piece) = self.template.pieces[..self.template.len].get(self.next) else {
+            let Some(piece) = self.pieces.next() else {
                 return self.fail(EncodeError::SlotCount);
             };
-            let room = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut());
-            let Some(room) = room else { return self.fail(EncodeError::Full) };
-            *room = piece.text;
-            self.at += piece.len;
-            self.sum = self.sum.wrapping_add(piece.sum);
-            self.next += 1;
+            let Some(place) = self.rest.first_chunk_mut::<PLACE>() else {
+                return self.fail(EncodeError::Full);
+            };
+            // Neither is ever more: said for the compiler.
+            let (at, len) = (written.len.min(ROOM), piece.len.min(STRIDE));
+            place[at..][..STRIDE].copy_from_slice(&piece.text);
+            self.rest = &mut core::mem::take(&mut self.rest)[at + len..];
+            self.len += at + len;
+            self.sum = self.sum.wrapping_add(written.sum).wrapping_add(piece.sum);
+            self.tag = piece.tag;
             if !piece.goes_on {
-                return self;
+                return;
             }
+            written = NOTHING;
         }
     }
 
     #[inline(always)]
-    fn fail(mut self, error: EncodeError) -> Self {
+    fn fail(&mut self, error: EncodeError) {
         if self.error.is_none() {
             self.error = Some(error);
         }
-        self
     }
 }
 
-const fn sum_of(bytes: &[u8]) -> u8 {
-    let (mut sum, mut i) = (0u8, 0);
-    while i < bytes.len() {
-        sum = sum.wrapping_add(bytes[i]);
-        i += 1;
+/// A text that is long, empty or has a control byte.
+#[inline(never)]
+fn long_text(rest: &mut [u8], tag: u32, value: &[u8]) -> Result<Written, EncodeError> {
+    if value.is_empty() {
+        return Err(EncodeError::EmptyValue { tag });
     }
-    sum
+    if value.iter().any(u8::is_ascii_control) {
+        return Err(EncodeError::ControlByte { tag });
+    }
+    let room = rest.get_mut(..value.len()).ok_or(EncodeError::Full)?;
+    room.copy_from_slice(value);
+    Ok(Written { len: value.len(), sum: print::sum(value) })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Exact decimals: a checked `i64` mantissa and a scale.
 
-use super::swar::{CHARS, E16, Short, sixteen_digits};
+use super::print::{ROOM, put_decimal};
 use super::{ValueError, swar, write_u64};
 
 /// `mantissa` x 10^-`scale`. Equality is of the representation, not of the number: `1.0` and `1`
@@ -164,44 +164,10 @@ impl Decimal {
     /// (4.6.2: `@ limit 1000`), so `decimals_min` is 0 or 1; more counts as 1.
     #[must_use]
     pub fn write(self, decimals_min: u8, scratch: &mut [u8; DECIMAL_TEXT_MAX]) -> &[u8] {
-        match self.short(decimals_min) {
-            Some(text) => {
-                scratch[..16].copy_from_slice(&text.word.to_le_bytes());
-                &scratch[..text.len]
-            }
-            None => self.write_plainly(decimals_min, scratch),
-        }
-    }
-
-    /// [`Decimal::write`] in a register; `None` if that is too short, or the number is negative.
-    #[inline(always)]
-    pub(crate) fn short(self, decimals_min: u8) -> Option<Short> {
-        let mantissa = u64::try_from(self.mantissa).ok().filter(|&mantissa| mantissa < E16)?;
-        let scale = u32::from(self.scale);
-        if scale > 15 {
-            return None;
-        }
-        // The first digit is the lowest byte, the last the highest.
-        let digits = sixteen_digits(mantissa);
-        let decimals_min = u32::from(decimals_min.min(1));
-        let trailing = (digits.leading_zeros() / 8).min(scale.saturating_sub(decimals_min));
-        let decimals = (scale - trailing).max(decimals_min);
-        // At least one digit in front of the point.
-        let leading = (digits.trailing_zeros() / 8).min(15 - scale);
-        let whole = 16 - scale - leading;
-        let text = (digits | CHARS) >> (8 * leading);
-        if decimals == 0 {
-            return Some(Short::cut(text, whole as usize));
-        }
-        let len = whole + 1 + decimals;
-        if len > 16 {
-            return None;
-        }
-        let front = (1 << (8 * whole)) - 1;
-        // An integer has no digit behind the point; it gets its zero here.
-        let behind = if scale == 0 { u128::from(b'0') } else { text >> (8 * whole) };
-        let word = text & front | u128::from(b'.') << (8 * whole) | behind << (8 * whole + 8);
-        Some(Short::cut(word, len as usize))
+        let mut room = [0; ROOM];
+        let text = put_decimal(&mut room, self, decimals_min);
+        scratch.copy_from_slice(&room[..DECIMAL_TEXT_MAX]);
+        &scratch[..text.len]
     }
 
     /// [`Decimal::write`], one byte at a time, at the end of `scratch`.

@@ -1,7 +1,8 @@
 //! Unsigned integers in decimal digits. Leading zeros are legal in FIX.
 
 use super::ValueError;
-use super::swar::{self, E8, eight_digits};
+use super::print::{ROOM, put_uint};
+use super::swar;
 
 /// Parses an unsigned decimal integer; leading zeros are allowed, a sign is not.
 ///
@@ -46,23 +47,12 @@ pub fn parse_u32(bytes: &[u8]) -> Result<u32, ValueError> {
     u32::try_from(parse_u64(bytes)?).map_err(|_| ValueError::Overflow)
 }
 
-/// Writes `value` in decimal at the end of `scratch` and returns the digits.
+/// Writes `value` in decimal into `scratch` and returns the digits.
 #[must_use]
 #[inline]
 pub fn write_u64(value: u64, scratch: &mut [u8; 20]) -> &[u8] {
-    const CHARS: u64 = swar::CHARS as u64;
-    let (rest, low) = (value / E8, eight_digits(value % E8));
-    scratch[12..].copy_from_slice(&(low | CHARS).to_le_bytes());
-    if rest == 0 {
-        return &scratch[12 + (low.trailing_zeros() as usize / 8).min(7)..];
-    }
-    let (rest, middle) = (rest / E8, eight_digits(rest % E8));
-    scratch[4..12].copy_from_slice(&(middle | CHARS).to_le_bytes());
-    if rest == 0 {
-        return &scratch[4 + middle.trailing_zeros() as usize / 8..];
-    }
-    // At most 1844: four digits, in the upper half.
-    let high = (eight_digits(rest) >> 32) as u32;
-    scratch[..4].copy_from_slice(&(high | CHARS as u32).to_le_bytes());
-    &scratch[high.trailing_zeros() as usize / 8..]
+    let mut room = [0; ROOM];
+    let digits = put_uint(&mut room, value);
+    scratch.copy_from_slice(&room[..20]);
+    &scratch[..digits.len]
 }

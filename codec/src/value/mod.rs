@@ -2,6 +2,7 @@
 
 mod decimal;
 mod int;
+pub(crate) mod print;
 pub(crate) mod swar;
 mod text;
 mod time;

@@ -1,5 +1,6 @@
 //! UTC timestamps as nanoseconds since the Unix epoch.
 
+use super::print::eight_digits;
 use super::{ValueError, swar};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Reaches to the year 2554.
@@ -40,7 +41,7 @@ impl UtcTime {
     pub fn to_fix_millis(self) -> [u8; 21] {
         let mut out = *b"00000000-00:00:00.000";
         let (year, month, day) = civil_from_days(self.0 / NANOS_PER_SECOND / SECONDS_PER_DAY);
-        let date = swar::eight_digits(year * 10_000 + month * 100 + day) | swar::CHARS as u64;
+        let date = eight_digits(year * 10_000 + month * 100 + day) | swar::ZEROS;
         out[..8].copy_from_slice(&date.to_le_bytes());
         out[9..21].copy_from_slice(&self.to_fix_time_only());
         out
@@ -64,7 +65,7 @@ impl UtcTime {
     pub fn to_fix_time_only(self) -> [u8; 12] {
         let mut out = [0; 12];
         out[..8].copy_from_slice(&clock(self.0 / NANOS_PER_SECOND % SECONDS_PER_DAY));
-        out[8..].copy_from_slice(&fraction(self.millis() % 1000));
+        out[8..].copy_from_slice(&fraction((self.millis() % 1000) as u32));
         out
     }
 
@@ -84,10 +85,39 @@ impl UtcTime {
     /// a field out of its range or a year outside 1970 to 2553.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ValueError> {
-        match Parts::read_quickly(bytes) {
-            Some(parts) => parts.time(),
+        match Self::parse_quickly(bytes) {
+            Some(time) => Ok(time),
             None => Parts::read(bytes)?.time(),
         }
+    }
+
+    /// `None` if the text is malformed, or might be.
+    #[inline(always)]
+    fn parse_quickly(bytes: &[u8]) -> Option<Self> {
+        let (head, fraction) = bytes.split_first_chunk::<17>()?;
+        let nanos = match fraction.len() {
+            4 => swar::millis(*fraction.first_chunk()?)? * 1_000_000,
+            0 => 0,
+            7 | 10 if fraction[0] == b'.' => {
+                let digits = &fraction[1..];
+                swar::uint(digits)? * if digits.len() == 6 { 1000 } else { 1 }
+            }
+            _ => return None,
+        };
+        let (date, [b'-', clock @ ..]) = (*head.first_chunk()?, *head.last_chunk::<9>()?) else {
+            return None;
+        };
+        let ([century, year, month, day], [hour, minute, second]) =
+            swar::date_and_clock(date, clock)?;
+        let year = YEARS.get((century * 100 + year).wrapping_sub(YEAR_MIN) as usize)?;
+        let month = MONTHS[usize::from(year.is_leap)].get(month as usize)?;
+        let day = day.wrapping_sub(1);
+        if day >= u64::from(month.days) || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let days = u64::from(year.before) + u64::from(month.before) + day;
+        let seconds = days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
+        Some(Self(seconds * NANOS_PER_SECOND + nanos))
     }
 
     /// [`UtcTime::parse`], part by part.
@@ -109,25 +139,6 @@ struct Parts {
 }
 
 impl Parts {
-    /// `None` if the text is malformed, or might be.
-    #[inline(always)]
-    fn read_quickly(bytes: &[u8]) -> Option<Self> {
-        let (date, rest) = bytes.split_first_chunk::<8>()?;
-        let (b"-", rest) = rest.split_first_chunk::<1>()? else { return None };
-        let (clock, rest) = rest.split_first_chunk::<8>()?;
-        let date = swar::number(u64::from_le_bytes(*date))?;
-        let (hour, minute, second) = swar::clock(*clock)?;
-        let nanos = match rest.split_first() {
-            None => 0,
-            Some((b'.', digits @ [_, ..])) if digits.len() <= 9 => {
-                swar::uint(digits)? * u64::from(10u32.pow(9 - digits.len() as u32))
-            }
-            _ => return None,
-        };
-        let (year, month, day) = (date / 10_000, date / 100 % 100, date % 100);
-        Some(Self { year, month, day, hour, minute, second, nanos })
-    }
-
     fn read(bytes: &[u8]) -> Result<Self, ValueError> {
         if bytes.is_empty() {
             return Err(ValueError::Empty);
@@ -156,10 +167,9 @@ impl Parts {
         Ok(Self { year, month, day, hour, minute, second, nanos })
     }
 
-    #[inline(always)]
     fn time(self) -> Result<UtcTime, ValueError> {
         let Self { year, month, day, hour, minute, second, nanos } = self;
-        if !(1970..2554).contains(&year)
+        if !(YEAR_MIN..YEAR_END).contains(&year)
             || !(1..=12).contains(&month)
             || day == 0
             || day > days_in_month(year, month)
@@ -190,16 +200,21 @@ fn clock(second: u64) -> [u8; 8] {
 
 /// `.mmm`
 #[inline(always)]
-fn fraction(millis: u64) -> [u8; 4] {
-    let digits = (swar::eight_digits(millis) >> 32) as u32 | swar::CHARS as u32;
-    (digits & !0xff | u32::from(b'.')).to_le_bytes()
+const fn fraction(millis: u32) -> [u8; 4] {
+    // 41 / 2^12 is 1/100 and 103 / 2^10 is 1/10, near enough below 1000 and below 100.
+    let hundreds = (millis * 41) >> 12;
+    let rest = millis - 100 * hundreds;
+    let tens = (rest * 103) >> 10;
+    let ones = rest - 10 * tens;
+    let digits = hundreds << 8 | tens << 16 | ones << 24;
+    (digits + u32::from_le_bytes(*b".000")).to_le_bytes()
 }
 
 /// The text of the last timestamp. The next one is mostly of the same second: only its milliseconds are
 /// written then, and only its time of day if it is of the same day.
 #[derive(Debug, Clone, Copy)]
 pub struct TimestampCache {
-    // Invariant: what `text` says up to the point.
+    // Invariant: what `text` says up to the point, in nanoseconds.
     second: u64,
     text: [u8; 21],
 }
@@ -220,29 +235,79 @@ impl TimestampCache {
     /// What [`UtcTime::to_fix_millis`] writes.
     #[inline]
     pub fn to_fix_millis(&mut self, time: UtcTime) -> &[u8; 21] {
-        let second = time.0 / NANOS_PER_SECOND;
-        if second == self.second {
-            self.text[17..].copy_from_slice(&fraction(time.millis() % 1000));
+        let since = time.0.wrapping_sub(self.second);
+        if since < NANOS_PER_SECOND {
+            self.text[17..].copy_from_slice(&fraction((since / 1_000_000) as u32));
         } else {
-            self.turn(time, second);
+            self.turn(time);
         }
         &self.text
     }
 
     #[inline(never)]
-    fn turn(&mut self, time: UtcTime, second: u64) {
-        if second / SECONDS_PER_DAY == self.second / SECONDS_PER_DAY {
+    fn turn(&mut self, time: UtcTime) {
+        const NANOS_PER_DAY: u64 = SECONDS_PER_DAY * NANOS_PER_SECOND;
+        if time.0 / NANOS_PER_DAY == self.second / NANOS_PER_DAY {
             self.text[9..].copy_from_slice(&time.to_fix_time_only());
         } else {
             self.text = time.to_fix_millis();
         }
-        self.second = second;
+        self.second = time.0 - time.0 % NANOS_PER_SECOND;
     }
 }
 
 fn number(bytes: &[u8]) -> Result<u64, ValueError> {
     super::int::parse_u64_plainly(bytes)
 }
+
+/// What the days of a year or a month are counted from.
+const YEAR_MIN: u64 = 1970;
+/// Of this year not all nanoseconds fit.
+const YEAR_END: u64 = 2554;
+
+#[derive(Clone, Copy)]
+struct Year {
+    /// Days since 1970-01-01.
+    before: u32,
+    is_leap: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Month {
+    /// Days since the year's first.
+    before: u16,
+    /// Days of this month; none of a month that there is not.
+    days: u8,
+}
+
+/// From [`YEAR_MIN`] on. Of these tables a day's messages touch two lines of the cache.
+static YEARS: [Year; (YEAR_END - YEAR_MIN) as usize] = {
+    let mut out = [Year { before: 0, is_leap: false }; (YEAR_END - YEAR_MIN) as usize];
+    let mut i = 0;
+    while i < out.len() {
+        let year = YEAR_MIN + i as u64;
+        out[i] = Year { before: days_from_civil(year, 1, 1) as u32, is_leap: is_leap(year) };
+        i += 1;
+    }
+    out
+};
+
+/// Of a common year and of a leap year, from month 0 on, which there is not.
+static MONTHS: [[Month; 13]; 2] = {
+    let mut out = [[Month { before: 0, days: 0 }; 13]; 2];
+    let mut leap = 0;
+    while leap < 2 {
+        let (mut month, mut before) = (1, 0);
+        while month <= 12 {
+            let days = days_in_month(2000 + 1 - leap as u64, month as u64) as u8;
+            out[leap][month] = Month { before, days };
+            before += days as u16;
+            month += 1;
+        }
+        leap += 1;
+    }
+    out
+};
 
 const fn is_leap(year: u64) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
