@@ -151,7 +151,7 @@ impl Prepared<'_> {
 }
 
 #[inline(always)]
-fn id<'t, 'b>(filler: Filler<'t, 'b, PIECES>, id: ClOrdId) -> Filler<'t, 'b, PIECES> {
+fn id<'t, 'b>(filler: Filler<'t, 'b>, id: ClOrdId) -> Filler<'t, 'b> {
     match id.as_numeric() {
         Some(number) => filler.uint(number),
         None => filler.bytes(id.write(&mut [0; ClOrdId::TEXT_MAX])),
