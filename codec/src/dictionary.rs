@@ -26,12 +26,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::string::String;
 use std::vec::Vec;
 
-use taut_dictionary::{Item, Model, Presence};
+use taut_dictionary::{FieldDef, Item, Model, Presence};
 
+use crate::ids::Market;
 use crate::message::Message;
 use crate::rules::{
     self, Condition, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Scope,
 };
+use crate::scan::DataFields;
 use crate::tag;
 
 pub use taut_dictionary::DictionaryError;
@@ -46,8 +48,12 @@ pub struct Dictionary {
     messages: HashMap<Vec<u8>, (String, OwnedPart)>,
     fields: BTreeMap<u32, Names>,
     /// The sets of valid values, each sorted; counted from 1.
-    sets: Vec<Vec<Vec<u8>>>,
+    sets: Vec<Vec<Value>>,
+    data_fields: Vec<(u32, u32)>,
 }
+
+/// A value, and the market that has it, if not all do.
+type Value = (Vec<u8>, Option<Market>);
 
 /// The name of a field, and those of its values.
 #[derive(Debug, Clone)]
@@ -61,6 +67,7 @@ struct OwnedPart {
     members: Vec<Member>,
     scopes: Vec<Scope>,
     conditions: Vec<Condition>,
+    market: Option<Market>,
 }
 
 impl Dictionary {
@@ -72,11 +79,12 @@ impl Dictionary {
     pub fn from_xml(xml: &str) -> Result<Self, DictionaryError> {
         let model = Model::from_xml(xml)?;
         let mut sets = Sets::default();
-        let header = OwnedPart::new(&model, &model.header, &mut sets)?;
-        let trailer = OwnedPart::new(&model, &model.trailer, &mut sets)?;
+        let header = OwnedPart::new(&model, &model.header, None, &mut sets)?;
+        let trailer = OwnedPart::new(&model, &model.trailer, None, &mut sets)?;
         let mut messages = HashMap::new();
         for message in &model.messages {
-            let part = OwnedPart::new(&model, &message.items, &mut sets)?;
+            let only = message.market.map(market);
+            let part = OwnedPart::new(&model, &message.items, only, &mut sets)?;
             messages.insert(message.msg_type.clone().into_bytes(), (message.name.clone(), part));
         }
         let names = |field: &taut_dictionary::FieldDef| Names {
@@ -91,7 +99,8 @@ impl Dictionary {
                 .collect(),
         };
         let fields = model.fields.iter().map(|(tag, field)| (*tag, names(field))).collect();
-        Ok(Self { header, trailer, messages, fields, sets: sets.sets })
+        let data_fields = model.data_fields().into_iter().collect();
+        Ok(Self { header, trailer, messages, fields, sets: sets.sets, data_fields })
     }
 
     /// Checks one message; see [`rules::check`].
@@ -143,25 +152,34 @@ impl Dialect for Dictionary {
         self.fields.contains_key(&tag)
     }
 
-    fn is_valid(&self, values: u16, value: &[u8]) -> bool {
+    fn is_valid(&self, values: u16, value: &[u8], market: Option<Market>) -> bool {
         let set = usize::from(values).checked_sub(1).and_then(|at| self.sets.get(at));
-        set.is_some_and(|set| set.binary_search_by(|one| one.as_slice().cmp(value)).is_ok())
+        let found = set.and_then(|set| {
+            let at = set.binary_search_by(|(one, _)| one.as_slice().cmp(value)).ok()?;
+            Some(set[at].1)
+        });
+        found.is_some_and(|only| only.is_none() || market.is_none() || only == market)
+    }
+
+    fn data_fields(&self) -> DataFields<'_> {
+        DataFields::new(&self.data_fields)
     }
 }
 
 #[derive(Default)]
 struct Sets {
-    sets: Vec<Vec<Vec<u8>>>,
-    numbers: HashMap<Vec<Vec<u8>>, u16>,
+    sets: Vec<Vec<Value>>,
+    numbers: HashMap<Vec<Value>, u16>,
 }
 
 impl Sets {
-    fn number<'v>(
-        &mut self,
-        values: impl Iterator<Item = &'v String>,
-    ) -> Result<u16, DictionaryError> {
-        let mut set: Vec<Vec<u8>> = values.map(|value| value.clone().into_bytes()).collect();
-        set.sort();
+    /// The number of a set of values that any market has.
+    fn plain(&mut self, values: &[String]) -> Result<u16, DictionaryError> {
+        self.number(values.iter().map(|value| (value.clone().into_bytes(), None)).collect())
+    }
+
+    fn number(&mut self, mut set: Vec<Value>) -> Result<u16, DictionaryError> {
+        set.sort_by(|a, b| a.0.cmp(&b.0));
         if let Some(number) = self.numbers.get(&set) {
             return Ok(*number);
         }
@@ -171,17 +189,44 @@ impl Sets {
         self.numbers.insert(set, number);
         Ok(number)
     }
+
+    /// The set of the values that are valid for a field where it stands, 0 for any.
+    fn of_item(&mut self, field: &FieldDef, item: &Item) -> Result<u16, DictionaryError> {
+        let of_field = || {
+            let values = field.values.iter();
+            values.map(|one| (one.value.clone().into_bytes(), one.market.map(market)))
+        };
+        match &item.values {
+            _ if item.open || field.open => Ok(0),
+            // A value that the field does not name is legal here too.
+            Some(values) => {
+                let only = |value: &str| {
+                    field.values.iter().find(|one| one.value == value).and_then(|one| one.market)
+                };
+                let here = values.iter().map(|v| (v.clone().into_bytes(), only(v).map(market)));
+                self.number(here.collect())
+            }
+            None if field.values.is_empty() => Ok(0),
+            None => self.number(of_field().collect()),
+        }
+    }
 }
 
 impl OwnedPart {
-    fn new(model: &Model, items: &[Item], sets: &mut Sets) -> Result<Self, DictionaryError> {
-        let mut part = Self::default();
+    fn new(
+        model: &Model,
+        items: &[Item],
+        market: Option<Market>,
+        sets: &mut Sets,
+    ) -> Result<Self, DictionaryError> {
+        let mut part = Self { market, ..Self::default() };
         part.add_scope(model, items, 0, sets)?;
         Ok(part)
     }
 
     fn part(&self) -> Part<'_> {
-        Part { members: &self.members, scopes: &self.scopes, conditions: &self.conditions }
+        let Self { members, scopes, conditions, market } = self;
+        Part { members, scopes, conditions, market: *market }
     }
 
     /// Adds a scope and, behind it, those of its groups; returns its number. The model's limits keep
@@ -202,29 +247,51 @@ impl OwnedPart {
         sorted.sort_by_key(|(item, _)| item.tag);
         for (at, (item, position)) in (start..).zip(sorted) {
             let field = &model.fields[&item.tag];
-            let values = match &item.values {
-                _ if item.open || field.open => 0,
-                Some(values) => sets.number(values.iter())?,
-                None if field.values.is_empty() => 0,
-                None => sets.number(field.values.iter().map(|one| &one.value))?,
-            };
+            let values = sets.of_item(field, item)?;
             let group = match &item.group {
                 Some(entry) => self.add_scope(model, entry, entry[0].tag, sets)?,
                 None => 0,
             };
-            let required = item.presence == Presence::Required;
-            let kind = kind(field.kind);
-            self.members[at] = Member { tag: item.tag, position, values, group, kind, required };
+            let required = item.presence == Presence::Required && !item.documented;
+            let kind = if field.is_length { Kind::Length } else { kind(item.kind) };
+            let market = item.market.map(market);
+            self.members[at] =
+                Member { tag: item.tag, position, values, group, kind, required, market };
         }
         for item in items {
-            let (on, values) = match &item.presence {
-                Presence::Required | Presence::Optional => continue,
-                Presence::When(on, values) => (*on, sets.number(values.iter())?),
-                Presence::Unless(on) => (*on, 0),
-            };
-            self.conditions.push(Condition { scope: number, tag: item.tag, on, values });
+            self.add_conditions(number, item, sets)?;
         }
         Ok(number)
+    }
+
+    /// What is demanded of an item beyond being always there.
+    fn add_conditions(
+        &mut self,
+        scope: u16,
+        item: &Item,
+        sets: &mut Sets,
+    ) -> Result<(), DictionaryError> {
+        let new = Condition::new(scope, item.tag);
+        let presence = match &item.presence {
+            Presence::Required if item.documented => Some(new),
+            Presence::Required | Presence::Optional => None,
+            Presence::When(on, values) => Some(new.when(*on, sets.plain(values)?)),
+            Presence::Unless(on) => Some(new.unless(*on)),
+        };
+        self.conditions.extend(presence.map(|it| Condition { documented: item.documented, ..it }));
+        self.conditions.extend(item.required_on.map(|on| new.on(market(on))));
+        if let Some((on, word)) = &item.word_on {
+            let set = sets.plain(std::slice::from_ref(word))?;
+            self.conditions.push(new.word(set).on(market(*on)));
+        }
+        Ok(())
+    }
+}
+
+const fn market(market: taut_dictionary::Market) -> Market {
+    match market {
+        taut_dictionary::Market::Spot => Market::Spot,
+        taut_dictionary::Market::Derivatives => Market::Derivatives,
     }
 }
 
@@ -232,6 +299,7 @@ const fn kind(kind: taut_dictionary::Kind) -> Kind {
     use taut_dictionary::Kind as Model;
     match kind {
         Model::Text => Kind::Text,
+        Model::ClOrdId => Kind::ClOrdId,
         Model::Char => Kind::Char,
         Model::Words => Kind::Words,
         Model::Data => Kind::Data,

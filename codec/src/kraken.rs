@@ -32,11 +32,17 @@
 //! let draft = Draft { cl_ord_id: b"1688738376", optional: Optional::default() };
 //! ```
 
+mod reject_text;
+
+use crate::ids::Market;
 use crate::message::Message;
-use crate::messages::values::{NAMES, SETS};
+use crate::messages::values::{NAMES, RESTRICTED, SETS};
 use crate::messages::{MESSAGES, envelope};
 use crate::rules::{self, Dialect, FieldFault, Options, Part};
+use crate::scan::DataFields;
 use crate::tag;
+
+pub use reject_text::{RejectText, TextForm};
 
 /// The dialect, as [`rules::check`] wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,9 +94,17 @@ impl Dialect for Kraken {
         tag::name(tag).is_some()
     }
 
-    fn is_valid(&self, values: u16, value: &[u8]) -> bool {
+    fn is_valid(&self, values: u16, value: &[u8], market: Option<Market>) -> bool {
         let set = usize::from(values).checked_sub(1).and_then(|at| SETS.get(at));
+        let elsewhere = |&(set, one, only): &(u16, &str, Market)| {
+            set == values && one.as_bytes() == value && market.is_some_and(|here| here != only)
+        };
         set.is_some_and(|set| set.iter().any(|one| one.as_bytes() == value))
+            && !RESTRICTED.iter().any(elsewhere)
+    }
+
+    fn data_fields(&self) -> DataFields<'_> {
+        const { DataFields::new(&envelope::DATA_FIELDS) }
     }
 }
 

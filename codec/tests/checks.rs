@@ -4,7 +4,8 @@ mod common;
 
 use common::{bytes_of, captures, framed, message, with};
 use proptest::prelude::*;
-use taut_codec::kraken;
+use taut_codec::ids::Market;
+use taut_codec::kraken::{self, RejectText, TextForm};
 use taut_codec::rules::{FieldFault, Options, Reason};
 
 fn checked(bytes: &[u8], options: Options) -> Result<(), FieldFault> {
@@ -127,6 +128,134 @@ fn each_kind_of_damage_has_its_reason_and_tag() {
         let found = checked(&message(msg_type, &body), Options::default());
         assert_eq!(found, Err(FieldFault { reason, tag }), "{msg_type} {body}");
     }
+}
+
+fn on(market: Market) -> Options {
+    Options { market: Some(market), ..Options::default() }
+}
+
+const COMB: &str = "11=9e58120f-182b-4dce-9609-8ca7cdd174f0|";
+
+/// An order as derivatives want it: captured, but for the time.
+fn derivative() -> String {
+    ORDER.replace("11=1|", &format!("{COMB}18=s|")).replace("BTC/USD", "PF_ETHUSD")
+}
+
+#[test]
+fn each_market_has_its_own_rules() {
+    use Reason::*;
+    let order = |from: &str, to: &str| ("D", derivative().replace(from, to));
+    let with = |field: &str| ("D", derivative() + field);
+    let other = |msg_type: &'static str, body: &str| (msg_type, body.replace("ID|", COMB));
+    // What both take, what only spot takes, and what derivatives answer to that.
+    type Case = ((&'static str, String), Option<(Reason, u32)>);
+    let cases: Vec<Case> = vec![
+        (order("", ""), None),
+        (order("18=s|", "18=P s|"), None),
+        (order("18=s|", "18=E s P|"), None),
+        (order("59=1|", "59=3|"), None),
+        (with("388=1|62=20260407-14:32:15.000|78=1|79=sub|"), None),
+        (order("18=s|", ""), Some((RequiredMissing, 18))),
+        (order("18=s|", "18=P|"), Some((ValueIncorrect, 18))),
+        (order("18=s|", "18=s v|"), Some((ValueIncorrect, 18))),
+        (order("18=s|", "18=s f|"), Some((ValueIncorrect, 18))),
+        (order("18=s|", "18=q s|"), Some((ValueIncorrect, 18))),
+        (order(COMB, "11=1688738168|"), Some((ValueIncorrect, 11))),
+        (order("-4dce-", "-1dce-"), Some((ValueIncorrect, 11))),
+        (order("40=2|", "40=V|99=1|"), Some((ValueIncorrect, 40))),
+        (order("59=1|", "59=4|"), Some((ValueIncorrect, 59))),
+        (order("59=1|", "59=6|126=20260408-14:32:05|"), Some((ValueIncorrect, 59))),
+        (with("126=20260408-14:32:05|"), Some((NotOfThisMessage, 126))),
+        (with("168=20260408-14:32:05.000|"), Some((NotOfThisMessage, 168))),
+        (with("1138=1|"), Some((NotOfThisMessage, 1138))),
+        (with("5001=1|"), Some((NotOfThisMessage, 5001))),
+        (with("7928=1|"), Some((NotOfThisMessage, 7928))),
+        (other("F", "ID|41=1|54=1|55=PF_ETHUSD|60=20260407-14:32:05.000|"), None),
+        (
+            other("F", "11=7|41=1|54=1|55=PF_ETHUSD|60=20260407-14:32:05.000|"),
+            Some((ValueIncorrect, 11)),
+        ),
+        (other("q", "ID|60=20260407-14:32:05.000|530=6|"), None),
+        (other("q", "11=7|60=20260407-14:32:05.000|530=6|"), Some((ValueIncorrect, 11))),
+        (other("H", "ID|37=O|55=BTC/USD|"), Some((NotOnThisMarket, 35))),
+        (other("g", "263=0|335=TSS0|336=SESSION|"), Some((NotOnThisMarket, 35))),
+        (other("h", "335=TSS0|336=SESSION|340=2|"), Some((NotOnThisMarket, 35))),
+    ];
+    for ((msg_type, body), on_derivatives) in cases {
+        let bytes = message(msg_type, &body);
+        assert_eq!(checked(&bytes, on(Market::Spot)), Ok(()), "spot: {msg_type} {body}");
+        assert_eq!(checked(&bytes, Options::default()), Ok(()), "both: {msg_type} {body}");
+        let found = checked(&bytes, on(Market::Derivatives)).map_err(|f| (f.reason, f.tag));
+        assert_eq!(found.err(), on_derivatives, "derivatives: {msg_type} {body}");
+    }
+}
+
+#[test]
+fn a_tag_of_the_other_market_is_ignored_where_unknown_tags_are() {
+    let bytes = message("D", &(derivative() + "1138=1|5001=|"));
+    let lenient = Options { allow_unknown: true, allow_empty: true, ..on(Market::Derivatives) };
+    assert_eq!(checked(&bytes, lenient), Ok(()));
+}
+
+#[test]
+fn a_refusal_says_what_kraken_says() {
+    let text = |market, body: &str| {
+        let fault = checked(&message("D", body), on(market)).expect_err("a fault");
+        let form = TextForm::Documented;
+        let text = RejectText { fault, market: Some(market), form }.to_string();
+        (fault.reason.session_reject(), fault.reason.business_reject(), text)
+    };
+    let spot = |from: &str, to: &str| text(Market::Spot, &ORDER.replace(from, to));
+    let missing = "Missing mandatory field: Side (54)";
+    assert_eq!(spot("54=1|", ""), (Some(1), None, missing.into()));
+    assert_eq!(spot("40=2", "40=9"), (Some(5), None, "Invalid value for tag 40: OrderType".into()));
+    assert_eq!(spot("44=1|", "").1, Some(5));
+    let comb = "COMB UUIDv4 required for ClOrdID on derivatives";
+    let numeric = derivative().replace(COMB, "11=1688738168|");
+    assert_eq!(text(Market::Derivatives, &numeric), (Some(5), None, comb.into()));
+    assert!(spot("11=1|", "11=0|").2.starts_with("ClOrdID invalid value ("));
+    let fault = FieldFault { reason: Reason::RequiredMissing, tag: 54 };
+    let captured = RejectText { fault, market: None, form: TextForm::Captured };
+    assert_eq!(captured.to_string(), "Missing Mandatory Field: Side (54)");
+}
+
+#[test]
+fn what_the_documents_demand_and_captures_lack_is_for_strict_checks() {
+    let strict = Options { check_documented: true, ..Options::default() };
+    let fill = GOOD.iter().find(|(msg_type, _)| *msg_type == "8").expect("there").1;
+    let cancelled = "6=0.0|11=1|14=0.0|17=E|37=O|38=1|39=4|40=1|54=1|55=A|59=1|150=4|151=0.0|";
+    use Reason::{ConditionallyMissing, RequiredMissing};
+    for (msg_type, body, add, reason, tag) in [
+        ("8", fill, "527=7|", ConditionallyMissing, 527),
+        ("8", cancelled, "41=1|", ConditionallyMissing, 41),
+        ("3", "45=12|58=x|372=D|", "373=1|", RequiredMissing, 373),
+        ("3", "45=12|58=x|373=1|", "372=D|", RequiredMissing, 372),
+        ("4", "36=14|", "123=N|", RequiredMissing, 123),
+    ] {
+        let bytes = message(msg_type, body);
+        assert_eq!(checked(&bytes, Options::default()), Ok(()), "{body}");
+        assert_eq!(checked(&bytes, strict), Err(FieldFault { reason, tag }), "{body}");
+        assert_eq!(checked(&message(msg_type, &format!("{body}{add}")), strict), Ok(()), "{body}");
+    }
+    // A fill has all that the documents name.
+    for field in ["31=84000|", "32=0.001|", "6=84000|", "1003=T|", "5050=1|"] {
+        let bytes = message("8", &fill.replace(field, ""));
+        let tag = field.split('=').next().and_then(|tag| tag.parse().ok()).expect("a tag");
+        let reason = ConditionallyMissing;
+        assert_eq!(checked(&bytes, Options::default()), Err(FieldFault { reason, tag }), "{field}");
+    }
+}
+
+#[test]
+fn data_stands_behind_its_length_and_nothing_else_does() {
+    let found = |body: &str| {
+        checked(&message("5", body), Options::default()).map_err(|f| (f.reason, f.tag))
+    };
+    assert_eq!(found("354=3|355=a\x01b|58=x|"), Ok(()));
+    assert_eq!(found("58=x|355=ab|354=2|"), Err((Reason::OutOfOrder, 355)));
+    assert_eq!(found("354=2|58=x|355=ab|"), Err((Reason::OutOfOrder, 354)));
+    assert_eq!(found("355=ab|"), Err((Reason::OutOfOrder, 355)));
+    assert_eq!(found("354=2|"), Err((Reason::OutOfOrder, 354)));
 }
 
 #[test]

@@ -3,12 +3,14 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use common::{bytes_of, captures, framed, with};
 use proptest::prelude::*;
 use taut_codec::dictionary::Dictionary;
+use taut_codec::ids::Market;
 use taut_codec::rules::{FieldFault, Kind, Options, Reason};
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::{kraken, tag};
@@ -157,9 +159,35 @@ fn judge(dictionary: &Dictionary, name: &str, text: &str) -> usize {
 
 type Pairs<'a> = &'a [(u32, &'a [u8])];
 
-fn kind_of(model: &Model, tag: u32) -> Kind {
+/// The dictionary, and by whose rules.
+struct By<'m> {
+    model: &'m Model,
+    /// Lengths and their data.
+    pairs: BTreeMap<u32, u32>,
+    market: Option<Market>,
+    documented: bool,
+}
+
+impl By<'_> {
+    /// Whether something of one market is met on the other.
+    fn is_elsewhere(&self, only: Option<taut_dictionary::Market>) -> bool {
+        match self.market {
+            None => false,
+            Some(Market::Spot) => only == Some(taut_dictionary::Market::Derivatives),
+            Some(Market::Derivatives) => only == Some(taut_dictionary::Market::Spot),
+        }
+    }
+
+    fn is_here(&self, only: taut_dictionary::Market) -> bool {
+        self.market.is_some() && !self.is_elsewhere(Some(only))
+    }
+}
+
+fn kind_of(model: &Model, item: &Item) -> Kind {
     use taut_dictionary::Kind as K;
-    match model.fields[&tag].kind {
+    match item.kind {
+        _ if model.fields[&item.tag].is_length => Kind::Length,
+        K::ClOrdId => Kind::ClOrdId,
         K::Text => Kind::Text,
         K::Char => Kind::Char,
         K::Words => Kind::Words,
@@ -176,52 +204,91 @@ fn kind_of(model: &Model, tag: u32) -> Kind {
     }
 }
 
-fn naive_value(model: &Model, item: &Item, value: &[u8]) -> Result<(), FieldFault> {
+fn naive_value(by: &By<'_>, item: &Item, fields: Pairs<'_>, at: usize) -> Result<(), FieldFault> {
+    let (model, value) = (by.model, fields[at].1);
     let fault = |reason| Err(FieldFault { reason, tag: item.tag });
     if value.is_empty() {
         return fault(Reason::Empty);
     }
-    let kind = kind_of(model, item.tag);
+    let kind = kind_of(model, item);
     if let Err(reason) = kind.check(value) {
         return fault(reason);
+    }
+    let is_v4 = |id: &[u8]| id.len() == 36 && id[14] == b'4' && b"89abAB".contains(&id[19]);
+    if kind == Kind::ClOrdId && by.market == Some(Market::Derivatives) && !is_v4(value) {
+        return fault(Reason::ValueIncorrect);
     }
     let field = &model.fields[&item.tag];
     let of_field: Vec<_> = field.values.iter().map(|one| one.value.clone()).collect();
     let valid = item.values.clone().unwrap_or(of_field);
     let text = String::from_utf8_lossy(value).into_owned();
     let words = if kind == Kind::Words { text.split(' ').collect() } else { vec![text.as_str()] };
-    let all_valid = words.iter().all(|word| valid.iter().any(|one| one == word));
-    if item.open || field.open || valid.is_empty() || all_valid {
-        Ok(())
-    } else {
-        fault(Reason::ValueIncorrect)
+    let elsewhere =
+        |word: &str| field.values.iter().any(|v| v.value == word && by.is_elsewhere(v.market));
+    let is_valid = |word: &&str| valid.iter().any(|one| one == word) && !elsewhere(word);
+    if !(item.open || field.open || valid.is_empty() || words.iter().all(is_valid)) {
+        return fault(Reason::ValueIncorrect);
     }
+    let pairs = &by.pairs;
+    let neighbour = |at: Option<usize>| Some(fields.get(at?)?.0);
+    let torn = match kind {
+        Kind::Length => {
+            pairs.get(&item.tag).is_some_and(|data| neighbour(Some(at + 1)) != Some(*data))
+        }
+        Kind::Data => {
+            let length =
+                pairs.iter().find(|(_, data)| **data == item.tag).map(|(length, _)| *length);
+            length.is_some() && neighbour(at.checked_sub(1)) != length
+        }
+        _ => false,
+    };
+    if torn { fault(Reason::OutOfOrder) } else { Ok(()) }
 }
 
 fn naive_missing(items: &[Item], own: Pairs<'_>) -> Option<u32> {
     let has = |tag| own.iter().any(|(one, _)| *one == tag);
-    items.iter().find(|item| item.presence == Presence::Required && !has(item.tag)).map(|i| i.tag)
+    let required = |item: &&Item| item.presence == Presence::Required && !item.documented;
+    items.iter().find(|item| required(item) && !has(item.tag)).map(|item| item.tag)
 }
 
-fn naive_condition(items: &[Item], own: Pairs<'_>) -> Option<u32> {
+fn naive_condition(by: &By<'_>, items: &[Item], own: Pairs<'_>) -> Result<(), FieldFault> {
     let value = |tag| own.iter().find(|(one, _)| *one == tag).map(|(_, value)| *value);
-    let needed = |item: &&Item| match &item.presence {
-        Presence::When(on, values) => {
-            value(*on).is_some_and(|value| values.iter().any(|one| one.as_bytes() == value))
+    for item in items {
+        let fault = |reason| Err(FieldFault { reason, tag: item.tag });
+        let has = value(item.tag).is_some();
+        let (always, sometimes) = match &item.presence {
+            _ if item.documented && !by.documented => (false, false),
+            Presence::Required => (item.documented, false),
+            Presence::When(on, values) => {
+                let is_due = |v: &[u8]| values.iter().any(|one| one.as_bytes() == v);
+                (false, value(*on).is_some_and(is_due))
+            }
+            Presence::Unless(on) => (false, value(*on).is_none()),
+            Presence::Optional => (false, false),
+        };
+        if sometimes && !has {
+            return fault(Reason::ConditionallyMissing);
         }
-        Presence::Unless(on) => value(*on).is_none(),
-        _ => false,
-    };
-    items.iter().find(|item| needed(item) && value(item.tag).is_none()).map(|item| item.tag)
+        if (always || item.required_on.is_some_and(|on| by.is_here(on))) && !has {
+            return fault(Reason::RequiredMissing);
+        }
+        if let (Some((on, word)), Some(value)) = (&item.word_on, value(item.tag))
+            && by.is_here(*on)
+            && !String::from_utf8_lossy(value).split(' ').any(|one| one == word)
+        {
+            return fault(Reason::ValueIncorrect);
+        }
+    }
+    Ok(())
 }
 
-/// Reads the entries of a group from the front of `fields`; returns how many fields it read.
+/// Reads the entries of a group from `start`; returns where they end.
 fn naive_group(
-    model: &Model,
-    count: u32,
-    said: &[u8],
+    by: &By<'_>,
+    (count, said): (u32, &[u8]),
     items: &[Item],
     fields: Pairs<'_>,
+    start: usize,
 ) -> Result<usize, FieldFault> {
     let fault = |reason, tag| FieldFault { reason, tag };
     let mut entries: Vec<Vec<(u32, &[u8])>> = Vec::new();
@@ -230,10 +297,9 @@ fn naive_group(
         if let Some(tag) = naive_missing(items, entry) {
             return Err(fault(Reason::RequiredMissing, tag));
         }
-        naive_condition(items, entry)
-            .map_or(Ok(()), |tag| Err(fault(Reason::ConditionallyMissing, tag)))
+        naive_condition(by, items, entry)
     };
-    let mut at = 0;
+    let mut at = start;
     while let Some((tag, value)) = fields.get(at).copied() {
         let Some(place) = items.iter().position(|item| item.tag == tag) else { break };
         if place == 0 {
@@ -243,7 +309,7 @@ fn naive_group(
         let Some(entry) = entries.last_mut() else {
             return Err(fault(Reason::GroupOutOfOrder, tag));
         };
-        naive_value(model, &items[place], value)?;
+        naive_value(by, &items[place], fields, at)?;
         if entry.iter().any(|(one, _)| *one == tag) {
             return Err(fault(Reason::Repeated, tag));
         }
@@ -254,7 +320,7 @@ fn naive_group(
         entry.push((tag, value));
         at += 1;
         if let Some(inner) = &items[place].group {
-            at += naive_group(model, tag, value, inner, &fields[at..])?;
+            at = naive_group(by, (tag, value), inner, fields, at)?;
         }
     }
     close(entries.last())?;
@@ -266,11 +332,15 @@ fn has_within(items: &[Item], tag: u32) -> bool {
     items.iter().any(|i| i.tag == tag || i.group.as_deref().is_some_and(|g| has_within(g, tag)))
 }
 
-fn naive(model: &Model, msg_type: &[u8], fields: Pairs<'_>) -> Result<(), FieldFault> {
+fn naive(by: &By<'_>, msg_type: &[u8], fields: Pairs<'_>) -> Result<(), FieldFault> {
+    let model = by.model;
     let fault = |reason, tag| Err(FieldFault { reason, tag });
     let Some(message) = model.messages.iter().find(|m| m.msg_type.as_bytes() == msg_type) else {
         return fault(Reason::InvalidMsgType, 35);
     };
+    if by.is_elsewhere(message.market) {
+        return fault(Reason::NotOnThisMarket, 35);
+    }
     let parts = [&model.header, &message.items, &model.trailer];
     let mut own: [Vec<(u32, &[u8])>; 3] = Default::default();
     let mut reached = 0;
@@ -295,13 +365,16 @@ fn naive(model: &Model, msg_type: &[u8], fields: Pairs<'_>) -> Result<(), FieldF
         }
         reached = part;
         let item = &parts[part][place(parts[part]).expect("just found")];
-        naive_value(model, item, value)?;
+        if by.is_elsewhere(item.market) {
+            return fault(Reason::NotOfThisMessage, tag);
+        }
+        naive_value(by, item, fields, at - 1)?;
         if own[part].iter().any(|(one, _)| *one == tag) {
             return fault(Reason::Repeated, tag);
         }
         own[part].push((tag, value));
         if let Some(entry) = &item.group {
-            at += naive_group(model, tag, value, entry, &fields[at..])?;
+            at = naive_group(by, (tag, value), entry, fields, at)?;
         }
     }
     for (items, own) in parts.iter().zip(&own) {
@@ -310,9 +383,7 @@ fn naive(model: &Model, msg_type: &[u8], fields: Pairs<'_>) -> Result<(), FieldF
         }
     }
     for (items, own) in parts.iter().zip(&own) {
-        if let Some(tag) = naive_condition(items, own) {
-            return fault(Reason::ConditionallyMissing, tag);
-        }
+        naive_condition(by, items, own)?;
     }
     Ok(())
 }
@@ -358,6 +429,14 @@ fn fill(
 ) {
     for (place, item) in items.iter().enumerate() {
         let first_of_entry = place == 0;
+        let is_data = |item: &Item| item.kind == taut_dictionary::Kind::Data;
+        if is_data(item) {
+            // Written with its length, or left out with it.
+            if out.last().is_some_and(|(tag, _)| model.fields[tag].is_length) {
+                out.push((item.tag, "1".into()));
+            }
+            continue;
+        }
         if item.presence != Presence::Required && !first_of_entry && rng.f32() > share {
             continue;
         }
@@ -376,7 +455,8 @@ fn fill(
         };
         out.push((
             item.tag,
-            match kind_of(model, item.tag) {
+            match kind_of(model, item) {
+                Kind::ClOrdId if rng.bool() => "9e58120f-182b-4dce-9609-8ca7cdd174f0".into(),
                 _ if !values.is_empty() => values[rng.usize(..values.len())].clone(),
                 Kind::Boolean => "Y".into(),
                 Kind::UtcTimestamp => "20230707-13:56:08.000".into(),
@@ -392,7 +472,7 @@ fn fill(
 /// Judges random messages by `check` and by the naive model; returns how many passed and how many
 /// different reasons were found.
 fn agree(
-    model: &Model,
+    by: &By<'_>,
     seed: u64,
     messages: usize,
     check: impl Fn(&taut_codec::message::Message<'_>) -> Result<(), FieldFault>,
@@ -400,7 +480,7 @@ fn agree(
     let mut rng = fastrand::Rng::with_seed(seed);
     let (mut passed, mut reasons) = (0, std::collections::HashSet::new());
     for _ in 0..messages {
-        let inner = random_message(model, &mut rng);
+        let inner = random_message(by.model, &mut rng);
         let bytes = framed(&inner);
         let mut fields = vec![Field::default(); bytes.len()];
         // A length that is random reaches beyond its data.
@@ -408,7 +488,7 @@ fn agree(
         let message = taut_codec::message::Message::new(&bytes, &fields[..count]);
         let pairs: Vec<_> = message.fields().iter().map(|f| (f.tag, message.value(f))).collect();
         let found = check(&message);
-        assert_eq!(found, naive(model, message.msg_type(), &pairs), "{inner}");
+        assert_eq!(found, naive(by, message.msg_type(), &pairs), "{inner}");
         match found {
             Ok(()) => passed += 1,
             Err(fault) => _ = reasons.insert(fault.reason),
@@ -420,17 +500,26 @@ fn agree(
 #[test]
 fn the_generated_checks_agree_with_a_naive_model() {
     let model = Model::from_xml(KRAKEN_FIX44).expect("our own file");
-    let (passed, reasons) =
-        agree(&model, 1, 20_000, |message| kraken::check(message, Options::default()));
-    assert!(passed > 1_000, "{passed} passed");
-    assert_eq!(reasons, 11, "every reason but InvalidMsgType");
+    let markets = [None, Some(Market::Spot), Some(Market::Derivatives)];
+    for (seed, market) in (1..).zip(markets) {
+        for documented in [false, true] {
+            let by = By { model: &model, pairs: model.data_fields(), market, documented };
+            let options = Options { market, check_documented: documented, ..Options::default() };
+            let (passed, reasons) =
+                agree(&by, seed, 4_000, |message| kraken::check(message, options));
+            assert!(passed > 80, "{passed} passed on {market:?}");
+            let elsewhere = usize::from(market == Some(Market::Derivatives));
+            assert_eq!(reasons, 11 + elsewhere, "every reason but InvalidMsgType, {market:?}");
+        }
+    }
 }
 
 #[test]
 fn fix44_agrees_with_a_naive_model() {
     let Some((dictionary, model)) = fix44() else { return };
+    let by = By { model: &model, pairs: model.data_fields(), market: None, documented: false };
     let (passed, reasons) =
-        agree(&model, 2, 5_000, |message| dictionary.check(message, Options::default()));
+        agree(&by, 2, 5_000, |message| dictionary.check(message, Options::default()));
     assert!(passed > 500, "{passed} passed");
     assert!(reasons >= 9, "{reasons} reasons");
 }
@@ -440,7 +529,7 @@ proptest! {
 
     #[test]
     fn the_generated_checks_are_those_of_the_dictionary_loaded_at_run_time(
-        seed in any::<u64>(), switches in 0u8..32,
+        seed in any::<u64>(), switches in 0u8..64, market in 0usize..3,
     ) {
         let model = Model::from_xml(KRAKEN_FIX44).expect("our own file");
         let inner = random_message(&model, &mut fastrand::Rng::with_seed(seed));
@@ -454,6 +543,8 @@ proptest! {
             allow_empty: switches & 4 != 0,
             check_order: switches & 8 != 0,
             check_required: switches & 16 != 0,
+            check_documented: switches & 32 != 0,
+            market: [None, Some(Market::Spot), Some(Market::Derivatives)][market],
         };
         prop_assert_eq!(kraken::check(&message, options), KRAKEN.check(&message, options), "{}", inner);
     }

@@ -49,6 +49,8 @@ pub struct FieldDef {
     pub values: Vec<ValueDef>,
     /// Whether other values are valid too.
     pub open: bool,
+    /// Whether it says how long the data field behind it is: `LENGTH`.
+    pub is_length: bool,
 }
 
 /// A valid value.
@@ -58,6 +60,17 @@ pub struct ValueDef {
     pub value: String,
     /// The description, `GOOD_TILL_CANCELLED`.
     pub description: String,
+    /// The market that has it, if not all do (ours: `market`).
+    pub market: Option<Market>,
+}
+
+/// A market of a venue that has two behind one dialect: Kraken's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Market {
+    /// Spot.
+    Spot,
+    /// Derivatives.
+    Derivatives,
 }
 
 /// A message.
@@ -69,6 +82,8 @@ pub struct MessageDef {
     pub name: String,
     /// Who sends it, if the file says so (ours: `sender`).
     pub sender: Option<Sender>,
+    /// The market that has it, if not all do (ours: `market`).
+    pub market: Option<Market>,
     /// The body.
     pub items: Vec<Item>,
 }
@@ -89,8 +104,19 @@ pub enum Sender {
 pub struct Item {
     /// Its tag.
     pub tag: u32,
+    /// The form of its value: that of the field unless the item has its own (ours: `form`).
+    pub kind: Kind,
     /// Whether it has to be there.
     pub presence: Presence,
+    /// Whether documents demand its presence that captures or the documents' own examples lack (ours:
+    /// `required='D'`): for strict checks only.
+    pub documented: bool,
+    /// The market that has it, if not all do (ours: `market`).
+    pub market: Option<Market>,
+    /// A market where it has to be there whatever `presence` says (ours: `requiredOn`).
+    pub required_on: Option<Market>,
+    /// A market where its value has to hold a word (ours: `wordOn='derivatives:s'`).
+    pub word_on: Option<(Market, String)>,
     /// The values that are valid here, if not those of the field.
     pub values: Option<Vec<String>>,
     /// Whether values that the field does not name are valid here.
@@ -113,11 +139,11 @@ pub enum Presence {
 }
 
 macro_rules! kinds {
-    ($($kind:ident $(= $name:literal)+,)*) => {
+    ($($(#[$doc:meta])* $kind:ident $(= $name:literal)+,)*) => {
         /// The type of a field, as it is written in the file.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Kind {
-            $(#[doc = concat!("`", $($name, "` ",)+ "`")] $kind,)*
+            $($(#[$doc])* #[doc = concat!($("`", $name, "` ",)+)] $kind,)*
         }
 
         impl Kind {
@@ -134,6 +160,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// Ours, by the attribute `form`: a ClOrdID(11) as Kraken takes it.
+    ClOrdId = "CLORDID",
     Text = "STRING" = "CURRENCY" = "EXCHANGE" = "COUNTRY" = "LANGUAGE" = "XID" = "XIDREF" = "TENOR"
         = "PATTERN" = "LOCALMKTTIME" = "TZTIMEONLY" = "TZTIMESTAMP" = "LOCALE",
     Char = "CHAR",
@@ -229,6 +257,29 @@ impl Model {
     /// [`DictionaryError`].
     pub fn from_xml(xml: &str) -> Result<Self, DictionaryError> {
         parse::model(xml)
+    }
+
+    /// Length fields and the data fields that they announce, wherever the one stands directly before the
+    /// other, by the tag of the length.
+    #[must_use]
+    pub fn data_fields(&self) -> BTreeMap<u32, u32> {
+        let mut pairs = BTreeMap::new();
+        let scopes = [&self.header, &self.trailer].into_iter();
+        for items in scopes.chain(self.messages.iter().map(|message| &message.items)) {
+            self.add_data_fields(items, &mut pairs);
+        }
+        pairs
+    }
+
+    fn add_data_fields(&self, items: &[Item], pairs: &mut BTreeMap<u32, u32>) {
+        for pair in items.windows(2) {
+            if self.fields[&pair[0].tag].is_length && pair[1].kind == Kind::Data {
+                pairs.insert(pair[0].tag, pair[1].tag);
+            }
+        }
+        for group in items.iter().filter_map(|item| item.group.as_ref()) {
+            self.add_data_fields(group, pairs);
+        }
     }
 
     /// The name of a field, empty if it is not defined.

@@ -6,7 +6,7 @@ use roxmltree::{Document, Node};
 
 use crate::{
     DEPTH_MAX, DictionaryError, FieldDef, ITEMS_MAX, Item, Kind, MEMBERS_MAX, MESSAGE_ITEMS_MAX,
-    MessageDef, Model, Presence, Sender, ValueDef,
+    Market, MessageDef, Model, Presence, Sender, ValueDef,
 };
 
 /// Components may hold components; more than this is a circle.
@@ -22,7 +22,7 @@ pub fn model(xml: &str) -> Result<Model, DictionaryError> {
     let need = |name| section(name).ok_or(DictionaryError::ElementMissing(name));
 
     let fields = fields(need("fields")?)?;
-    let tags = fields.values().map(|field| (field.name.as_str(), field.tag)).collect();
+    let defined = fields.values().map(|field| (field.name.as_str(), field)).collect();
     let mut components = HashMap::new();
     for node in section("components").into_iter().flat_map(elements) {
         let name = text(node, "name")?;
@@ -30,7 +30,7 @@ pub fn model(xml: &str) -> Result<Model, DictionaryError> {
             return Err(DictionaryError::Twice { name: name.into(), line: line(node) });
         }
     }
-    let mut reader = Reader { tags, components, items: 0 };
+    let mut reader = Reader { defined, components, items: 0 };
     let header = reader.scope(need("header")?)?;
     let trailer = reader.scope(need("trailer")?)?;
     let mut messages: Vec<MessageDef> = Vec::new();
@@ -44,6 +44,7 @@ pub fn model(xml: &str) -> Result<Model, DictionaryError> {
             msg_type: msg_type.into(),
             name: name.into(),
             sender: sender(node)?,
+            market: market(node, "market")?,
             items: reader.scope(node)?,
         });
     }
@@ -58,13 +59,14 @@ fn fields(parent: Node<'_, '_>) -> Result<BTreeMap<u32, FieldDef>, DictionaryErr
         let tag = text(node, "number")?.parse().ok().filter(|tag| *tag > 0);
         let tag: u32 = tag.ok_or_else(|| attribute(node, "number"))?;
         let kind = text(node, "type")?;
-        let kind = Kind::from_name(kind)
-            .ok_or_else(|| DictionaryError::Kind { kind: kind.into(), line: line(node) })?;
+        let is_length = kind == "LENGTH";
+        let kind = kind_of(kind, node)?;
         let mut values = Vec::new();
         for value in elements(node).filter(|value| value.tag_name().name() == "value") {
             values.push(ValueDef {
                 value: text(value, "enum")?.into(),
                 description: value.attribute("description").unwrap_or_default().into(),
+                market: market(value, "market")?,
             });
         }
         let field = FieldDef {
@@ -74,6 +76,7 @@ fn fields(parent: Node<'_, '_>) -> Result<BTreeMap<u32, FieldDef>, DictionaryErr
             seconds: node.attribute("precision") == Some("seconds"),
             values,
             open: node.attribute("allowOtherValues") == Some("Y"),
+            is_length,
         };
         if !names.insert(name) || fields.insert(tag, field).is_some() {
             return Err(DictionaryError::Twice { name: name.into(), line: line(node) });
@@ -83,7 +86,8 @@ fn fields(parent: Node<'_, '_>) -> Result<BTreeMap<u32, FieldDef>, DictionaryErr
 }
 
 struct Reader<'a, 'x> {
-    tags: HashMap<&'a str, u32>,
+    /// Fields by name.
+    defined: HashMap<&'a str, &'a FieldDef>,
     components: HashMap<&'x str, Node<'x, 'x>>,
     /// How many items there are by now.
     items: usize,
@@ -132,7 +136,8 @@ impl<'x> Reader<'_, 'x> {
                     line: line(node),
                 });
             }
-            let tag = *self.tags.get(name).ok_or_else(undefined)?;
+            let field = *self.defined.get(name).ok_or_else(undefined)?;
+            let tag = field.tag;
             let mut group = None;
             if element == "group" {
                 let mut entry = Vec::new();
@@ -146,7 +151,14 @@ impl<'x> Reader<'_, 'x> {
             if out.iter().all(|item| item.tag != tag) {
                 out.push(Item {
                     tag,
+                    kind: node
+                        .attribute("form")
+                        .map_or(Ok(field.kind), |kind| kind_of(kind, node))?,
                     presence: self.presence(node, required)?,
+                    documented: node.attribute("required") == Some("D"),
+                    market: market(node, "market")?,
+                    required_on: market(node, "requiredOn")?,
+                    word_on: word_on(node)?,
                     values: node.attribute("values").map(list),
                     open: node.attribute("allowOtherValues") == Some("Y"),
                     group,
@@ -159,16 +171,17 @@ impl<'x> Reader<'_, 'x> {
     fn presence(&self, node: Node<'_, '_>, required: bool) -> Result<Presence, DictionaryError> {
         let tag = |name: &str| {
             let undefined = || DictionaryError::Undefined { name: name.into(), line: line(node) };
-            self.tags.get(name).copied().ok_or_else(undefined)
+            self.defined.get(name).map(|field| field.tag).ok_or_else(undefined)
         };
         Ok(match (node.attribute("required"), node.attribute("when"), node.attribute("unless")) {
             (Some("Y"), ..) if required => Presence::Required,
-            (Some("C"), Some(when), None) => {
+            (Some("D"), None, None) => Presence::Required,
+            (Some("C" | "D"), Some(when), None) => {
                 let (name, values) = when.split_once('=').ok_or_else(|| attribute(node, "when"))?;
                 Presence::When(tag(name)?, list(values))
             }
-            (Some("C"), None, Some(unless)) => Presence::Unless(tag(unless)?),
-            (Some("C"), ..) => return Err(attribute(node, "when")),
+            (Some("C" | "D"), None, Some(unless)) => Presence::Unless(tag(unless)?),
+            (Some("C" | "D"), ..) => return Err(attribute(node, "when")),
             _ => Presence::Optional,
         })
     }
@@ -182,6 +195,34 @@ fn sender(node: Node<'_, '_>) -> Result<Option<Sender>, DictionaryError> {
         Some("both") => Some(Sender::Both),
         Some(_) => return Err(attribute(node, "sender")),
     })
+}
+
+fn kind_of(kind: &str, node: Node<'_, '_>) -> Result<Kind, DictionaryError> {
+    Kind::from_name(kind)
+        .ok_or_else(|| DictionaryError::Kind { kind: kind.into(), line: line(node) })
+}
+
+fn market(node: Node<'_, '_>, name: &'static str) -> Result<Option<Market>, DictionaryError> {
+    let market =
+        node.attribute(name).map(|text| market_of(text).ok_or_else(|| attribute(node, name)));
+    market.transpose()
+}
+
+fn market_of(text: &str) -> Option<Market> {
+    match text {
+        "spot" => Some(Market::Spot),
+        "derivatives" => Some(Market::Derivatives),
+        _ => None,
+    }
+}
+
+fn word_on(node: Node<'_, '_>) -> Result<Option<(Market, String)>, DictionaryError> {
+    let read = |text: &str| {
+        let (market, word) = text.split_once(':')?;
+        Some((market_of(market)?, word.to_owned()))
+    };
+    let word = node.attribute("wordOn");
+    word.map(|text| read(text).ok_or_else(|| attribute(node, "wordOn"))).transpose()
 }
 
 fn list(values: &str) -> Vec<String> {

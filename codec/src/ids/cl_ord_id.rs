@@ -118,13 +118,19 @@ impl ClOrdId {
         Some(UtcTime((self.0 >> 80) as u64 * COMB_UNIT_NS))
     }
 
+    /// Whether this has the version and the variant of a UUIDv4 (RFC 4122).
+    #[must_use]
+    pub const fn is_uuid_v4(self) -> bool {
+        self.as_numeric().is_none() && (self.0 >> 76) & 0xf == 4 && (self.0 >> 62) & 0b11 == 0b10
+    }
+
     /// Whether this is a COMB UUIDv4 of about `now`, as the venue checks it.
     ///
     /// # Errors
     /// [`CombError`].
     pub const fn check_comb(self, now: UtcTime) -> Result<(), CombError> {
         let Some(at) = self.comb_time() else { return Err(CombError::Numeric) };
-        if (self.0 >> 76) & 0xf != 4 || (self.0 >> 62) & 0b11 != 0b10 {
+        if !self.is_uuid_v4() {
             Err(CombError::NotVersion4)
         } else if now.nanos_since(at) > COMB_WINDOW_NS || at.nanos_since(now) > COMB_WINDOW_NS {
             Err(CombError::OutOfDate)

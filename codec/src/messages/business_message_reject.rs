@@ -43,7 +43,7 @@ static MEMBERS: [Member; 5] = [
     Member::new(58, 1, Kind::Text), // Text
     Member::new(372, 2, Kind::Text).required(), // RefMsgType
     Member::new(379, 3, Kind::Text).required(), // BusinessRejectRefID
-    Member::new(380, 4, Kind::Int).required().values(22), // BusinessRejectReason
+    Member::new(380, 4, Kind::Int).required().values(23), // BusinessRejectReason
 ];
 
 #[rustfmt::skip]
@@ -55,5 +55,6 @@ static SCOPES: [Scope; 1] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

@@ -7,7 +7,7 @@ use crate::rules::{Condition, Kind, Member, Part, Scope};
 #[rustfmt::skip]
 static HEADER_MEMBERS: [Member; 22] = [
     Member::new(8, 0, Kind::Text).required(), // BeginString
-    Member::new(9, 1, Kind::Uint).required(), // BodyLength
+    Member::new(9, 1, Kind::Length).required(), // BodyLength
     Member::new(34, 3, Kind::Uint).required(), // MsgSeqNum
     Member::new(35, 2, Kind::Text).required(), // MsgType
     Member::new(43, 7, Kind::Boolean), // PossDupFlag
@@ -39,14 +39,15 @@ static HEADER_SCOPES: [Scope; 1] = [
 static HEADER_CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static HEADER: Part<'static> =
-    Part { members: &HEADER_MEMBERS, scopes: &HEADER_SCOPES, conditions: &HEADER_CONDITIONS };
+    Part { members: &HEADER_MEMBERS, scopes: &HEADER_SCOPES, conditions: &HEADER_CONDITIONS, market: None };
 
 #[rustfmt::skip]
 static TRAILER_MEMBERS: [Member; 3] = [
     Member::new(10, 2, Kind::Text).required(), // CheckSum
     Member::new(89, 1, Kind::Data), // Signature
-    Member::new(93, 0, Kind::Uint), // SignatureLength
+    Member::new(93, 0, Kind::Length), // SignatureLength
 ];
 
 #[rustfmt::skip]
@@ -58,5 +59,9 @@ static TRAILER_SCOPES: [Scope; 1] = [
 static TRAILER_CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static TRAILER: Part<'static> =
-    Part { members: &TRAILER_MEMBERS, scopes: &TRAILER_SCOPES, conditions: &TRAILER_CONDITIONS };
+    Part { members: &TRAILER_MEMBERS, scopes: &TRAILER_SCOPES, conditions: &TRAILER_CONDITIONS, market: None };
+
+/// Length fields and their data fields, sorted.
+pub(crate) const DATA_FIELDS: [(u32, u32); 3] = [(93, 89), (95, 96), (354, 355)];

@@ -105,7 +105,7 @@ static MEMBERS: [Member; 17] = [
     Member::new(320, 1, Kind::Text).required(), // SecurityReqID
     Member::new(322, 2, Kind::Text).required(), // SecurityResponseID
     Member::new(393, 3, Kind::Int), // TotNoRelatedSym
-    Member::new(560, 4, Kind::Int).required().values(26), // SecurityRequestResult
+    Member::new(560, 4, Kind::Int).required().values(27), // SecurityRequestResult
     Member::new(893, 5, Kind::Boolean), // LastFragment
     Member::new(55, 0, Kind::Text).required(), // Symbol
     Member::new(562, 1, Kind::Decimal).required(), // MinTradeVol
@@ -115,7 +115,7 @@ static MEMBERS: [Member; 17] = [
     Member::new(5012, 4, Kind::Decimal), // QtyMax
     Member::new(5013, 5, Kind::Decimal), // MinimumCost
     Member::new(5022, 8, Kind::Decimal).required(), // TickSize
-    Member::new(5032, 9, Kind::Int).required().values(25), // AssetPairStatus
+    Member::new(5032, 9, Kind::Int).required().values(26), // AssetPairStatus
     Member::new(5052, 7, Kind::Int), // MDPricePrecision
 ];
 
@@ -129,5 +129,6 @@ static SCOPES: [Scope; 2] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

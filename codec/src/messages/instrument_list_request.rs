@@ -43,7 +43,7 @@ static MEMBERS: [Member; 5] = [
     Member::new(167, 1, Kind::Text), // SecurityType
     Member::new(263, 2, Kind::Char).values(9), // SubscriptionRequestType
     Member::new(320, 3, Kind::Text).required(), // SecurityReqID
-    Member::new(559, 4, Kind::Int).required().values(24), // SecurityListRequestType
+    Member::new(559, 4, Kind::Int).required().values(25), // SecurityListRequestType
 ];
 
 #[rustfmt::skip]
@@ -53,9 +53,10 @@ static SCOPES: [Scope; 1] = [
 
 #[rustfmt::skip]
 static CONDITIONS: [Condition; 2] = [
-    Condition { scope: 0, tag: 55, on: 559, values: 2 },
-    Condition { scope: 0, tag: 167, on: 559, values: 15 },
+    Condition::new(0, 55).when(559, 2),
+    Condition::new(0, 167).when(559, 16),
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

@@ -61,7 +61,7 @@ fields! {
 
 #[rustfmt::skip]
 static MEMBERS: [Member; 13] = [
-    Member::new(95, 0, Kind::Uint), // RawDataLength
+    Member::new(95, 0, Kind::Length), // RawDataLength
     Member::new(96, 1, Kind::Data), // RawData
     Member::new(98, 2, Kind::Int).required().values(2), // EncryptMethod
     Member::new(108, 3, Kind::Int).required(), // HeartBtInt
@@ -85,5 +85,6 @@ static SCOPES: [Scope; 1] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

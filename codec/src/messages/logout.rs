@@ -31,7 +31,7 @@ fields! {
 #[rustfmt::skip]
 static MEMBERS: [Member; 3] = [
     Member::new(58, 0, Kind::Text), // Text
-    Member::new(354, 1, Kind::Uint), // EncodedTextLen
+    Member::new(354, 1, Kind::Length), // EncodedTextLen
     Member::new(355, 2, Kind::Data), // EncodedText
 ];
 
@@ -44,5 +44,6 @@ static SCOPES: [Scope; 1] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

@@ -114,9 +114,10 @@ static SCOPES: [Scope; 2] = [
 
 #[rustfmt::skip]
 static CONDITIONS: [Condition; 2] = [
-    Condition { scope: 1, tag: 40, on: 269, values: 18 },
-    Condition { scope: 1, tag: 2446, on: 269, values: 18 },
+    Condition::new(1, 40).when(269, 19),
+    Condition::new(1, 2446).when(269, 19),
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

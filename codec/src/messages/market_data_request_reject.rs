@@ -35,7 +35,7 @@ fields! {
 static MEMBERS: [Member; 3] = [
     Member::new(58, 0, Kind::Text), // Text
     Member::new(262, 1, Kind::Text).required(), // MDReqID
-    Member::new(281, 2, Kind::Char).required().values(23), // MDReqRejReason
+    Member::new(281, 2, Kind::Char).required().values(24), // MDReqRejReason
 ];
 
 #[rustfmt::skip]
@@ -47,5 +47,6 @@ static SCOPES: [Scope; 1] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

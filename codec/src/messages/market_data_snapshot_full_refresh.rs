@@ -98,5 +98,6 @@ static SCOPES: [Scope; 2] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

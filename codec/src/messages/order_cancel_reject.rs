@@ -51,7 +51,7 @@ fields! {
 static MEMBERS: [Member; 8] = [
     Member::new(11, 0, Kind::Text).required(), // ClOrdID
     Member::new(37, 1, Kind::Text).required(), // OrderID
-    Member::new(39, 2, Kind::Char).required().values(16), // OrdStatus
+    Member::new(39, 2, Kind::Char).required().values(17), // OrdStatus
     Member::new(41, 3, Kind::Text).required(), // OrigClOrdID
     Member::new(58, 4, Kind::Text), // Text
     Member::new(60, 5, Kind::UtcTimestamp), // TransactTime
@@ -68,5 +68,6 @@ static SCOPES: [Scope; 1] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

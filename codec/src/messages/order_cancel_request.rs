@@ -43,7 +43,7 @@ fields! {
 
 #[rustfmt::skip]
 static MEMBERS: [Member; 6] = [
-    Member::new(11, 0, Kind::Text).required(), // ClOrdID
+    Member::new(11, 0, Kind::ClOrdId).required(), // ClOrdID
     Member::new(37, 1, Kind::Text), // OrderID
     Member::new(41, 2, Kind::Text), // OrigClOrdID
     Member::new(54, 3, Kind::Char).required().values(6), // Side
@@ -58,8 +58,9 @@ static SCOPES: [Scope; 1] = [
 
 #[rustfmt::skip]
 static CONDITIONS: [Condition; 1] = [
-    Condition { scope: 0, tag: 41, on: 37, values: 0 },
+    Condition::new(0, 41).unless(37),
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

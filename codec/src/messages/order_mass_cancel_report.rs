@@ -51,7 +51,7 @@ static MEMBERS: [Member; 7] = [
     Member::new(55, 2, Kind::Text), // Symbol
     Member::new(58, 3, Kind::Text), // Text
     Member::new(60, 4, Kind::UtcTimestamp), // TransactTime
-    Member::new(530, 5, Kind::Char).required().values(14), // MassCancelRequestType
+    Member::new(530, 5, Kind::Char).required().values(15), // MassCancelRequestType
     Member::new(531, 6, Kind::Char).required(), // MassCancelResponse
 ];
 
@@ -64,5 +64,6 @@ static SCOPES: [Scope; 1] = [
 static CONDITIONS: [Condition; 0] = [
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

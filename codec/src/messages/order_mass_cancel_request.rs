@@ -37,10 +37,10 @@ fields! {
 
 #[rustfmt::skip]
 static MEMBERS: [Member; 4] = [
-    Member::new(11, 0, Kind::Text).required(), // ClOrdID
+    Member::new(11, 0, Kind::ClOrdId).required(), // ClOrdID
     Member::new(55, 1, Kind::Text), // Symbol
     Member::new(60, 2, Kind::UtcTimestamp).required(), // TransactTime
-    Member::new(530, 3, Kind::Char).required().values(14), // MassCancelRequestType
+    Member::new(530, 3, Kind::Char).required().values(15), // MassCancelRequestType
 ];
 
 #[rustfmt::skip]
@@ -50,8 +50,9 @@ static SCOPES: [Scope; 1] = [
 
 #[rustfmt::skip]
 static CONDITIONS: [Condition; 1] = [
-    Condition { scope: 0, tag: 55, on: 530, values: 15 },
+    Condition::new(0, 55).when(530, 16),
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

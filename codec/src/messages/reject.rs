@@ -45,7 +45,7 @@ fields! {
 static MEMBERS: [Member; 7] = [
     Member::new(45, 0, Kind::Uint).required(), // RefSeqNum
     Member::new(58, 1, Kind::Text), // Text
-    Member::new(354, 2, Kind::Uint), // EncodedTextLen
+    Member::new(354, 2, Kind::Length), // EncodedTextLen
     Member::new(355, 3, Kind::Data), // EncodedText
     Member::new(371, 4, Kind::Int), // RefTagID
     Member::new(372, 5, Kind::Text), // RefMsgType
@@ -58,8 +58,11 @@ static SCOPES: [Scope; 1] = [
 ];
 
 #[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = [
+static CONDITIONS: [Condition; 2] = [
+    Condition::new(0, 372).documented(),
+    Condition::new(0, 373).documented(),
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

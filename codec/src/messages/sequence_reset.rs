@@ -39,8 +39,10 @@ static SCOPES: [Scope; 1] = [
 ];
 
 #[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = [
+static CONDITIONS: [Condition; 1] = [
+    Condition::new(0, 123).documented(),
 ];
 
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS };
+    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };

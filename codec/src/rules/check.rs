@@ -1,6 +1,10 @@
 //! The walk over one message.
 
-use super::{Dialect, FieldFault, MEMBERS_MAX, Member, Options, Part, Reason, USER_DEFINED};
+use super::{
+    Condition, Demand, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Reason,
+    USER_DEFINED, When,
+};
+use crate::ids::Market;
 use crate::message::Message;
 use crate::scan::Field;
 use crate::tag;
@@ -20,6 +24,9 @@ pub fn check(
     let body = dialect
         .body(message.msg_type())
         .ok_or(FieldFault { reason: Reason::InvalidMsgType, tag: tag::MSG_TYPE })?;
+    if is_elsewhere(body.market, options.market) {
+        return fault(Reason::NotOnThisMarket, tag::MSG_TYPE);
+    }
     let walk = Walk { dialect, message: *message, fields: message.fields(), options };
     walk.run([dialect.header(), body, dialect.trailer()])
 }
@@ -53,7 +60,12 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
             }
             section = section.max(part);
             let member = &parts[part].members[index];
+            if is_elsewhere(member.market, self.options.market) {
+                self.unknown(field)?;
+                continue;
+            }
             self.value(member, field)?;
+            self.data(member, at - 1)?;
             if seen[part].insert(index) {
                 return fault(Reason::Repeated, field.tag);
             }
@@ -72,11 +84,18 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
 
     /// A field that neither header nor body nor trailer has.
     fn stranger(&self, body: &Part<'_>, field: &Field) -> Result<(), FieldFault> {
-        let options = &self.options;
-        let user_defined = options.allow_user_defined && field.tag >= USER_DEFINED;
         if body.members.iter().any(|member| member.tag == field.tag) {
             fault(Reason::GroupOutOfOrder, field.tag)
-        } else if user_defined || options.allow_unknown {
+        } else {
+            self.unknown(field)
+        }
+    }
+
+    /// A field that the message does not have, or not on this market.
+    fn unknown(&self, field: &Field) -> Result<(), FieldFault> {
+        let options = &self.options;
+        let user_defined = options.allow_user_defined && field.tag >= USER_DEFINED;
+        if user_defined || options.allow_unknown {
             self.not_empty(field).map(drop)
         } else if self.dialect.has_tag(field.tag) {
             fault(Reason::NotOfThisMessage, field.tag)
@@ -105,6 +124,7 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
                 return fault(Reason::GroupOutOfOrder, field.tag);
             }
             self.value(member, field)?;
+            self.data(member, at)?;
             if seen.insert(index - usize::from(part.scopes[usize::from(count.group)].start)) {
                 return fault(Reason::Repeated, field.tag);
             }
@@ -145,15 +165,29 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
 
     fn value(&self, member: &Member, field: &Field) -> Result<(), FieldFault> {
         let Some(value) = self.not_empty(field)? else { return Ok(()) };
-        let tag = field.tag;
-        member.kind.check(value).map_err(|reason| FieldFault { reason, tag })?;
-        let valid = |value: &[u8]| self.dialect.is_valid(member.values, value);
+        let (tag, market) = (field.tag, self.options.market);
+        member.kind.check_on(value, market).map_err(|reason| FieldFault { reason, tag })?;
+        let valid = |value: &[u8]| self.dialect.is_valid(member.values, value, market);
         let good = match member.kind {
             _ if member.values == 0 => true,
-            super::Kind::Words => value.split(|&byte| byte == b' ').all(valid),
+            Kind::Words => value.split(|&byte| byte == b' ').all(valid),
             _ => valid(value),
         };
         if good { Ok(()) } else { fault(Reason::ValueIncorrect, tag) }
+    }
+
+    /// A data field stands directly behind its length, and nothing else does.
+    fn data(&self, member: &Member, at: usize) -> Result<(), FieldFault> {
+        let (wanted, neighbour) = match member.kind {
+            Kind::Length => (self.dialect.data_fields().data_of(member.tag), at.checked_add(1)),
+            Kind::Data => (self.dialect.data_fields().length_of(member.tag), at.checked_sub(1)),
+            _ => return Ok(()),
+        };
+        let there = neighbour.and_then(|at| self.fields.get(at)).map(|field| field.tag);
+        if wanted.is_none() || wanted == there || !self.options.check_order {
+            return Ok(());
+        }
+        fault(Reason::OutOfOrder, member.tag)
     }
 
     fn required(&self, part: &Part<'_>, scope: u16, seen: &Seen) -> Result<(), FieldFault> {
@@ -175,28 +209,55 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         seen: &Seen,
         fields: &[Field],
     ) -> Result<(), FieldFault> {
-        if !self.options.check_required {
-            return Ok(());
-        }
         let start = usize::from(part.scopes[usize::from(scope)].start);
         let has = |tag| part.find(scope, tag).is_some_and(|index| seen.has(index - start));
+        let value = |tag: u32| {
+            let field = fields.iter().find(|field| field.tag == tag)?;
+            Some(self.message.value(field))
+        };
+        let any_market = |set, value: &[u8]| self.dialect.is_valid(set, value, None);
         for condition in part.conditions.iter().filter(|condition| condition.scope == scope) {
-            if has(condition.tag) {
+            if !self.applies(condition) {
                 continue;
             }
-            let holds = match condition.values {
-                0 => !has(condition.on),
-                values => fields
-                    .iter()
-                    .find(|field| field.tag == condition.on)
-                    .is_some_and(|field| self.dialect.is_valid(values, self.message.value(field))),
+            let is_due = match condition.when {
+                When::Always => true,
+                When::Value { on, values } => value(on).is_some_and(|v| any_market(values, v)),
+                When::Absent { on } => !has(on),
             };
-            if holds {
-                return fault(Reason::ConditionallyMissing, condition.tag);
+            let (met, reason) = match condition.demand {
+                Demand::Present if condition.when == When::Always => {
+                    (has(condition.tag), Reason::RequiredMissing)
+                }
+                Demand::Present => (has(condition.tag), Reason::ConditionallyMissing),
+                Demand::Word(set) => {
+                    let mut words = value(condition.tag).map(|v| v.split(|&byte| byte == b' '));
+                    let met = words.as_mut().is_none_or(|words| words.any(|w| any_market(set, w)));
+                    (met, Reason::ValueIncorrect)
+                }
+            };
+            if is_due && !met {
+                return fault(reason, condition.tag);
             }
         }
         Ok(())
     }
+
+    fn applies(&self, condition: &Condition) -> bool {
+        let options = &self.options;
+        let wanted = match condition.demand {
+            Demand::Present => options.check_required,
+            Demand::Word(_) => true,
+        };
+        wanted
+            && (!condition.documented || options.check_documented)
+            && condition.market.is_none_or(|market| options.market == Some(market))
+    }
+}
+
+/// Whether something of one market is met on the other.
+fn is_elsewhere(market: Option<Market>, here: Option<Market>) -> bool {
+    market.zip(here).is_some_and(|(market, here)| market != here)
 }
 
 impl<'a> Part<'a> {

@@ -1,6 +1,7 @@
 //! The forms of values.
 
 use super::Reason;
+use crate::ids::{ClOrdId, Market};
 use crate::typed::{TimeOfDay, parse_i64};
 use crate::value::{Decimal, UtcTime, ValueError, parse_u32, parse_u64};
 
@@ -15,6 +16,11 @@ pub enum Kind {
     Words,
     /// Any bytes, SOH included; the field before it says how many.
     Data,
+    /// An unsigned integer, the length of the data field behind it; or BodyLength(9).
+    Length,
+    /// A ClOrdID(11): on spot a positive number of at most 18 digits or a UUID, on derivatives a UUIDv4
+    /// (venue file 6.9). Its time is looked at by who has a clock.
+    ClOrdId,
     /// A signed integer.
     Int,
     /// An unsigned integer.
@@ -40,7 +46,7 @@ impl Kind {
     ///
     /// # Errors
     /// [`Reason::FormatIncorrect`]; [`Reason::ValueIncorrect`] for a number that has the form and does
-    /// not fit 64 bits (a count: 32).
+    /// not fit 64 bits (a count: 32), and for what is no ClOrdID.
     pub fn check(self, value: &[u8]) -> Result<(), Reason> {
         let number = |result: Result<(), ValueError>| match result {
             Ok(()) => Ok(()),
@@ -52,7 +58,11 @@ impl Kind {
             Self::Text | Self::Words | Self::Data => Ok(()),
             Self::Char => form(value.len() == 1),
             Self::Int => number(parse_i64(value).map(drop)),
-            Self::Uint => number(parse_u64(value).map(drop)),
+            Self::ClOrdId => match ClOrdId::parse(value) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(Reason::ValueIncorrect),
+            },
+            Self::Uint | Self::Length => number(parse_u64(value).map(drop)),
             Self::Count => number(parse_u32(value).map(drop)),
             Self::Decimal => number(Decimal::parse(value).map(drop)),
             Self::Boolean => form(matches!(value, b"Y" | b"N")),
@@ -66,6 +76,20 @@ impl Kind {
                 }
                 _ => is_date(value),
             }),
+        }
+    }
+
+    /// [`Kind::check`] by the rules of a market.
+    ///
+    /// # Errors
+    /// As [`Kind::check`].
+    pub fn check_on(self, value: &[u8], market: Option<Market>) -> Result<(), Reason> {
+        match (self, market) {
+            (Self::ClOrdId, Some(Market::Derivatives)) => match ClOrdId::parse(value) {
+                Ok(id) if id.is_uuid_v4() => Ok(()),
+                _ => Err(Reason::ValueIncorrect),
+            },
+            _ => self.check(value),
         }
     }
 }

@@ -17,12 +17,21 @@
 //! | wrong count of a group | 373=16 | 14.i |
 //! | group fields out of order | 373=15 | 14.j |
 //! | conditionally required field missing | BusinessMessageReject 380=5 | 14.m |
+//! | length without its data field behind it, data without its length before it | 373=14 | |
+//!
+//! A venue may have two markets behind one dialect, as Kraken has: [`Options::market`] says by whose rules
+//! a message is judged (venue file, section 4). A field that only the other market has is one of another
+//! message, a value that only the other market has is incorrect, and a message that only the other market
+//! has is answered by a BusinessMessageReject with 380=3.
 
 mod check;
 mod kind;
 
 pub use check::check;
 pub use kind::Kind;
+
+use crate::ids::Market;
+use crate::scan::DataFields;
 
 /// Most fields of the header, a message's body or a group entry that can be told apart.
 pub const MEMBERS_MAX: usize = 512;
@@ -36,8 +45,10 @@ pub struct Part<'a> {
     pub members: &'a [Member],
     /// The scopes: the part itself, then its groups' entries. Not empty.
     pub scopes: &'a [Scope],
-    /// Fields that are required under a condition.
+    /// What is demanded beyond that: under a condition, on a market, by the documents.
     pub conditions: &'a [Condition],
+    /// The market that has the message, if not all do.
+    pub market: Option<Market>,
 }
 
 /// One place where fields stand: the part itself or the entry of a group.
@@ -66,19 +77,27 @@ pub struct Member {
     pub kind: Kind,
     /// Whether it must be there.
     pub required: bool,
+    /// The market that has it, if not all do.
+    pub market: Option<Market>,
 }
 
 impl Member {
     /// An optional field that may have any value of its kind.
     #[must_use]
     pub const fn new(tag: u32, position: u16, kind: Kind) -> Self {
-        Self { tag, position, values: 0, group: 0, kind, required: false }
+        Self { tag, position, values: 0, group: 0, kind, required: false, market: None }
     }
 
     /// The same field, required.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { required: true, ..self }
+    }
+
+    /// The same field, of one market only.
+    #[must_use]
+    pub const fn only_on(self, market: Market) -> Self {
+        Self { market: Some(market), ..self }
     }
 
     /// The same field with a set of valid values.
@@ -94,18 +113,89 @@ impl Member {
     }
 }
 
-/// A field that is required under a condition on another field of the same scope. The other field must
-/// not stand in a group of that scope too.
+/// Something that is demanded of a field of a scope. What it depends on, another field of the same scope,
+/// must not stand in a group of that scope too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Condition {
     /// The scope.
     pub scope: u16,
-    /// The field that is required.
+    /// The field.
     pub tag: u32,
-    /// The field that decides.
-    pub on: u32,
-    /// Required if the value of `on` is in this set; 0: required if `on` is absent.
-    pub values: u16,
+    /// What is demanded.
+    pub demand: Demand,
+    /// When.
+    pub when: When,
+    /// The market that demands it, if not all do.
+    pub market: Option<Market>,
+    /// Whether only the documents demand it: see [`Options::check_documented`].
+    pub documented: bool,
+}
+
+/// What a [`Condition`] demands of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// That it is there.
+    Present,
+    /// That one of the words of its value, if it is there, is in this set of values.
+    Word(u16),
+}
+
+/// When a [`Condition`] applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// If the field `on` is there with a value in this set.
+    Value {
+        /// The field that decides.
+        on: u32,
+        /// The set of values.
+        values: u16,
+    },
+    /// If the field `on` is absent.
+    Absent {
+        /// The field that decides.
+        on: u32,
+    },
+}
+
+impl Condition {
+    /// A field that has to be there, always and everywhere.
+    #[must_use]
+    pub const fn new(scope: u16, tag: u32) -> Self {
+        let (demand, when) = (Demand::Present, When::Always);
+        Self { scope, tag, demand, when, market: None, documented: false }
+    }
+
+    /// ... if `on` has a value of this set.
+    #[must_use]
+    pub const fn when(self, on: u32, values: u16) -> Self {
+        Self { when: When::Value { on, values }, ..self }
+    }
+
+    /// ... if `on` is absent.
+    #[must_use]
+    pub const fn unless(self, on: u32) -> Self {
+        Self { when: When::Absent { on }, ..self }
+    }
+
+    /// ... on this market.
+    #[must_use]
+    pub const fn on(self, market: Market) -> Self {
+        Self { market: Some(market), ..self }
+    }
+
+    /// ... with one of these words, if it is there.
+    #[must_use]
+    pub const fn word(self, values: u16) -> Self {
+        Self { demand: Demand::Word(values), ..self }
+    }
+
+    /// ... by the documents alone.
+    #[must_use]
+    pub const fn documented(self) -> Self {
+        Self { documented: true, ..self }
+    }
 }
 
 /// The messages of a dialect of FIX.
@@ -118,8 +208,10 @@ pub trait Dialect {
     fn body(&self, msg_type: &[u8]) -> Option<Part<'_>>;
     /// Whether the dialect has a field with this tag.
     fn has_tag(&self, tag: u32) -> bool;
-    /// Whether `value` is in a set of values; sets are counted from 1.
-    fn is_valid(&self, values: u16, value: &[u8]) -> bool;
+    /// Whether `value` is in a set of values, and `market`, if one is named, has it; sets are counted from 1.
+    fn is_valid(&self, values: u16, value: &[u8], market: Option<Market>) -> bool;
+    /// The length fields and the data fields that they announce.
+    fn data_fields(&self) -> DataFields<'_>;
 }
 
 /// How strict the checks are. The default is what the FIX session cases ask for.
@@ -136,6 +228,11 @@ pub struct Options {
     pub check_order: bool,
     /// Whether required fields, and those required under a condition, must be there.
     pub check_required: bool,
+    /// Whether fields must be there too that the venue's documents demand and its captures, or the
+    /// documents' own examples, lack. Off by default: for what is sent, not for what is received.
+    pub check_documented: bool,
+    /// By whose rules: `None` lets pass what is legal on any market.
+    pub market: Option<Market>,
 }
 
 impl Default for Options {
@@ -146,6 +243,8 @@ impl Default for Options {
             allow_empty: false,
             check_order: true,
             check_required: true,
+            check_documented: false,
+            market: None,
         }
     }
 }
@@ -185,6 +284,8 @@ pub enum Reason {
     GroupOutOfOrder = 15,
     /// There are more or fewer entries than the count of the group says.
     GroupCountIncorrect = 16,
+    /// This market has no such message: a BusinessMessageReject.
+    NotOnThisMarket = 254,
     /// A field is missing that other fields' values make necessary: a BusinessMessageReject.
     ConditionallyMissing = 255,
 }
@@ -194,7 +295,7 @@ impl Reason {
     #[must_use]
     pub const fn session_reject(self) -> Option<u32> {
         match self {
-            Self::ConditionallyMissing => None,
+            Self::NotOnThisMarket | Self::ConditionallyMissing => None,
             _ => Some(self as u32),
         }
     }
@@ -203,6 +304,7 @@ impl Reason {
     #[must_use]
     pub const fn business_reject(self) -> Option<u32> {
         match self {
+            Self::NotOnThisMarket => Some(3),
             Self::ConditionallyMissing => Some(5),
             _ => None,
         }
@@ -224,6 +326,7 @@ impl core::fmt::Display for Reason {
             Self::OutOfOrder => "Tag specified out of required order",
             Self::GroupOutOfOrder => "Repeating group fields out of order",
             Self::GroupCountIncorrect => "Incorrect NumInGroup count for repeating group",
+            Self::NotOnThisMarket => "Unsupported message type",
             Self::ConditionallyMissing => "Conditionally required field missing",
         })
     }

@@ -113,7 +113,10 @@ fn tags_avx2(message: &[u8], fields: &mut [Field], mut from: usize, to: usize) -
         let pairs = _mm256_maddubs_epi16(aligned, _mm256_set1_epi16(0x010a));
         let tags = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x0001_0064));
         let is_length = _mm256_or_si256(
-            _mm256_cmpeq_epi32(tags, _mm256_set1_epi64x(95)),
+            _mm256_or_si256(
+                _mm256_cmpeq_epi32(tags, _mm256_set1_epi64x(93)),
+                _mm256_cmpeq_epi32(tags, _mm256_set1_epi64x(95)),
+            ),
             _mm256_cmpeq_epi32(tags, _mm256_set1_epi64x(354)),
         );
         let odd = _mm256_or_si256(

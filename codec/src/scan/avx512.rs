@@ -292,7 +292,8 @@ fn records(previous: __m512i, block: __m512i, positions: __m128i) -> Option<Reco
     // 1, 10, 1, 10 and 1, 100.
     let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(0x0a01));
     let tags = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x0064_0001));
-    let lengths = _mm256_cmpeq_epi32_mask(tags, _mm256_set1_epi32(95))
+    let lengths = _mm256_cmpeq_epi32_mask(tags, _mm256_set1_epi32(93))
+        | _mm256_cmpeq_epi32_mask(tags, _mm256_set1_epi32(95))
         | _mm256_cmpeq_epi32_mask(tags, _mm256_set1_epi32(354));
     if malformed | lengths != 0 {
         return None;

@@ -38,8 +38,9 @@
 //! alone knows data fields and decides on errors, so that all kernels agree on kind and offset: the
 //! first field that breaks a rule, then the trailer.
 //!
-//! Only the value of a **data field** may hold a SOH: RawData(96) and EncodedText(355). Its length
-//! stands in the field directly before it (95, 354). A length field that is not followed by its data
+//! Only the value of a **data field** may hold a SOH: RawData(96), EncodedText(355), Signature(89) and
+//! what else a dialect names ([`Scanner::index_with`]). Its length stands in the field directly before
+//! it (95, 354, 93). A length field that is not followed by its data
 //! field is an ordinary field, for a validator to complain of: the length of one field never reaches
 //! into another.
 //!
@@ -50,6 +51,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod data;
 #[cfg(target_arch = "x86_64")]
 mod detect;
 mod edge;
@@ -59,6 +61,8 @@ mod portable;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+pub use data::DataFields;
 
 use crate::frame::{Frame, Framer, GarbageReason};
 
@@ -94,8 +98,7 @@ pub enum ScanErrorKind {
     CheckSumWrong,
     /// The message does not end with `10=nnn<SOH>`.
     CheckSumMissing,
-    /// A data field's length does not lead to a SOH, or is no number (RawData 95/96, EncodedText
-    /// 354/355).
+    /// A data field's length does not lead to a SOH, or is no number (see [`DataFields`]).
     DataLengthWrong,
     /// There are more fields than the caller's index holds (or more bytes than 32-bit offsets reach).
     TooManyFields,
@@ -201,8 +204,30 @@ impl Scanner {
     /// message that it finds.
     #[inline]
     pub fn scan(&self, framer: &Framer, stream: &[u8], fields: &mut [Field]) -> Scanned {
+        self.scan_by(framer, stream, |message| self.index(message, fields))
+    }
+
+    /// [`Scanner::scan`] for a dialect with data fields of its own: [`Scanner::index_with`].
+    #[inline]
+    pub fn scan_with(
+        &self,
+        framer: &Framer,
+        stream: &[u8],
+        fields: &mut [Field],
+        data: DataFields<'_>,
+    ) -> Scanned {
+        self.scan_by(framer, stream, |message| self.index_with(message, fields, data))
+    }
+
+    #[inline(always)]
+    fn scan_by(
+        &self,
+        framer: &Framer,
+        stream: &[u8],
+        index: impl FnOnce(&[u8]) -> Result<usize, ScanError>,
+    ) -> Scanned {
         match framer.next(stream) {
-            Frame::Message { len } => match self.index(&stream[..len], fields) {
+            Frame::Message { len } => match index(&stream[..len]) {
                 Ok(fields) => Scanned::Message { len, fields },
                 Err(error) => Scanned::Garbled { len, error },
             },

@@ -8,16 +8,20 @@ use std::vec::Vec;
 use super::ScanErrorKind::{
     CheckSumMissing, CheckSumWrong, DataLengthWrong, TagMalformed, TooManyFields, Unterminated,
 };
-use super::{Field, Level, ScanError, ScanErrorKind, Scanned, Scanner};
+use super::{DataFields, Field, Level, ScanError, ScanErrorKind, Scanned, Scanner};
 
-fn scanners() -> impl Iterator<Item = Scanner> {
+pub(super) fn scanners() -> impl Iterator<Item = Scanner> {
     Level::ALL.into_iter().filter_map(Scanner::with_level)
 }
 
-type Indexed = Result<Vec<(u32, usize, usize)>, (ScanErrorKind, usize)>;
+pub(super) type Indexed = Result<Vec<(u32, usize, usize)>, (ScanErrorKind, usize)>;
+
+fn model(message: &[u8], room: usize) -> Indexed {
+    model_with(message, room, DataFields::KRAKEN.pairs())
+}
 
 /// One byte at a time, with vectors and strings.
-fn model(message: &[u8], room: usize) -> Indexed {
+pub(super) fn model_with(message: &[u8], room: usize, pairs: &[(u32, u32)]) -> Indexed {
     let tag = |at: usize| -> Option<(u32, usize)> {
         let digits: Vec<u8> =
             message[at..].iter().copied().take_while(u8::is_ascii_digit).collect();
@@ -32,8 +36,8 @@ fn model(message: &[u8], room: usize) -> Indexed {
     let mut at = 0;
     while at < message.len() {
         let (tag, start) = tag(at).ok_or((TagMalformed, at))?;
-        let announced = match (fields.last(), tag) {
-            (Some(&(95, from, to)), 96) | (Some(&(354, from, to)), 355) => Some((from, to)),
+        let announced = match fields.last() {
+            Some(&(length, from, to)) if pairs.contains(&(length, tag)) => Some((from, to)),
             _ => None,
         };
         let end = if let Some((from, to)) = announced {
@@ -44,7 +48,7 @@ fn model(message: &[u8], room: usize) -> Indexed {
                 .and_then(|text| text.parse::<u32>().ok())
                 .ok_or((
                     DataLengthWrong,
-                    from - if fields[fields.len() - 1].0 == 95 { 3 } else { 4 },
+                    from - 1 - fields[fields.len() - 1].0.to_string().len(),
                 ))?;
             let end = start + length as usize;
             if end >= message.len() || message[end] != 1 {
@@ -85,7 +89,11 @@ fn model(message: &[u8], room: usize) -> Indexed {
 }
 
 fn indexed(scanner: Scanner, message: &[u8], fields: &mut [Field]) -> Indexed {
-    match scanner.index(message, fields) {
+    listed(scanner.index(message, fields), fields)
+}
+
+pub(super) fn listed(indexed: Result<usize, ScanError>, fields: &[Field]) -> Indexed {
+    match indexed {
         Ok(count) => {
             Ok(fields[..count].iter().map(|f| (f.tag, f.start as usize, f.end as usize)).collect())
         }
@@ -104,13 +112,13 @@ fn agree(message: &[u8], fields: &mut [Field]) -> Indexed {
     expected
 }
 
-fn with_trailer(mut message: Vec<u8>) -> Vec<u8> {
+pub(super) fn with_trailer(mut message: Vec<u8>) -> Vec<u8> {
     let sum = message.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
     message.extend(format!("10={sum:03}\x01").bytes());
     message
 }
 
-fn message(body: &str) -> Vec<u8> {
+pub(super) fn message(body: &str) -> Vec<u8> {
     let body = body.replace('|', "\x01");
     with_trailer(format!("8=FIX.4.4\x019={}\x01{body}", body.len()).into_bytes())
 }
@@ -121,7 +129,8 @@ fn random_message(rng: &mut fastrand::Rng) -> Vec<u8> {
         match rng.u8(0..12) {
             0 => {
                 let data: Vec<u8> = (0..rng.usize(0..90)).map(|_| rng.u8(0..4)).collect();
-                let tags = if rng.bool() { (95, 96) } else { (354, 355) };
+                let pairs = DataFields::KRAKEN.pairs();
+                let tags = pairs[rng.usize(0..pairs.len())];
                 out.extend(format!("{}={}\x01{}=", tags.0, data.len(), tags.1).bytes());
                 out.extend(data);
             }
@@ -156,7 +165,7 @@ fn mutate(rng: &mut fastrand::Rng, message: &mut Vec<u8>) {
 }
 
 /// How many messages are generated: thousands, or what `TAUT_CASES` says.
-fn cases() -> u64 {
+pub(super) fn cases() -> u64 {
     std::env::var("TAUT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
 }
 
@@ -197,7 +206,8 @@ fn every_kernel_agrees_with_the_model_on_fields_of_field_like_bytes() {
         let mut rng = fastrand::Rng::with_seed(case);
         let mut bytes = Vec::new();
         for _ in 0..rng.usize(1..60) {
-            let tags: [&[u8]; 8] = [b"1", b"95", b"96", b"354", b"355", b"34", b"5041", b"12345"];
+            let tags = ["1", "93", "89", "95", "96", "354", "355", "34", "5041", "12345"];
+            let tags = tags.map(str::as_bytes);
             bytes.extend(tags[rng.usize(0..tags.len())]);
             bytes.push(b'=');
             bytes.extend((0..rng.usize(0..7)).map(|_| b"=0195"[rng.usize(0..5)]));
@@ -268,7 +278,7 @@ fn more_than_sixteen_fields_in_one_block_are_all_found_and_empty_values_are_inde
 #[test]
 fn a_data_field_may_hold_delimiters_because_its_length_comes_first() {
     let mut fields = [Field::default(); 16];
-    for (length_tag, tag) in [(95, 96), (354, 355)] {
+    for &(length_tag, tag) in DataFields::KRAKEN.pairs() {
         for length in 0..150 {
             let data = "\x01".repeat(length);
             let message = message(&format!("35=B|{length_tag}={length}|{tag}={data}|58=end|"));
@@ -289,6 +299,7 @@ fn a_data_length_that_lies_or_is_no_number_is_an_error() {
         "35=B|95=99999999999999999999|96=abc|",
         "35=B|95=|96=abc|",
         "35=B|354=-3|355=abc|",
+        "35=B|93=2|89=abc|",
     ] {
         let found = agree(&message(body), &mut fields);
         assert_eq!(found.map_err(|e| e.0), Err(DataLengthWrong), "{body}");

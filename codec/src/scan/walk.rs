@@ -24,8 +24,19 @@ const TRAILER: usize = 7;
 pub(super) fn walk(
     message: &[u8],
     fields: &mut [Field],
+    count: usize,
+    until: usize,
+) -> Result<(usize, usize), ScanError> {
+    walk_with(message, fields, count, until, data_tag)
+}
+
+/// [`walk`] for a dialect whose data fields `data_tag` knows by the tags of their lengths.
+pub(super) fn walk_with(
+    message: &[u8],
+    fields: &mut [Field],
     mut count: usize,
     until: usize,
+    data_tag: impl Fn(u32) -> Option<u32>,
 ) -> Result<(usize, usize), ScanError> {
     let mut at = next_at(fields, count);
     let mut last: Option<Field> = fields[..count].last().copied();
@@ -137,15 +148,26 @@ pub(super) fn finish(
     Ok(count)
 }
 
+/// [`finish`] behind a walk over the whole message.
+pub(super) fn with_checksum(
+    message: &[u8],
+    fields: &mut [Field],
+    count: usize,
+) -> Result<usize, ScanError> {
+    let sum = message.iter().fold(0u32, |sum, &byte| sum.wrapping_add(u32::from(byte)));
+    finish(message, fields, count, sum)
+}
+
 #[inline(always)]
 pub(super) fn error(kind: ScanErrorKind, at: usize) -> ScanError {
     ScanError { kind, offset: at as u32 }
 }
 
-/// The data field whose length `tag` announces. Further pairs will come from a dictionary.
+/// The data field whose length `tag` announces, as [`DataFields::KRAKEN`](super::DataFields::KRAKEN) has it.
 #[inline(always)]
 pub(super) const fn data_tag(tag: u32) -> Option<u32> {
     match tag {
+        93 => Some(89),
         95 => Some(96),
         354 => Some(355),
         _ => None,

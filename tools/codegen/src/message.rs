@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use taut_dictionary::{FieldDef, Item, Kind, MessageDef, Model, Presence, Sender};
+use taut_dictionary::{FieldDef, Item, Kind, Market, MessageDef, Model, Presence, Sender};
 
 use crate::names::{group, snake};
 use crate::values::Sets;
@@ -40,13 +40,19 @@ pub fn message(model: &Model, message: &MessageDef, sets: &mut Sets) -> Result<S
             group(name)
         );
     }
-    body += &part(model, "PART", "", "pub(crate)", &message.items, sets)?;
+    body += &part(model, "PART", "", &message.items, message.market, sets)?;
     Ok(format!("//! {title}\n//!\n{NOTICE}\n{}{body}", imports_of_file(&body)))
 }
 
 pub fn envelope(model: &Model, sets: &mut Sets) -> Result<String, Error> {
-    let mut body = part(model, "HEADER", "HEADER_", "pub(crate)", &model.header, sets)?;
-    body += &part(model, "TRAILER", "TRAILER_", "pub(crate)", &model.trailer, sets)?;
+    let mut body = part(model, "HEADER", "HEADER_", &model.header, None, sets)?;
+    body += &part(model, "TRAILER", "TRAILER_", &model.trailer, None, sets)?;
+    let pairs: Vec<_> = model.data_fields().into_iter().collect();
+    let _ = write!(
+        body,
+        "\n/// Length fields and their data fields, sorted.\npub(crate) const DATA_FIELDS: [(u32, u32); {}] = {pairs:?};\n",
+        pairs.len()
+    );
     Ok(format!("//! Header and trailer.\n//!\n{NOTICE}\n{}{body}", imports_of_file(&body)))
 }
 
@@ -70,7 +76,8 @@ fn imports(body: &str, indent: &str) -> String {
     let has = |word: &&str| body.split(|c| !is_word_byte(c)).any(|one| one == *word);
     let mut out = String::new();
     for (module, words) in [
-        ("crate::message", &["GroupSpec"][..]),
+        ("crate::ids", &["Market"][..]),
+        ("crate::message", &["GroupSpec"]),
         ("crate::messages", &["values"]),
         ("crate::rules", &["Condition", "Kind", "Member", "Part", "Scope"]),
         ("crate::typed", &["TimeOfDay", "UtcSeconds", "Words", "fields"]),
@@ -79,6 +86,7 @@ fn imports(body: &str, indent: &str) -> String {
         let wanted = |word: &&str| match *word {
             "fields" => body.contains("fields! {"),
             "values" => body.contains("values::"),
+            "Market" => body.contains("Market::"),
             "Decimal" => body.contains(": Decimal") || body.contains("<Decimal>"),
             _ => has(word),
         };
@@ -103,7 +111,9 @@ fn rust_type(field: &FieldDef) -> String {
     match field.kind {
         Kind::Words if !field.values.is_empty() => format!("Words<'a, values::{name}>"),
         _ if !field.values.is_empty() => format!("values::{name}"),
-        Kind::Text | Kind::Words | Kind::Data | Kind::Date | Kind::MonthYear => "&'a [u8]".into(),
+        Kind::Text | Kind::ClOrdId | Kind::Words | Kind::Data | Kind::Date | Kind::MonthYear => {
+            "&'a [u8]".into()
+        }
         Kind::Char => "u8".into(),
         Kind::Int => "i64".into(),
         Kind::Uint | Kind::Count => "u64".into(),
@@ -128,7 +138,7 @@ fn fields(
     for (n, item) in items.iter().enumerate() {
         let field = &model.fields[&item.tag];
         let (tag, fix) = (item.tag, &field.name);
-        let required = item.presence == Presence::Required;
+        let required = item.presence == Presence::Required && !item.documented;
         let mode = if required { "required" } else { "optional" };
         let rust = rust_type(field);
         if let Some(entry) = &item.group {
@@ -160,7 +170,7 @@ fn fields(
         if next.is_some_and(|next| next.kind == Kind::Data) {
             continue; // The data field writes its length.
         }
-        let doc = format!("{fix}({tag}){}.", condition(model, &item.presence));
+        let doc = format!("{fix}({tag}){}.", condition(model, item));
         match (field.kind, required) {
             (Kind::Data, true) => return Err(Error::Unsupported(format!("{fix}: required data"))),
             (Kind::Data, false) => {
@@ -194,14 +204,21 @@ fn fields(
 }
 
 /// When a field is required that is not always.
-fn condition(model: &Model, presence: &Presence) -> String {
-    match presence {
+fn condition(model: &Model, item: &Item) -> String {
+    let presence = match &item.presence {
+        _ if item.documented => String::new(),
         Presence::Required | Presence::Optional => String::new(),
         Presence::When(on, values) => {
             format!(", required if {}({on}) is one of {}", model.name(*on), values.join(", "))
         }
         Presence::Unless(on) => format!(", required if {}({on}) is absent", model.name(*on)),
-    }
+    };
+    let only = item.market.map(|market| format!(", {market:?} only"));
+    let on = item.required_on.map(|market| format!(", required on {market:?}"));
+    let word = item.word_on.as_ref().map(|(market, word)| format!(", with {word} on {market:?}"));
+    let more = [only, on, word].into_iter().flatten().collect::<String>();
+    // A market is a word in a sentence.
+    presence + &more.replace("Spot", "spot").replace("Derivatives", "derivatives")
 }
 
 fn has_lifetime(model: &Model, items: &[Item]) -> bool {
@@ -213,8 +230,8 @@ fn part(
     model: &Model,
     name: &str,
     prefix: &str,
-    visibility: &str,
     items: &[Item],
+    only: Option<Market>,
     sets: &mut Sets,
 ) -> Result<String, Error> {
     let mut tables =
@@ -241,7 +258,8 @@ fn part(
     table("CONDITIONS", "Condition", &tables.conditions);
     let _ = write!(
         out,
-        "\n{visibility} static {name}: Part<'static> =\n    Part {{ members: &{prefix}MEMBERS, scopes: &{prefix}SCOPES, conditions: &{prefix}CONDITIONS }};\n"
+        "\n#[rustfmt::skip]\npub(crate) static {name}: Part<'static> =\n    Part {{ members: &{prefix}MEMBERS, scopes: &{prefix}SCOPES, conditions: &{prefix}CONDITIONS, market: {} }};\n",
+        only.map_or("None".into(), |only| format!("Some({})", market(only)))
     );
     Ok(out)
 }
@@ -266,8 +284,11 @@ impl Tables<'_, '_> {
         for (at, (position, item)) in sorted.into_iter().enumerate() {
             let field = &self.model.fields[&item.tag];
             let mut text =
-                format!("    Member::new({}, {position}, Kind::{:?})", item.tag, field.kind);
-            if item.presence == Presence::Required {
+                format!("    Member::new({}, {position}, Kind::{})", item.tag, kind(field, item));
+            if let Some(only) = item.market {
+                let _ = write!(text, ".only_on({})", market(only));
+            }
+            if item.presence == Presence::Required && !item.documented {
                 text += ".required()";
             }
             match self.sets.of_item(self.model, item) {
@@ -281,16 +302,43 @@ impl Tables<'_, '_> {
             self.members[start + at] = format!("{text}, // {}\n", field.name);
         }
         for item in items {
-            let (on, values) = match &item.presence {
-                Presence::Required | Presence::Optional => continue,
-                Presence::When(on, values) => (on, self.sets.number(values)),
-                Presence::Unless(on) => (on, 0),
-            };
-            self.conditions.push(format!(
-                "    Condition {{ scope: {number}, tag: {}, on: {on}, values: {values} }},\n",
-                item.tag
-            ));
+            for condition in self.conditions(number, item) {
+                self.conditions.push(format!("    {condition},\n"));
+            }
         }
         number
     }
+
+    /// What is demanded of an item beyond being always there.
+    fn conditions(&mut self, scope: usize, item: &Item) -> Vec<String> {
+        let new = format!("Condition::new({scope}, {})", item.tag);
+        let documented = if item.documented { ".documented()" } else { "" };
+        let mut out = Vec::new();
+        match &item.presence {
+            Presence::Required if item.documented => out.push(format!("{new}{documented}")),
+            Presence::Required | Presence::Optional => {}
+            Presence::When(on, values) => {
+                let set = self.sets.plain(values);
+                out.push(format!("{new}.when({on}, {set}){documented}"));
+            }
+            Presence::Unless(on) => out.push(format!("{new}.unless({on}){documented}")),
+        }
+        if let Some(on) = item.required_on {
+            out.push(format!("{new}.on({})", market(on)));
+        }
+        if let Some((on, word)) = &item.word_on {
+            let set = self.sets.plain(std::slice::from_ref(word));
+            out.push(format!("{new}.word({set}).on({})", market(*on)));
+        }
+        out
+    }
+}
+
+fn market(market: Market) -> String {
+    format!("Market::{market:?}")
+}
+
+/// The kind of an item, in the words of `taut_codec::rules`.
+fn kind(field: &FieldDef, item: &Item) -> String {
+    if field.is_length { "Length".into() } else { format!("{:?}", item.kind) }
 }

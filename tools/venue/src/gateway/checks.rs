@@ -2,7 +2,7 @@
 //! ClOrdID's, whose rules no dictionary can tell (venue file 6.9). The first finding is answered.
 
 use taut::types::ClOrdId;
-use taut_codec::kraken;
+use taut_codec::kraken::{self, RejectText, TextForm};
 use taut_codec::message::Message;
 use taut_codec::rules::{FieldFault, Options, Reason};
 use taut_codec::tag;
@@ -68,20 +68,12 @@ pub fn missing(tag: u32, form: RejectForm) -> FieldReject {
 }
 
 fn reject(fault: FieldFault, form: RejectForm) -> FieldReject {
-    let FieldFault { reason, tag } = fault;
-    let name = field_name(tag);
-    let text = match (reason, form) {
-        (Reason::RequiredMissing, RejectForm::Documented) => {
-            format!("Missing mandatory field: {name} ({tag})")
-        }
-        (Reason::RequiredMissing, RejectForm::Captured) => {
-            format!("Missing Mandatory Field: {name} ({tag})")
-        }
-        (Reason::ValueIncorrect, _) => format!("Invalid value for tag {tag}: {name}"),
-        (Reason::FormatIncorrect, _) => format!("Incorrect data format for tag {tag}: {name}"),
-        (reason, _) => format!("{reason}: {name} ({tag})"),
+    let form = match form {
+        RejectForm::Documented => TextForm::Documented,
+        RejectForm::Captured => TextForm::Captured,
     };
-    FieldReject { ref_tag: tag, reason: reason.session_reject().unwrap_or(OTHER), text }
+    let text = RejectText { fault, market: None, form }.to_string();
+    FieldReject { ref_tag: fault.tag, reason: fault.reason.session_reject().unwrap_or(OTHER), text }
 }
 
 /// SessionRejectReason(373) for a fault that has none of its own.
@@ -100,13 +92,5 @@ fn check_cl_ord_id(value: &[u8], now: UtcTime) -> Result<(), FieldReject> {
     match id.check_comb(now) {
         Err(error) if id.as_numeric().is_none() => invalid(&error),
         _ => Ok(()),
-    }
-}
-
-/// As in the documented examples, where 40 is `OrderType`.
-fn field_name(tag: u32) -> &'static str {
-    match tag {
-        tag::ORD_TYPE => "OrderType",
-        _ => tag::name(tag).unwrap_or("undefined"),
     }
 }
