@@ -98,6 +98,15 @@ impl Idle {
             std::hint::spin_loop();
             return;
         }
+        self.sleep_unless(has_work);
+    }
+
+    /// Sleeps at once, whatever the policy: for a tool that must not take the core of what it talks to.
+    pub fn sleep(&mut self) {
+        self.sleep_unless(|| false);
+    }
+
+    fn sleep_unless(&mut self, has_work: impl FnOnce() -> bool) {
         self.bell.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if !has_work() {

@@ -59,7 +59,7 @@ impl Session {
         match self.resend_range(message) {
             Err(flaw) => self.reject_flaw(b"2", number, flaw, now, out),
             Ok((from, to)) => {
-                if self.is_resend_storm(from) {
+                if self.is_resend_storm(from, now) {
                     let text = Line::new(format_args!("Too many ResendRequests from {from}"));
                     self.logout_for(&text, now, out);
                     return Received::Admin;
@@ -84,15 +84,34 @@ impl Session {
         Ok((from, if to == 0 { last } else { to.min(last) }))
     }
 
-    /// Whether the peer asks from the same number on and on: it does not understand the answer.
-    fn is_resend_storm(&mut self, from: u64) -> bool {
-        let times = if self.resend_asked.0 == from { self.resend_asked.1 + 1 } else { 1 };
-        self.resend_asked = (from, times);
-        let storm = times > limits::RESEND_REPEATS_MAX;
-        if storm {
-            self.events.push(SessionEvent::ResendStorm { from, times });
+    /// Whether the peer asks from the same number on and on, which means that it does not understand
+    /// the answer, or asks for whatever it may be faster than anybody needs.
+    fn is_resend_storm(&mut self, from: u64, now: UtcTime) -> bool {
+        let asked = &mut self.resend_asked;
+        asked.times = if asked.from == from { asked.times + 1 } else { 1 };
+        asked.from = from;
+        if asked.in_period == 0 || now.nanos_since(asked.since) >= limits::RESEND_REQUESTS_PERIOD_NS
+        {
+            (asked.since, asked.in_period) = (now, 0);
         }
-        storm
+        asked.in_period += 1;
+        let times = match (asked.times, asked.in_period) {
+            (times, _) if times > limits::RESEND_REPEATS_MAX => times,
+            (_, times) if times > limits::RESEND_REQUESTS_MAX => times,
+            _ => return false,
+        };
+        self.events.push(SessionEvent::ResendStorm { from, times });
+        true
+    }
+
+    /// The peer rejects our ResendRequest: what is missing counts as not asked for. The next message
+    /// that reveals it asks again; not this one, or the two sides would talk for ever.
+    pub(super) fn received_reject_of_request(&mut self, message: &Message<'_>) {
+        if let Some(gap) = &mut self.gap
+            && number_of(message, tag::REF_SEQ_NUM).is_ok_and(|number| number == gap.asked_as)
+        {
+            gap.refused = true;
+        }
     }
 
     /// FIX session cases 10.b and 10.e; the number is the expected one.
@@ -164,7 +183,7 @@ impl Session {
                 let from = self.next_in;
                 let lower = next < from && !(self.config.sequence_reset_may_lower && next > 0);
                 if !lower && self.may_jump_to(next) {
-                    self.advance_to(next, now);
+                    self.restart_at(next);
                     let event = SessionEvent::SequenceReset { from, to: next, gap_fill: false };
                     self.events.push(event);
                     return Received::Admin;

@@ -17,6 +17,21 @@ pub enum Role {
     Acceptor,
 }
 
+/// Decides by tag and value whether a third party was agreed on.
+pub type ThirdPartyPolicy = fn(tag: u32, id: &[u8]) -> bool;
+
+/// Whoever is named is left to the application.
+#[must_use]
+pub fn any_third_party(_: u32, _: &[u8]) -> bool {
+    true
+}
+
+/// Nobody is: each side speaks for itself.
+#[must_use]
+pub fn no_third_party(_: u32, _: &[u8]) -> bool {
+    false
+}
+
 /// The configuration of a [`Session`](super::Session). Start from [`SessionConfig::initiator`] or
 /// [`SessionConfig::acceptor`] and change what differs; the defaults follow the FIX session-layer
 /// test cases.
@@ -96,6 +111,10 @@ pub struct SessionConfig {
     /// Whether a Reject goes back to the third party that a message was sent for: OnBehalfOf (115, 116,
     /// 144) becomes DeliverTo (128, 129, 145) and the other way round. Default `false`.
     pub reject_reverses_route: bool,
+    /// Which third parties were agreed on: asked for every OnBehalfOf and DeliverTo field (115, 116, 128,
+    /// 129, 144, 145) of a message, with its tag and value; one that was not agreed is rejected (FIX
+    /// session case 18.b). Default [`any_third_party`].
+    pub third_party: ThirdPartyPolicy,
     /// Acceptor: whether the Logout that refuses a Logon skips one number, as if the Logon had been
     /// answered: Kraken's example has 34=2 (venue file 2.2). Default `false`.
     pub refusal_skips_a_number: bool,
@@ -138,6 +157,7 @@ impl SessionConfig {
             time_precision: TimePrecision::Millis,
             heartbeat_while_testing: true,
             reject_reverses_route: false,
+            third_party: any_third_party,
             refusal_skips_a_number: false,
             header_order: HeaderOrder::SeqSenderTimeTarget,
             send_message_bytes_max: limits::SEND_MESSAGE_BYTES_MAX,

@@ -55,6 +55,8 @@ pub(super) struct Inbound<'a> {
     pub sending_time: Option<&'a [u8]>,
     pub orig_sending_time: Option<&'a [u8]>,
     pub poss_dup: bool,
+    /// Whether there is any third-party addressing.
+    pub third_party: bool,
     /// The first thing that is wrong with the header's form.
     pub flaw: Option<Flaw>,
 }
@@ -71,11 +73,13 @@ impl<'a> Inbound<'a> {
         ];
         const REQUIRED: usize = 4;
         let mut flaw = None;
+        let mut third_party = false;
         for field in message.fields().iter().skip(3).take_while(|f| is_header(f.tag)) {
             let value = message.value(field);
             if value.is_empty() {
                 flaw = flaw.or(Some(Flaw { reason: reason::TAG_WITHOUT_VALUE, tag: field.tag }));
             }
+            third_party |= is_third_party(field.tag);
             if let Some((tag, slot)) = slots.iter_mut().find(|(tag, _)| *tag == field.tag) {
                 if slot.is_some() {
                     flaw = flaw.or(Some(Flaw { reason: reason::TAG_TWICE, tag: *tag }));
@@ -109,6 +113,9 @@ impl<'a> Inbound<'a> {
             flaw = flaw.or(Some(bad));
         }
         let msg_type = message.msg_type();
+        if flaw.is_none() {
+            flaw = session_field_twice(message, msg_type);
+        }
         if msg_type.is_empty() {
             let bad = Flaw { reason: reason::TAG_WITHOUT_VALUE, tag: tag::MSG_TYPE };
             flaw = flaw.or(Some(bad));
@@ -121,6 +128,7 @@ impl<'a> Inbound<'a> {
             sending_time,
             orig_sending_time,
             poss_dup: poss_dup == Some(b"Y"),
+            third_party,
             flaw,
         }
     }
@@ -140,6 +148,33 @@ impl<'a> Inbound<'a> {
             _ => None,
         }
     }
+}
+
+/// A field that the session reads of its own messages and that is there twice: which of the values
+/// counts cannot be known (FIX session case 14.h).
+fn session_field_twice(message: &Message<'_>, msg_type: &[u8]) -> Option<Flaw> {
+    let read: &[u32] = match msg_type {
+        b"0" | b"1" => &[tag::TEST_REQ_ID],
+        b"2" => &[tag::BEGIN_SEQ_NO, tag::END_SEQ_NO],
+        b"4" => &[tag::NEW_SEQ_NO, tag::GAP_FILL_FLAG],
+        b"A" => &[
+            tag::ENCRYPT_METHOD,
+            tag::HEART_BT_INT,
+            tag::RESET_SEQ_NUM_FLAG,
+            tag::NEXT_EXPECTED_MSG_SEQ_NUM,
+        ],
+        _ => return None,
+    };
+    let twice = |tag: &u32| message.fields().iter().filter(|field| field.tag == *tag).count() > 1;
+    let tag = *read.iter().find(|tag| twice(tag))?;
+    Some(Flaw { reason: reason::TAG_TWICE, tag })
+}
+
+/// Whether `tag` says for whom a message was sent or to whom it goes on: OnBehalfOf and DeliverTo,
+/// CompID, SubID and LocationID.
+#[must_use]
+pub const fn is_third_party(tag: u32) -> bool {
+    matches!(tag, 115 | 116 | 128 | 129 | 144 | 145)
 }
 
 /// Whether `tag` belongs to the standard header of FIX 4.4.

@@ -6,7 +6,7 @@ use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::event::Line;
-use super::header::{Flaw, Inbound, reason};
+use super::header::{Flaw, Inbound, is_header, is_third_party, reason};
 use super::route::Route;
 use super::timers::nanos;
 use super::{Fault, LogoutKind, Outbox, Phase, Received, Session};
@@ -139,6 +139,11 @@ impl Session {
             self.reject_flaw(header.msg_type, number, flaw, now, out);
             return Received::Ignored;
         }
+        if let Some(flaw) = self.third_party_flaw(message, header) {
+            self.advance_to(number + 1, now);
+            self.reject_flaw(header.msg_type, number, flaw, now, out);
+            return Received::Ignored;
+        }
         if header.poss_dup
             && let Some(flaw) = header.orig_sending_time_flaw()
         {
@@ -186,9 +191,13 @@ impl Session {
         if away <= limits::SEQ_JUMP_MAX {
             self.held.hold(number, (!dealt_with).then(|| message.bytes()));
         }
-        let being_served = self.gap.is_some_and(|gap| self.next_in <= gap.through);
+        if header.flaw.is_none() && header.msg_type == b"3" && self.gap.is_some() {
+            self.received_reject_of_request(message);
+            return outcome;
+        }
+        let being_served = self.gap.is_some_and(|gap| self.next_in <= gap.through && !gap.refused);
         if !being_served && self.phase != Phase::Closing {
-            self.request_resend(number, now, out);
+            self.request_resend_or_give_up(number, now, out);
         }
         outcome
     }
@@ -253,6 +262,22 @@ impl Session {
             return wrong(tag::TARGET_COMP_ID);
         }
         None
+    }
+
+    /// FIX session case 18.b: addressing that was not agreed.
+    pub(super) fn third_party_flaw(
+        &self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+    ) -> Option<Flaw> {
+        if !header.third_party {
+            return None;
+        }
+        let agreed = self.config.third_party;
+        let fields = message.fields().iter().skip(3).take_while(|field| is_header(field.tag));
+        let mut named = fields.filter(|field| is_third_party(field.tag));
+        let wrong = named.find(|field| !agreed(field.tag, message.value(field)))?;
+        Some(Flaw { reason: reason::COMP_ID_PROBLEM, tag: wrong.tag })
     }
 
     /// FIX session case 2.o. A missing SendingTime is a missing field.

@@ -8,7 +8,9 @@ use taut_codec::value::{UtcTime, parse_u32, parse_u64};
 use super::event::{Line, event_text};
 use super::header::Inbound;
 use super::inbound::{BEGIN_STRING, Check};
-use super::{Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent};
+use super::{
+    Asked, Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent,
+};
 use crate::event::DownReason;
 use crate::limits;
 
@@ -32,7 +34,7 @@ impl Session {
         self.connection = self.connection.wrapping_add(1);
         self.down_reason = None;
         self.garbled_in_a_row = 0;
-        self.resend_asked = (0, 0);
+        self.resend_asked = Asked::NOTHING;
         self.last_sent = now;
         self.last_received = now;
         if self.config.role == Role::Acceptor {
@@ -266,7 +268,7 @@ impl Session {
         if self.identity_flaw(header).is_some() {
             return Err(LogonFlaw::CompId);
         }
-        if let Some(flaw) = header.flaw {
+        if let Some(flaw) = header.flaw.or_else(|| self.third_party_flaw(message, header)) {
             return Err(LogonFlaw::Header { tag: flaw.tag });
         }
         if self.sending_time_flaw(header, now).is_some() {
@@ -356,7 +358,9 @@ impl Session {
         if logon.next_expected.is_some() {
             // Our own Logon says what is missing; the peer resends it without being asked.
             let (from, through) = (self.next_in, number);
-            self.gap = Some(Gap { through, progress_at: now, tries: 0, chunk_end: u64::MAX });
+            let (chunk_end, asked_as) = (u64::MAX, 0);
+            let (tries, refused) = (0, false);
+            self.gap = Some(Gap { through, progress_at: now, tries, chunk_end, asked_as, refused });
             self.events.push(SessionEvent::Gap { from, to: number });
         } else {
             self.request_resend(number, now, out);

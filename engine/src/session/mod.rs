@@ -41,7 +41,7 @@ use taut_codec::value::UtcTime;
 
 use crate::event::DownReason;
 
-pub use config::{Role, SessionConfig};
+pub use config::{Role, SessionConfig, ThirdPartyPolicy, any_third_party, no_third_party};
 pub use event::SessionEvent;
 pub use header::{Fault, is_header};
 pub use outbox::{Outbox, OutboxFull};
@@ -148,8 +148,7 @@ pub struct Session {
     /// Why the connection ends, as soon as that is known.
     down_reason: Option<DownReason>,
     garbled_in_a_row: usize,
-    /// Where the peer's last ResendRequest began, and how often it has begun there in a row.
-    resend_asked: (u64, u32),
+    resend_asked: Asked,
     resender: Option<Resender>,
     /// The ResendRequest of the peer that is being answered.
     resend: Option<ResendJob>,
@@ -173,6 +172,26 @@ struct Gap {
     tries: u32,
     /// The last number of the chunk that was asked for; `u64::MAX` if the range is open.
     chunk_end: u64,
+    /// The number of the ResendRequest; 0 if none was sent.
+    asked_as: u64,
+    /// The peer rejected the request: it counts as not asked.
+    refused: bool,
+}
+
+/// What the peer has asked for again on this connection, to tell a storm from a need.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// Where the last ResendRequest began.
+    from: u64,
+    /// How often it has begun there in a row.
+    times: u32,
+    /// The period that is counted, and the ResendRequests in it.
+    since: UtcTime,
+    in_period: u32,
+}
+
+impl Asked {
+    const NOTHING: Self = Self { from: 0, times: 0, since: UtcTime(0), in_period: 0 };
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -216,7 +235,7 @@ impl Session {
             logout: LogoutKind::Ours,
             down_reason: None,
             garbled_in_a_row: 0,
-            resend_asked: (0, 0),
+            resend_asked: Asked::NOTHING,
             resender: None,
             resend: None,
             held: Held::new(config.hold_bytes),
@@ -277,6 +296,12 @@ impl Session {
         self.phase == Phase::Closing
     }
 
+    /// Whether messages of the peer are missing that have been asked for.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        self.gap.is_some()
+    }
+
     /// What happened, oldest first.
     pub fn next_event(&mut self) -> Option<SessionEvent> {
         self.events.pop()
@@ -314,6 +339,7 @@ impl Session {
             (self.next_in, self.next_out) = (next_in, next_out);
             self.numbers_by_hand = self.phase != Phase::Active;
             self.gap = None;
+            self.resend = None;
             self.held.clear();
         }
         valid
@@ -356,9 +382,19 @@ impl Session {
         self.gap = None;
         self.resend = None;
         self.held.clear();
-        self.resend_asked = (0, 0);
+        self.resend_asked = Asked::NOTHING;
         if let Some(resender) = &mut self.resender {
             resender.store.reset(self.epoch);
+        }
+    }
+
+    /// Sets the next expected number where the peer has set its own: what it sent with higher numbers
+    /// before is void, and nothing is missing any more.
+    fn restart_at(&mut self, next_in: u64) {
+        self.next_in = next_in;
+        self.held.clear();
+        if self.gap.take().is_some() {
+            self.events.push(SessionEvent::GapClosed { next_in });
         }
     }
 

@@ -124,6 +124,31 @@ impl Session {
         Ok(sent)
     }
 
+    /// SequenceReset-Reset: our next message has the number `next_out`, which is above what it would have
+    /// been. For an operator whose peer misses what cannot be sent again (FIX session case 9).
+    ///
+    /// # Errors
+    /// [`SendError`]; then nothing is sent. Needs [`Phase::Active`], and no resend under way; a number
+    /// that is not above, or beyond [`limits::SEQ_NUM_MAX`], is [`SendError::SeqNumExhausted`].
+    pub fn reset_out(
+        &mut self,
+        next_out: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
+        if self.phase != Phase::Active || self.is_resending() {
+            return Err(SendError::NotLoggedOn);
+        }
+        if !(self.next_out + 1..=limits::SEQ_NUM_MAX).contains(&next_out) {
+            return Err(SendError::SeqNumExhausted);
+        }
+        self.write(&self.admin(b"4"), self.next_out, None, now, out, |body| {
+            body.uint(tag::NEW_SEQ_NO, next_out).byte(tag::GAP_FILL_FLAG, b'N');
+        })?;
+        self.next_out = next_out;
+        Ok(())
+    }
+
     /// Logs out in good order: the Logout goes behind everything that waits, the peer's answer (or
     /// the time-out) ends the connection (FIX session case 12). Before the logon is complete there is
     /// nothing to log out of: the connection is closed.
@@ -169,6 +194,25 @@ impl Session {
         });
     }
 
+    /// Asks for what is missing; a peer that has been asked too often in vain is left.
+    pub(super) fn request_resend_or_give_up(
+        &mut self,
+        received: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) {
+        match self.gap {
+            Some(gap) if gap.tries >= limits::RESEND_TRIES_MAX => {
+                let (from, tries) = (self.next_in, gap.tries);
+                let text = Line::new(format_args!(
+                    "No answer to ResendRequest from {from}, asked {tries} times"
+                ));
+                self.logout_for(&text, now, out);
+            }
+            _ => self.request_resend(received, now, out),
+        }
+    }
+
     /// Asks for everything from the next expected number on, or a chunk of it; `received` revealed
     /// that it is missing. Counts as asked only if it was really written.
     pub(super) fn request_resend(&mut self, received: u64, now: UtcTime, out: &mut Outbox) {
@@ -181,12 +225,14 @@ impl Session {
             chunk => from + chunk - 1,
         };
         let end = if chunk_end == u64::MAX { 0 } else { chunk_end };
+        let asked_as = self.next_out;
         let asked = self.emit_admin(b"2", now, out, |body| {
             body.uint(tag::BEGIN_SEQ_NO, from).uint(tag::END_SEQ_NO, end);
         });
         if asked {
-            self.gap =
-                Some(Gap { through: received, progress_at: now, tries: tries + 1, chunk_end });
+            let (through, progress_at, tries) = (received, now, tries + 1);
+            let refused = false;
+            self.gap = Some(Gap { through, progress_at, tries, chunk_end, asked_as, refused });
             self.events.push(SessionEvent::Gap { from, to: received });
         }
     }

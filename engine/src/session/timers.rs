@@ -5,7 +5,7 @@ use std::time::Duration;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
-use super::event::{Line, event_text};
+use super::event::event_text;
 use super::{LogoutKind, Outbox, Phase, Session, SessionEvent};
 use crate::event::DownReason;
 use crate::limits;
@@ -97,15 +97,7 @@ impl Session {
         if self.phase != Phase::Active || now.nanos_since(gap.progress_at) < self.patience() {
             return;
         }
-        if gap.tries >= limits::RESEND_TRIES_MAX {
-            let text = Line::new(format_args!(
-                "No answer to ResendRequest from {}, asked {} times",
-                self.next_in, gap.tries
-            ));
-            self.logout_for(&text, now, out);
-        } else {
-            self.request_resend(gap.through, now, out);
-        }
+        self.request_resend_or_give_up(gap.through, now, out);
     }
 
     /// FIX session case 4.a. A heartbeat that does not fit is not missed: bytes are waiting.

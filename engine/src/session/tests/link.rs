@@ -4,18 +4,23 @@ use super::*;
 use proptest::prelude::*;
 
 /// One end of the link, with what it received so far.
-struct End {
-    session: Session,
-    out: Outbox,
+pub(super) struct End {
+    pub session: Session,
+    pub out: Outbox,
     /// Bytes that have arrived and are not a whole message yet.
     inbox: Vec<u8>,
     /// The ids of the application messages delivered.
-    delivered: Vec<u64>,
-    next_id: u64,
+    pub delivered: Vec<u64>,
+    pub next_id: u64,
 }
 
 impl End {
-    fn new(role: Role, us: &str, peer: &str, reset: bool) -> Self {
+    fn new(
+        role: Role,
+        (us, peer): (&str, &str),
+        reset: bool,
+        change: impl FnOnce(&mut SessionConfig),
+    ) -> Self {
         let (us, peer) = (us.parse().unwrap(), peer.parse().unwrap());
         let mut config = match role {
             Role::Initiator => SessionConfig::initiator(us, peer),
@@ -23,6 +28,7 @@ impl End {
         };
         config.heartbeat_seconds = 5;
         config.reset_on_logon = reset;
+        change(&mut config);
         Self {
             session: Session::new(config),
             out: Outbox::with_capacity(64 * 1024),
@@ -36,17 +42,23 @@ impl End {
         while let Frame::Message { len } = Framer::new(limits::MESSAGE_BYTES_MAX).next(&self.inbox)
         {
             let bytes: Vec<u8> = self.inbox.drain(..len).collect();
-            with_message(&bytes, |message| {
-                match self.session.received(message, now, &mut self.out) {
-                    Received::Logon => self.session.accept_logon(now, &mut self.out).unwrap(),
-                    Received::Application => self.delivered.push(message.uint(11).unwrap()),
-                    Received::Admin | Received::Ignored => {}
-                }
-            });
+            self.take(&bytes, now);
+            let mut held = [0; 4096];
+            while let Some(len) = self.session.take_held(now, &mut held) {
+                self.take(&held[..len], now);
+            }
         }
     }
 
-    fn send(&mut self, now: UtcTime) {
+    fn take(&mut self, bytes: &[u8], now: UtcTime) {
+        with_message(bytes, |message| match self.session.received(message, now, &mut self.out) {
+            Received::Logon => self.session.accept_logon(now, &mut self.out).unwrap(),
+            Received::Application => self.delivered.push(message.uint(11).unwrap()),
+            Received::Admin | Received::Ignored => {}
+        });
+    }
+
+    pub fn send(&mut self, now: UtcTime) {
         let id = self.next_id;
         let sent = self.session.send(b"D", now, &mut self.out, |body| {
             body.uint(11, id);
@@ -57,20 +69,26 @@ impl End {
     }
 }
 
-struct Link {
-    ends: [End; 2],
-    now: UtcTime,
-    connected: bool,
+pub(super) struct Link {
+    pub ends: [End; 2],
+    pub now: UtcTime,
+    pub connected: bool,
 }
 
 impl Link {
     fn new(reset: bool) -> Self {
-        let ends =
-            [End::new(Role::Initiator, "A", "B", reset), End::new(Role::Acceptor, "B", "A", false)];
+        Self::new_with(reset, |_| {})
+    }
+
+    pub fn new_with(reset: bool, change: impl Fn(&mut SessionConfig)) -> Self {
+        let ends = [
+            End::new(Role::Initiator, ("A", "B"), reset, &change),
+            End::new(Role::Acceptor, ("B", "A"), false, &change),
+        ];
         Self { ends, now: START, connected: false }
     }
 
-    fn connect(&mut self) {
+    pub fn connect(&mut self) {
         for end in &mut self.ends {
             end.inbox.clear();
             end.session.connected(self.now, &mut end.out, |_, _| {}).unwrap();
@@ -78,7 +96,7 @@ impl Link {
         self.connected = true;
     }
 
-    fn cut(&mut self) {
+    pub fn cut(&mut self) {
         for end in &mut self.ends {
             end.session.disconnected(self.now);
         }
@@ -86,7 +104,7 @@ impl Link {
     }
 
     /// Carries up to `bytes` from one end to the other.
-    fn carry(&mut self, from: usize, bytes: usize) {
+    pub fn carry(&mut self, from: usize, bytes: usize) {
         if !self.connected {
             return;
         }
@@ -97,7 +115,7 @@ impl Link {
         self.ends[1 - from].drain_inbox(self.now);
     }
 
-    fn tick(&mut self, millis: u64) {
+    pub fn tick(&mut self, millis: u64) {
         self.now = self.now.plus_nanos(millis * 1_000_000);
         for end in &mut self.ends {
             end.session.tick(self.now, &mut end.out);
@@ -169,7 +187,7 @@ fn run(link: &mut Link, steps: Vec<Step>) {
 }
 
 /// Whatever happened before, a fresh connection synchronises both sides.
-fn heals(link: &mut Link) {
+pub(super) fn heals(link: &mut Link) {
     if link.connected {
         link.cut();
     }

@@ -2,6 +2,8 @@
 //! against each other over a link that breaks.
 
 mod admin;
+mod cuts;
+mod hostile;
 mod link;
 mod logging_on;
 mod logging_out;

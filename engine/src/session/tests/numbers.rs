@@ -408,3 +408,27 @@ fn a_reset_past_the_gap_closes_it() {
         assert_eq!(rig.sent(), ["35=2|34=3|7=30|16=0|"]);
     });
 }
+
+#[test]
+fn a_side_that_has_lost_its_state_raises_its_number_by_a_reset_and_the_other_follows_9() {
+    both(|mut rig| {
+        rig.session.disconnected(rig.now);
+        assert!(rig.session.set_numbers(1, 1_000_000));
+        rig.connect();
+        rig.log_on("35=A|34=1|98=0|108=30|");
+        rig.sent();
+        let (now, next) = (rig.now, 2_000_000);
+        rig.session.reset_out(next, now, &mut rig.out).unwrap();
+        assert_eq!(rig.sent(), ["35=4|34=1000001|36=2000000|123=N|"]);
+        assert_eq!(rig.send("1"), Ok(next));
+        for bad in [0, next, next + 1, limits::SEQ_NUM_MAX + 1] {
+            let refused = rig.session.reset_out(bad, now, &mut rig.out);
+            assert_eq!(refused, Err(SendError::SeqNumExhausted), "{bad}");
+        }
+    });
+    both(|mut rig| {
+        assert_eq!(rig.feed("35=4|34=1000001|36=2000000|123=N|"), Received::Admin);
+        assert_eq!(rig.feed("35=D|34=2000000|11=1|"), Received::Application);
+        assert!(rig.sent().is_empty());
+    });
+}
