@@ -223,13 +223,14 @@ fn an_initiator_without_reset_goes_on_over_connections() {
 fn the_options_of_the_session_pass_our_own_definitions() {
     let Some(folder) = definitions() else { return };
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions");
-    let all: [(&str, &[&str]); 6] = [
+    let all: [(&str, &[&str]); 7] = [
         ("plain", &[]),
         ("chunks", &["--resend-chunk", "5"]),
         ("next-expected", &["--next-expected"]),
         ("last-processed", &["--last-processed"]),
         ("nanoseconds", &["--timestamps", "ns"]),
         ("user-tags", &["--allow-user-tags"]),
+        ("third-parties", &["--no-third-parties"]),
     ];
     for (name, options) in all {
         let (port, control) = (free_port(), free_port());

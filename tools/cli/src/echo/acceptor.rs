@@ -66,7 +66,7 @@ pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
         }
         let worked = acceptor.step()?;
         serve_control(control.as_ref(), &mut acceptor.peers, now)?;
-        if worked { acceptor.idle.worked() } else { acceptor.idle.rest(|| false) }
+        if worked { acceptor.idle.worked() } else { acceptor.idle.sleep() }
     }
     Ok(())
 }

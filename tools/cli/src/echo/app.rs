@@ -8,12 +8,18 @@
 //! | TradeCaptureReportRequest (AD), Reject (3), BusinessMessageReject (j) | nothing |
 //! | XMLnonFIX (n) | News that says so |
 //! | anything else | BusinessMessageReject 380=3 |
+//! | an order without a field that it needs by its type | BusinessMessageReject 380=5 |
+//! | anything while the application is not available | BusinessMessageReject 380=4 |
+//!
+//! News that it is asked for through the hook goes out once the session is synchronised: what is
+//! asked for while there is no session waits, and leaves with numbers and times of its own (FIX
+//! session case 16).
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX};
+use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, SEND_MESSAGE_BYTES_MAX};
 use taut::session::resend::{copy_fields, is_session_field};
 use taut::session::{
     Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent, is_header,
@@ -21,11 +27,12 @@ use taut::session::{
 use taut_codec::dictionary::Dictionary;
 use taut_codec::encode::Encoder;
 use taut_codec::message::Message;
-use taut_codec::rules::{Dialect, Options, Reason};
+use taut_codec::rules::{Dialect, FieldFault, Options, Reason};
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
+use super::conditions;
 use super::link::index;
 use super::store::{Numbers, NumbersFile};
 
@@ -36,8 +43,12 @@ const NO_LINES_OF_TEXT: u32 = 33;
 const OUTBOX_BYTES: usize = 8 * 1024 * 1024;
 /// ClOrdIDs of one logon that are remembered.
 const SEEN_MAX: usize = 1 << 20;
-/// BusinessRejectReason: unsupported message type, conditionally required field missing.
+/// News that wait for a session.
+pub const QUEUE_MAX: usize = 1024;
+/// BusinessRejectReason: unsupported message type, application not available, conditionally required
+/// field missing.
 const UNSUPPORTED: u64 = 3;
+const NOT_AVAILABLE: u64 = 4;
 const CONDITIONALLY_MISSING: u64 = 5;
 
 /// The dialect, and how strict to be about it.
@@ -75,6 +86,9 @@ pub struct Peer {
     pub outbox: Outbox,
     rules: Rules,
     seen: HashSet<Vec<u8>>,
+    /// Headlines of news to send, oldest first.
+    queue: VecDeque<String>,
+    available: bool,
     numbers: Option<NumbersFile>,
     scanner: Scanner,
     fields: Box<[Field]>,
@@ -90,6 +104,8 @@ impl Peer {
             outbox: Outbox::with_capacity(OUTBOX_BYTES),
             rules,
             seen: HashSet::new(),
+            queue: VecDeque::new(),
+            available: true,
             numbers: None,
             scanner: Scanner::new(),
             fields: vec![Field::default(); FIELDS_MAX].into_boxed_slice(),
@@ -176,6 +192,7 @@ impl Peer {
         if now >= self.session.next_deadline() {
             self.session.tick(now, &mut self.outbox);
         }
+        self.send_queued(now);
         while let Some(event) = self.session.next_event() {
             if let SessionEvent::Down { .. } = event {
                 self.seen.clear();
@@ -202,10 +219,49 @@ impl Peer {
         self.session.logout(None, now, &mut self.outbox);
     }
 
+    /// Whether the application is there (FIX session case 14.l).
+    pub fn set_available(&mut self, available: bool) {
+        self.available = available;
+    }
+
+    /// Sends news as soon as there is a session; `false` if too many wait already, or if the text cannot
+    /// be sent.
+    pub fn send_news(&mut self, headline: &str) -> bool {
+        let taken = self.queue.len() < QUEUE_MAX
+            && !headline.is_empty()
+            && headline.len() <= SEND_MESSAGE_BYTES_MAX
+            && headline.bytes().all(|byte| byte >= b' ');
+        if taken {
+            self.queue.push_back(headline.to_owned());
+        }
+        taken
+    }
+
+    /// What waits goes out behind the synchronisation of both sides, with new numbers.
+    fn send_queued(&mut self, now: UtcTime) {
+        let Self { session, outbox, queue, .. } = self;
+        while session.phase() == Phase::Active && !session.has_gap() && !session.is_resending() {
+            let Some(headline) = queue.front() else { return };
+            let sent = session.send(b"B", now, outbox, |body| {
+                body.bytes(HEADLINE, headline.as_bytes());
+                body.uint(NO_LINES_OF_TEXT, 1).bytes(tag::TEXT, b"-");
+            });
+            match sent {
+                Ok(_) => drop(queue.pop_front()),
+                // It stays in the queue until there is room.
+                Err(_) => return,
+            }
+        }
+    }
+
     fn answer(&mut self, message: &Message<'_>, now: UtcTime) {
-        if let Err(fault) = self.rules.dictionary.check(message, self.rules.options)
-            && fault.reason.session_reject().is_none()
-        {
+        if !self.available && !matches!(message.msg_type(), b"3" | b"j") {
+            let text = "Application not available";
+            return self.business_reject(message, NOT_AVAILABLE, text, now);
+        }
+        let by_dictionary = self.rules.dictionary.check(message, self.rules.options);
+        let business = |fault: FieldFault| fault.reason.session_reject().is_none();
+        if by_dictionary.is_err_and(business) || conditions::missing(message).is_some() {
             return self.business_reject(
                 message,
                 CONDITIONALLY_MISSING,

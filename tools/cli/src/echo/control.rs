@@ -20,6 +20,10 @@ pub enum Order {
     NextIn(u64),
     /// Log out in good order.
     LogOut,
+    /// Send news with this headline, now or as soon as there is a session.
+    News(String),
+    /// Whether the application is there.
+    Available(bool),
     /// End and start again, as after a crash.
     Restart,
 }
@@ -69,6 +73,8 @@ fn parse(text: &str) -> Option<Request> {
             "NEXTSENDERSEQNUM" => order = Some(Order::NextOut(value.parse().ok()?)),
             "NEXTTARGETSEQNUM" => order = Some(Order::NextIn(value.parse().ok()?)),
             "LOGOUT" => order = Some(Order::LogOut),
+            "NEWS" => order = Some(Order::News(decoded(value)?)),
+            "AVAILABLE" => order = Some(Order::Available(yes_or_no(value)?)),
             "RESTART" => order = Some(Order::Restart),
             _ => return None,
         }
@@ -76,12 +82,41 @@ fn parse(text: &str) -> Option<Request> {
     Some(Request { target: target?, order: order? })
 }
 
+fn yes_or_no(value: &str) -> Option<bool> {
+    match value {
+        "Y" | "1" => Some(true),
+        "N" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// `%20` and the like resolved.
+fn decoded(value: &str) -> Option<String> {
+    let mut parts = value.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        bytes.extend(rest.bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// What cannot stand in the value of a request, in hexadecimal.
+fn encoded(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:~".contains(&byte);
+    let one =
+        |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    value.bytes().map(one).collect()
+}
+
 /// Sends one request: `taut control`.
 pub fn send(to: SocketAddr, session: &str, key: &str, value: &str) -> Result<(), Failure> {
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(5 * PATIENCE))?;
     let session = session.replace('>', "%3E");
-    write!(stream, "GET /?SESSION={session}&{key}={value} HTTP/1.1\r\nHost: {to}\r\n\r\n")?;
+    let encoded = encoded(value);
+    write!(stream, "GET /?SESSION={session}&{key}={encoded} HTTP/1.1\r\nHost: {to}\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     match answer.starts_with("HTTP/1.1 200") {
@@ -101,6 +136,17 @@ mod tests {
         assert_eq!(parsed, Some(request));
         let parsed = parse("GET /x?SESSION=FIX.4.4:ISLD-%3ETW&RESTART=1 HTTP/1.1");
         assert_eq!(parsed, Some(Request { target: "TW".into(), order: Order::Restart }));
+        let parsed = parse("GET /?SESSION=A->B&NEWS=two%20words%21 HTTP/1.1");
+        let order = Order::News("two words!".into());
+        assert_eq!(parsed, Some(Request { target: "B".into(), order }));
+        assert_eq!(decoded(&encoded("a%b ü|")).as_deref(), Some("a%b ü|"));
+        for (value, available) in [("Y", true), ("0", false)] {
+            let order = parse(&format!("GET /?SESSION=A->B&AVAILABLE={value} X")).unwrap().order;
+            assert_eq!(order, Order::Available(available));
+        }
+        for bad in ["GET /?SESSION=A->B&NEWS=%4 X", "GET /?SESSION=A->B&AVAILABLE=x X"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
         for bad in ["", "GET / HTTP/1.1", "GET /?SESSION=A->B HTTP/1.1", "GET /?X=1&LOGOUT=1 H"] {
             assert_eq!(parse(bad), None, "{bad}");
         }

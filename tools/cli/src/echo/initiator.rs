@@ -107,7 +107,7 @@ fn run_connection(
             Err(_) => true,
         };
         serve_control(control, peers, now)?;
-        if busy { idle.worked() } else { idle.rest(|| false) }
+        if busy { idle.worked() } else { idle.sleep() }
     }
     link.close();
     peers[0].disconnected(clock.now());

@@ -3,10 +3,13 @@
 
 mod acceptor;
 mod app;
+mod conditions;
 mod control;
 mod initiator;
 mod link;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -18,7 +21,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use taut::limits::MESSAGE_BYTES_MAX;
 use taut::session::resend::replay_everything;
-use taut::session::{Role, SessionConfig};
+use taut::session::{Role, SessionConfig, any_third_party, no_third_party};
 use taut::types::CompId;
 use taut_codec::dictionary::Dictionary;
 use taut_codec::encode::TimePrecision;
@@ -79,8 +82,11 @@ pub struct CommonArgs {
     /// Let tags from 5000 up pass that the dictionary does not have
     #[arg(long)]
     allow_user_tags: bool,
+    /// Refuse messages on behalf of, or to be delivered to, third parties
+    #[arg(long)]
+    no_third_parties: bool,
     /// Take orders here: GET /?SESSION=FIX.4.4:ISLD->TW44&LOGOUT=1, also RESTART, NEXTSENDERSEQNUM,
-    /// NEXTTARGETSEQNUM
+    /// NEXTTARGETSEQNUM, NEWS=TEXT (sent once there is a session), AVAILABLE=Y or N
     #[arg(long, value_name = "ADDRESS")]
     control: Option<SocketAddr>,
     /// Tell on standard error what happens to the sessions
@@ -139,7 +145,7 @@ pub struct ControlArgs {
     address: SocketAddr,
     /// FIX.4.4:ISLD->TW44
     session: String,
-    /// LOGOUT, RESTART, NEXTSENDERSEQNUM or NEXTTARGETSEQNUM
+    /// LOGOUT, RESTART, NEXTSENDERSEQNUM, NEXTTARGETSEQNUM, NEWS or AVAILABLE
     key: String,
     /// The value
     value: String,
@@ -199,6 +205,7 @@ impl CommonArgs {
             last_processed: self.last_processed,
             time_precision: self.timestamps,
             send_message_bytes_max: MESSAGE_BYTES_MAX,
+            third_party: if self.no_third_parties { no_third_party } else { any_third_party },
             ..defaults.with_quickfix_habits()
         };
         let mut peer = Peer::new(config, rules.clone(), self.verbose);
@@ -281,11 +288,16 @@ fn obey(peers: &mut [Peer], request: &Request, now: UtcTime) -> (bool, bool) {
     let Some(at) = peers.iter_mut().position(named) else { return (false, false) };
     let peer = &mut peers[at];
     let (next_in, next_out) = (peer.session().next_in(), peer.session().next_out());
-    let done = match request.order {
-        Order::NextIn(number) => peer.session().set_numbers(number, next_out),
-        Order::NextOut(number) => peer.session().set_numbers(next_in, number),
+    let done = match &request.order {
+        Order::NextIn(number) => peer.session().set_numbers(*number, next_out),
+        Order::NextOut(number) => peer.session().set_numbers(next_in, *number),
         Order::LogOut => {
             peer.log_out(now);
+            true
+        }
+        Order::News(headline) => peer.send_news(headline),
+        Order::Available(available) => {
+            peer.set_available(*available);
             true
         }
         Order::Restart => true,

@@ -1,0 +1,117 @@
+//! `taut acceptor` from outside, by hand over sockets; needs nothing but this repository.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+/// A running acceptor; killed at the end.
+struct Acceptor {
+    child: Child,
+    address: String,
+}
+
+impl Acceptor {
+    fn start() -> Self {
+        let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_taut"))
+            .args(["acceptor", "--listen", "127.0.0.1:0", "--target", "TW", "--dictionary"])
+            .arg(dictionary)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("taut starts");
+        let said = child.stdout.take().expect("a pipe");
+        let line = BufReader::new(said).lines().next().expect("a line").expect("text");
+        let address = line.strip_prefix("listening on ").expect("an address").to_owned();
+        Self { child, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        stream
+    }
+}
+
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A message of TW's with 34 and what follows the header.
+fn fix(msg_type: &str, number: u64, body: &str) -> Vec<u8> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let now = taut_codec::value::UtcTime(since.as_nanos() as u64).to_fix_millis();
+    let now = String::from_utf8(now.to_vec()).expect("ASCII");
+    let body = format!("35={msg_type}|34={number}|49=TW|52={now}|56=ISLD|{body}");
+    let body = body.replace('|', "\x01");
+    let mut bytes = format!("8=FIX.4.4\x019={}\x01{body}", body.len()).into_bytes();
+    let sum = bytes.iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
+    bytes.extend(format!("10={sum:03}\x01").bytes());
+    bytes
+}
+
+fn logon() -> Vec<u8> {
+    fix("A", 1, "98=0|108=30|")
+}
+
+/// What comes until a message of the type is whole or the other side closes.
+fn hear(stream: &mut TcpStream, msg_type: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let start = text.find(&format!("|35={msg_type}|"));
+        if start.is_some_and(|start| text[start..].contains("|10=")) && text.ends_with('|') {
+            return Some(text);
+        }
+        match stream.read(&mut buffer).expect("nothing came in time") {
+            0 => return (!text.is_empty()).then_some(text),
+            count => text += &String::from_utf8_lossy(&buffer[..count]).replace('\x01', "|"),
+        }
+    }
+}
+
+#[test]
+fn of_two_logons_at_the_same_time_one_is_answered_and_the_other_closed_1s_b() {
+    let acceptor = Acceptor::start();
+    let mut both = [acceptor.connect(), acceptor.connect()];
+    for stream in &mut both {
+        stream.write_all(&logon()).expect("it reads");
+    }
+    let mut answered = Vec::new();
+    for (at, stream) in both.iter_mut().enumerate() {
+        if let Some(text) = hear(stream, "A") {
+            assert!(text.contains("|35=A|34=1|"), "{text}");
+            answered.push(at);
+        }
+    }
+    assert_eq!(answered.len(), 1, "one has the session, the other not a word: {answered:?}");
+    let winner = &mut both[answered[0]];
+    winner.write_all(&fix("1", 2, "112=still here|")).expect("it reads");
+    assert!(hear(winner, "0").is_some_and(|text| text.contains("|112=still here|")));
+}
+
+#[test]
+fn a_conversation_that_breaks_at_any_byte_leaves_the_acceptor_ready_for_the_next() {
+    let acceptor = Acceptor::start();
+    let mut whole = logon();
+    whole.extend(fix("D", 2, "11=a|40=1|"));
+    for cut in (0..whole.len()).step_by(7) {
+        let mut stream = acceptor.connect();
+        stream.write_all(&whole[..cut]).expect("it reads");
+        drop(stream);
+        // The end of the last one may not have been noticed yet: then the identity is still taken.
+        let answered = (0..200).any(|_| {
+            let mut stream = acceptor.connect();
+            stream.write_all(&logon()).expect("it reads");
+            let answer = hear(&mut stream, "A");
+            std::thread::sleep(Duration::from_millis(1));
+            answer.is_some()
+        });
+        assert!(answered, "cut behind {cut} bytes");
+    }
+}
