@@ -45,7 +45,7 @@ fn demand_16_a_body_length_that_lies_is_refused_at_once_and_the_next_message_is_
         both(|role| {
             let mut rig = Rig::active(role, |_| {});
             let mut bytes = format!("8=FIX.4.4\x019={length}\x0135=0\x0134=2\x01").into_bytes();
-            bytes.extend(rig.from_peer("35=1|34=2|112=alive|"));
+            bytes.extend(rig.peers("35=1|34=2|112=alive|"));
             let (messages, garbage) = stream(&mut rig, &bytes);
             assert_eq!(messages, 1, "{length}");
             assert!(garbage > 0, "{length}");

@@ -30,7 +30,7 @@ fn live(dir: &std::path::Path, peers_number: u64) -> (u64, u64) {
     let logon = rig.out.pending().to_vec();
     keep(&mut journal, &rig, Direction::Out, logon_number, &logon);
     rig.sent();
-    let answer = rig.from_peer(&format!("35=A|34={peers_number}|98=0|108=30|"));
+    let answer = rig.peers(&format!("35=A|34={peers_number}|98=0|108=30|"));
     rig.log_on(peers_number);
     keep(&mut journal, &rig, Direction::In, peers_number, &answer);
     assert_eq!(rig.session.phase(), Phase::Active);
@@ -49,7 +49,7 @@ fn live(dir: &std::path::Path, peers_number: u64) -> (u64, u64) {
         keep(&mut journal, &rig, Direction::Out, number, &bytes);
         rig.sent();
         let number = rig.session.next_in();
-        let report = rig.from_peer(&format!("35=8|34={number}|37=x|"));
+        let report = rig.peers(&format!("35=8|34={number}|37=x|"));
         assert_eq!(rig.feed(&format!("35=8|34={number}|37=x|")), Received::Application);
         keep(&mut journal, &rig, Direction::In, number, &report);
     }

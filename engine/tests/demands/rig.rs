@@ -67,14 +67,14 @@ impl Rig {
     }
 
     /// The bytes of the peer's message: 49, 52 and 56 are put in.
-    pub fn from_peer(&self, fields: &str) -> Vec<u8> {
+    pub fn peers(&self, fields: &str) -> Vec<u8> {
         let time = String::from_utf8(self.now.to_fix_millis().to_vec()).unwrap();
         let (msg_type, rest) = fields.split_once('|').unwrap();
         fix(&format!("{msg_type}|49=PEER|56=US|52={time}|{rest}"))
     }
 
     pub fn feed(&mut self, fields: &str) -> Received {
-        let bytes = self.from_peer(fields);
+        let bytes = self.peers(fields);
         read(&bytes, |message| self.session.received(message, self.now, &mut self.out))
     }
 
