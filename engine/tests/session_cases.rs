@@ -477,10 +477,10 @@ fn tests() -> BTreeSet<String> {
                 for line in text.lines().map(str::trim) {
                     if line == "#[test]" {
                         of_a_test = true;
-                    } else if let Some(rest) = line.strip_prefix("fn ") {
-                        if std::mem::take(&mut of_a_test) {
-                            names.insert(rest.split('(').next().unwrap().to_string());
-                        }
+                    } else if let Some(rest) = line.strip_prefix("fn ")
+                        && std::mem::take(&mut of_a_test)
+                    {
+                        names.insert(rest.split('(').next().unwrap().to_string());
                     }
                 }
             }

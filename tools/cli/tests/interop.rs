@@ -116,9 +116,9 @@ fn quickfix_dials_our_acceptor_trades_gaps_and_logs_out_both_ways() {
             "gap of ours",
             "gap of theirs",
             "reconnect",
-            "reset",
             "logout of ours",
-            "logout of theirs"
+            "logout of theirs",
+            "reset"
         ]
     );
 }

@@ -121,16 +121,6 @@ def converse(app, engine):
         sys.exit(1)
     echoed(app, "reconnect", "D1")
 
-    if ROLE == "initiator":
-        engine.stop(True)
-        engine.start(reset=True)
-        app.wait("reset", lambda: app.logons == 3)
-        session = app.session()
-        if session.getExpectedTargetNum() != 2:
-            print("NOT reset:", session.getExpectedTargetNum(), flush=True)
-            sys.exit(1)
-        echoed(app, "reset", "E1")
-
     logons, logouts = app.logons, app.logouts
     hook("LOGOUT", 1)
     app.wait("logout of ours", lambda: app.logouts == logouts + 1)
@@ -145,6 +135,16 @@ def converse(app, engine):
     app.session().logout("")
     app.wait("logout of theirs", lambda: app.logouts == logouts + 1)
     print("OK logout of theirs", flush=True)
+
+    if ROLE == "initiator":
+        logons = app.logons
+        engine.stop(True)
+        engine.start(reset=True)
+        app.wait("reset", lambda: app.logons > logons)
+        if app.session().getExpectedTargetNum() != 2:
+            print("NOT reset:", app.session().getExpectedTargetNum(), flush=True)
+            sys.exit(1)
+        echoed(app, "reset", "E1")
 
 
 class Engine:
