@@ -2,6 +2,7 @@
 
 mod limits;
 mod refusal;
+pub mod venue_rate;
 
 pub use limits::RiskLimits;
 pub use refusal::Refusal;

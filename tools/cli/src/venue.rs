@@ -12,7 +12,7 @@ use taut::trace::Clock;
 use taut::wire::WireKind;
 use taut::wire::tls::TlsMode;
 use taut_venue::certificate::Certificate;
-use taut_venue::config::{ClientConfig, LiquidityMode, VenueConfig};
+use taut_venue::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server};
 use taut_venue::venue::{LiquiditySource, Venue};
@@ -50,6 +50,9 @@ pub struct VenueArgs {
     /// Events a second of the synthetic market
     #[arg(long)]
     pub rate: Option<u32>,
+    /// Let clients trade without rate limits, whatever their tier
+    #[arg(long)]
+    no_rate_limits: bool,
     /// Plain TCP, for measurements
     #[arg(long)]
     pub plain: bool,
@@ -87,6 +90,9 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         Some(file) => VenueConfig::from_toml(&crate::read_file(file)?)?,
         None => VenueConfig::default(),
     };
+    if args.no_rate_limits {
+        config.clients.iter_mut().for_each(|client| client.tier = TierName::Unlimited);
+    }
     let clock = Clock::system();
     let (source, liquidity) = choose_liquidity(args, &mut config)?;
     let venue = Venue::new(&config, source, clock.now())?;

@@ -14,8 +14,9 @@ use crate::gateway::Service;
 use crate::limits::{CLIENTS_MAX, GATEWAY_INSTANCES_MAX, INSTRUMENTS_MAX};
 use crate::liquidity::SyntheticConfig;
 use crate::matching::{FeeCurrency, FeeSchedule, SetupError};
+use crate::oes::DerivativesLimits;
 
-pub use clients::ClientConfig;
+pub use clients::{ClientConfig, TierName};
 pub use instruments::{InstrumentConfig, StatusName};
 pub use switches::{LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
 
@@ -59,6 +60,8 @@ pub struct VenueConfig {
     pub gateway_instances: u16,
     /// Where the venue's documents disagree or are silent.
     pub switches: Switches,
+    /// Rate limits of derivatives sessions; those of spot are each client's `tier`.
+    pub derivatives_limits: DerivativesLimits,
     /// Fees.
     pub fees: Fees,
     /// The house that trades with the clients.
@@ -83,6 +86,7 @@ impl Default for VenueConfig {
             port_offset: 0,
             gateway_instances: 2,
             switches: Switches::default(),
+            derivatives_limits: DerivativesLimits::default(),
             fees: Fees::default(),
             liquidity: LiquidityConfig::default(),
             instruments: vec![pair("BTC/USD", 1, "0.1"), pair("ETH/USD", 2, "0.01")],

@@ -12,6 +12,7 @@
 //! and [`Venue::tick`], takes bytes from [`Venue::outbox`], and closes a connection (then calls
 //! [`Venue::disconnected`]) when [`Venue::should_close`] says so and the outbox is empty.
 
+mod accounts;
 mod control;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,8 @@ use taut::types::{ClOrdId, CompId, Instrument, InstrumentId};
 use taut_codec::value::UtcTime;
 
 use crate::config::{ConfigError, LiquidityMode, VenueConfig};
+use accounts::Accounts;
+
 use crate::gateway::report::BusinessReject;
 use crate::gateway::reporter::Reporter;
 use crate::gateway::{ClientCredentials, ConnectionId, Gateway, Inbound, Service};
@@ -32,7 +35,7 @@ use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticCo
 use crate::market_data::MarketData;
 use crate::matching::{AccountFlags, AccountId, EngineEvent, SpotConfig, SpotEngine};
 use crate::oes::request::{OrderRequest, Origin, RequestKind};
-use crate::oes::{Admitted, EngineRecord, Oes};
+use crate::oes::{Admitted, EngineRecord, Oes, OesSwitches};
 
 /// Where the other side of the trades comes from.
 #[derive(Debug, Clone)]
@@ -173,16 +176,17 @@ impl Venue {
         }
         let house = engine.add_account(AccountFlags::HOUSE)?;
         let mut gateway = Gateway::new(config.gateway_instances, config.switches.gateway());
-        let mut oes = Oes::new(config.switches.oes());
+        let mut oes = Oes::new(OesSwitches {
+            derivatives: config.derivatives_limits,
+            ..config.switches.oes()
+        });
+        let mut accounts = Accounts::default();
         for client in &config.clients {
-            let account = engine.add_account(AccountFlags::default())?;
-            for (asset, amount) in client.balances()? {
-                engine.deposit(account, asset, amount)?;
-            }
+            let account = accounts.open(client, &mut engine)?;
             let credentials = client.credentials(&secrets)?;
             let credentials = ClientCredentials::new(credentials);
             gateway.add_client(client.comp_id()?, client.market, credentials);
-            oes.add_client(account, client.can_trade);
+            oes.add_client(account, client.permissions(), accounts.limits(client));
         }
         let liquidity = open(liquidity, &engine, house, now)?;
         let market_data = MarketData::new(engine.instruments().len());
@@ -269,7 +273,12 @@ impl Venue {
                 at: now,
                 outcome: Outcome::RefusedByGateway,
             }),
-            Inbound::ResetWatermark { client } => self.oes.reset_watermark(client),
+            Inbound::LoggedOn { owner, reset_watermark } => {
+                self.oes.logged_on(owner);
+                if reset_watermark {
+                    self.oes.reset_watermark(owner.client);
+                }
+            }
             Inbound::CancelOnDisconnect { owner } => {
                 let record = self.oes.cancel_on_disconnect(owner);
                 self.trade(&record, now);

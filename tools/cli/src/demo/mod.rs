@@ -274,6 +274,10 @@ fn venue_options(args: &DemoArgs, arrivals: &Path, cores: &Cores) -> Vec<OsStrin
     if cores.venue_spins {
         options.push("--spin".into());
     }
+    if args.venue_config.is_none() {
+        // The demo shows speed; a client of Kraken's highest tier would be held up within seconds.
+        options.push("--no-rate-limits".into());
+    }
     if args.plain {
         options.push("--plain".into());
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use taut::kraken::logon::{CredentialError, Credentials};
+use taut::risk::venue_rate::Tier;
 use taut::secret::Secret;
 use taut::types::CompId;
 use taut_codec::value::Decimal;
@@ -11,6 +12,7 @@ use taut_codec::value::Decimal;
 use super::{ConfigError, bad};
 use crate::gateway::Market;
 use crate::matching::Asset;
+use crate::oes::Permissions;
 
 /// A client: a SenderCompID with an account of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +28,44 @@ pub struct ClientConfig {
     pub api_secret_env: String,
     /// Whether it may trade.
     pub can_trade: bool,
+    /// Whether it may trade with leverage.
+    pub can_use_margin: bool,
+    /// Whether it may log on to market data.
+    pub can_see_market_data: bool,
+    /// Its account, by any name; clients with the same one share it, and the first of them fills it.
+    /// Empty: an account of its own.
+    pub account: String,
+    /// Its rate limits (venue file 7).
+    pub tier: TierName,
+    /// The pool of sub-accounts whose rate limit it shares, by any name. Empty: none.
+    pub domain: String,
     /// What it starts with: asset -> decimal number as text.
     pub balances: BTreeMap<String, String>,
+}
+
+/// The rate limits of an account; venue file 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TierName {
+    /// 60 points, 1 a second, 60 orders per pair.
+    Starter,
+    /// 125 points, 2.34 a second, 80 orders.
+    Intermediate,
+    /// 180 points, 3.75 a second, 225 orders.
+    Pro,
+    /// No limits, for measurements.
+    Unlimited,
+}
+
+impl TierName {
+    pub(crate) const fn limits(self) -> Option<Tier> {
+        match self {
+            Self::Starter => Some(Tier::STARTER),
+            Self::Intermediate => Some(Tier::INTERMEDIATE),
+            Self::Pro => Some(Tier::PRO),
+            Self::Unlimited => None,
+        }
+    }
 }
 
 impl Default for ClientConfig {
@@ -39,6 +77,11 @@ impl Default for ClientConfig {
             api_key_env: Credentials::KEY_VARIABLE.into(),
             api_secret_env: Credentials::SECRET_VARIABLE.into(),
             can_trade: true,
+            can_use_margin: true,
+            can_see_market_data: true,
+            account: String::new(),
+            tier: TierName::Pro,
+            domain: String::new(),
             balances: money.map(|(asset, amount)| (asset.into(), amount.into())).into(),
         }
     }
@@ -68,6 +111,10 @@ impl ClientConfig {
             Ok(_) => Err(bad("clients.sender", "is empty")),
             Err(error) => Err(bad(format!("clients.{:?}.sender", self.sender), error)),
         }
+    }
+
+    pub(crate) const fn permissions(&self) -> Permissions {
+        Permissions { trade: self.can_trade, margin: self.can_use_margin }
     }
 
     /// The balances.

@@ -5,15 +5,19 @@ use serde::{Deserialize, Serialize};
 use crate::gateway::GatewaySwitches;
 use crate::gateway::checks::UnknownTags;
 use crate::gateway::report::{BusinessTextForm, RejectForm};
-use crate::oes::{OesSwitches, Scope};
+use crate::oes::{DerivativesLimits, OesSwitches, Scope};
 
 /// Where Kraken's documents are silent or contradict each other. Names in brackets are those of the
 /// venue file's table of contradictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
-    /// Which orders 35=F reaches (C1). Default `connection`.
+    /// Which orders 35=F reaches (3.6, C1). Default `connection`.
     pub cancel_scope: Scope,
+    /// Which orders 35=q with 530=1 and 530=6 reaches (3.6). Default `connection`.
+    pub mass_cancel_session_scope: Scope,
+    /// Which orders 35=q with 530=7 reaches (3.6, C2). Default `sender_cache`.
+    pub mass_cancel_all_scope: Scope,
     /// Which orders 35=G reaches. Default `connection`.
     pub amend_scope: Scope,
     /// Fields that a message does not have. Default `ignore`.
@@ -30,6 +34,37 @@ pub struct Switches {
     pub refusal_number: RefusalNumber,
     /// What becomes of a Logon with 141=N and a lower number than expected (C6). Default `replay`.
     pub low_logon_number: LowLogonNumber,
+    /// Whether 141=Y at logon starts the ClOrdID watermark anew (6.9). Default no.
+    pub reset_flag_resets_watermark: bool,
+    /// Whether numeric ClOrdIDs, read as microseconds, are held to the 120 s of the UUIDs (6.9).
+    /// Default no.
+    pub numeric_id_window: bool,
+    /// Whether a cancel over the rate limit is refused, as other transactions are (7). Default yes.
+    pub rate_limit_cancels: bool,
+    /// Whether a mass cancel adds the points of each order that it cancels (7). Default yes.
+    pub mass_cancel_points: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            cancel_scope: Scope::Connection,
+            mass_cancel_session_scope: Scope::Connection,
+            mass_cancel_all_scope: Scope::SenderCache,
+            amend_scope: Scope::Connection,
+            unknown_tags: UnknownTags::default(),
+            reject_form: RejectForm::default(),
+            business_text: BusinessTextForm::default(),
+            fee_basis: false,
+            logon_refusal: LogonRefusal::default(),
+            refusal_number: RefusalNumber::default(),
+            low_logon_number: LowLogonNumber::default(),
+            reset_flag_resets_watermark: false,
+            numeric_id_window: false,
+            rate_limit_cancels: true,
+            mass_cancel_points: true,
+        }
+    }
 }
 
 /// Answer to wrong credentials; both are documented (venue file section 2).
@@ -75,6 +110,8 @@ impl Switches {
             business_text: self.business_text,
             fee_basis: self.fee_basis,
             refusal_skips_a_number: self.refusal_number == RefusalNumber::Documented,
+            reset_flag_resets_watermark: self.reset_flag_resets_watermark,
+            numeric_id_window: self.numeric_id_window,
             low_logon_replays: self.low_logon_number == LowLogonNumber::Replay,
             refusal_text: match self.logon_refusal {
                 LogonRefusal::Logout => Some("Logon failed: invalid credentials"),
@@ -83,8 +120,15 @@ impl Switches {
         }
     }
 
-    pub(crate) const fn oes(&self) -> OesSwitches {
-        let Self { cancel_scope, amend_scope, .. } = *self;
-        OesSwitches { cancel_scope, amend_scope }
+    pub(crate) fn oes(&self) -> OesSwitches {
+        OesSwitches {
+            cancel_scope: self.cancel_scope,
+            amend_scope: self.amend_scope,
+            mass_cancel_session: self.mass_cancel_session_scope,
+            mass_cancel_all: self.mass_cancel_all_scope,
+            rate_limit_cancels: self.rate_limit_cancels,
+            mass_cancel_points: self.mass_cancel_points,
+            derivatives: DerivativesLimits::default(),
+        }
     }
 }

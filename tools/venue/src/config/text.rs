@@ -15,8 +15,12 @@ gateway_instances = 2
 # Where Kraken's documents are silent or contradict each other.
 [switches]
 # Orders that OrderCancelRequest (F) reaches: "connection" (the same connection only) or
-# "sender_cache" (all of the SenderCompID).
+# "sender_cache" (all that the gateway remembers of the SenderCompID) or "account" (all, whoever placed
+# them).
 cancel_scope = "connection"
+# The same for OrderMassCancelRequest (q) with 530=1 and 530=6, and with 530=7.
+mass_cancel_session_scope = "connection"
+mass_cancel_all_scope = "sender_cache"
 # The same for OrderCancelReplaceRequest (G).
 amend_scope = "connection"
 # Fields that a message does not have: "ignore" or "reject" (35=3 with 373=0 or 2).
@@ -34,6 +38,24 @@ refusal_number = "documented"
 # A Logon with 141=N and a lower number than expected: "replay" (accepted; a gap fill stands for what was
 # sent since that number) or "logout".
 low_logon_number = "replay"
+# Whether 141=Y at logon starts the ClOrdID watermark anew.
+reset_flag_resets_watermark = false
+# Whether numeric ClOrdIDs, read as microseconds, must be within 120 s of now, as UUIDs must.
+numeric_id_window = false
+# Whether a cancel over the rate limit is refused, as other transactions are.
+rate_limit_cancels = true
+# Whether a mass cancel adds the points of each order that it cancels.
+mass_cancel_points = true
+
+# Rate limits of a derivatives session: tokens in a full bucket, milliseconds in which an empty one
+# fills, and what D, G, F and q cost.
+[derivatives_limits]
+tokens = 500
+window_ms = 10000
+send = 10
+edit = 10
+cancel = 10
+cancel_all = 25
 
 # Fee rates in millionths: 1600 is 0.16 %.
 [fees]
@@ -109,6 +131,14 @@ market = "spot"
 api_key_env = "TAUT_API_KEY"
 api_secret_env = "TAUT_API_SECRET"
 can_trade = true
+can_use_margin = true
+can_see_market_data = true
+# Clients with the same account share it; empty for one of its own.
+account = ""
+# Rate limits: "starter", "intermediate", "pro" or "unlimited".
+tier = "pro"
+# The pool of sub-accounts whose rate limit it shares; empty for none.
+domain = ""
 
 [clients.balances]
 BTC = "100"

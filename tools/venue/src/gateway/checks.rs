@@ -2,12 +2,14 @@
 //! ClOrdID's, whose rules no dictionary can tell (venue file 6.9). The first finding is answered.
 
 use taut::types::ClOrdId;
+use taut_codec::ids::COMB_WINDOW_NS;
 use taut_codec::kraken::{self, RejectText, TextForm};
 use taut_codec::message::Message;
 use taut_codec::rules::{FieldFault, Options, Reason};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
+use super::Market;
 use super::report::{FieldReject, RejectForm};
 
 /// What is done with a field that a message does not have (unspecified: SIM).
@@ -29,6 +31,10 @@ pub struct CheckSwitches {
     /// The captured form writes `Missing Mandatory Field`, the documented one `Missing mandatory
     /// field`.
     pub form: RejectForm,
+    /// Derivatives take UUIDs only.
+    pub market: Market,
+    /// Whether a numeric ClOrdID, read as microseconds, is held to the time window too.
+    pub numeric_window: bool,
 }
 
 /// What the checks find.
@@ -56,7 +62,7 @@ pub fn check(message: &Message<'_>, switches: CheckSwitches, now: UtcTime) -> Re
         return Err(Finding::Reject(reject(fault, switches.form)));
     }
     if let Some(value) = message.get(tag::CL_ORD_ID) {
-        check_cl_ord_id(value, now).map_err(Finding::Reject)?;
+        check_cl_ord_id(value, switches, now).map_err(Finding::Reject)?;
     }
     by_dictionary.map_err(|fault| Finding::ConditionallyMissing(fault.tag))
 }
@@ -80,7 +86,7 @@ fn reject(fault: FieldFault, form: RejectForm) -> FieldReject {
 const OTHER: u32 = 99;
 
 /// Venue file 6.9: numeric, positive, at most 18 digits; or a COMB UUIDv4 of about now.
-fn check_cl_ord_id(value: &[u8], now: UtcTime) -> Result<(), FieldReject> {
+fn check_cl_ord_id(value: &[u8], switches: CheckSwitches, now: UtcTime) -> Result<(), FieldReject> {
     let invalid = |why: &dyn std::fmt::Display| {
         let text = format!("ClOrdID invalid value ({why})");
         let reason = Reason::ValueIncorrect as u32;
@@ -89,8 +95,17 @@ fn check_cl_ord_id(value: &[u8], now: UtcTime) -> Result<(), FieldReject> {
     let Ok(id) = ClOrdId::parse(value) else {
         return invalid(&"a positive number of at most 18 digits or a COMB UUIDv4 is required");
     };
-    match id.check_comb(now) {
-        Err(error) if id.as_numeric().is_none() => invalid(&error),
-        _ => Ok(()),
+    let Some(number) = id.as_numeric() else {
+        return id.check_comb(now).or_else(|error| invalid(&error));
+    };
+    if switches.market == Market::Derivatives {
+        let text = "COMB UUIDv4 required for ClOrdID on derivatives".to_owned();
+        let reason = Reason::ValueIncorrect as u32;
+        return Err(FieldReject { ref_tag: tag::CL_ORD_ID, reason, text });
     }
+    let off = number.saturating_mul(1000).abs_diff(now.0);
+    if switches.numeric_window && off > COMB_WINDOW_NS {
+        return invalid(&"timestamp is out of date");
+    }
+    Ok(())
 }

@@ -16,10 +16,12 @@ use crate::oes::{Owner, OwnerId};
 /// What leaves the gateway for the stages behind it, in the order of arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inbound {
-    /// A trading session logged on with ForceResetClOrdID(5030).
-    ResetWatermark {
-        /// The client.
-        client: u16,
+    /// A trading session logged on.
+    LoggedOn {
+        /// The client, and which of its logons it is.
+        owner: Owner,
+        /// Whether the ClOrdID watermark starts anew: ForceResetClOrdID(5030), or 141=Y by switch.
+        reset_watermark: bool,
     },
     /// A trading request.
     Order(OrderRequest),
@@ -115,6 +117,8 @@ impl Gateway {
         let switches = CheckSwitches {
             unknown_tags: self.switches.unknown_tags,
             form: self.switches.reject_form,
+            market: service.market(),
+            numeric_window: self.switches.numeric_id_window,
         };
         match checks::check(message, switches, now) {
             Ok(()) => {}

@@ -12,6 +12,7 @@ use super::client::Client;
 use super::connection::Connection;
 use super::{ConnectionId, Gateway, Inbound};
 use crate::limits::LOGONS_MAX;
+use crate::oes::Owner;
 
 /// What a client logs on to trading with.
 #[derive(Debug)]
@@ -133,8 +134,10 @@ impl Gateway {
         known.cancel_on_disconnect = cancel;
         connection.logged_on = true;
         while known.session.next_event().is_some() {}
-        (trading && message.flag(tag::FORCE_RESET_CL_ORD_ID))
-            .then_some(Inbound::ResetWatermark { client })
+        let reset_watermark = message.flag(tag::FORCE_RESET_CL_ORD_ID)
+            || self.switches.reset_flag_resets_watermark && message.flag(tag::RESET_SEQ_NUM_FLAG);
+        let owner = Owner { client, logon: known.logons };
+        trading.then_some(Inbound::LoggedOn { owner, reset_watermark })
     }
 }
 

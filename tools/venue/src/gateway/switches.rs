@@ -17,6 +17,10 @@ pub struct GatewaySwitches {
     /// Whether the Logout that refuses a logon skips a number, as in the documented example: 2 if no
     /// session is concerned yet.
     pub refusal_skips_a_number: bool,
+    /// Whether 141=Y starts the ClOrdID watermark anew.
+    pub reset_flag_resets_watermark: bool,
+    /// Whether numeric ClOrdIDs are held to the 120 s of the UUIDs.
+    pub numeric_id_window: bool,
     /// Whether a Logon with 141=N and a low number asks for a replay (C6); if not, it is refused.
     pub low_logon_replays: bool,
     /// Text(58) of the Logout on wrong credentials; `None`: the connection is closed without a word.

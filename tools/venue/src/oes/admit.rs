@@ -1,10 +1,11 @@
 //! From a request to a command of the trading engine, or a refusal.
 
+use taut::risk::venue_rate::Action;
 use taut::types::{Instrument, InstrumentId, OrdType, Px, Qty, Symbol, TimeInForce};
 use taut_codec::value::{Decimal, UtcTime, ValueError};
 
 use super::request::{AmendFields, NewFields, OrderRequest, Origin, RequestKind, Terms};
-use super::{Admitted, EngineRecord, Error, Oes, Refusal, invalid, reach};
+use super::{Admitted, EngineRecord, Error, Oes, OrderRecord, Refusal, invalid, rates};
 use crate::gateway::Market;
 use crate::matching::{Amend, Command, NewOrder, RejectReason, SpotEngine};
 
@@ -29,24 +30,17 @@ impl Oes {
         now: UtcTime,
     ) -> Result<Admitted, Refusal> {
         let origin = &request.origin;
-        if origin.market == Market::Derivatives {
-            return Err(Refusal {
-                reason: NOT_AVAILABLE,
-                text: Error::Text("EService:Unavailable"),
-            });
-        }
-        let client = self
-            .clients
-            .get_mut(usize::from(origin.client))
-            .ok_or(RejectReason::PermissionDenied)?;
         // A status request names the order by the ClOrdID (C17), so it uses none up.
-        let asks = matches!(request.kind, RequestKind::Status(_));
-        if !asks && !client.used.take(origin.cl_ord_id, now) {
-            return Err(invalid("ClOrdID is not increasing or already in use"));
+        if !matches!(request.kind, RequestKind::Status(_)) {
+            self.use_up(origin, now)?;
+            self.permit(request)?;
         }
-        if !asks && !client.can_trade {
-            return Err(RejectReason::PermissionDenied.into());
+        if origin.market == Market::Derivatives {
+            self.take_tokens(origin, now)?;
+            let text = Error::Text("EService:Unavailable");
+            return Err(Refusal { reason: NOT_AVAILABLE, text });
         }
+        self.charge(request, engine, now)?;
         let command = match &request.kind {
             RequestKind::New(fields) => Command::New(self.new_order(origin, fields, engine, now)?),
             RequestKind::Amend(fields) => Command::Amend(self.amend(origin, fields, engine, now)?),
@@ -59,6 +53,70 @@ impl Oes {
             }
         };
         Ok(Admitted::Command(EngineRecord { origin: Some(*origin), command }))
+    }
+
+    /// Venue file 6.9: increasing and new within the session, and on none of the account's open orders.
+    fn use_up(&mut self, origin: &Origin, now: UtcTime) -> Result<(), Refusal> {
+        let open = self.named(origin.client, origin.cl_ord_id).is_some();
+        let client = self.clients.get_mut(usize::from(origin.client));
+        let client = client.ok_or(RejectReason::PermissionDenied)?;
+        if client.used.take(origin.cl_ord_id, now) && !open {
+            Ok(())
+        } else {
+            Err(invalid("ClOrdID is not increasing or already in use"))
+        }
+    }
+
+    fn permit(&self, request: &OrderRequest) -> Result<(), Refusal> {
+        let permissions = self.clients[usize::from(request.origin.client)].permissions;
+        if permissions.trade { Ok(()) } else { Err(RejectReason::PermissionDenied.into()) }
+    }
+
+    /// Derivatives: the bucket of the session (venue file 7).
+    fn take_tokens(&mut self, origin: &Origin, now: UtcTime) -> Result<(), Refusal> {
+        let cost = self.switches.derivatives.cost(origin.msg_type);
+        let bucket = &mut self.clients[usize::from(origin.client)].bucket;
+        let refusal = Refusal { reason: 0, text: rates::DERIVATIVES_LIMIT };
+        bucket.take(cost, now).map_err(|_| refusal)
+    }
+
+    /// Spot: the counter of the account and pair, and the number of open orders (venue file 7). What an
+    /// unknown order would have cost beyond the fixed part cannot be known.
+    fn charge(
+        &mut self,
+        request: &OrderRequest,
+        engine: &SpotEngine,
+        now: UtcTime,
+    ) -> Result<(), Refusal> {
+        let client = request.origin.client;
+        let account = self.account(client).ok_or(RejectReason::PermissionDenied)?;
+        let young = |record: Option<&OrderRecord>| {
+            record.map_or(u64::MAX, |record| now.nanos_since(record.touched))
+        };
+        match &request.kind {
+            RequestKind::New(fields) => {
+                let (instrument, _) = instrument(engine, fields.symbol)?;
+                self.rates.charge((account, instrument), Action::Add, now)?;
+                self.rates.room(account, instrument)
+            }
+            RequestKind::Amend(fields) => {
+                let (instrument, _) = instrument(engine, fields.symbol)?;
+                let record = fields.orig_cl_ord_id.and_then(|id| self.named(client, id));
+                let action = Action::Amend { age: young(record) };
+                self.rates.charge((account, instrument), action, now)
+            }
+            RequestKind::Cancel(name) => {
+                let Some(record) = self.cancelled(client, name, engine) else { return Ok(()) };
+                let pair = (account, record.state.instrument);
+                let action = Action::Cancel { age: young(Some(record)) };
+                if self.switches.rate_limit_cancels {
+                    return self.rates.charge(pair, action, now);
+                }
+                self.rates.add(pair, action, now);
+                Ok(())
+            }
+            RequestKind::MassCancel(_) | RequestKind::Status(_) => Ok(()),
+        }
     }
 
     fn new_order(
@@ -99,9 +157,9 @@ impl Oes {
         let (instrument, rules) = instrument(engine, fields.symbol)?;
         let record = fields
             .orig_cl_ord_id
-            .and_then(|id| self.registry.named(origin.client, id))
+            .and_then(|id| self.named(origin.client, id))
             .filter(|record| engine.order_id(record.state.order) == fields.order_id)
-            .filter(|record| reach::reaches(self.switches.amend_scope, record, origin))
+            .filter(|record| self.reaches(self.switches.amend_scope, record, origin))
             .ok_or(RejectReason::UnknownOrder)?;
         let (ord_type, time_in_force) = check_terms(&fields.terms, now)?;
         let state = &record.state;

@@ -6,29 +6,63 @@
 mod admit;
 mod ids;
 mod owner;
+mod rates;
 mod reach;
 mod registry;
 pub mod request;
 
 pub(crate) use admit::instrument;
 pub use owner::{Owner, OwnerId};
+pub use rates::{AccountLimits, DerivativesLimits, Domain};
 pub use reach::Scope;
 pub use registry::{OrderRecord, Registry, cl_ord_id, fill_status};
 
+use std::collections::HashMap;
+
+use taut::risk::venue_rate::{Action, Bucket};
+use taut::types::{ClOrdId, InstrumentId};
+use taut_codec::value::UtcTime;
+
 use crate::limits::CLIENTS_MAX;
 use crate::matching::{
-    AccountId, CancelReason, CancelWhere, Command, EngineEvent, OrderState, RejectReason,
+    AccountId, CancelReason, Command, EngineEvent, EventKind, OrderState, RejectReason,
 };
 use ids::UsedIds;
+use rates::Rates;
 use request::Origin;
 
 /// The switches of this stage.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct OesSwitches {
     /// Reach of OrderCancelRequest.
     pub cancel_scope: Scope,
     /// Reach of OrderCancelReplaceRequest.
     pub amend_scope: Scope,
+    /// Reach of OrderMassCancelRequest with 530=1 and 530=6.
+    pub mass_cancel_session: Scope,
+    /// Reach of OrderMassCancelRequest with 530=7 (C2).
+    pub mass_cancel_all: Scope,
+    /// Whether a cancel is refused over the rate limit, as any other transaction.
+    pub rate_limit_cancels: bool,
+    /// Whether a mass cancel adds the points of each order that it cancels.
+    pub mass_cancel_points: bool,
+    /// Costs and sizes of derivatives sessions.
+    pub derivatives: DerivativesLimits,
+}
+
+impl Default for OesSwitches {
+    fn default() -> Self {
+        crate::config::Switches::default().oes()
+    }
+}
+
+/// What a client may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    /// Enter, amend and cancel orders.
+    pub trade: bool,
+    /// Trade with leverage.
+    pub margin: bool,
 }
 
 /// Why a request was refused: 35=j.
@@ -89,8 +123,24 @@ pub struct EngineRecord {
 #[derive(Debug)]
 struct Client {
     account: AccountId,
-    can_trade: bool,
+    permissions: Permissions,
     used: UsedIds,
+    /// The gateway remembers orders of this logon and later ones.
+    cache_from: u32,
+    last_logon: u32,
+    /// Of a derivatives session.
+    bucket: Bucket,
+}
+
+impl Client {
+    /// The one account that all of its orders are in.
+    const fn only_account(&self) -> Option<AccountId> {
+        if self.has_sub_accounts() { None } else { Some(self.account) }
+    }
+
+    const fn has_sub_accounts(&self) -> bool {
+        false
+    }
 }
 
 /// The order entry service.
@@ -99,20 +149,45 @@ pub struct Oes {
     switches: OesSwitches,
     clients: Vec<Client>,
     registry: Registry,
+    rates: Rates,
+    /// Account -> the account of the client that owns it.
+    customers: HashMap<AccountId, AccountId>,
 }
 
 impl Oes {
     /// A service without clients.
     #[must_use]
     pub fn new(switches: OesSwitches) -> Self {
-        Self { switches, clients: Vec::new(), registry: Registry::default() }
+        Self {
+            switches,
+            clients: Vec::new(),
+            registry: Registry::default(),
+            rates: Rates::default(),
+            customers: HashMap::new(),
+        }
     }
 
-    /// Adds a client; the position is its number. Every client has an account of its own.
-    pub fn add_client(&mut self, account: AccountId, can_trade: bool) -> u16 {
+    /// Adds a client; the position is its number. Clients may share an account; then they share its
+    /// limits too, which are those of the first.
+    pub fn add_client(
+        &mut self,
+        account: AccountId,
+        permissions: Permissions,
+        limits: AccountLimits,
+    ) -> u16 {
         assert!(self.clients.len() < CLIENTS_MAX, "the configuration was checked");
         let client = self.clients.len() as u16;
-        self.clients.push(Client { account, can_trade, used: UsedIds::default() });
+        self.clients.push(Client {
+            account,
+            permissions,
+            used: UsedIds::default(),
+            cache_from: 1,
+            last_logon: 0,
+            bucket: self.switches.derivatives.bucket(),
+        });
+        if self.customers.insert(account, account).is_none() {
+            self.rates.set(account, limits);
+        }
         client
     }
 
@@ -125,7 +200,7 @@ impl Oes {
     /// Whether a client has the permission to trade.
     #[must_use]
     pub fn can_trade(&self, client: u16) -> bool {
-        self.clients.get(usize::from(client)).is_some_and(|client| client.can_trade)
+        self.clients.get(usize::from(client)).is_some_and(|client| client.permissions.trade)
     }
 
     /// The client whose session hears of an order; `None` if no session placed it (REST, the house).
@@ -150,20 +225,44 @@ impl Oes {
 
     /// Takes in what the engine did.
     pub fn observe(&mut self, event: &EngineEvent) {
-        let of_fix = |order: &OrderState| Some(Owner::of(order.session)).filter(|one| one.is_fix());
-        self.registry.observe(event, |order| of_fix(order).map(|owner| owner.client));
+        let mass = CancelReason::MassCancel;
+        if let EventKind::Cancelled { order, reason, .. } = &event.kind
+            && *reason == mass
+            && self.switches.mass_cancel_points
+            && let Some(record) = self.registry.get(order.order)
+        {
+            let action = Action::Cancel { age: event.at.nanos_since(record.touched) };
+            self.rates.add((record.customer, order.instrument), action, event.at);
+        }
+        let Self { registry, rates, customers, .. } = self;
+        let customer_of = |order: &OrderState| customers.get(&order.account).copied();
+        registry.observe(event, customer_of, |customer, instrument, opened| {
+            rates.count(customer, instrument, opened);
+        });
     }
 
-    /// The command that cancels what a connection left behind (venue file 2.3).
+    /// A client logged on to trading; counts its logons.
+    pub fn logged_on(&mut self, owner: Owner) {
+        if let Some(client) = self.clients.get_mut(usize::from(owner.client)) {
+            client.last_logon = owner.logon;
+        }
+    }
+
+    /// The live order on which a client, or another one of its account, used this ClOrdID last.
     #[must_use]
-    pub fn cancel_on_disconnect(&self, owner: OwnerId) -> EngineRecord {
-        let command = Command::CancelWhere(CancelWhere {
-            account: self.account(Owner::of(owner).client),
-            sessions: Some((owner, owner)),
-            instrument: None,
-            reason: CancelReason::Disconnect,
-            client_key: None,
-        });
-        EngineRecord { origin: None, command }
+    pub fn named(&self, client: u16, cl_ord_id: ClOrdId) -> Option<&OrderRecord> {
+        self.registry.named(self.account(client)?, cl_ord_id)
+    }
+
+    /// Live orders of a client's account.
+    #[must_use]
+    pub fn live(&self, client: u16) -> usize {
+        self.account(client).map_or(0, |account| self.registry.live(account))
+    }
+
+    /// Points of a client's rate counter on a pair, rounded up (venue file 7).
+    #[must_use]
+    pub fn rate_points(&self, client: u16, instrument: InstrumentId, now: UtcTime) -> u64 {
+        self.account(client).map_or(0, |account| self.rates.points(account, instrument, now))
     }
 }

@@ -2,10 +2,10 @@
 
 use super::admit::instrument;
 use super::request::{MassCancelScope, OrderName, Origin};
-use super::{Oes, OrderRecord, Refusal};
-use crate::matching::{Cancel, CancelReason, CancelWhere, RejectReason, SpotEngine};
+use super::{EngineRecord, Oes, OrderRecord, Owner, OwnerId, Refusal};
+use crate::matching::{Cancel, CancelReason, CancelWhere, Command, RejectReason, SpotEngine};
 
-/// Which orders a request can reach (venue file 3.6, C1).
+/// Which orders a request can reach (venue file 3.6; C1, C2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -13,25 +13,35 @@ pub enum Scope {
     /// to survive.
     #[default]
     Connection,
-    /// All orders of the SenderCompID, earlier connections included.
+    /// Orders that the gateway remembers for the SenderCompID, earlier connections included.
     SenderCache,
+    /// All orders of the account, whoever placed them and how.
+    Account,
 }
 
 impl Oes {
+    /// Whether a request reaches an order.
+    pub(super) fn reaches(&self, scope: Scope, record: &OrderRecord, origin: &Origin) -> bool {
+        let Some(client) = self.clients.get(usize::from(origin.client)) else { return false };
+        match scope {
+            Scope::Connection => record.state.session == origin.tag,
+            Scope::SenderCache => {
+                let cache = Owner { client: origin.client, logon: client.cache_from }.and_later();
+                (cache.0..=cache.1).contains(&record.state.session)
+            }
+            Scope::Account => record.customer == client.account,
+        }
+    }
+
     pub(super) fn cancel(
         &self,
         origin: &Origin,
         name: &OrderName,
         engine: &SpotEngine,
     ) -> Result<Cancel, Refusal> {
-        // If both ids are given, only OrderID counts (venue file 4.2).
-        let record = match name.order_id {
-            Some(id) => engine.order_ref(id.as_bytes()).and_then(|order| self.registry.get(order)),
-            None => name.cl_ord_id.and_then(|id| self.registry.named(origin.client, id)),
-        };
-        let record = record
-            .filter(|record| record.client == origin.client && record.is_live())
-            .filter(|record| reaches(self.switches.cancel_scope, record, origin))
+        let record = self
+            .cancelled(origin.client, name, engine)
+            .filter(|record| self.reaches(self.switches.cancel_scope, record, origin))
             .ok_or(RejectReason::UnknownOrder)?;
         Ok(Cancel {
             account: record.state.account,
@@ -41,22 +51,46 @@ impl Oes {
         })
     }
 
+    /// The live order that a cancel names. If both ids are given, only OrderID counts (venue file 4.2).
+    pub(super) fn cancelled(
+        &self,
+        client: u16,
+        name: &OrderName,
+        engine: &SpotEngine,
+    ) -> Option<&OrderRecord> {
+        let record = match name.order_id {
+            Some(id) => engine.order_ref(id.as_bytes()).and_then(|order| self.registry.get(order)),
+            None => name.cl_ord_id.and_then(|id| self.named(client, id)),
+        };
+        record.filter(|record| record.is_live())
+    }
+
     pub(super) fn mass_cancel(
         &self,
         origin: &Origin,
         scope: MassCancelScope,
         engine: &SpotEngine,
     ) -> Result<CancelWhere, Refusal> {
-        let (session, instrument) = match scope {
+        let client = self.clients.get(usize::from(origin.client));
+        let client = client.ok_or(RejectReason::PermissionDenied)?;
+        let (scope, instrument) = match scope {
             MassCancelScope::SessionSymbol(symbol) => {
-                (Some(origin.tag), Some(instrument(engine, symbol)?.0))
+                (self.switches.mass_cancel_session, Some(instrument(engine, symbol)?.0))
             }
-            MassCancelScope::Session => (Some(origin.tag), None),
-            MassCancelScope::Sender => (None, None),
+            MassCancelScope::Session => (self.switches.mass_cancel_session, None),
+            MassCancelScope::Sender => (self.switches.mass_cancel_all, None),
+        };
+        let of_client = |logon| Owner { client: origin.client, logon };
+        let sessions = match scope {
+            Scope::Connection => Some((origin.tag, origin.tag)),
+            Scope::SenderCache => Some(of_client(client.cache_from).and_later()),
+            // A broker's sub-accounts are accounts of their own; what it placed there goes too.
+            Scope::Account if client.has_sub_accounts() => Some(of_client(0).and_later()),
+            Scope::Account => None,
         };
         Ok(CancelWhere {
-            account: self.account(origin.client),
-            sessions: session.map(|one| (one, one)),
+            account: client.only_account(),
+            sessions,
             instrument,
             reason: CancelReason::MassCancel,
             // The reports name the orders by their own ClOrdIDs (unspecified: SIM).
@@ -74,12 +108,29 @@ impl Oes {
         name.order_id
             .and_then(|id| engine.order_ref(id.as_bytes()))
             .and_then(|order| self.registry.get(order))
-            .filter(|record| record.client == origin.client)
+            .filter(|record| Some(record.customer) == self.account(origin.client))
             .copied()
             .ok_or(RejectReason::UnknownOrder.into())
     }
-}
 
-pub(super) fn reaches(scope: Scope, record: &OrderRecord, origin: &Origin) -> bool {
-    scope == Scope::SenderCache || record.state.session == origin.tag
+    /// The command that cancels what a connection left behind (venue file 2.3).
+    #[must_use]
+    pub fn cancel_on_disconnect(&self, owner: OwnerId) -> EngineRecord {
+        let client = self.clients.get(usize::from(Owner::of(owner).client));
+        let command = Command::CancelWhere(CancelWhere {
+            account: client.and_then(|client| client.only_account()),
+            sessions: Some((owner, owner)),
+            instrument: None,
+            reason: CancelReason::Disconnect,
+            client_key: None,
+        });
+        EngineRecord { origin: None, command }
+    }
+
+    /// The daily rollover: what the gateway remembers of earlier sessions may be forgotten.
+    pub fn forget_caches(&mut self) {
+        for client in &mut self.clients {
+            client.cache_from = client.last_logon + 1;
+        }
+    }
 }

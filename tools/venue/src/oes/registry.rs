@@ -3,18 +3,21 @@
 use std::collections::{HashMap, VecDeque};
 
 use taut::event::OrdStatus;
-use taut::types::ClOrdId;
+use taut::types::{ClOrdId, InstrumentId};
+use taut_codec::value::UtcTime;
 
 use crate::limits::ENDED_ORDERS_MAX;
-use crate::matching::{EngineEvent, EventKind, OrderRef, OrderState};
+use crate::matching::{AccountId, EngineEvent, EventKind, OrderRef, OrderState};
 
 /// An order as the engine last told it.
 #[derive(Debug, Clone, Copy)]
 pub struct OrderRecord {
     /// The order.
     pub state: OrderState,
-    /// The client whose order it is.
-    pub client: u16,
+    /// The account of the client whose order it is; the order may be in a sub-account of it.
+    pub customer: AccountId,
+    /// When it was created or last amended.
+    pub touched: UtcTime,
     /// OrdStatus(39) of its last report.
     pub status: OrdStatus,
 }
@@ -32,7 +35,7 @@ impl OrderRecord {
 pub struct Registry {
     orders: HashMap<OrderRef, OrderRecord>,
     // Live orders by the last ClOrdID used on them (venue file 4.2).
-    names: HashMap<(u16, u128), OrderRef>,
+    names: HashMap<(AccountId, u128), OrderRef>,
     ended: VecDeque<OrderRef>,
 }
 
@@ -53,23 +56,34 @@ impl Registry {
         self.orders.get(&order)
     }
 
-    /// The live order on which `client` used this ClOrdID last.
+    /// The live order of a customer on which this ClOrdID was used last.
     #[must_use]
-    pub fn named(&self, client: u16, cl_ord_id: ClOrdId) -> Option<&OrderRecord> {
-        self.names.get(&(client, cl_ord_id.bits())).and_then(|order| self.orders.get(order))
+    pub fn named(&self, customer: AccountId, cl_ord_id: ClOrdId) -> Option<&OrderRecord> {
+        self.names.get(&(customer, cl_ord_id.bits())).and_then(|order| self.orders.get(order))
     }
 
-    /// Live orders of a client.
+    /// Live orders of a customer.
     #[must_use]
-    pub fn live(&self, client: u16) -> usize {
-        self.orders.values().filter(|order| order.client == client && order.is_live()).count()
+    pub fn live(&self, customer: AccountId) -> usize {
+        let own = |order: &&OrderRecord| order.customer == customer && order.is_live();
+        self.orders.values().filter(own).count()
     }
 
-    /// Takes in what happened to the orders of clients; `client_of` says whose an order is.
-    pub fn observe(&mut self, event: &EngineEvent, client_of: impl Fn(&OrderState) -> Option<u16>) {
+    /// Takes in what happened to the orders of customers; `customer_of` says whose an order is, and
+    /// `counted` hears that one opened (`true`) or ended.
+    pub fn observe(
+        &mut self,
+        event: &EngineEvent,
+        customer_of: impl Fn(&OrderState) -> Option<AccountId>,
+        mut counted: impl FnMut(AccountId, InstrumentId, bool),
+    ) {
         let mut set = |state: &OrderState, status| {
-            if let Some(client) = client_of(state) {
-                self.set(OrderRecord { state: *state, client, status });
+            if let Some(customer) = customer_of(state) {
+                let touched = event.at;
+                let record = OrderRecord { state: *state, customer, touched, status };
+                if let Some(opened) = self.set(record) {
+                    counted(customer, state.instrument, opened);
+                }
             }
         };
         match &event.kind {
@@ -83,23 +97,31 @@ impl Registry {
             EventKind::Cancelled { order, .. } => set(order, OrdStatus::Canceled),
             EventKind::Amended { order, orig_client_key } => {
                 set(order, OrdStatus::Replaced);
-                if let Some(client) = client_of(order) {
-                    self.names.remove(&(client, *orig_client_key));
+                if let Some(customer) = customer_of(order) {
+                    self.names.remove(&(customer, *orig_client_key));
                 }
             }
         }
     }
 
-    fn set(&mut self, record: OrderRecord) {
-        let OrderRecord { state, client, .. } = record;
-        let name = (client, state.client_key);
-        let before = self.orders.insert(state.order, record);
+    /// Returns `true` if the order opened by it, `false` if it ended.
+    fn set(&mut self, mut record: OrderRecord) -> Option<bool> {
+        let OrderRecord { state, customer, .. } = record;
+        let name = (customer, state.client_key);
+        let before = self.orders.get(&state.order).copied();
+        if let Some(before) = before
+            && record.status != OrdStatus::Replaced
+        {
+            record.touched = before.touched;
+        }
+        self.orders.insert(state.order, record);
+        let was_live = before.is_some_and(|before| before.is_live());
         if record.is_live() {
             self.names.insert(name, state.order);
-            return;
+            return (!was_live).then_some(true);
         }
         self.names.remove(&name);
-        if before.is_none_or(|before| before.is_live()) {
+        if before.is_none() || was_live {
             self.ended.push_back(state.order);
         }
         if self.ended.len() > ENDED_ORDERS_MAX
@@ -107,6 +129,7 @@ impl Registry {
         {
             self.orders.remove(&oldest);
         }
+        was_live.then_some(false)
     }
 }
 

@@ -10,7 +10,7 @@ use taut::types::Symbol;
 use taut::wire::memory::{Cut, Direction, LinkConfig};
 use taut_codec::value::Decimal;
 
-use crate::config::VenueConfig;
+use crate::config::{TierName, VenueConfig};
 use crate::venue::LiquiditySource;
 
 /// From the engine to the venue.
@@ -200,6 +200,8 @@ impl SimConfig {
         };
         let symbol: Symbol = "BTC/USD".parse().expect("it is short");
         let mut venue = VenueConfig::default();
+        // What is simulated is order and truth at any speed.
+        venue.clients[0].tier = TierName::Unlimited;
         venue.liquidity.synthetic.seed = seed;
         Self {
             seed,

@@ -47,7 +47,15 @@ impl Venue {
     #[must_use]
     pub fn open_orders(&self, sender: &str) -> usize {
         let client = self.gateway.client(sender.as_bytes());
-        client.map_or(0, |client| self.oes.registry().live(client))
+        client.map_or(0, |client| self.oes.live(client))
+    }
+
+    /// Points of a client's rate counter on a pair, rounded up (venue file 7).
+    #[must_use]
+    pub fn rate_points(&self, sender: &str, symbol: &str, now: UtcTime) -> u64 {
+        let client = self.gateway.client(sender.as_bytes());
+        let pair = client.zip(self.engine.instrument_id(symbol.as_bytes()));
+        pair.map_or(0, |(client, pair)| self.oes.rate_points(client, pair, now))
     }
 
     /// The live connection of a client on a service.

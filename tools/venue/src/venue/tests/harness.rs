@@ -4,7 +4,7 @@ use taut::kraken::logon::Credentials;
 use taut::secret::Secret;
 use taut_codec::value::UtcTime;
 
-use crate::config::{ClientConfig, LiquidityMode, VenueConfig};
+use crate::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use crate::{ConnectionId, Service, Venue};
 
 /// `8=FIX.4.4|9=..|` in front, `10=..|` behind; `|` stands for SOH.
@@ -51,6 +51,12 @@ pub struct Peer {
     pub next_out: u64,
 }
 
+/// A COMB UUID of now; `n` makes it one of many (venue file 6.9).
+pub fn comb(world: &World, n: u64) -> String {
+    let ticks = world.now.0 / 10_000;
+    format!("{:08x}-{:04x}-4abc-9def-{n:012x}", ticks >> 16, ticks & 0xffff)
+}
+
 /// A venue and the time.
 pub struct World {
     pub venue: Venue,
@@ -62,7 +68,8 @@ pub const START: &[u8] = b"20260407-14:32:01.000";
 pub fn config() -> VenueConfig {
     let mut config = VenueConfig::default();
     config.liquidity.mode = LiquidityMode::None;
-    let other = ClientConfig { sender: "OTHER".into(), ..ClientConfig::default() };
+    config.clients[0].tier = TierName::Unlimited;
+    let other = ClientConfig { sender: "OTHER".into(), ..config.clients[0].clone() };
     config.clients.push(other);
     config
 }

@@ -55,13 +55,22 @@ fn a_comp_id_of_the_other_market_or_service_gets_no_word() {
 fn orders_on_derivatives_are_refused_while_there_is_no_engine_for_them() {
     let mut world = both_markets();
     let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
-    // 10-microsecond units of 2026-04-07 14:32:01, venue file 6.9.
-    let ticks = world.now.0 / 10_000;
-    let id = format!("{:08x}-{:04x}-4abc-9def-0123456789ab", ticks >> 16, ticks & 0xffff);
+    let id = comb(&world, 1);
     let time = world.time();
     let order = format!("D|11={id}|18=s|38=0.1|40=2|44=1000|54=1|55=PF_ETHUSD|59=1|60={time}|");
     let answers = world.send(&mut peer, &order);
     let expected = format!("j D {id} 4");
     assert_eq!(values(&answers[0], &[35, 372, 379, 380]), expected);
     assert!(get(&answers[0], 58).unwrap().ends_with("EService:Unavailable"), "{answers:?}");
+}
+
+#[test]
+fn derivatives_take_uuids_only() {
+    let mut world = both_markets();
+    let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
+    let time = world.time();
+    let order = format!("D|11=17|18=s|38=0.1|40=2|44=1000|54=1|55=PF_ETHUSD|59=1|60={time}|");
+    let answers = world.send(&mut peer, &order);
+    let expected = "3 11 D 5 COMB UUIDv4 required for ClOrdID on derivatives";
+    assert_eq!(values(&answers[0], &[35, 371, 372, 373, 58]), expected);
 }
