@@ -16,6 +16,7 @@
 //! Where most of a message is the same from one to the next, a [`template::Template`] is faster still.
 
 mod envelope;
+pub mod fragment;
 pub mod template;
 
 use core::ops::Range;

@@ -24,3 +24,15 @@ pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
 pub const DEPTH_MAX: usize = 1000;
 /// Logons of one client on one market while the venue runs; a later one is refused.
 pub const LOGONS_MAX: u32 = (1 << 20) - 1;
+/// Entries in one market data incremental; a longer one is split.
+pub const MD_ENTRIES_PER_MESSAGE_MAX: usize = 1000;
+/// Longest entry of market data, bytes: the fields of L3 at their longest.
+const MD_ENTRY_BYTES_MAX: usize = 240;
+/// Instruments in one InstrumentList; a longer list is fragmented (393, 893).
+pub const INSTRUMENTS_PER_MESSAGE_MAX: usize = 100;
+/// Longest TradSesReqID(335) that is answered otherwise than by 567=100: as long as a UUID.
+pub const TRADING_REQUEST_ID_BYTES_MAX: usize = 36;
+
+const _: () = assert!(
+    MD_ENTRIES_PER_MESSAGE_MAX * MD_ENTRY_BYTES_MAX <= taut::limits::MESSAGE_BYTES_MAX - 1024
+);

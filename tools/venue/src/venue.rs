@@ -189,7 +189,7 @@ impl Venue {
             oes.add_client(account, client.permissions(), accounts.limits(client));
         }
         let liquidity = open(liquidity, &engine, house, now)?;
-        let market_data = MarketData::new(engine.instruments().len());
+        let market_data = MarketData::new(engine.instruments().len(), config.switches.market_data);
         let mut venue = Self {
             gateway,
             oes,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::gateway::GatewaySwitches;
 use crate::gateway::checks::UnknownTags;
 use crate::gateway::report::{BusinessTextForm, RejectForm};
+use crate::market_data::MarketDataSwitches;
 use crate::oes::{DerivativesLimits, OesSwitches, Scope};
 
 /// Where Kraken's documents are silent or contradict each other. Names in brackets are those of the
@@ -43,6 +44,8 @@ pub struct Switches {
     pub rate_limit_cancels: bool,
     /// Whether a mass cancel adds the points of each order that it cancels (7). Default yes.
     pub mass_cancel_points: bool,
+    /// Market data.
+    pub market_data: MarketDataSwitches,
 }
 
 impl Default for Switches {
@@ -63,6 +66,7 @@ impl Default for Switches {
             numeric_id_window: false,
             rate_limit_cancels: true,
             mass_cancel_points: true,
+            market_data: MarketDataSwitches::default(),
         }
     }
 }

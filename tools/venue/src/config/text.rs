@@ -57,6 +57,18 @@ edit = 10
 cancel = 10
 cancel_all = 25
 
+[switches.market_data]
+# L3 on spot: "own_port" (port 4005 only) or "off" (35=Y with 281=B).
+spot_l3 = "own_port"
+# ChecksumOrderBook (5041) on L3: "orders" (the rule of the WebSocket), "levels" (as on L2) or "none".
+l3_checksum = "orders"
+# MDEntryTime (273) on L3: "captured" (time of day to the millisecond) or "guide" (date, microseconds).
+l3_entry_time = "captured"
+# Whether L3 entries carry 5060 and 5273.
+l3_timestamps = true
+# Whether the instrument list carries MDPricePrecision (5052), as since July 2026.
+md_price_precision = true
+
 # Fee rates in millionths: 1600 is 0.16 %.
 [fees]
 maker = 1600

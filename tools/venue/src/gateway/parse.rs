@@ -164,6 +164,7 @@ pub fn market_data(message: &Message<'_>) -> Result<MarketDataRequest, Unreadabl
         subscription,
         subscription_text: text(message, tag::SUBSCRIPTION_REQUEST_TYPE),
         depth: message.uint(tag::MARKET_DEPTH).unwrap_or(u64::MAX),
+        depth_text: text(message, tag::MARKET_DEPTH),
         update_type: message.get(tag::MD_UPDATE_TYPE).map(|_| text(message, tag::MD_UPDATE_TYPE)),
         by_order: message.get(tag::AGGREGATED_BOOK) == Some(b"N"),
         bids: false,

@@ -5,6 +5,7 @@ use taut_codec::encode::{Encoder, Header, HeaderOrder};
 use taut_codec::value::UtcTime;
 
 use super::encode::*;
+use super::encode_lists::*;
 use super::request::RequestId;
 use super::shadow::{Action, Change, Published};
 use crate::config::InstrumentConfig;
@@ -54,7 +55,8 @@ fn the_captured_snapshot_is_reproduced_byte_for_byte() {
     let offers = [level(303_000, 844_867_022, "13:49:07.307")];
     let bids = [level(302_999, 67_373_926, "13:49:10.179")];
     let written = message("W", 21, "damien", "20230707-13:49:11.245", NORMAL, |enc| {
-        write_snapshot(enc, &rules(), id("3"), &offers, &bids);
+        write_head(enc, &rules(), id("3"));
+        write_levels(enc, &rules(), &offers, &bids);
     });
     assert_eq!(
         written,
@@ -77,7 +79,8 @@ fn the_captured_incremental_is_reproduced_byte_for_byte() {
     let order = HeaderOrder::SeqTargetSenderTime;
     // That capture is older than 5041.
     let written = message("X", 100, "damien", "20230707-13:42:27.230", order, |enc| {
-        write_incremental(enc, &rules(), id("1"), &[], &changes, None);
+        write_head(enc, &rules(), id("1"));
+        write_changes(enc, &rules(), &[], &changes, None);
     });
     assert_eq!(
         written,
@@ -92,7 +95,8 @@ fn the_captured_incremental_with_a_checksum_is_reproduced() {
     let time = at("20231012", "09:55:15.071");
     let changes = [change(Action::Update, Side::Sell, 280_130, 96_506, time)];
     let written = message("X", 12, "CLIENT", "20231012-09:55:14.934", NORMAL, |enc| {
-        write_incremental(enc, &rules(), id("0"), &[], &changes, Some(3_341_325_816));
+        write_head(enc, &rules(), id("0"));
+        write_changes(enc, &rules(), &[], &changes, Some(3_341_325_816));
     });
     assert_eq!(
         written,
@@ -117,8 +121,7 @@ fn the_captured_request_reject_is_reproduced_byte_for_byte() {
 #[test]
 fn the_captured_session_status_is_reproduced_byte_for_byte() {
     let written = message("h", 5, "damien", "20230707-13:50:02.413", NORMAL, |enc| {
-        let status = Some(TradingStatus::Online);
-        write_session_status(enc, id("TSS0"), id("SESSION"), status, None);
+        write_session_status(enc, id("TSS0"), id("SESSION"), TradingStatus::Online, None);
     });
     assert_eq!(
         written,
@@ -131,8 +134,10 @@ fn the_captured_session_status_is_reproduced_byte_for_byte() {
 fn the_captured_instrument_list_is_reproduced_byte_for_byte() {
     let order = HeaderOrder::SenderTargetSeqTime;
     let written = message("y", 3, "CLIENT", "20231012-09:54:15.317", order, |enc| {
-        let (response, rules) = (1_697_104_455_317_568_799, rules());
-        write_instrument_list(enc, id("SLS1000002"), response, b'0', [&rules].into_iter());
+        let (response, result) = (1_697_104_455_317_568_799, ListResult::Valid);
+        let head = ListHead { id: id("SLS1000002"), response, result, fragment: None };
+        // That capture is older than 5052.
+        write_instrument_list(enc, &head, None, false, [&rules()].into_iter());
     });
     assert_eq!(
         written,

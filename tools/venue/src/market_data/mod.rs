@@ -1,30 +1,41 @@
 //! Market data: what the engine's books show, to whom it was promised.
 //!
 //! After each activity of the engine [`MarketData::publish`] sends what changed, nothing else. All
-//! subscribers of one depth share one [`Shadow`].
+//! subscribers of one instrument, kind (L2, L3, trades alone) and depth share a topic, which follows the
+//! book once and writes its entries once.
 
 pub mod checksum;
 pub mod encode;
+pub mod encode_lists;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod golden_file;
+mod lists;
+pub mod order_shadow;
 pub mod request;
 pub mod shadow;
+mod subscribe;
+mod switches;
+mod topic;
+pub mod view;
 
-use taut::types::{Instrument, InstrumentId, Side};
+use taut::types::InstrumentId;
 use taut_codec::encode::{Encoder, HeaderOrder};
 use taut_codec::value::UtcTime;
 
+pub use encode_lists::TradingStatus;
+pub use switches::{L3Checksum, L3EntryTime, MarketDataSwitches, SpotL3};
+
 use crate::gateway::Subscriber;
-use crate::gateway::exec_id::ReportClock;
-use crate::limits::{DEPTH_MAX, SUBSCRIPTIONS_PER_SESSION_MAX};
-use crate::matching::{Book, EngineEvent, EventKind, LevelChange, SpotEngine};
-use crate::oes;
-use encode::{PublicTrade, TradingStatus};
-use request::{
-    InstrumentListRequest, MarketDataRequest, MdRequest, RequestId, SessionStatusRequest,
-    SubscriptionType,
-};
-use shadow::{Change, Shadow};
+use crate::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
+use crate::matching::{EngineEvent, EventKind, LevelChange};
+use encode::PublicTrade;
+use lists::Lists;
+use request::{MarketDataRequest, MdRequest, RequestId, SubscriptionType};
+use subscribe::Refusal;
+use topic::{Kind, Occasion, Scratch, Sums, Topic};
+use view::MarketView;
 
 /// Where messages to sessions go. Sending to a session that is gone, or that is too slow and was
 /// dropped, does nothing.
@@ -32,7 +43,7 @@ pub trait Outlet {
     /// Sends one message.
     fn send(
         &mut self,
-        client: Subscriber,
+        to: Subscriber,
         msg_type: &[u8],
         order: HeaderOrder,
         now: UtcTime,
@@ -42,51 +53,43 @@ pub trait Outlet {
 
 const NORMAL: HeaderOrder = HeaderOrder::SeqSenderTimeTarget;
 
-#[derive(Debug)]
-struct Subscription {
-    client: Subscriber,
-    id: RequestId,
-    /// The depth of the book, if the book was asked for.
-    depth: Option<usize>,
-    trades: bool,
-    instruments: Vec<InstrumentId>,
+/// What is published of one instrument.
+#[derive(Debug, Default)]
+struct Market {
+    topics: Vec<Topic>,
+    /// Trades since the last publication.
+    trades: Vec<PublicTrade>,
+    /// No prices are shown, see [`MarketData::stop_prices`].
+    stopped: bool,
 }
 
-/// Market data of all instruments.
+/// Market data of all instruments of an engine.
 #[derive(Debug, Default)]
 pub struct MarketData {
-    subscriptions: Vec<Subscription>,
-    /// Per instrument the shadows of the depths that somebody subscribed to.
-    shadows: Vec<Vec<Shadow>>,
-    /// Trades of each instrument since the last publication.
-    trades: Vec<Vec<PublicTrade>>,
-    /// At most [`SUBSCRIPTIONS_PER_SESSION_MAX`] of each client.
-    list_subscribers: Vec<(Subscriber, RequestId)>,
-    /// At most one of each client.
-    status_subscribers: Vec<(Subscriber, RequestId, RequestId)>,
-    status: TradingStatus,
-    response_ids: ReportClock,
+    switches: MarketDataSwitches,
+    /// Who asked under which MDReqID.
+    subscriptions: Vec<(Subscriber, RequestId)>,
+    markets: Vec<Market>,
+    lists: Lists,
     changes: Vec<LevelChange>,
-    entries: Vec<Change>,
+    scratch: Scratch,
 }
 
 impl MarketData {
     /// For `instruments` instruments.
     #[must_use]
-    pub fn new(instruments: usize) -> Self {
-        Self {
-            shadows: (0..instruments).map(|_| Vec::new()).collect(),
-            trades: vec![Vec::new(); instruments],
-            ..Self::default()
-        }
+    pub fn new(instruments: usize, switches: MarketDataSwitches) -> Self {
+        let mut this = Self { switches, ..Self::default() };
+        this.markets.resize_with(instruments, Market::default);
+        this.lists.md_price_precision = switches.md_price_precision;
+        this
     }
 
-    /// The session of a client is gone, and its subscriptions with it (venue file 3.3).
-    pub fn forget(&mut self, client: Subscriber) {
-        self.subscriptions.retain(|s| s.client != client);
-        self.list_subscribers.retain(|s| s.0 != client);
-        self.status_subscribers.retain(|s| s.0 != client);
-        self.drop_unused_shadows();
+    /// A session is gone, and its subscriptions with it (venue file 3.3).
+    pub fn forget(&mut self, session: Subscriber) {
+        self.subscriptions.retain(|one| one.0 != session);
+        self.leave(|from, _| from == session);
+        self.lists.forget(session);
     }
 
     /// How many MDReqIDs are subscribed.
@@ -98,132 +101,108 @@ impl MarketData {
     /// Answers a request. What the engine did before was published.
     pub fn request(
         &mut self,
-        client: Subscriber,
+        from: Subscriber,
         request: &MdRequest,
-        engine: &SpotEngine,
+        view: &impl MarketView,
         now: UtcTime,
         outlet: &mut impl Outlet,
     ) {
         match request {
             MdRequest::MarketData(request) => {
-                if let Err((reason, text)) = self.market_data(client, request, engine, now, outlet)
-                {
-                    outlet.send(client, b"Y", NORMAL, now, |enc| {
+                if let Err((reason, text)) = self.market_data(from, request, view, now, outlet) {
+                    outlet.send(from, b"Y", NORMAL, now, |enc| {
                         encode::write_request_reject(enc, request.id, reason, &text);
                     });
                 }
             }
             MdRequest::Instruments(request) => {
-                self.instrument_list(client, request, engine, now, outlet);
+                self.lists.instrument_list(from, request, view, now, outlet);
             }
             MdRequest::SessionStatus(request) => {
-                self.session_status(client, request, now, outlet);
+                self.lists.session_status(from, request, now, outlet);
             }
         }
     }
 
-    /// Venue file 4.9 and 4.11: `Err` is MDReqRejReason(281) and Text(58).
+    /// Venue file 4.9.
     fn market_data(
         &mut self,
-        client: Subscriber,
+        from: Subscriber,
         request: &MarketDataRequest,
-        engine: &SpotEngine,
+        view: &impl MarketView,
         now: UtcTime,
         outlet: &mut impl Outlet,
-    ) -> Result<(), (u8, String)> {
-        let known = |s: &Subscription| s.client == client && s.id == request.id;
-        match request.subscription {
-            SubscriptionType::Disable => {
-                let before = self.subscriptions.len();
-                self.subscriptions.retain(|s| !known(s));
-                self.drop_unused_shadows();
-                // No code fits an MDReqID that is not subscribed; unspecified: SIM.
-                return if self.subscriptions.len() < before {
-                    Ok(())
-                } else {
-                    Err((b'4', "Unknown MDReqID".into()))
-                };
-            }
-            SubscriptionType::Updates => {}
-            SubscriptionType::Snapshot | SubscriptionType::Other => {
-                let text = &request.subscription_text;
-                return Err((b'4', format!("Unsupported SubscriptionRequestType: {text}")));
-            }
+    ) -> Result<(), Refusal> {
+        let id = request.id;
+        let known = |one: &(Subscriber, RequestId)| *one == (from, id);
+        if request.subscription == SubscriptionType::Disable {
+            let before = self.subscriptions.len();
+            self.subscriptions.retain(|one| !known(one));
+            self.leave(|one, its| (one, its) == (from, id));
+            // No code fits an MDReqID that is not subscribed; unspecified: SIM.
+            let found = self.subscriptions.len() < before;
+            return if found { Ok(()) } else { Err((b'4', "Unknown MDReqID".into())) };
         }
         if self.subscriptions.iter().any(known) {
             return Err((b'1', "Duplicate MDReqID".into()));
         }
-        let depth = match request.depth {
-            0 => DEPTH_MAX,
-            depth @ (1 | 10 | 25 | 100 | 500 | 1000) => depth as usize,
-            depth => return Err((b'5', format!("Unsupported market depth: {depth}"))),
-        };
-        if let Some(update_type) = request.update_type.as_ref().filter(|t| *t != "1") {
-            return Err((b'6', format!("Unsupported MDUpdateType: {update_type}")));
-        }
-        if let Some(entry_type) = &request.unknown_entry_type {
-            return Err((b'8', format!("Unsupported MDEntryType: {entry_type}")));
-        }
-        if request.bids != request.offers || !(request.bids || request.trades) {
-            return Err((b'8', "Bid and offer are only offered together".into()));
-        }
-        if request.by_order {
-            return Err((b'B', "Level3 not available".into()));
-        }
-        let of_client = self.subscriptions.iter().filter(|s| s.client == client).count();
-        if of_client >= SUBSCRIPTIONS_PER_SESSION_MAX {
+        let wanted = subscribe::judge(from, request, &self.switches, view)?;
+        let own = self.subscriptions.iter().filter(|one| one.0 == from).count();
+        if own >= SUBSCRIPTIONS_PER_SESSION_MAX {
             return Err((b'A', "Too many subscriptions".into()));
         }
-        let mut instruments = Vec::new();
-        for text in &request.symbols {
-            let symbol = taut::types::Symbol::new(text).ok();
-            let found = symbol.and_then(|symbol| oes::instrument(engine, symbol).ok());
-            let Some((id, _)) = found else {
-                return Err((b'0', encode::unsupported_symbol(text)));
-            };
-            if !instruments.contains(&id) {
-                instruments.push(id);
+        for &instrument in &wanted.instruments {
+            if !self.join(from, id, (wanted.kind, wanted.trades), instrument, view, now) {
+                self.leave(|one, its| (one, its) == (from, id));
+                return Err((b'5', "Unsupported market depth: the snapshot is too long".into()));
             }
         }
-        let depth = request.bids.then_some(depth);
-        for &id in &instruments {
-            let (Some(rules), Some(book)) = (engine.instrument(id), engine.book(id)) else {
-                continue;
-            };
-            let shadow = depth.map(|depth| self.shadow(id, depth, book));
-            let (offers, bids) =
-                shadow.map_or((&[][..], &[][..]), |s| (s.levels(Side::Sell), s.levels(Side::Buy)));
-            outlet.send(client, b"W", NORMAL, now, |enc| {
-                encode::write_snapshot(enc, rules, request.id, offers, bids);
-            });
+        for &instrument in &wanted.instruments {
+            let Self { switches, markets, scratch, .. } = self;
+            let Some(rules) = view.instrument(instrument) else { continue };
+            let on = Occasion { view, rules, switches, now };
+            let topics = &markets[usize::from(instrument.0)].topics;
+            for topic in topics.iter().filter(|topic| topic.kind == wanted.kind) {
+                topic.snapshot(Some((from, id)), &on, scratch, outlet);
+            }
         }
-        self.subscriptions.push(Subscription {
-            client,
-            id: request.id,
-            depth,
-            trades: request.trades,
-            instruments,
-        });
+        self.subscriptions.push((from, id));
         Ok(())
     }
 
-    fn shadow(&mut self, id: InstrumentId, depth: usize, book: &Book) -> &Shadow {
-        let shadows = &mut self.shadows[usize::from(id.0)];
-        let at = shadows.iter().position(|s| s.depth() == depth).unwrap_or_else(|| {
-            shadows.push(Shadow::new(depth, book));
-            shadows.len() - 1
+    /// Adds a session to a topic, which is made if it is the first; `false` if the snapshot would be
+    /// longer than a message can be.
+    fn join(
+        &mut self,
+        from: Subscriber,
+        id: RequestId,
+        (kind, trades): (Kind, bool),
+        instrument: InstrumentId,
+        view: &impl MarketView,
+        now: UtcTime,
+    ) -> bool {
+        let Self { switches, markets, scratch, .. } = self;
+        let (market, rules) =
+            (&mut markets[usize::from(instrument.0)], view.instrument(instrument));
+        let at = market.topics.iter().position(|topic| topic.kind == kind).unwrap_or_else(|| {
+            let mut topic = Topic::new(kind, instrument, view);
+            if market.stopped {
+                topic.clear();
+            }
+            market.topics.push(topic);
+            market.topics.len() - 1
         });
-        &shadows[at]
+        let topic = &mut market.topics[at];
+        topic.join(from, id, trades);
+        rules.is_some_and(|rules| topic.fits(&Occasion { view, rules, switches, now }, scratch))
     }
 
-    fn drop_unused_shadows(&mut self) {
-        let subscriptions = &self.subscriptions;
-        for (at, shadows) in self.shadows.iter_mut().enumerate() {
-            let id = InstrumentId(at as u16);
-            shadows.retain(|shadow| {
-                subscriptions
-                    .iter()
-                    .any(|s| s.depth == Some(shadow.depth()) && s.instruments.contains(&id))
+    /// Takes sessions out of their topics.
+    fn leave(&mut self, gone: impl Fn(Subscriber, RequestId) -> bool) {
+        for market in &mut self.markets {
+            market.topics.retain_mut(|topic| {
+                topic.leave(&gone);
+                !topic.is_empty()
             });
         }
     }
@@ -231,7 +210,7 @@ impl MarketData {
     /// Takes in what the engine did.
     pub fn observe(&mut self, event: &EngineEvent) {
         if let EventKind::Trade(trade) = &event.kind {
-            self.trades[usize::from(trade.instrument.0)].push(PublicTrade {
+            self.markets[usize::from(trade.instrument.0)].trades.push(PublicTrade {
                 px: trade.px,
                 qty: trade.qty,
                 seq: trade.trade_seq,
@@ -243,174 +222,91 @@ impl MarketData {
     }
 
     /// Sends every subscriber what changed since the last call.
-    pub fn publish(&mut self, engine: &mut SpotEngine, now: UtcTime, outlet: &mut impl Outlet) {
-        for at in 0..self.shadows.len() {
+    pub fn publish(&mut self, view: &mut impl MarketView, now: UtcTime, outlet: &mut impl Outlet) {
+        let Self { switches, markets, changes, scratch, .. } = self;
+        for (at, market) in markets.iter_mut().enumerate() {
             let id = InstrumentId(at as u16);
-            let Some(book) = engine.book_mut(id) else { continue };
-            let complete = book.take_changes(&mut self.changes);
-            let changed = !complete || !self.changes.is_empty();
-            if changed || !self.trades[at].is_empty() {
-                let changes = complete.then_some(core::mem::take(&mut self.changes));
-                self.publish_one(id, changes.as_deref(), engine, now, outlet);
-                self.changes = changes.unwrap_or_default();
-                self.trades[at].clear();
+            let complete = view.take_changes(id, changes);
+            let quiet = complete && changes.is_empty() && market.trades.is_empty();
+            if quiet || market.stopped {
+                market.trades.clear();
+                continue;
             }
+            let Some(rules) = view.instrument(id) else { continue };
+            let on = Occasion { view, rules, switches, now };
+            let (changes, mut sums) = (complete.then_some(&changes[..]), Sums::default());
+            for topic in &mut market.topics {
+                topic.publish(changes, &market.trades, &mut sums, &on, scratch, outlet);
+            }
+            market.trades.clear();
         }
     }
 
-    fn publish_one(
+    /// The feed of an instrument's prices stops: its subscribers get an empty snapshot ("may be sent in
+    /// case no more prices are received", venue file 4.9), and nothing until [`MarketData::resume_prices`].
+    pub fn stop_prices(
         &mut self,
         id: InstrumentId,
-        changes: Option<&[LevelChange]>,
-        engine: &SpotEngine,
+        view: &impl MarketView,
         now: UtcTime,
         outlet: &mut impl Outlet,
     ) {
-        let (Some(rules), Some(book)) = (engine.instrument(id), engine.book(id)) else { return };
-        let at = usize::from(id.0);
-        let (mut checksum, entries) = (None, &mut self.entries);
-        let follows = |s: &&Subscription| s.instruments.contains(&id);
-        for shadow in &mut self.shadows[at] {
-            entries.clear();
-            shadow.follow(book, changes, entries);
-            let sum = (!entries.is_empty()).then(|| *checksum.get_or_insert_with(|| of(book)));
-            let depth = Some(shadow.depth());
-            for one in self.subscriptions.iter().filter(follows).filter(|s| s.depth == depth) {
-                let trades = if one.trades { &self.trades[at][..] } else { &[] };
-                send_incremental(one, rules, trades, entries, sum, now, outlet);
-            }
-        }
-        for one in self.subscriptions.iter().filter(follows).filter(|s| s.depth.is_none()) {
-            send_incremental(one, rules, &self.trades[at], &[], None, now, outlet);
-        }
+        self.renew(id, true, view, now, outlet);
     }
 
-    /// Venue file 4.12.
-    fn instrument_list(
+    /// The feed of an instrument's prices is back: its subscribers get a full snapshot.
+    pub fn resume_prices(
         &mut self,
-        client: Subscriber,
-        request: &InstrumentListRequest,
-        engine: &SpotEngine,
+        id: InstrumentId,
+        view: &impl MarketView,
         now: UtcTime,
         outlet: &mut impl Outlet,
     ) {
-        let mut result = b'0';
-        let mut listed: Vec<&Instrument> = Vec::new();
-        match (request.list_type, request.subscription) {
-            (_, SubscriptionType::Disable) => {
-                self.list_subscribers.retain(|s| *s != (client, request.id));
-                return;
-            }
-            (b'0', _) => match request.symbol.map(|symbol| oes::instrument(engine, symbol)) {
-                Some(Ok((_, rules))) => listed.push(rules),
-                Some(Err(_)) => result = b'2',
-                None => result = b'1',
-            },
-            (b'1', _) => match request.security_type.as_deref() {
-                Some("CASH") => listed.extend(engine.instruments()),
-                Some("FUT" | "OPT" | "TS") => result = b'2',
-                _ => result = b'1',
-            },
-            _ => listed.extend(engine.instruments()),
+        self.renew(id, false, view, now, outlet);
+    }
+
+    fn renew(
+        &mut self,
+        id: InstrumentId,
+        stopped: bool,
+        view: &impl MarketView,
+        now: UtcTime,
+        outlet: &mut impl Outlet,
+    ) {
+        let Self { switches, markets, scratch, .. } = self;
+        let Some(market) = markets.get_mut(usize::from(id.0)) else { return };
+        let Some(rules) = view.instrument(id) else { return };
+        if core::mem::replace(&mut market.stopped, stopped) == stopped {
+            return;
         }
-        let subscriber = (client, request.id);
-        if request.subscription == SubscriptionType::Updates
-            && result == b'0'
-            && !self.list_subscribers.contains(&subscriber)
-        {
-            let of_client = self.list_subscribers.iter().filter(|s| s.0 == client).count();
-            if of_client < SUBSCRIPTIONS_PER_SESSION_MAX {
-                self.list_subscribers.push(subscriber);
+        let on = Occasion { view, rules, switches, now };
+        for topic in &mut market.topics {
+            if stopped {
+                topic.clear();
             } else {
-                // "Temporarily unavailable": a snapshot alone would promise updates.
-                result = b'4';
-                listed.clear();
+                topic.refresh(view);
+            }
+            if !topic.snapshot(None, &on, scratch, outlet) {
+                // Longer than a message can be: nothing first, then all of it as updates.
+                topic.clear();
+                topic.snapshot(None, &on, scratch, outlet);
             }
         }
-        let response = self.response_ids.next(now).0;
-        outlet.send(client, b"y", HeaderOrder::SenderTargetSeqTime, now, |enc| {
-            encode::write_instrument_list(enc, request.id, response, result, listed.into_iter());
-        });
     }
 
-    /// Venue file 4.13.
-    fn session_status(
-        &mut self,
-        client: Subscriber,
-        request: &SessionStatusRequest,
-        now: UtcTime,
-        outlet: &mut impl Outlet,
-    ) {
-        const UNKNOWN_SESSION: u32 = 1;
-        const INVALID_SUB_TYPE: u32 = 101;
-        const ALREADY_SUBSCRIBED: u32 = 103;
-        let subscriber = (client, request.id, request.session);
-        let reason = match request.subscription {
-            _ if request.session.as_bytes() != b"SESSION" => Some(UNKNOWN_SESSION),
-            SubscriptionType::Snapshot => None,
-            // One of each client, so that the clients bound the list.
-            SubscriptionType::Updates if self.status_subscribers.iter().any(|s| s.0 == client) => {
-                Some(ALREADY_SUBSCRIBED)
-            }
-            SubscriptionType::Updates => {
-                self.status_subscribers.push(subscriber);
-                None
-            }
-            SubscriptionType::Disable | SubscriptionType::Other => Some(INVALID_SUB_TYPE),
-        };
-        let status = if reason.is_none() { self.status } else { TradingStatus::Unknown };
-        outlet.send(client, b"h", NORMAL, now, |enc| {
-            encode::write_session_status(enc, request.id, request.session, Some(status), reason);
-        });
-    }
-
-    /// The status of an instrument changed: tells who subscribed to the list.
+    /// The status or a rule of an instrument changed: tells who follows the list.
     pub fn instrument_changed(
         &mut self,
         id: InstrumentId,
-        engine: &SpotEngine,
+        view: &impl MarketView,
         now: UtcTime,
         outlet: &mut impl Outlet,
     ) {
-        let Some(rules) = engine.instrument(id) else { return };
-        for &(client, request) in &self.list_subscribers {
-            let response = self.response_ids.next(now).0;
-            outlet.send(client, b"y", HeaderOrder::SenderTargetSeqTime, now, |enc| {
-                encode::write_instrument_list(enc, request, response, b'0', [rules].into_iter());
-            });
-        }
+        self.lists.instrument_changed(id, view, now, outlet);
     }
 
-    /// The status of the whole market changed: tells who subscribed to it.
+    /// The status of the whole market changed: tells who follows it.
     pub fn set_status(&mut self, status: TradingStatus, now: UtcTime, outlet: &mut impl Outlet) {
-        self.status = status;
-        for &(client, id, session) in &self.status_subscribers {
-            outlet.send(client, b"h", NORMAL, now, |enc| {
-                encode::write_session_status(enc, id, session, Some(status), None);
-            });
-        }
+        self.lists.set_status(status, now, outlet);
     }
-}
-
-fn send_incremental(
-    to: &Subscription,
-    rules: &Instrument,
-    trades: &[PublicTrade],
-    changes: &[Change],
-    checksum: Option<u32>,
-    now: UtcTime,
-    outlet: &mut impl Outlet,
-) {
-    if trades.is_empty() && changes.is_empty() {
-        return;
-    }
-    outlet.send(to.client, b"X", HeaderOrder::SeqTargetSenderTime, now, |enc| {
-        encode::write_incremental(enc, rules, to.id, trades, changes, checksum);
-    });
-}
-
-/// The checksum of a book.
-fn of(book: &Book) -> u32 {
-    let side = |side| book.levels(side).map(|level| (level.px, level.total));
-    checksum::checksum(side(Side::Sell), side(Side::Buy))
 }

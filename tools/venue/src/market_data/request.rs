@@ -30,6 +30,8 @@ pub struct MarketDataRequest {
     pub subscription_text: String,
     /// MarketDepth(264); 0 for full.
     pub depth: u64,
+    /// Its text, for the answer.
+    pub depth_text: String,
     /// MDUpdateType(265), if said.
     pub update_type: Option<String>,
     /// AggregatedBook(266) `N`.

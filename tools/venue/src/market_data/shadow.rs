@@ -68,12 +68,6 @@ impl Shadow {
         Self { depth, offers: top(Side::Sell), bids: top(Side::Buy) }
     }
 
-    /// How many levels per side.
-    #[must_use]
-    pub const fn depth(&self) -> usize {
-        self.depth
-    }
-
     /// The published levels of a side, best first.
     #[must_use]
     pub fn levels(&self, side: Side) -> &[Published] {
@@ -81,6 +75,12 @@ impl Shadow {
             Side::Buy => &self.bids,
             Side::Sell => &self.offers,
         }
+    }
+
+    /// Forgets everything, as after an empty snapshot.
+    pub fn clear(&mut self) {
+        self.offers.clear();
+        self.bids.clear();
     }
 
     /// Follows the book and appends what a subscriber has to be told. `changes` are the levels that

@@ -158,6 +158,19 @@ impl Book {
         })
     }
 
+    /// Slots of the orders at one price, first in the queue first.
+    pub(super) fn queue<'a>(
+        &'a self,
+        orders: &'a Orders,
+        side: Side,
+        px: Px,
+    ) -> impl Iterator<Item = u32> + 'a {
+        let head = self.find(side, px).map(|level| self.levels[level as usize].head);
+        core::iter::successors(head, move |&slot| {
+            Some(orders.get(slot).queue_next).filter(|&next| next != NONE)
+        })
+    }
+
     /// Puts an order at the back of the queue of its price.
     pub(super) fn push_back(&mut self, orders: &mut Orders, slot: u32, now: UtcTime) {
         let order = *orders.get(slot);
@@ -176,6 +189,7 @@ impl Book {
         order.queue_prev = previous;
         order.queue_next = NONE;
         order.queued_at = now;
+        order.changed_at = now;
         self.touch(level, now);
     }
 

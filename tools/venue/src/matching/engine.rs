@@ -1,6 +1,6 @@
 //! The engine: its set-up, its state and what can be looked up in it.
 
-use taut::types::{Instrument, InstrumentId, OrderId, PairStatus, Side};
+use taut::types::{Instrument, InstrumentId, OrderId, PairStatus, Px, Side};
 use taut_codec::value::{Decimal, UtcTime};
 
 use super::account::{Account, AccountFlags, AccountId, Asset};
@@ -180,6 +180,14 @@ impl<S: Settlement> Engine<S> {
         self.book(id)
             .into_iter()
             .flat_map(move |book| book.priority(&self.orders, side))
+            .map(|slot| self.orders.get(slot))
+    }
+
+    /// The resting orders at one price, first in the queue first.
+    pub fn queue_at(&self, id: InstrumentId, side: Side, px: Px) -> impl Iterator<Item = &Order> {
+        self.book(id)
+            .into_iter()
+            .flat_map(move |book| book.queue(&self.orders, side, px))
             .map(|slot| self.orders.get(slot))
     }
 

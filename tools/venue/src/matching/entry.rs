@@ -71,6 +71,9 @@ impl<S: Settlement> Engine<S> {
         let in_place = !ends && command.price == before.price && command.qty <= before.qty;
         if in_place {
             book.reduce(before.level, Qty(before.qty.0 - command.qty.0), now);
+            if command.qty != before.qty {
+                self.orders.get_mut(slot).changed_at = now;
+            }
         } else {
             book.remove(&mut self.orders, slot, now);
         }

@@ -65,6 +65,8 @@ pub struct Order {
     pub created_at: UtcTime,
     /// When it joined its price queue last (5273 of L3).
     pub queued_at: UtcTime,
+    /// When what it shows in the book changed last (273, 5060 of L3).
+    pub changed_at: UtcTime,
     /// Sum of amount x rate over its trades: the fee before rounding, in millionths of its unit.
     pub(super) fee_exact: i128,
     /// What it holds of its account's funds, in the settlement's units.
@@ -103,6 +105,7 @@ impl Order {
             fee: 0,
             created_at: now,
             queued_at: now,
+            changed_at: now,
             fee_exact: 0,
             hold: 0,
             level: NONE,
@@ -112,6 +115,12 @@ impl Order {
             account_prev: NONE,
             live: true,
         }
+    }
+
+    /// Whether it stands in the book.
+    #[must_use]
+    pub const fn rests(&self) -> bool {
+        self.level != NONE
     }
 
     /// LeavesQty(151).

@@ -64,6 +64,7 @@ impl<S: Settlement> Engine<S> {
         let maker_fee = self.fill(maker, Fill { px, qty, liquidity: Liquidity::Maker });
         let book = &mut self.books[usize::from(instrument.0)];
         book.reduce(level, qty, now);
+        self.orders.get_mut(maker).changed_at = now;
         let maker_done = self.orders.get(maker).leaves().0 == 0;
         if maker_done {
             book.remove(&mut self.orders, maker, now);

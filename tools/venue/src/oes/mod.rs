@@ -11,7 +11,6 @@ mod reach;
 mod registry;
 pub mod request;
 
-pub(crate) use admit::instrument;
 pub use owner::{Owner, OwnerId};
 pub use rates::{AccountLimits, DerivativesLimits, Domain};
 pub use reach::Scope;

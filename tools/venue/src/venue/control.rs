@@ -5,7 +5,7 @@ use taut_codec::value::UtcTime;
 
 use super::{Venue, VenueStats};
 use crate::gateway::{ConnectionId, Service};
-use crate::market_data::encode::TradingStatus;
+use crate::market_data::TradingStatus;
 use crate::matching::{AccountId, Asset, Balance, SpotEngine};
 
 impl Venue {
@@ -106,5 +106,18 @@ impl Venue {
     pub fn set_trading_status(&mut self, status: TradingStatus, now: UtcTime) {
         let Self { market_data, gateway, .. } = self;
         market_data.set_status(status, now, gateway);
+    }
+
+    /// Control: the feed of an instrument's prices stops (every subscriber gets an empty snapshot and
+    /// then nothing), or is back (everybody gets a full one). `false` if it is not listed.
+    pub fn set_prices_shown(&mut self, symbol: &str, shown: bool, now: UtcTime) -> bool {
+        let Some(id) = self.engine.instrument_id(symbol.as_bytes()) else { return false };
+        let Self { engine, market_data, gateway, .. } = self;
+        if shown {
+            market_data.resume_prices(id, engine, now, gateway);
+        } else {
+            market_data.stop_prices(id, engine, now, gateway);
+        }
+        true
     }
 }

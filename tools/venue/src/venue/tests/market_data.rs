@@ -1,11 +1,8 @@
-use taut::types::PairStatus;
-
 use super::harness::*;
 use crate::Service;
-use crate::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
-use crate::market_data::encode::TradingStatus;
+use crate::config::ClientConfig;
 
-fn viewer(world: &mut World) -> Peer {
+pub fn viewer(world: &mut World) -> Peer {
     world.logon("OTHER", Service::SpotMarketData)
 }
 
@@ -172,79 +169,6 @@ fn two_symbols_of_one_request_get_a_snapshot_each() {
 }
 
 #[test]
-fn the_instrument_list_is_told_whole_by_type_or_single() {
-    let mut world = World::new();
-    let mut viewer = viewer(&mut world);
-    let mut ask = |world: &mut World, request: &str| {
-        let answers = world.send(&mut viewer, request);
-        assert_eq!(answers.len(), 1, "{answers:?}");
-        values(&answers[0], &[35, 320, 560, 146, 55])
-    };
-    assert_eq!(ask(&mut world, "x|320=1|559=4|"), "y 1 0 2 BTC/USD");
-    assert_eq!(ask(&mut world, "x|320=2|559=1|167=CASH|"), "y 2 0 2 BTC/USD");
-    assert_eq!(ask(&mut world, "x|320=3|559=1|167=FUT|"), "y 3 2 - -");
-    assert_eq!(ask(&mut world, "x|320=4|559=0|55=ETH/USD|"), "y 4 0 1 ETH/USD");
-    assert_eq!(ask(&mut world, "x|320=5|559=0|55=NO/NO|"), "y 5 2 - -");
-    assert_eq!(ask(&mut world, "x|320=6|559=0|"), "y 6 1 - -");
-    assert_eq!(ask(&mut world, "x|320=7|559=4|263=1|"), "y 7 0 2 BTC/USD");
-    world.venue.set_market_status("ETH/USD", PairStatus::CancelOnly, world.now);
-    let updates = world.take(viewer.id);
-    assert_eq!(updates.len(), 1);
-    assert_eq!(values(&updates[0], &[35, 320, 146, 55, 5032]), "y 7 1 ETH/USD 3");
-}
-
-#[test]
-fn the_trading_session_status_is_told_once_or_kept_up() {
-    let mut world = World::new();
-    let mut viewer = viewer(&mut world);
-    let mut ask = |world: &mut World, request: &str| {
-        values(&world.send(&mut viewer, request)[0], &[35, 335, 336, 340, 567])
-    };
-    assert_eq!(ask(&mut world, "g|335=A|336=SESSION|263=0|"), "h A SESSION 2 -");
-    assert_eq!(ask(&mut world, "g|335=B|336=OTHER|263=0|"), "h B OTHER 0 1");
-    assert_eq!(ask(&mut world, "g|335=C|336=SESSION|263=5|"), "h C SESSION 0 101");
-    assert_eq!(ask(&mut world, "g|335=D|336=SESSION|263=1|"), "h D SESSION 2 -");
-    assert_eq!(ask(&mut world, "g|335=E|336=SESSION|263=1|"), "h E SESSION 0 103");
-    world.venue.set_trading_status(TradingStatus::PostOnly, world.now);
-    let updates = world.take(viewer.id);
-    assert_eq!(values(&updates[0], &[35, 335, 340]), "h D 102");
-}
-
-#[test]
-fn a_session_with_too_many_list_subscriptions_is_told_and_takes_nobody_elses() {
-    let mut world = World::new();
-    let (mut greedy, mut other) =
-        (viewer(&mut world), world.logon("TAUT", Service::SpotMarketData));
-    let ask = |world: &mut World, peer: &mut Peer, id: usize| {
-        let answers = world.send(peer, &format!("x|320={id}|559=4|263=1|"));
-        assert_eq!(answers.len(), 1);
-        values(&answers[0], &[35, 320, 560, 146])
-    };
-    for id in 0..SUBSCRIPTIONS_PER_SESSION_MAX {
-        assert_eq!(ask(&mut world, &mut greedy, id), format!("y {id} 0 2"));
-    }
-    assert_eq!(ask(&mut world, &mut greedy, 9999), "y 9999 4 -");
-    assert_eq!(ask(&mut world, &mut greedy, 0), "y 0 0 2", "that one is subscribed already");
-    assert_eq!(ask(&mut world, &mut other, 9999), "y 9999 0 2");
-    world.venue.set_market_status("ETH/USD", PairStatus::CancelOnly, world.now);
-    assert_eq!(world.take(greedy.id).len(), SUBSCRIPTIONS_PER_SESSION_MAX);
-    assert_eq!(world.take(other.id).len(), 1);
-}
-
-#[test]
-fn a_status_subscription_of_one_session_leaves_room_for_that_of_another() {
-    let mut world = World::new();
-    let (mut one, mut other) = (viewer(&mut world), world.logon("TAUT", Service::SpotMarketData));
-    let request = "g|335=A|336=SESSION|263=1|";
-    let mut ask = |peer: &mut Peer| values(&world.send(peer, request)[0], &[35, 567]);
-    assert_eq!([ask(&mut one), ask(&mut other), ask(&mut one)], ["h -", "h -", "h 103"]);
-    world.venue.set_trading_status(TradingStatus::PostOnly, world.now);
-    for peer in [one, other] {
-        assert_eq!(world.take(peer.id).len(), 1);
-    }
-}
-
-#[test]
 fn a_slow_subscriber_is_dropped_and_the_others_go_on() {
     let mut world = World::new();
     let mut peer = world.trader();
@@ -267,4 +191,67 @@ fn a_slow_subscriber_is_dropped_and_the_others_go_on() {
     assert!(world.venue.outbox(slow.id).is_empty());
     world.lose(&slow);
     assert_eq!(world.venue.stats().subscriptions, 1);
+}
+
+#[test]
+fn hundreds_of_subscribers_are_told_alike_and_those_that_do_not_read_are_dropped_and_counted() {
+    const READERS: usize = 200;
+    const STALLED: usize = 5;
+    let mut config = config();
+    let names: Vec<&'static str> =
+        (0..READERS + STALLED).map(|n| &*format!("V{n}").leak()).collect();
+    let clients =
+        names.iter().map(|&name| ClientConfig { sender: name.into(), ..ClientConfig::default() });
+    config.clients.extend(clients);
+    let mut world = World::with(&config);
+    let mut trader = world.trader();
+    let mut peers: Vec<Peer> =
+        names.iter().map(|name| world.logon(name, Service::SpotMarketData)).collect();
+    for (n, peer) in peers.iter_mut().enumerate() {
+        // Whoever stalls asks for much.
+        let asked = if n < READERS { 1 } else { 100 };
+        for id in 0..asked {
+            world.send(peer, &subscribe(&id.to_string(), 10, BOOK));
+        }
+    }
+    for n in 0..100 {
+        let (px, time) = (format!("{}.5", 50 + n % 40), world.time());
+        assert_eq!(world.limit(&mut trader, 2 * n + 1, 1, "1", &px).len(), 2, "trading goes on");
+        world.send(
+            &mut trader,
+            &format!("F|11={}|41={}|54=1|55=BTC/USD|60={time}|", 2 * n + 2, 2 * n + 1),
+        );
+        let mut told: Vec<Vec<String>> = Vec::new();
+        for peer in &peers[..READERS] {
+            let cut = |m: &String| m[m.find("|55=").unwrap()..].to_owned();
+            told.push(world.take(peer.id).iter().map(cut).collect());
+        }
+        assert_eq!(told[0].len(), 2);
+        assert!(told.iter().all(|one| *one == told[0]));
+    }
+    assert_eq!(world.venue.stats().slow_drops, STALLED as u64);
+    for (n, peer) in peers.iter().enumerate() {
+        assert_eq!(world.venue.should_close(peer.id), n >= READERS);
+    }
+}
+
+#[test]
+fn a_feed_that_stops_sends_an_empty_snapshot_and_a_full_one_when_it_is_back() {
+    let mut world = World::new();
+    let (mut peer, mut viewer) = (world.trader(), viewer(&mut world));
+    let mut late = world.logon("TAUT", Service::SpotMarketData);
+    world.limit(&mut peer, 1, 1, "1", "99");
+    world.send(&mut viewer, &subscribe("a", 10, BOOK));
+    assert!(world.venue.set_prices_shown("BTC/USD", false, world.now));
+    assert_eq!(values(&world.take(viewer.id)[0], &[35, 262, 268]), "W a 0");
+    world.limit(&mut peer, 2, 1, "1", "98");
+    assert!(world.take(viewer.id).is_empty());
+    assert_eq!(values(&world.send(&mut late, &subscribe("b", 10, BOOK))[0], &[35, 268]), "W 0");
+    assert!(world.venue.set_prices_shown("BTC/USD", true, world.now));
+    for id in [viewer.id, late.id] {
+        assert_eq!(values(&world.take(id)[0], &[35, 268, 278]), "W 2 B99.0");
+    }
+    world.limit(&mut peer, 3, 1, "1", "97");
+    assert_eq!(values(&world.take(late.id)[0], &[35, 279, 278]), "X 0 B97.0");
+    assert!(!world.venue.set_prices_shown("NO/NO", false, world.now));
 }

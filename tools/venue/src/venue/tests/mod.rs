@@ -3,10 +3,13 @@
 mod book;
 mod harness;
 mod hostile;
+mod level3;
 mod lifecycle;
 mod limits;
+mod lists;
 mod logon;
 mod market_data;
+mod md_client;
 mod rejects;
 mod scope;
 mod services;
