@@ -347,6 +347,16 @@ pub enum Alarm {
         /// Last missing MsgSeqNum known.
         to: u64,
     },
+    /// The venue asked for messages again, and these, of the application, were declared void instead (gap
+    /// fill): what they asked of the venue did not happen, unless it had them after all.
+    Withheld {
+        /// MsgSeqNum of the first.
+        from: u64,
+        /// MsgSeqNum of the last.
+        to: u64,
+        /// How many.
+        messages: u32,
+    },
     /// The journal did not take a message: nothing that is not stored is sent, so the connection ends.
     Journal(AppendError),
 }

@@ -58,10 +58,18 @@ pub const RESEND_REPEATS_MAX: u32 = 16;
 pub const RESEND_REQUESTS_MAX: u32 = 256;
 /// See [`RESEND_REQUESTS_MAX`], nanoseconds.
 pub const RESEND_REQUESTS_PERIOD_NS: u64 = 10_000_000_000;
-/// Messages of a resend that are written at once; the rest follows with the next tick.
+/// Messages of a resend that are written in one [`RESEND_PERIOD_NS`]; the rest follows with later ticks.
 pub const RESEND_BATCH_MAX: u32 = 256;
-/// Shortest time between two batches of one resend, nanoseconds.
+/// What a message that is sent again costs in units of one that is only looked at and withheld.
+pub const RESEND_REPLAY_WORK: u32 = 8;
+/// Units of work on resends in one [`RESEND_PERIOD_NS`].
+pub const RESEND_WORK_MAX: u32 = RESEND_BATCH_MAX * RESEND_REPLAY_WORK;
+/// The period that bounds the rate of resends, nanoseconds.
 pub const RESEND_PERIOD_NS: u64 = 1_000_000;
+/// Most numbers that one answer to a ResendRequest reaches back with messages.
+pub const RESEND_MAX: u64 = 64 * 1024;
+/// Message types that a resend policy can name.
+pub const RESEND_TYPES_MAX: usize = 8;
 /// Messages that came too early and are kept until it is their turn.
 pub const HELD_MESSAGES_MAX: usize = 1024;
 /// Session events waiting for the application.

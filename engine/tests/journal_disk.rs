@@ -19,6 +19,7 @@ const CONFIG: JournalConfig = JournalConfig {
     segment_bytes: 256 * 1024,
     segments_kept: 0,
     segments_mapped: 2,
+    index_messages: 4096,
     message_bytes_max: 4096,
 };
 

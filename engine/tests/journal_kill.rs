@@ -12,7 +12,7 @@ use taut::journal::{
 };
 use taut::kraken::logon::{Credentials, Logon};
 use taut::secret::Secret;
-use taut::session::{Outbox, Session, SessionConfig};
+use taut::session::{Outbox, Session, SessionConfig, is_admin};
 use taut_codec::frame::{Frame, Framer};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
@@ -32,6 +32,7 @@ fn config(durability: Durability) -> JournalConfig {
         segment_bytes: 16 * 1024,
         segments_kept: 8,
         segments_mapped: 8,
+        index_messages: 4096,
         message_bytes_max: 4096,
     }
 }
@@ -62,6 +63,10 @@ impl Life {
         Self { session, logon, outbox: Outbox::with_capacity(256 * 1024) }
     }
 
+    fn keeper(&mut self) -> &mut Keeper {
+        self.session.store_mut().expect("it was attached")
+    }
+
     fn connect(&mut self) {
         let Self { session, logon, outbox } = self;
         let sent = session.connected(NOW, outbox, |out, number| {
@@ -81,13 +86,13 @@ fn from_peer(msg_type: &str, number: u64, body: &str) -> Vec<u8> {
     message.into_bytes()
 }
 
-fn receive(life: &mut Life, keeper: &mut Keeper, bytes: &[u8]) {
+fn receive(life: &mut Life, bytes: &[u8]) {
     let mut fields = vec![Field::default(); 64];
     let count = Scanner::new().index(bytes, &mut fields).expect("it indexes");
     let message = Message::new(bytes, &fields[..count]);
     life.session.received(&message, NOW, &mut life.outbox);
     let seq = message.msg_seq_num().expect("it has one");
-    until_stored(|| keeper.inbound(&life.session, Some((seq, bytes)), NOW));
+    until_stored(|| Keeper::inbound(&mut life.session, Some((seq, bytes)), NOW));
 }
 
 /// What order `cl_ord_id` says: of a length that varies, so that records end anywhere.
@@ -106,17 +111,18 @@ fn live(dir: &Path, durability: Durability) -> ! {
             std::thread::sleep(Duration::from_micros(200));
         }
     });
-    let mut life = Life::from(recovered.state.unwrap_or(State::START));
+    assert_eq!(recovered.state.unwrap_or(State::START), journal.state());
+    let mut life = Life::from(journal.state());
     let mut cl_ord_id = journal.state().cl_ord_id_watermark;
-    let mut keeper = Keeper::new(journal);
+    Keeper::attach(&mut life.session, journal).expect("it was never connected");
     let mut out = std::io::stdout().lock();
     life.connect();
-    keeper.outbox_cleared();
-    keeper.used_nonce(life.logon.last_nonce());
-    store(&mut life, &mut keeper);
+    let nonce = life.logon.last_nonce();
+    life.keeper().used_nonce(nonce);
+    store(&mut life);
     tell(&mut out, &life, cl_ord_id);
     let answer = from_peer("A", life.session.next_in(), "98=0|108=60|");
-    receive(&mut life, &mut keeper, &answer);
+    receive(&mut life, &answer);
     for round in 0u64.. {
         for _ in 0..round % 4 {
             cl_ord_id += 1;
@@ -125,24 +131,24 @@ fn live(dir: &Path, durability: Durability) -> ! {
                 body.uint(11, cl_ord_id).bytes(58, text.as_bytes());
             });
             sent.expect("there is room");
-            keeper.used_cl_ord_id(cl_ord_id);
+            life.keeper().used_cl_ord_id(cl_ord_id);
         }
-        store(&mut life, &mut keeper);
+        store(&mut life);
         let number = life.session.next_in();
         let gap_fill = format!("36={}|123=Y|", number + 3);
         let bytes = match round % 7 {
             3 => from_peer("4", number, &gap_fill),
             _ => from_peer("8", number, "37=1|"),
         };
-        receive(&mut life, &mut keeper, &bytes);
+        receive(&mut life, &bytes);
         tell(&mut out, &life, cl_ord_id);
     }
     unreachable!("there is no last number")
 }
 
 /// Stores what is in the outbox, then it may go to the wire.
-fn store(life: &mut Life, keeper: &mut Keeper) {
-    until_stored(|| keeper.outbound(&life.session, &life.outbox, NOW));
+fn store(life: &mut Life) {
+    until_stored(|| Keeper::outbound(&mut life.session, &life.outbox, NOW));
     let count = life.outbox.pending().len();
     life.outbox.consume(count);
 }
@@ -247,7 +253,13 @@ fn check_messages(dir: &Path, state: State, journal: &Journal) {
             }
             assert!(last_out.is_none_or(|last| seq == last + 1), "{seq} after {last_out:?}");
             last_out = Some(seq);
-            assert_eq!(journal.sent(entry.epoch, seq).is_some(), is_mapped(&reader, number));
+            let found = journal.sent(entry.epoch, seq);
+            if is_admin(message.msg_type()) {
+                assert_eq!(found, None, "the session's own messages are never asked for");
+            } else {
+                assert_eq!(found.is_some(), is_mapped(&reader, number));
+                assert!(found.is_none_or(|found| found == bytes));
+            }
             if message.msg_type() == b"D" {
                 let cl_ord_id = message.uint(11).expect("it has one");
                 assert_eq!(message.get(58), Some(text_of(cl_ord_id).as_bytes()));

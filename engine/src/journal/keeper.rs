@@ -1,29 +1,61 @@
-//! Between a session and its journal: which bytes go in, when, and what is noted beside them.
+//! Between a session and its journal: which bytes go in, when, what is noted beside them, and what comes
+//! out again when the peer asks.
 
 use taut_codec::value::{UtcTime, parse_u64};
 
-use super::{AppendError, Direction, Journal, Record, State};
-use crate::session::{Outbox, Session};
+use super::{AppendError, Direction, Journal, JournalError, Record, State};
+use crate::session::{Kept, Outbox, SentStore, Session};
 
-/// Keeps the journal of one session.
+/// Keeps the journal of one session, as its [`SentStore`].
 ///
 /// The order is what makes a restart safe at any instruction: a nonce and a ClOrdID are noted before the
 /// message that has them is stored, and a message is stored before a byte of it goes to the wire. So
 /// the next life never uses again what a peer may have seen.
+///
+/// What the peer asks for again is read from the mapped segments. A message that has left them, or was
+/// deleted with its segment, is gap filled: the disk is not read for it.
 pub struct Keeper {
     journal: Journal,
     /// Bytes of the outbox that are stored, counted as [`Outbox::pushed_total`] counts.
     stored: u64,
+    /// The outbox's count of clearings when that count began; `None`: a new outbox comes.
+    cleared: Option<u64>,
     nonce: u64,
     cl_ord_id: u64,
 }
 
+/// The numbers of a session.
+#[derive(Clone, Copy)]
+struct Numbers {
+    epoch: u32,
+    next_in: u64,
+    next_out: u64,
+}
+
+impl Numbers {
+    fn of(session: &Session) -> Self {
+        let (epoch, next_in, next_out) = (session.epoch(), session.next_in(), session.next_out());
+        Self { epoch, next_in, next_out }
+    }
+}
+
 impl Keeper {
-    /// Keeps `journal`.
-    #[must_use]
-    pub fn new(journal: Journal) -> Self {
-        let State { nonce, cl_ord_id_watermark, .. } = journal.state();
-        Self { journal, stored: 0, nonce, cl_ord_id: cl_ord_id_watermark }
+    /// Has `session`, before its first connection, go on where `journal` says, keep everything in it and
+    /// answer resend requests from it. Returns where it goes on.
+    ///
+    /// # Errors
+    /// [`JournalError::Config`] if the session has a connection, or the numbers are used up.
+    pub fn attach(session: &mut Session, journal: Journal) -> Result<State, JournalError> {
+        let state = journal.state();
+        if !session.restore(state.epoch, state.next_in, state.next_out) {
+            let problem = "the session is in use, or its sequence numbers are used up";
+            return Err(JournalError::Config { problem });
+        }
+        let State { nonce, cl_ord_id_watermark, .. } = state;
+        let cl_ord_id = cl_ord_id_watermark;
+        let keeper = Self { journal, stored: 0, cleared: None, nonce, cl_ord_id };
+        session.set_sent_store(Box::new(keeper));
+        Ok(state)
     }
 
     /// The journal.
@@ -37,9 +69,9 @@ impl Keeper {
         &mut self.journal
     }
 
-    /// The outbox was cleared for a new connection: it counts from 0.
-    pub const fn outbox_cleared(&mut self) {
-        self.stored = 0;
+    /// The next bytes come from another outbox than before. One that is merely cleared says so itself.
+    pub const fn outbox_replaced(&mut self) {
+        self.cleared = None;
     }
 
     /// A Logon with this Nonce(5025) is in the outbox.
@@ -52,38 +84,69 @@ impl Keeper {
         self.cl_ord_id = self.cl_ord_id.max(cl_ord_id);
     }
 
-    /// Stores what is new in the outbox. To be called before its bytes go to the wire; if it fails, they
-    /// must not go.
+    /// Stores what is new in the outbox of `session`; nothing, if it has no journal. To be called before
+    /// bytes go to the wire, and before the session is given a message that may ask for them again. If
+    /// it fails, they must not go.
     ///
     /// # Errors
     /// [`AppendError`].
     ///
     /// # Panics
     /// If the outbox holds anything but whole messages.
+    #[inline]
     pub fn outbound(
-        &mut self,
-        session: &Session,
+        session: &mut Session,
         outbox: &Outbox,
         now: UtcTime,
     ) -> Result<(), AppendError> {
+        let numbers = Numbers::of(session);
+        match session.store_mut::<Self>() {
+            Some(keeper) => keeper.store_outbound(numbers, outbox, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores a message of the peer that `session` has taken, behind its call; nothing, if it has no
+    /// journal. With no message (`None`: it was ignored, or garbled), only what it changed.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    #[inline]
+    pub fn inbound(
+        session: &mut Session,
+        message: Option<(u64, &[u8])>,
+        now: UtcTime,
+    ) -> Result<(), AppendError> {
+        let numbers = Numbers::of(session);
+        match session.store_mut::<Self>() {
+            Some(keeper) => keeper.store_inbound(numbers, message, now),
+            None => Ok(()),
+        }
+    }
+
+    fn store_outbound(
+        &mut self,
+        numbers: Numbers,
+        outbox: &Outbox,
+        now: UtcTime,
+    ) -> Result<(), AppendError> {
+        let Numbers { epoch, next_in, next_out } = numbers;
+        if self.cleared != Some(outbox.cleared_total()) {
+            self.cleared = Some(outbox.cleared_total());
+            self.stored = 0;
+        }
         let known = self.journal.state();
-        let state = State {
-            nonce: self.nonce,
-            cl_ord_id_watermark: self.cl_ord_id,
-            epoch: session.epoch(),
-            next_in: session.next_in(),
-            next_out: session.next_out(),
-        };
+        let (nonce, cl_ord_id_watermark) = (self.nonce, self.cl_ord_id);
+        let state = State { nonce, cl_ord_id_watermark, epoch, next_in, next_out };
         if self.stored == outbox.pushed_total() && state == known {
             return Ok(());
         }
-        let used = State { nonce: self.nonce, cl_ord_id_watermark: self.cl_ord_id, ..known };
-        self.journal.stage_note(used)?;
+        self.journal.stage_note(State { nonce, cl_ord_id_watermark, ..known })?;
         let already = usize::try_from(self.stored - outbox.consumed_total());
         let mut new = &outbox.pending()[already.expect("no more is stored than was pushed")..];
         while !new.is_empty() {
             let (bytes, seq) = first_message(new).expect("an outbox holds whole messages");
-            let (direction, epoch) = (Direction::Out, session.epoch());
+            let direction = Direction::Out;
             self.journal.stage(Record { direction, epoch, seq, time: now, bytes })?;
             self.stored += bytes.len() as u64;
             new = &new[bytes.len()..];
@@ -93,18 +156,13 @@ impl Keeper {
         self.journal.commit()
     }
 
-    /// Stores a message of the peer that the session has taken, behind the session's call. With no
-    /// message (`None`: it was ignored, or garbled), only what it changed.
-    ///
-    /// # Errors
-    /// [`AppendError`].
-    pub fn inbound(
+    fn store_inbound(
         &mut self,
-        session: &Session,
+        numbers: Numbers,
         message: Option<(u64, &[u8])>,
         now: UtcTime,
     ) -> Result<(), AppendError> {
-        let epoch = session.epoch();
+        let Numbers { epoch, next_in, .. } = numbers;
         if let Some((seq, bytes)) = message {
             let direction = Direction::In;
             self.journal.stage(Record { direction, epoch, seq, time: now, bytes })?;
@@ -112,9 +170,32 @@ impl Keeper {
         let known = self.journal.state();
         // Our own number follows what is stored of the outbox, not what is in it.
         let next_out = if known.epoch == epoch { known.next_out } else { 1 };
-        self.journal.stage_note(State { epoch, next_in: session.next_in(), next_out, ..known })?;
+        self.journal.stage_note(State { epoch, next_in, next_out, ..known })?;
         self.journal.commit()
     }
+}
+
+impl SentStore for Keeper {
+    /// Nothing yet: it is stored from the outbox, with the session's own messages, in their order.
+    fn keep(&mut self, _: u32, _: u64, _: &[u8]) {}
+
+    fn keep_unsent(&mut self, epoch: u32, seq: u64, time: UtcTime, bytes: &[u8]) -> bool {
+        let direction = Direction::Out;
+        self.journal.append(Record { direction, epoch, seq, time, bytes }).is_ok()
+    }
+
+    fn next_kept(&self, epoch: u32, from: u64, to: u64) -> Option<Kept> {
+        self.journal.next_sent(epoch, from, to)
+    }
+
+    fn load(&mut self, epoch: u32, msg_seq_num: u64, into: &mut [u8]) -> Option<usize> {
+        let bytes = self.journal.sent(epoch, msg_seq_num)?;
+        into.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(bytes.len())
+    }
+
+    /// Nothing: the next note says that there is a new epoch, and no number of the old one is asked for.
+    fn reset(&mut self, _: u32) {}
 }
 
 /// The message at the front of `bytes` and its MsgSeqNum. Our own, so its form is not in question; but

@@ -7,7 +7,7 @@ use std::io;
 use memmap2::{MmapMut, MmapOptions};
 
 /// Maps the first `bytes` of `file`, to be read and written, shared with the file. With `populate` every
-/// page is there at once, so that writing to it later takes no fault.
+/// page is there at once, so that writing to it or reading it later takes no fault.
 ///
 /// The file must be under the journal's lock, so that no other process cuts it shorter: reading a page
 /// that is not there any more ends the process (SIGBUS). This crate cuts a segment only when it is not

@@ -31,6 +31,7 @@
 mod error;
 mod format;
 mod housekeeper;
+mod index;
 mod keeper;
 mod map;
 mod reader;
@@ -143,6 +144,9 @@ pub struct JournalConfig {
     /// How many segments, at most [`limits::JOURNAL_SEGMENTS_MAPPED_MAX`], stay mapped, so that
     /// [`Journal::sent`] finds what is in them. Default 4.
     pub segments_mapped: usize,
+    /// How many application messages that were sent are found by their number, the last ones; at most
+    /// [`limits::JOURNAL_INDEX`], the default. Each takes 40 bytes of memory.
+    pub index_messages: usize,
     /// The longest message, bytes. Default [`limits::MESSAGE_BYTES_MAX`].
     pub message_bytes_max: usize,
 }
@@ -155,6 +159,7 @@ impl Default for JournalConfig {
             segment_bytes: 32 << 20,
             segments_kept: 64,
             segments_mapped: 4,
+            index_messages: limits::JOURNAL_INDEX,
             message_bytes_max: limits::MESSAGE_BYTES_MAX,
         }
     }
@@ -175,6 +180,9 @@ impl JournalConfig {
         }
         if self.message_bytes_max < 64 || self.segment_bytes < 4096 {
             return refuse("segments or messages are too small");
+        }
+        if self.index_messages > limits::JOURNAL_INDEX {
+            return refuse("too many messages to find by their number");
         }
         if self.segments_mapped == 0
             || self.segments_mapped > limits::JOURNAL_SEGMENTS_MAPPED_MAX

@@ -16,9 +16,11 @@ use super::format::{
     read_state, tail,
 };
 use super::housekeeper::{Housekeeper, Shared};
+use super::index::{Sent, SentIndex, is_blank};
 use super::segment::{ALL_DURABLE, Segment, UNFINISHED, number_of, path_of, seal, sync_dir};
-use super::writer::{Journal, Sent, SentIndex};
+use super::writer::Journal;
 use super::{Direction, JournalConfig, State};
+use crate::session::MsgType;
 
 /// What [`Journal::open`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +70,7 @@ pub(super) fn open(
     let lock = lock(&dir)?;
     let boot = boot_id();
     let mut numbers = list(&dir)?;
-    let mut past = Past::new();
+    let mut past = Past::new(config.index_messages);
     let last = drop_unused(&dir, &mut numbers)?;
     if let Some(last) = last {
         past.read(&dir, &mut numbers, last, boot, &config)?;
@@ -215,9 +217,9 @@ struct Past {
 }
 
 impl Past {
-    fn new() -> Self {
+    fn new(index_messages: usize) -> Self {
         let (state, torn, lost) = (None, None, Vec::new());
-        Self { state, index: SentIndex::new(), messages: 0, torn, lost }
+        Self { state, index: SentIndex::new(index_messages), messages: 0, torn, lost }
     }
 
     /// Reads the last segments, of which `last` is loaded; cuts and seals the end.
@@ -287,7 +289,16 @@ impl Past {
                 let first_use = epoch != before.epoch || seq >= before.next_out;
                 if direction == Direction::Out && first_use {
                     let offset = (at + RECORD_HEADER) as u32;
-                    self.index.insert(Sent { epoch, seq, segment, offset, length });
+                    let (msg_type, blank) = (MsgType::of_message(payload), is_blank(payload));
+                    self.index.insert(Sent {
+                        epoch,
+                        segment,
+                        seq,
+                        offset,
+                        length,
+                        msg_type,
+                        blank,
+                    });
                 }
                 self.state = Some(before.after(direction, epoch, seq));
                 self.messages += 1;

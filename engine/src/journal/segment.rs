@@ -98,7 +98,8 @@ impl Segment {
         let open = || {
             let file = OpenOptions::new().read(true).write(true).open(&path)?;
             let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-            let map = map(&file, length, false)?;
+            // All pages at once: a resend that reads them must not wait for the disk.
+            let map = map(&file, length, true)?;
             Ok(Self { number, file, map })
         };
         open().map_err(|error| JournalError::at(&path, error))

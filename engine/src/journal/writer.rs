@@ -13,9 +13,10 @@ use super::format::{
     write_record, write_state,
 };
 use super::housekeeper::{Housekeeper, Shared};
+use super::index::{Sent, SentIndex};
 use super::segment::Segment;
 use super::{Direction, Durability, JournalConfig, Record, Recovered, State};
-use crate::limits::JOURNAL_INDEX;
+use crate::session::{Kept, MsgType};
 
 /// A journal that is open for writing: see the [module](super).
 pub struct Journal {
@@ -98,19 +99,27 @@ impl Journal {
             seq,
             time: time.0,
         };
-        let masked = may_hold_secret(bytes);
-        if masked {
+        let blank = may_hold_secret(bytes) && {
             let copy = &mut self.scratch[..bytes.len()];
             copy.copy_from_slice(bytes);
-            taut_codec::mask::blank(copy);
-        }
+            taut_codec::mask::blank(copy)
+        };
         let segment = self.segments.back_mut().expect("there is always a current segment");
         let number = segment.number;
-        let payload = if masked { &self.scratch[..bytes.len()] } else { bytes };
+        let payload = if blank { &self.scratch[..bytes.len()] } else { bytes };
         write_record(&mut segment.map[self.at..], number, &header, payload);
         if direction == Direction::Out && is_first(&self.state, epoch, seq) {
             let offset = (self.at + RECORD_HEADER) as u32;
-            self.index.insert(Sent { epoch, seq, segment: number, offset, length: header.length });
+            let (msg_type, length) = (MsgType::of_message(bytes), header.length);
+            self.index.insert(Sent {
+                epoch,
+                segment: number,
+                seq,
+                offset,
+                length,
+                msg_type,
+                blank,
+            });
         }
         self.state = self.state.after(direction, epoch, seq);
         Ok(self.taken(record_bytes(bytes.len())))
@@ -160,28 +169,26 @@ impl Journal {
         self.shared.flush(&self.dir)
     }
 
-    /// A message that was sent, by its number; `None` if there was none or it is out of reach: not one of
-    /// the last [`JOURNAL_INDEX`], or in a segment that is not mapped any more. A number that was sent
-    /// twice (a resend, a gap fill) finds the first. Secrets in it are blank.
+    /// An application message that was sent, by its number, as it was sent. `None` if there was none, or
+    /// it is out of reach: not one of the last [`JournalConfig::index_messages`]; in a segment that is
+    /// not mapped any more, or deleted; or with a secret in it, which is not stored. A number that was
+    /// sent twice (a resend) finds the first. Reads memory only: the path does not wait for the disk.
     #[must_use]
     pub fn sent(&self, epoch: u32, seq: u64) -> Option<&[u8]> {
-        let sent = self.index.get(epoch, seq)?;
+        let sent = self.index.get(epoch, seq).filter(|sent| !sent.blank)?;
         let first = self.segments.front()?.number;
         let segment = self.segments.get(sent.segment.checked_sub(first)? as usize)?;
         let at = sent.offset as usize;
         segment.map.get(at..at + sent.length as usize)
     }
 
-    /// The lowest number from `from` to `to` of the present epoch that [`Journal::sent`] finds: what lies
-    /// before it can only be gap filled. Looks at no more than [`JOURNAL_INDEX`] places.
+    /// The application message with the lowest number from `from` to `to` that is within reach, or would
+    /// be but for a secret in it: what lies before it can only be gap filled. Two binary searches.
     #[must_use]
-    pub fn next_sent(&self, epoch: u32, from: u64, to: u64) -> Option<u64> {
-        let last = to.min(self.state.next_out.saturating_sub(1));
-        let first = from.max((last + 1).saturating_sub(JOURNAL_INDEX as u64));
-        let mut numbers = first..=last;
-        (epoch == self.state.epoch)
-            .then(|| numbers.find(|&seq| self.sent(epoch, seq).is_some()))
-            .flatten()
+    pub fn next_sent(&self, epoch: u32, from: u64, to: u64) -> Option<Kept> {
+        let first = self.segments.front()?.number;
+        let sent = self.index.next(epoch, from, to, first)?;
+        Some(Kept { msg_seq_num: sent.seq, msg_type: sent.msg_type })
     }
 
     /// Where the last record ends.
@@ -298,40 +305,4 @@ pub(super) fn may_hold_secret(bytes: &[u8]) -> bool {
         found |= u8::from((d == b'=') & (logon | nonce | raw));
     }
     found != 0 || bytes.starts_with(b"96=")
-}
-
-/// Where a message lies that was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sent {
-    pub epoch: u32,
-    pub seq: u64,
-    pub segment: u32,
-    pub offset: u32,
-    pub length: u32,
-}
-
-/// The last messages by number, as a ring: numbers are contiguous in an epoch, so a number's place is
-/// its remainder.
-pub(super) struct SentIndex(Box<[Sent]>);
-
-impl SentIndex {
-    pub fn new() -> Self {
-        // The length 0 says that a place is free: no message is empty.
-        let free = Sent { epoch: 0, seq: 0, segment: 0, offset: 0, length: 0 };
-        Self(vec![free; JOURNAL_INDEX].into_boxed_slice())
-    }
-
-    fn place(seq: u64) -> usize {
-        (seq % JOURNAL_INDEX as u64) as usize
-    }
-
-    #[inline]
-    pub fn insert(&mut self, sent: Sent) {
-        self.0[Self::place(sent.seq)] = sent;
-    }
-
-    fn get(&self, epoch: u32, seq: u64) -> Option<Sent> {
-        let sent = self.0[Self::place(seq)];
-        (sent.length > 0 && sent.epoch == epoch && sent.seq == seq).then_some(sent)
-    }
 }

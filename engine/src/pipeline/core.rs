@@ -15,6 +15,7 @@ use crate::kraken::encode::{Encodable, Templates, encodable};
 use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
 use crate::limits::COMMAND_RING;
+use crate::session::resend::ResendJudge;
 use crate::session::{Outbox, Received, SendError, Session, SessionConfig, SessionEvent};
 use crate::trace::{Clock, Record, Stage, Stamps};
 use crate::types::{ClOrdId, Symbol};
@@ -47,9 +48,7 @@ struct Lane {
     in_flight: VecDeque<InFlight>,
     /// Plain bytes that the transmitter has accepted on this connection.
     accepted: u64,
-    /// Everything that is sent and received goes in, if there is one.
-    keeper: Option<Keeper>,
-    /// Why it took something not; the connection ends at the next flush.
+    /// Why the session's journal did not take something; the connection ends at the next flush.
     journal_failed: Option<AppendError>,
 }
 
@@ -81,7 +80,6 @@ impl SessionCore {
             transmitter: None,
             in_flight: VecDeque::with_capacity(COMMAND_RING),
             accepted: 0,
-            keeper: None,
             journal_failed: None,
         });
         Self {
@@ -93,8 +91,8 @@ impl SessionCore {
         }
     }
 
-    /// Keeps what `session` sends and receives in `journal`, and goes on from its state. Before the first
-    /// connection.
+    /// Keeps what `session` sends and receives in `journal`, goes on from its state, and answers resend
+    /// requests from it, as [`SessionConfig::resend_policy`] says. Before the first connection.
     ///
     /// A message is stored before its first byte goes to the wire. What cannot be stored does not go: the
     /// connection ends, with [`Alarm::Journal`].
@@ -107,26 +105,27 @@ impl SessionCore {
         journal: Journal,
     ) -> Result<(), JournalError> {
         let lane = &mut self.lanes[usize::from(session.0)];
-        let state = journal.state();
-        if !lane.session.restore(state.epoch, state.next_in, state.next_out) {
-            let problem = "the session is in use, or its sequence numbers are used up";
-            return Err(JournalError::Config { problem });
-        }
+        let state = Keeper::attach(&mut lane.session, journal)?;
         lane.logon.continue_after(state.nonce);
-        lane.keeper = Some(Keeper::new(journal));
         Ok(())
     }
 
     /// The parts of all journals that wait for the disk, for a thread off the path; once.
     pub fn housekeepers(&mut self) -> Vec<Housekeeper> {
-        let keepers = self.lanes.iter_mut().filter_map(|lane| lane.keeper.as_mut());
+        let keepers = self.lanes.iter_mut().filter_map(|lane| lane.session.store_mut::<Keeper>());
         keepers.filter_map(|keeper| keeper.journal_mut().housekeeper()).collect()
     }
 
     /// The journal of `session`.
     #[must_use]
     pub fn journal(&self, session: SessionId) -> Option<&Journal> {
-        self.lanes[usize::from(session.0)].keeper.as_ref().map(Keeper::journal)
+        self.lanes[usize::from(session.0)].session.store().map(Keeper::journal)
+    }
+
+    /// Who decides, for [`Resend::Ask`](crate::session::Resend::Ask), whether a message of `session` is
+    /// sent again. Needs a journal.
+    pub fn ask_before_resend(&mut self, session: SessionId, judge: ResendJudge) {
+        self.lanes[usize::from(session.0)].session.ask_before_resend(judge);
     }
 
     /// Trace records that did not fit their ring.
@@ -172,8 +171,7 @@ impl SessionCore {
         let sent = lane.session.connected(now, &mut lane.outbox, |out, msg_seq_num| {
             logon.write(out, msg_seq_num, sender.as_bytes(), target.as_bytes(), now);
         });
-        if let Some(keeper) = &mut lane.keeper {
-            keeper.outbox_cleared();
+        if let Some(keeper) = lane.session.store_mut::<Keeper>() {
             keeper.used_nonce(lane.logon.last_nonce());
         }
         lane.journal_failed = None;
@@ -196,13 +194,13 @@ impl SessionCore {
         let lane = &mut self.lanes[usize::from(session.0)];
         match inbound {
             Inbound::Message(message) => {
+                // What it may ask for again is stored first.
+                let sent = Keeper::outbound(&mut lane.session, &lane.outbox, now);
                 let received = lane.session.received(&message, now, &mut lane.outbox);
-                if let Some(keeper) = &mut lane.keeper {
-                    let seq = message.msg_seq_num().unwrap_or(0);
-                    let stored = (received != Received::Ignored).then(|| (seq, message.bytes()));
-                    let kept = keeper.inbound(&lane.session, stored, now);
-                    lane.journal_failed = lane.journal_failed.or(kept.err());
-                }
+                let seq = message.msg_seq_num().unwrap_or(0);
+                let stored = (received != Received::Ignored).then(|| (seq, message.bytes()));
+                let kept = Keeper::inbound(&mut lane.session, stored, now);
+                lane.journal_failed = lane.journal_failed.or(sent.and(kept).err());
                 lane.session_events(sink);
                 if received != Received::Application {
                     return;
@@ -260,7 +258,9 @@ impl SessionCore {
         match sent {
             Ok((msg_seq_num, msg_type)) => {
                 let numeric = cl_ord_id.and_then(ClOrdId::as_numeric);
-                if let (Some(keeper), Some(cl_ord_id)) = (&mut lane.keeper, numeric) {
+                if let Some(cl_ord_id) = numeric
+                    && let Some(keeper) = lane.session.store_mut::<Keeper>()
+                {
                     keeper.used_cl_ord_id(cl_ord_id);
                 }
                 let mut stamps = command.stamps;
@@ -300,17 +300,15 @@ impl SessionCore {
             if idle && transmitter.pending() == 0 && !lane.session.should_close() {
                 continue;
             }
-            if let Some(keeper) = &mut lane.keeper {
-                let kept = match lane.journal_failed.take() {
-                    Some(error) => Err(error),
-                    None => keeper.outbound(&lane.session, &lane.outbox, self.clock.now()),
-                };
-                if let Err(error) = kept {
-                    lane.emit(EventKind::Alarm(Alarm::Journal(error)), sink);
-                    let now = self.clock.now();
-                    lane.down(now, sink);
-                    continue;
-                }
+            let kept = match lane.journal_failed.take() {
+                Some(error) => Err(error),
+                None => Keeper::outbound(&mut lane.session, &lane.outbox, self.clock.now()),
+            };
+            if let Err(error) = kept {
+                lane.emit(EventKind::Alarm(Alarm::Journal(error)), sink);
+                let now = self.clock.now();
+                lane.down(now, sink);
+                continue;
             }
             let flushed = push_out(&mut lane.outbox, transmitter, &mut lane.accepted, &self.clock);
             match flushed {
@@ -415,6 +413,9 @@ impl Lane {
                 }
                 SessionEvent::Down { reason } => EventKind::SessionDown(reason),
                 SessionEvent::Gap { from, to } => EventKind::Alarm(Alarm::Gap { from, to }),
+                SessionEvent::Withheld { from, to, messages } => {
+                    EventKind::Alarm(Alarm::Withheld { from, to, messages })
+                }
                 _ => continue,
             };
             self.emit(kind, sink);
@@ -438,9 +439,6 @@ impl Lane {
             self.emit(kind, sink);
         }
         self.outbox.clear();
-        if let Some(keeper) = &mut self.keeper {
-            keeper.outbox_cleared();
-        }
         self.session.disconnected(now);
         self.session_events(sink);
     }

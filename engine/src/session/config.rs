@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taut_codec::encode::{HeaderOrder, TimePrecision};
 
-use super::resend::{ResendPolicy, replay_nothing};
+use super::policy::ResendPolicy;
 use crate::limits;
 use crate::types::CompId;
 
@@ -92,6 +92,9 @@ pub struct SessionConfig {
     /// What of the application's messages is sent again when the peer asks, if there is a
     /// [`SentStore`](super::SentStore). Default: nothing.
     pub resend_policy: ResendPolicy,
+    /// Most numbers that one answer to a ResendRequest reaches back with messages; what is older is gap
+    /// filled. Default [`limits::RESEND_MAX`].
+    pub resend_max: u64,
     /// Most messages that one of our ResendRequests asks for; the next one follows when they are
     /// there. 0, the default: all at once, by an open range.
     pub resend_chunk: u64,
@@ -149,7 +152,8 @@ impl SessionConfig {
             logout_on_orig_sending_time: true,
             check_resend_request_number: true,
             gap_fill_poss_dup: true,
-            resend_policy: replay_nothing,
+            resend_policy: ResendPolicy::NOTHING,
+            resend_max: limits::RESEND_MAX,
             resend_chunk: 0,
             hold_bytes: 0,
             next_expected: false,

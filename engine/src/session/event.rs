@@ -51,6 +51,16 @@ pub enum SessionEvent {
         /// Messages that are kept but were declared void, by the policy or the application.
         withheld: u32,
     },
+    /// Messages of the application in the range of a ResendRequest were declared void by one gap fill: the
+    /// policy or the application did not let them be sent again, or there were too many.
+    Withheld {
+        /// The number of the first.
+        from: u64,
+        /// The number of the last.
+        to: u64,
+        /// How many.
+        messages: u32,
+    },
     /// The peer asks for the same range again and again; the session is logged out.
     ResendStorm {
         /// First number of the range.
@@ -121,6 +131,12 @@ impl EventQueue {
             self.queue.push_back(event);
         } else {
             self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    pub(super) fn push_if(&mut self, event: Option<SessionEvent>) {
+        if let Some(event) = event {
+            self.push(event);
         }
     }
 

@@ -111,7 +111,7 @@ impl Session {
     }
 
     /// A Logon with a low number was accepted ([`SessionConfig::low_logon_replays`]): what we sent from
-    /// that number on, our answer included, is gap filled, as it cannot be replayed.
+    /// that number on, our answer included, is sent again as the policy says.
     ///
     /// [`SessionConfig::low_logon_replays`]: super::SessionConfig::low_logon_replays
     fn replay_from_logon(
@@ -125,10 +125,7 @@ impl Session {
         let to = from + 1;
         self.events.push(SessionEvent::SequenceReset { from: expected, to, gap_fill: false });
         if from <= answer {
-            match self.write_gap_fill(from, answer, now, out) {
-                Ok(()) => self.events.push(SessionEvent::ResendServed { from, to: answer }),
-                Err(error) => self.admin_failed(error, now),
-            }
+            self.resend(from, answer, now, out);
         }
     }
 

@@ -29,8 +29,10 @@ mod inbound;
 mod logon;
 mod outbound;
 mod outbox;
+mod policy;
 pub mod resend;
 mod route;
+mod store;
 mod timers;
 
 #[cfg(test)]
@@ -45,7 +47,9 @@ pub use config::{Role, SessionConfig, ThirdPartyPolicy, any_third_party, no_thir
 pub use event::SessionEvent;
 pub use header::{Fault, is_header};
 pub use outbox::{Outbox, OutboxFull};
-pub use resend::{MemoryStore, Resend, ResendPolicy, SentStore};
+pub use policy::{Resend, ResendPolicy, is_admin};
+pub use resend::Posted;
+pub use store::{Kept, MemoryStore, MsgType, SentStore};
 
 use event::EventQueue;
 use held::Held;

@@ -285,7 +285,7 @@ impl Session {
         Ok(msg_seq_num)
     }
 
-    const fn next_number(&self) -> Result<u64, SendError> {
+    pub(super) const fn next_number(&self) -> Result<u64, SendError> {
         if self.next_out > limits::SEQ_NUM_MAX {
             Err(SendError::SeqNumExhausted)
         } else {
@@ -294,7 +294,7 @@ impl Session {
     }
 
     /// The message is in the outbox: its number is used.
-    fn sent(&mut self, msg_type: &[u8], msg_seq_num: u64, written: Range<usize>) {
+    pub(super) fn sent(&mut self, msg_type: &[u8], msg_seq_num: u64, written: Range<usize>) {
         self.keep_sent(msg_type, msg_seq_num, written);
         self.next_out = msg_seq_num + 1;
     }
@@ -324,6 +324,20 @@ impl Session {
         out: &mut Outbox,
         body: impl FnOnce(&mut Encoder<'_>),
     ) -> Result<Range<usize>, SendError> {
+        let range = self.encode(envelope, msg_seq_num, orig_sending_time, now, body)?;
+        self.push(range.clone(), envelope.reserve, now, out)?;
+        Ok(range)
+    }
+
+    /// Encodes one message into the scratch buffer and returns where it stands.
+    pub(super) fn encode(
+        &mut self,
+        envelope: &Envelope<'_>,
+        msg_seq_num: u64,
+        orig_sending_time: Option<UtcTime>,
+        now: UtcTime,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> Result<Range<usize>, SendError> {
         let header = Header {
             msg_type: envelope.msg_type,
             msg_seq_num,
@@ -339,13 +353,11 @@ impl Session {
             encoder.uint(tag::LAST_MSG_SEQ_NUM_PROCESSED, self.next_in - 1);
         }
         body(&mut encoder);
-        let range = encoder.finish()?;
-        self.push(range.clone(), envelope.reserve, now, out)?;
-        Ok(range)
+        Ok(encoder.finish()?)
     }
 
     /// Puts what stands in the scratch buffer into the outbox, if `reserve` bytes stay free behind it.
-    fn push(
+    pub(super) fn push(
         &mut self,
         written: Range<usize>,
         reserve: usize,

@@ -18,6 +18,7 @@ pub struct Outbox {
     tail: usize,
     pushed_total: u64,
     consumed_total: u64,
+    cleared_total: u64,
 }
 
 impl Outbox {
@@ -31,7 +32,15 @@ impl Outbox {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let bytes = vec![0; capacity * 2].into_boxed_slice();
-        Self { bytes, capacity, head: 0, tail: 0, pushed_total: 0, consumed_total: 0 }
+        Self {
+            bytes,
+            capacity,
+            head: 0,
+            tail: 0,
+            pushed_total: 0,
+            consumed_total: 0,
+            cleared_total: 0,
+        }
     }
 
     /// The bytes that wait, oldest first.
@@ -60,6 +69,7 @@ impl Outbox {
     pub fn clear(&mut self) {
         (self.head, self.tail) = (0, 0);
         (self.pushed_total, self.consumed_total) = (0, 0);
+        self.cleared_total += 1;
     }
 
     /// Appends `bytes`.
@@ -92,6 +102,12 @@ impl Outbox {
     #[must_use]
     pub fn pushed_total(&self) -> u64 {
         self.pushed_total
+    }
+
+    /// How often it was cleared: each time the counting begins anew.
+    #[must_use]
+    pub fn cleared_total(&self) -> u64 {
+        self.cleared_total
     }
 
     /// Bytes consumed since the last [`Outbox::clear`].

@@ -6,159 +6,19 @@
 //! one gap fill. A long answer is written in batches, and until its end nothing of the application
 //! goes out, so that live traffic never stands inside a resent range.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
-use taut_codec::encode::Encoder;
+use taut_codec::encode::{Encoder, HeaderOrder};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::outbound::Envelope;
-use super::{Outbox, SendError, Session, SessionEvent};
+use super::policy::{Resend, is_admin};
+use super::store::{Kept, SentStore};
+use super::{Outbox, Phase, SendError, Session, SessionEvent};
 use crate::limits;
-
-/// What to do with one application message that the peer asks for again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resend {
-    /// Declare it void.
-    GapFill,
-    /// Send it again, with PossDupFlag(43)=Y and OrigSendingTime(122).
-    Replay,
-    /// As the application says ([`Session::ask_before_resend`]); without one: gap fill.
-    Ask,
-}
-
-/// Decides by MsgType(35).
-pub type ResendPolicy = fn(msg_type: &[u8]) -> Resend;
-
-/// The default: nothing is sent a second time.
-#[must_use]
-pub fn replay_nothing(_: &[u8]) -> Resend {
-    Resend::GapFill
-}
-
-/// A venue's: what reports on orders is replayed (ExecutionReport, OrderCancelReject, the answers to
-/// mass cancels and business rejects), everything else is void.
-#[must_use]
-pub fn replay_reports(msg_type: &[u8]) -> Resend {
-    match msg_type {
-        b"8" | b"9" | b"r" | b"j" => Resend::Replay,
-        _ => Resend::GapFill,
-    }
-}
-
-/// Everything is replayed, orders too: for tools whose counterparty is a test.
-#[must_use]
-pub fn replay_everything(_: &[u8]) -> Resend {
-    Resend::Replay
-}
-
-/// Whether `msg_type` is the session's own; such a message is never replayed.
-#[must_use]
-pub fn is_admin(msg_type: &[u8]) -> bool {
-    matches!(msg_type, b"0" | b"1" | b"2" | b"3" | b"4" | b"5" | b"A")
-}
-
-/// Keeps the application messages that were sent, so that they can be sent again. Called on the
-/// engine's path: an implementation neither allocates nor waits.
-pub trait SentStore: Send {
-    /// Keeps one message, as it went to the outbox. Numbers rise within an epoch. A store that is
-    /// full forgets the oldest, or does not keep this one: then it is gap filled.
-    fn keep(&mut self, epoch: u32, msg_seq_num: u64, bytes: &[u8]);
-    /// The lowest kept number from `from` to `to`.
-    fn next_kept(&self, epoch: u32, from: u64, to: u64) -> Option<u64>;
-    /// Copies a kept message to the front of `into` and returns its length; `None` if it is not kept
-    /// or does not fit.
-    fn load(&mut self, epoch: u32, msg_seq_num: u64, into: &mut [u8]) -> Option<usize>;
-    /// A new sequence space begins: what is kept can never be asked for again.
-    fn reset(&mut self, epoch: u32);
-}
-
-/// A [`SentStore`] in memory, bounded in bytes and messages; the oldest are forgotten first.
-pub struct MemoryStore {
-    epoch: u32,
-    bytes: Box<[u8]>,
-    tail: usize,
-    // In the order of their numbers, which is that of the ring.
-    kept: VecDeque<Kept>,
-    messages_max: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Kept {
-    msg_seq_num: u64,
-    start: usize,
-    len: usize,
-}
-
-impl MemoryStore {
-    /// A store of at most `messages_max` messages and `bytes_max` bytes, allocated now.
-    #[must_use]
-    pub fn new(messages_max: usize, bytes_max: usize) -> Self {
-        Self {
-            epoch: 0,
-            bytes: vec![0; bytes_max].into_boxed_slice(),
-            tail: 0,
-            kept: VecDeque::with_capacity(messages_max),
-            messages_max,
-        }
-    }
-
-    fn find(&self, msg_seq_num: u64) -> usize {
-        self.kept.partition_point(|kept| kept.msg_seq_num < msg_seq_num)
-    }
-}
-
-impl SentStore for MemoryStore {
-    fn keep(&mut self, epoch: u32, msg_seq_num: u64, bytes: &[u8]) {
-        if epoch != self.epoch {
-            self.reset(epoch);
-        }
-        let newest = self.kept.back().map_or(0, |kept| kept.msg_seq_num);
-        if bytes.is_empty()
-            || bytes.len() > self.bytes.len()
-            || self.messages_max == 0
-            || msg_seq_num <= newest
-        {
-            return;
-        }
-        if self.tail + bytes.len() > self.bytes.len() {
-            // What stands between here and the end is the oldest.
-            while self.kept.front().is_some_and(|kept| kept.start >= self.tail) {
-                self.kept.pop_front();
-            }
-            self.tail = 0;
-        }
-        let (start, end) = (self.tail, self.tail + bytes.len());
-        let in_the_way = |kept: &Kept| kept.start < end && start < kept.start + kept.len;
-        while self.kept.len() == self.messages_max || self.kept.front().is_some_and(in_the_way) {
-            self.kept.pop_front();
-        }
-        self.bytes[start..end].copy_from_slice(bytes);
-        self.tail = end;
-        self.kept.push_back(Kept { msg_seq_num, start, len: bytes.len() });
-    }
-
-    fn next_kept(&self, epoch: u32, from: u64, to: u64) -> Option<u64> {
-        let kept = self.kept.get(self.find(from)).filter(|_| epoch == self.epoch)?;
-        (kept.msg_seq_num <= to).then_some(kept.msg_seq_num)
-    }
-
-    fn load(&mut self, epoch: u32, msg_seq_num: u64, into: &mut [u8]) -> Option<usize> {
-        let found = self.kept.get(self.find(msg_seq_num)).filter(|_| epoch == self.epoch);
-        let kept = found.filter(|kept| kept.msg_seq_num == msg_seq_num)?;
-        into.get_mut(..kept.len)?.copy_from_slice(&self.bytes[kept.start..kept.start + kept.len]);
-        Some(kept.len)
-    }
-
-    fn reset(&mut self, epoch: u32) {
-        self.epoch = epoch;
-        self.tail = 0;
-        self.kept.clear();
-    }
-}
 
 /// Asked about one kept message: whether it may be sent again.
 pub type ResendJudge = Box<dyn FnMut(&Message<'_>) -> bool + Send>;
@@ -166,10 +26,14 @@ pub type ResendJudge = Box<dyn FnMut(&Message<'_>) -> bool + Send>;
 /// The store and what it takes to read it; allocated once.
 pub(super) struct Resender {
     pub store: Box<dyn SentStore>,
-    pub judge: Option<ResendJudge>,
+    judge: Option<ResendJudge>,
     scanner: Scanner,
     fields: Box<[Field]>,
     message: Box<[u8]>,
+    /// Since when `spent` counts.
+    period_at: UtcTime,
+    /// Work done in this period; see [`limits::RESEND_WORK_MAX`].
+    spent: u32,
 }
 
 /// A range that is being sent again.
@@ -181,6 +45,15 @@ pub(super) struct ResendJob {
     replayed: u32,
     withheld: u32,
     pub(super) pumped_at: UtcTime,
+}
+
+/// What became of a message that could not but wait: [`Session::post`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posted {
+    /// It is in the outbox, with this number.
+    Sent(u64),
+    /// It is in the store only, with this number: the peer finds it missing and asks for it.
+    Kept(u64),
 }
 
 impl Session {
@@ -195,6 +68,8 @@ impl Session {
             fields: vec![Field::default(); limits::FIELDS_MAX.min(bytes / 3 + 1)]
                 .into_boxed_slice(),
             message: vec![0; bytes].into_boxed_slice(),
+            period_at: UtcTime(0),
+            spent: 0,
         });
     }
 
@@ -209,6 +84,56 @@ impl Session {
     #[must_use]
     pub fn is_resending(&self) -> bool {
         self.resend.is_some()
+    }
+
+    /// Sends an application message, or, while the session is down, cannot take it or is resending,
+    /// numbers and keeps it, so that the peer gets it by a resend: what a venue does with its reports
+    /// (venue file 3.3). A resend that is under way goes on to include it.
+    ///
+    /// # Errors
+    /// [`SendError`]; then no number is used. [`SendError::NotLoggedOn`] if it would have to be kept and
+    /// there is no store, or none that takes it, or the policy does not replay its type.
+    pub fn post(
+        &mut self,
+        msg_type: &[u8],
+        order: HeaderOrder,
+        now: UtcTime,
+        out: &mut Outbox,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) -> Result<Posted, SendError> {
+        let number = self.next_number()?;
+        let envelope = Envelope { msg_type, order, reserve: limits::OUTBOX_ADMIN_BYTES };
+        let written = self.encode(&envelope, number, None, now, body)?;
+        let live = self.phase == Phase::Active && self.resend.is_none();
+        if live && self.push(written.clone(), envelope.reserve, now, out).is_ok() {
+            self.sent(msg_type, number, written);
+            return Ok(Posted::Sent(number));
+        }
+        self.keep_unsent(msg_type, number, now, written)
+    }
+
+    /// Numbers and keeps what is written and could not go to the outbox.
+    fn keep_unsent(
+        &mut self,
+        msg_type: &[u8],
+        number: u64,
+        now: UtcTime,
+        written: Range<usize>,
+    ) -> Result<Posted, SendError> {
+        let replays = self.config.resend_policy.of(msg_type) == Resend::Replay;
+        let epoch = self.epoch;
+        let resender = self.resender.as_mut().filter(|_| replays && !is_admin(msg_type));
+        let bytes = &self.scratch[written];
+        let kept =
+            resender.is_some_and(|resender| resender.store.keep_unsent(epoch, number, now, bytes));
+        if !kept {
+            return Err(SendError::NotLoggedOn);
+        }
+        if let Some(job) = &mut self.resend {
+            job.to = number;
+        }
+        self.next_out = number + 1;
+        Ok(Posted::Kept(number))
     }
 
     pub(super) fn keep_sent(&mut self, msg_type: &[u8], msg_seq_num: u64, written: Range<usize>) {
@@ -237,15 +162,14 @@ impl Session {
         self.pump_resend(now, out);
     }
 
-    /// Writes the next batch of what is being resent.
+    /// Writes the next batch of what is being resent: as much as is left of this period's work.
     pub(super) fn pump_resend(&mut self, now: UtcTime, out: &mut Outbox) {
         let Some(mut job) = self.resend else { return };
         let Some(mut resender) = self.resender.take() else { return };
-        let mut batch = limits::RESEND_BATCH_MAX;
-        job.pumped_at = now;
+        resender.begin_period(now);
+        job.pumped_at = resender.period_at;
         let mut result = Ok(());
-        while result.is_ok() && job.next <= job.to && batch > 0 {
-            batch -= 1;
+        while result.is_ok() && job.next <= job.to && resender.spent < limits::RESEND_WORK_MAX {
             result = self.resend_next(&mut job, &mut resender, now, out);
         }
         self.resender = Some(resender);
@@ -268,7 +192,8 @@ impl Session {
         }
     }
 
-    /// Replays the next message that is to be replayed, behind a gap fill over what is before it.
+    /// Replays the next message that is to be replayed, behind a gap fill over what is before it. Stops
+    /// when this period's work is done, with a gap fill over what was looked at.
     fn resend_next(
         &mut self,
         job: &mut ResendJob,
@@ -277,22 +202,29 @@ impl Session {
         out: &mut Outbox,
     ) -> Result<(), SendError> {
         let mut at = job.next;
-        let mut withheld = 0;
+        let mut withheld = Withheld::default();
         let mut found = None;
-        while let Some(number) = resender.store.next_kept(self.epoch, at, job.to) {
-            if let Some(len) = self.may_replay(resender, number) {
-                found = Some((number, len));
-                break;
+        let stop = loop {
+            let Some(kept) = resender.store.next_kept(self.epoch, at, job.to) else {
+                break job.to;
+            };
+            resender.spent += 1;
+            if let Some(len) = self.may_replay(resender, kept, job.to) {
+                found = Some((kept.msg_seq_num, len));
+                break kept.msg_seq_num - 1;
             }
-            withheld += 1;
-            at = number + 1;
-        }
-        let stop = found.map_or(job.to, |(number, _)| number - 1);
+            withheld.add(kept.msg_seq_num);
+            at = kept.msg_seq_num + 1;
+            if resender.spent >= limits::RESEND_WORK_MAX || at > job.to {
+                break kept.msg_seq_num;
+            }
+        };
         if stop >= job.next {
             self.write_gap_fill(job.next, stop, now, out)?;
             job.next = stop + 1;
         }
-        job.withheld += withheld;
+        job.withheld += withheld.messages;
+        self.events.push_if(withheld.event());
         let Some((number, len)) = found else { return Ok(()) };
         let Resender { scanner, fields, message, .. } = resender;
         let message = &message[..len];
@@ -311,18 +243,58 @@ impl Session {
         Ok(())
     }
 
-    /// Loads a message and judges it; its length if it may be replayed.
-    fn may_replay(&self, resender: &mut Resender, number: u64) -> Option<usize> {
-        let Resender { store, judge, scanner, fields, message } = resender;
+    /// Judges a message, and loads it; its length if it may be replayed.
+    fn may_replay(&self, resender: &mut Resender, kept: Kept, to: u64) -> Option<usize> {
+        let number = kept.msg_seq_num;
+        let policy = self.config.resend_policy.of(kept.msg_type.as_bytes());
+        let too_many = to - number >= self.config.resend_max;
+        if policy == Resend::GapFill || too_many {
+            return None;
+        }
+        resender.spent += limits::RESEND_REPLAY_WORK - 1;
+        let Resender { store, judge, scanner, fields, message, .. } = resender;
         let len = store.load(self.epoch, number, message)?;
         let count = scanner.index(&message[..len], fields).ok()?;
         let stored = Message::new(&message[..len], &fields[..count]);
-        let replay = match (self.config.resend_policy)(stored.msg_type()) {
-            Resend::GapFill => false,
-            Resend::Replay => true,
-            Resend::Ask => judge.as_mut().is_some_and(|judge| judge(&stored)),
+        let replay = match judge {
+            _ if policy == Resend::Replay => true,
+            Some(judge) => judge(&stored),
+            None => false,
         };
         (replay && !is_admin(stored.msg_type())).then_some(len)
+    }
+}
+
+impl Resender {
+    /// A new period, if one is over; a clock that was set back begins one too.
+    fn begin_period(&mut self, now: UtcTime) {
+        let since = self.period_at;
+        if now < since || now.nanos_since(since) >= limits::RESEND_PERIOD_NS {
+            (self.period_at, self.spent) = (now, 0);
+        }
+    }
+}
+
+/// Application messages that one gap fill stands for.
+#[derive(Default)]
+struct Withheld {
+    from: u64,
+    to: u64,
+    messages: u32,
+}
+
+impl Withheld {
+    const fn add(&mut self, number: u64) {
+        if self.messages == 0 {
+            self.from = number;
+        }
+        self.to = number;
+        self.messages += 1;
+    }
+
+    fn event(&self) -> Option<SessionEvent> {
+        let Self { from, to, messages } = *self;
+        (messages > 0).then_some(SessionEvent::Withheld { from, to, messages })
     }
 }
 

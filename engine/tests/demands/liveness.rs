@@ -1,7 +1,7 @@
 //! Demand 9.
 
 use taut::limits;
-use taut::session::resend::replay_everything;
+use taut::session::ResendPolicy;
 use taut::session::{MemoryStore, Phase, Received, SessionEvent};
 
 use crate::rig::{Rig, both};
@@ -29,7 +29,7 @@ fn demand_09_a_long_recovery_is_no_silence() {
 #[test]
 fn demand_09_a_test_request_is_answered_in_the_middle_of_our_own_resend() {
     both(|role| {
-        let mut rig = Rig::active(role, |config| config.resend_policy = replay_everything);
+        let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::EVERYTHING);
         rig.session.set_sent_store(Box::new(MemoryStore::new(4096, 1024 * 1024)));
         for id in 0..2_000 {
             rig.order(id).unwrap();

@@ -1,8 +1,9 @@
 //! Demands 1 to 5.
 
 use taut::limits;
-use taut::session::resend::{replay_everything, replay_reports};
-use taut::session::{MemoryStore, Outbox, Phase, Received, ResendPolicy, SendError, SessionEvent};
+use taut::session::{
+    MemoryStore, Outbox, Phase, Received, Resend, ResendPolicy, SendError, SessionEvent,
+};
 
 use crate::rig::{Rig, both, number};
 
@@ -13,7 +14,7 @@ fn store() -> Box<MemoryStore> {
 #[test]
 fn demand_01_stale_orders_are_never_sent_again_on_a_resend_request() {
     let policies: [Option<ResendPolicy>; 3] =
-        [None, Some(replay_reports), Some(|_| taut::session::Resend::Ask)];
+        [None, Some(ResendPolicy::REPORTS), Some(ResendPolicy::always(Resend::Ask))];
     for policy in policies {
         both(|role| {
             let mut rig = Rig::active(role, |config| {
@@ -77,7 +78,7 @@ fn demand_02_a_resend_request_is_forgotten_with_its_connection_and_when_it_is_re
 fn demand_03_a_request_to_infinity_is_answered_in_batches_within_the_outbox() {
     const MESSAGES: u64 = 10_000;
     both(|role| {
-        let mut rig = Rig::active(role, |config| config.resend_policy = replay_everything);
+        let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::EVERYTHING);
         rig.session.set_sent_store(store());
         for id in 0..MESSAGES {
             rig.order(id).unwrap();
@@ -100,7 +101,7 @@ fn demand_03_a_request_to_infinity_is_answered_in_batches_within_the_outbox() {
 #[test]
 fn demand_03_a_peer_that_does_not_read_its_resend_costs_no_more_than_the_outbox() {
     both(|role| {
-        let mut rig = Rig::active(role, |config| config.resend_policy = replay_everything);
+        let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::EVERYTHING);
         rig.session.set_sent_store(store());
         for id in 0..10_000 {
             rig.order(id).unwrap();
@@ -137,7 +138,7 @@ fn demand_03_the_same_request_again_and_again_is_a_storm_and_ends_the_session() 
 #[test]
 fn demand_04_nothing_live_stands_inside_a_replay() {
     both(|role| {
-        let mut rig = Rig::active(role, |config| config.resend_policy = replay_everything);
+        let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::EVERYTHING);
         rig.session.set_sent_store(store());
         for id in 0..2_000 {
             rig.order(id).unwrap();
@@ -159,7 +160,7 @@ fn demand_04_nothing_live_stands_inside_a_replay() {
 fn demand_04_two_sides_that_both_ask_neither_wait_for_ever_nor_disorder() {
     // Each side has missed three messages of the other, and its request reveals that to the other.
     both(|role| {
-        let mut rig = Rig::active(role, |config| config.resend_policy = replay_everything);
+        let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::EVERYTHING);
         rig.session.set_sent_store(store());
         for id in 0..3 {
             rig.order(id).unwrap();
@@ -185,7 +186,7 @@ fn demand_04_two_sides_that_both_ask_neither_wait_for_ever_nor_disorder() {
 fn demand_05_the_last_gap_fill_names_the_number_after_the_last_message() {
     for trailing in 0..3 {
         both(|role| {
-            let mut rig = Rig::active(role, |config| config.resend_policy = replay_reports);
+            let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::REPORTS);
             rig.session.set_sent_store(store());
             rig.send(b"8", 1).unwrap();
             // Admin messages behind the last report.

@@ -2,7 +2,6 @@
 
 use super::link::{Link, heals};
 use super::*;
-use crate::session::resend::replay_everything;
 
 /// How the two sessions of a run are set up.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +17,7 @@ struct Setup {
 fn link(setup: Setup) -> Link {
     let mut link = Link::new_with(setup.reset, |config| {
         if setup.replay {
-            config.resend_policy = replay_everything;
+            config.resend_policy = ResendPolicy::EVERYTHING;
         }
         if setup.hold {
             config.hold_bytes = 4096;

@@ -1,7 +1,6 @@
 //! A peer that means harm, or is mad: what it sends is bounded in its effect, and ends in a reason.
 
 use super::*;
-use crate::session::resend::replay_everything;
 
 fn reason_of(rig: &mut Rig) -> String {
     rig.session.disconnected(rig.now);
@@ -84,7 +83,7 @@ fn a_flood_that_wants_answers_fills_the_outbox_and_no_more() {
 #[test]
 fn ever_other_resend_requests_are_a_storm_too_but_not_if_they_take_their_time() {
     both_with(
-        |config| config.resend_policy = replay_everything,
+        |config| config.resend_policy = ResendPolicy::EVERYTHING,
         |mut rig| {
             rig.session.set_sent_store(Box::new(MemoryStore::new(100, 100_000)));
             for id in 0..50 {
@@ -170,7 +169,8 @@ fn a_field_of_the_session_that_is_there_twice_is_never_read_as_one_of_them_14h()
 
 #[test]
 fn numbers_set_by_hand_end_a_resend_of_numbers_that_are_no_more() {
-    let mut rig = Rig::active(Role::Acceptor, |config| config.resend_policy = replay_everything);
+    let mut rig =
+        Rig::active(Role::Acceptor, |config| config.resend_policy = ResendPolicy::EVERYTHING);
     rig.session.set_sent_store(Box::new(MemoryStore::new(100, 100_000)));
     rig.out = Outbox::with_capacity(limits::OUTBOX_ADMIN_BYTES + 500);
     for _ in 0..20 {

@@ -2,13 +2,13 @@
 
 use taut_codec::encode::TimePrecision;
 
+use super::super::ResendPolicy;
 use super::*;
-use crate::session::resend::replay_everything;
 
 fn next_expected(role: Role) -> Rig {
     let mut rig = Rig::new(role, |config| {
         config.next_expected = true;
-        config.resend_policy = replay_everything;
+        config.resend_policy = ResendPolicy::EVERYTHING;
     });
     rig.session.set_sent_store(Box::new(MemoryStore::new(100, 100_000)));
     rig

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use taut_codec::encode::HeaderOrder;
+
 use super::*;
-use crate::session::resend::{Resend, replay_everything, replay_reports};
 
 fn with_store(role: Role, policy: ResendPolicy) -> Rig {
     let mut rig = Rig::active(role, |config| config.resend_policy = policy);
@@ -35,7 +36,7 @@ fn drain(rig: &mut Rig) -> Vec<Received> {
 #[test]
 fn what_the_policy_replays_comes_back_between_gap_fills_with_its_first_sending_time_8() {
     for role in [Role::Initiator, Role::Acceptor] {
-        let mut rig = with_store(role, replay_reports);
+        let mut rig = with_store(role, ResendPolicy::REPORTS);
         send_as(&mut rig, b"8", "a");
         send_as(&mut rig, b"D", "order");
         rig.feed("35=1|34=2|112=x|");
@@ -58,6 +59,7 @@ fn what_the_policy_replays_comes_back_between_gap_fills_with_its_first_sending_t
         assert_eq!(
             rig.events(),
             [
+                SessionEvent::Withheld { from: 3, to: 3, messages: 1 },
                 SessionEvent::ResendServed { from: 1, to: 5 },
                 SessionEvent::Replayed { from: 1, to: 5, replayed: 2, withheld: 1 }
             ]
@@ -69,9 +71,9 @@ fn what_the_policy_replays_comes_back_between_gap_fills_with_its_first_sending_t
 #[test]
 fn an_order_is_never_replayed_unless_the_policy_names_it() {
     for (policy, replayed) in [
-        (resend::replay_nothing as ResendPolicy, ["", "", ""]),
-        (replay_reports, ["", "", ""]),
-        (replay_everything, ["35=D", "35=F", "35=G"]),
+        (ResendPolicy::NOTHING, ["", "", ""]),
+        (ResendPolicy::REPORTS, ["", "", ""]),
+        (ResendPolicy::EVERYTHING, ["35=D", "35=F", "35=G"]),
     ] {
         let mut rig = with_store(Role::Initiator, policy);
         for msg_type in [b"D", b"F", b"G"] {
@@ -89,7 +91,7 @@ fn an_order_is_never_replayed_unless_the_policy_names_it() {
 
 #[test]
 fn the_application_is_asked_and_without_an_answer_nothing_is_replayed() {
-    let ask: ResendPolicy = |_| Resend::Ask;
+    let ask = ResendPolicy::always(Resend::Ask);
     for wanted in [None, Some("b")] {
         let mut rig = with_store(Role::Initiator, ask);
         if let Some(id) = wanted {
@@ -110,9 +112,146 @@ fn the_application_is_asked_and_without_an_answer_nothing_is_replayed() {
     }
 }
 
+fn post(rig: &mut Rig, msg_type: &[u8], id: &str) -> Result<Posted, SendError> {
+    let order = HeaderOrder::default();
+    rig.session.post(msg_type, order, rig.now, &mut rig.out, |body| {
+        body.bytes(11, id.as_bytes());
+    })
+}
+
+#[test]
+fn what_is_posted_while_the_session_is_down_is_numbered_and_comes_with_the_next_logon() {
+    let mut rig = with_store(Role::Acceptor, ResendPolicy::REPORTS);
+    assert_eq!(post(&mut rig, b"8", "live"), Ok(Posted::Sent(2)));
+    assert_eq!(rig.sent(), ["35=8|34=2|11=live|"]);
+    rig.session.disconnected(rig.now);
+    assert_eq!(post(&mut rig, b"8", "a"), Ok(Posted::Kept(3)));
+    assert_eq!(post(&mut rig, b"B", "news"), Err(SendError::NotLoggedOn), "is not replayed");
+    assert_eq!(post(&mut rig, b"8", "b"), Ok(Posted::Kept(4)));
+    rig.connect();
+    rig.log_on("35=A|34=2|98=0|108=30|");
+    assert_eq!(rig.sent(), ["35=A|34=5|98=0|108=30|"], "the peer sees what is missing");
+    let first = rig.now;
+    rig.now = rig.now.plus_nanos(1_000_000_000);
+    rig.feed("35=2|34=3|7=3|16=0|");
+    let orig = String::from_utf8(first.to_fix_millis().to_vec()).unwrap();
+    let sent = rig.sent();
+    assert_eq!(sent[0], format!("35=8|34=3|43=Y|122={orig}|11=a|"));
+    assert_eq!(sent[1], format!("35=8|34=4|43=Y|122={orig}|11=b|"));
+    assert!(sent[2].starts_with("35=4|34=5|43=Y|") && sent[2].ends_with("36=6|123=Y|"), "{sent:?}");
+    assert_eq!(sent.len(), 3);
+}
+
+#[test]
+fn what_is_posted_during_a_resend_comes_at_its_end_and_not_inside() {
+    let mut rig = with_store(Role::Acceptor, ResendPolicy::REPORTS);
+    rig.out = Outbox::with_capacity(limits::OUTBOX_ADMIN_BYTES + 1_000);
+    for number in 2..=20 {
+        assert_eq!(post(&mut rig, b"8", "old"), Ok(Posted::Sent(number)));
+        rig.sent();
+    }
+    rig.feed("35=2|34=2|7=2|16=0|");
+    assert!(rig.session.is_resending());
+    assert_eq!(post(&mut rig, b"8", "new"), Ok(Posted::Kept(21)));
+    let mut sent = Vec::new();
+    while rig.session.is_resending() {
+        sent.extend(rig.sent());
+        rig.tick_after(1);
+    }
+    sent.extend(rig.sent());
+    assert_eq!(sent.len(), 20);
+    for (number, one) in (2..).zip(&sent) {
+        assert!(one.starts_with(&format!("35=8|34={number}|43=Y|")), "{one}");
+    }
+    assert!(sent[19].ends_with("11=new|"));
+    // And what does not fit is kept too: the peer misses it as soon as it reads again.
+    rig.out.push(&vec![b'x'; rig.out.free() - limits::OUTBOX_ADMIN_BYTES]).unwrap();
+    assert_eq!(post(&mut rig, b"8", "slow"), Ok(Posted::Kept(22)));
+}
+
+#[test]
+fn without_a_store_nothing_is_posted_to_a_session_that_is_down() {
+    let mut rig =
+        Rig::active(Role::Acceptor, |config| config.resend_policy = ResendPolicy::REPORTS);
+    rig.session.disconnected(rig.now);
+    assert_eq!(post(&mut rig, b"8", "a"), Err(SendError::NotLoggedOn));
+    assert_eq!(rig.session.next_out(), 2, "no number is used");
+}
+
+#[test]
+fn a_resend_reaches_back_so_far_and_says_what_it_withheld() {
+    let mut rig = Rig::active(Role::Acceptor, |config| {
+        config.resend_policy = ResendPolicy::REPORTS;
+        config.resend_max = 3;
+    });
+    rig.session.set_sent_store(Box::new(MemoryStore::new(100, 100_000)));
+    for _ in 2..=9 {
+        send_as(&mut rig, b"8", "report");
+    }
+    rig.sent();
+    rig.feed("35=2|34=2|7=1|16=0|");
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 4);
+    assert!(sent[0].starts_with("35=4|34=1|") && sent[0].ends_with("36=7|123=Y|"), "{sent:?}");
+    assert!(sent[1].starts_with("35=8|34=7|") && sent[3].starts_with("35=8|34=9|"));
+    assert!(rig.events().contains(&SessionEvent::Withheld { from: 2, to: 6, messages: 5 }));
+}
+
+#[test]
+fn the_work_on_resends_is_bounded_in_each_period_however_often_the_peer_asks() {
+    let mut rig = with_store(Role::Acceptor, ResendPolicy::EVERYTHING);
+    rig.out = Outbox::with_capacity(16 * 1024 * 1024);
+    rig.session.set_sent_store(Box::new(MemoryStore::new(10_000, 10_000_000)));
+    for _ in 0..3_000 {
+        send_as(&mut rig, b"8", "report");
+        rig.sent();
+    }
+    for number in 2..12 {
+        rig.feed(&format!("35=2|34={number}|7={number}|16=0|"));
+    }
+    let at_once = rig.sent().len() as u32;
+    assert!((limits::RESEND_BATCH_MAX..=limits::RESEND_BATCH_MAX + 10).contains(&at_once));
+    let mut rounds = 1;
+    while rig.session.is_resending() {
+        rig.tick_after(1);
+        assert!(rig.sent().len() as u32 <= limits::RESEND_BATCH_MAX);
+        rounds += 1;
+        assert!(rounds < 20);
+    }
+    assert!(rounds >= 3_000 / limits::RESEND_BATCH_MAX);
+}
+
+#[test]
+fn many_orders_that_are_withheld_do_not_hold_the_session_up_for_long() {
+    let mut rig = with_store(Role::Initiator, ResendPolicy::NOTHING);
+    rig.session.set_sent_store(Box::new(MemoryStore::new(10_000, 10_000_000)));
+    for _ in 2..=5_001 {
+        send_as(&mut rig, b"D", "order");
+        rig.sent();
+    }
+    rig.events();
+    rig.feed("35=2|34=2|7=2|16=0|");
+    let mut sent = rig.sent();
+    while rig.session.is_resending() {
+        rig.tick_after(1);
+        sent.extend(rig.sent());
+    }
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    assert!(sent.iter().all(|one| one.starts_with("35=4|")), "{sent:?}");
+    let withheld: u32 = rig
+        .events()
+        .iter()
+        .map(|event| match event {
+            SessionEvent::Withheld { messages, .. } => *messages,
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(withheld, 5_000);
+}
+
 #[test]
 fn what_was_sent_before_a_reset_is_never_replayed() {
-    let mut rig = with_store(Role::Acceptor, replay_everything);
+    let mut rig = with_store(Role::Acceptor, ResendPolicy::EVERYTHING);
     send_as(&mut rig, b"8", "old");
     rig.feed("35=A|34=1|98=0|108=30|141=Y|");
     rig.sent();
@@ -122,7 +261,7 @@ fn what_was_sent_before_a_reset_is_never_replayed() {
 
 #[test]
 fn a_resend_that_does_not_fit_goes_on_when_there_is_room_and_nothing_stands_inside_it() {
-    let mut rig = with_store(Role::Acceptor, replay_everything);
+    let mut rig = with_store(Role::Acceptor, ResendPolicy::EVERYTHING);
     rig.out = Outbox::with_capacity(limits::OUTBOX_ADMIN_BYTES + 2_000);
     for _ in 0..40 {
         send_as(&mut rig, b"8", "report");
@@ -149,7 +288,7 @@ fn a_resend_that_does_not_fit_goes_on_when_there_is_room_and_nothing_stands_insi
 
 #[test]
 fn a_request_while_another_is_answered_is_answered_with_what_is_left() {
-    let mut rig = with_store(Role::Acceptor, replay_everything);
+    let mut rig = with_store(Role::Acceptor, ResendPolicy::EVERYTHING);
     rig.out = Outbox::with_capacity(limits::OUTBOX_ADMIN_BYTES + 1_000);
     for _ in 0..30 {
         send_as(&mut rig, b"8", "report");

@@ -19,6 +19,7 @@ use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
+use taut::journal::{AppendError, Keeper};
 use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, SEND_MESSAGE_BYTES_MAX};
 use taut::session::resend::{copy_fields, is_session_field};
 use taut::session::{
@@ -34,7 +35,6 @@ use taut_codec::value::UtcTime;
 
 use super::conditions;
 use super::link::index;
-use super::store::{Numbers, NumbersFile};
 
 /// Headline(148), NoLinesOfText(33).
 const HEADLINE: u32 = 148;
@@ -89,7 +89,8 @@ pub struct Peer {
     /// Headlines of news to send, oldest first.
     queue: VecDeque<String>,
     available: bool,
-    numbers: Option<NumbersFile>,
+    /// What the journal did not take; nothing is sent any more.
+    journal_failed: Option<AppendError>,
     scanner: Scanner,
     fields: Box<[Field]>,
     held: Box<[u8]>,
@@ -106,7 +107,7 @@ impl Peer {
             seen: HashSet::new(),
             queue: VecDeque::new(),
             available: true,
-            numbers: None,
+            journal_failed: None,
             scanner: Scanner::new(),
             fields: vec![Field::default(); FIELDS_MAX].into_boxed_slice(),
             held: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
@@ -117,16 +118,6 @@ impl Peer {
     /// The session, to set it up.
     pub fn session(&mut self) -> &mut Session {
         &mut self.session
-    }
-
-    /// Goes on from these numbers and notes them from now on.
-    pub fn persist(&mut self, file: NumbersFile, found: Option<Numbers>) {
-        if let Some(Numbers { epoch, next_in, next_out }) = found
-            && !self.session.restore(epoch, next_in, next_out)
-        {
-            eprintln!("taut: the stored numbers are not valid: starting at 1");
-        }
-        self.numbers = Some(file);
     }
 
     /// Whether messages from `sender` to `target` are this counterparty's.
@@ -171,7 +162,14 @@ impl Peer {
     fn take(&mut self, message: &Message<'_>, flaw: Option<Fault>, now: UtcTime) {
         let Self { session, outbox, rules, .. } = self;
         let check = |message: &Message<'_>| flaw.or_else(|| rules.fault(message));
-        match session.received_checked(message, now, outbox, check) {
+        // What it may ask for again is stored first.
+        let sent = Keeper::outbound(session, outbox, now);
+        let received = session.received_checked(message, now, outbox, check);
+        let taken = (received != Received::Ignored)
+            .then(|| (message.msg_seq_num().unwrap_or(0), message.bytes()));
+        let stored = Keeper::inbound(session, taken, now);
+        self.journal_failed = self.journal_failed.or(sent.and(stored).err());
+        match received {
             Received::Application => self.answer(message, now),
             Received::Logon => {
                 if let Err(error) = session.accept_logon(now, outbox) {
@@ -187,7 +185,7 @@ impl Peer {
         self.session.garbled(bytes, now, &mut self.outbox);
     }
 
-    /// Time passes; what happened is told, and the numbers are noted. Before bytes leave.
+    /// Time passes; what happened is told, and what is to be sent is stored. Before bytes leave.
     pub fn settle(&mut self, now: UtcTime) -> io::Result<()> {
         if now >= self.session.next_deadline() {
             self.session.tick(now, &mut self.outbox);
@@ -201,12 +199,11 @@ impl Peer {
                 eprintln!("{} {event:?}", self.session.config().target.as_str());
             }
         }
-        let (epoch, next_in) = (self.session.epoch(), self.session.next_in());
-        let numbers = Numbers { epoch, next_in, next_out: self.session.next_out() };
-        match &mut self.numbers {
-            Some(file) => file.note(numbers),
-            None => Ok(()),
-        }
+        let stored = match self.journal_failed {
+            Some(error) => Err(error),
+            None => Keeper::outbound(&mut self.session, &self.outbox, now),
+        };
+        stored.map_err(|error| io::Error::other(format!("journal: {error}")))
     }
 
     /// Whether the connection is to be closed once everything has left.

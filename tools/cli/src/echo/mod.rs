@@ -20,8 +20,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use taut::limits::MESSAGE_BYTES_MAX;
-use taut::session::resend::replay_everything;
-use taut::session::{Role, SessionConfig, any_third_party, no_third_party};
+use taut::session::{ResendPolicy, Role, SessionConfig, any_third_party, no_third_party};
 use taut::types::CompId;
 use taut_codec::dictionary::Dictionary;
 use taut_codec::encode::TimePrecision;
@@ -33,7 +32,6 @@ use self::app::{Peer, Rules};
 use self::control::{Order, Request};
 pub use self::initiator::initiate;
 use self::link::{Front, Link};
-use self::store::{FileStore, NumbersFile};
 use crate::Failure;
 
 /// Connections that have not said who they are, at the same time; more are closed at once.
@@ -61,7 +59,7 @@ pub struct CommonArgs {
     /// The messages and fields, in QuickFIX's XML form
     #[arg(long, value_name = "FILE")]
     dictionary: PathBuf,
-    /// Keep numbers and sent messages in this directory, over restarts
+    /// Keep numbers and messages in this directory, a journal for each counterparty, over restarts
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Logons carry NextExpectedMsgSeqNum (789)
@@ -199,7 +197,7 @@ impl CommonArgs {
             logon_timeout: LOGON_TIMEOUT,
             logout_timeout: LOGOUT_TIMEOUT,
             answer_linger: ANSWER_LINGER,
-            resend_policy: replay_everything,
+            resend_policy: ResendPolicy::EVERYTHING,
             resend_chunk: self.resend_chunk,
             next_expected: self.next_expected,
             last_processed: self.last_processed,
@@ -210,15 +208,9 @@ impl CommonArgs {
         };
         let mut peer = Peer::new(config, rules.clone(), self.verbose);
         match &self.store {
-            None => peer.session().set_sent_store(store::memory()),
+            None => store::in_memory(peer.session()),
             Some(dir) => {
-                std::fs::create_dir_all(dir)?;
-                let name = file_name(&self.sender, name);
-                let (file, found) = NumbersFile::open(dir, &name)?;
-                let epoch = found.map_or(0, |numbers| numbers.epoch);
-                let sent = FileStore::open(dir, &name, epoch)?;
-                peer.session().set_sent_store(Box::new(sent));
-                peer.persist(file, found);
+                store::in_journal(peer.session(), &dir.join(file_name(&self.sender, name)))?;
             }
         }
         Ok(peer)
