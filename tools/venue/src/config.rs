@@ -3,6 +3,7 @@
 
 mod clients;
 mod instruments;
+mod replay;
 mod switches;
 mod text;
 
@@ -18,6 +19,7 @@ use crate::oes::DerivativesLimits;
 
 pub use clients::{ClientConfig, TierName};
 pub use instruments::{InstrumentConfig, StatusName};
+pub use replay::ReplayConfig;
 pub use switches::{LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
 
 /// Why a configuration is refused.
@@ -37,6 +39,9 @@ pub enum ConfigError {
     /// An address beyond this machine without permission.
     #[error("configuration, bind: {0} is not loopback; set allow_remote = true to serve others")]
     Remote(IpAddr),
+    /// The journal of a session cannot be opened.
+    #[error("replay.journal: {0}")]
+    Journal(#[from] taut::journal::JournalError),
     /// The engine refuses the setup.
     #[error("configuration: {0}")]
     Setup(#[from] SetupError),
@@ -62,6 +67,8 @@ pub struct VenueConfig {
     pub switches: Switches,
     /// Rate limits of derivatives sessions; those of spot are each client's `tier`.
     pub derivatives_limits: DerivativesLimits,
+    /// What is kept to be sent again.
+    pub replay: ReplayConfig,
     /// Fees.
     pub fees: Fees,
     /// The house that trades with the clients.
@@ -87,6 +94,7 @@ impl Default for VenueConfig {
             gateway_instances: 2,
             switches: Switches::default(),
             derivatives_limits: DerivativesLimits::default(),
+            replay: ReplayConfig::default(),
             fees: Fees::default(),
             liquidity: LiquidityConfig::default(),
             instruments: vec![pair("BTC/USD", 1, "0.1"), pair("ETH/USD", 2, "0.01")],
@@ -208,6 +216,7 @@ impl VenueConfig {
         count("gateway_instances", self.gateway_instances.into(), GATEWAY_INSTANCES_MAX)?;
         count("instruments", self.instruments.len(), INSTRUMENTS_MAX)?;
         count("clients", self.clients.len(), CLIENTS_MAX)?;
+        self.replay.check()?;
         for instrument in &self.instruments {
             instrument.instrument()?;
         }

@@ -36,3 +36,12 @@ pub const TRADING_REQUEST_ID_BYTES_MAX: usize = 36;
 const _: () = assert!(
     MD_ENTRIES_PER_MESSAGE_MAX * MD_ENTRY_BYTES_MAX <= taut::limits::MESSAGE_BYTES_MAX - 1024
 );
+/// Reports of one client that are kept to be sent again, unless configured otherwise; older ones are gap
+/// filled and counted.
+pub const REPLAY_MESSAGES: usize = 16 * 1024;
+/// Their bytes.
+pub const REPLAY_BYTES: usize = 8 << 20;
+/// Most messages and bytes of one client that can be configured.
+pub const REPLAY_MESSAGES_MAX: usize = 64 * 1024;
+/// See [`REPLAY_MESSAGES_MAX`].
+pub const REPLAY_BYTES_MAX: usize = 256 << 20;

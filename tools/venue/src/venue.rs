@@ -29,7 +29,7 @@ use accounts::Accounts;
 
 use crate::gateway::report::BusinessReject;
 use crate::gateway::reporter::Reporter;
-use crate::gateway::{ClientCredentials, ConnectionId, Gateway, Inbound, Service};
+use crate::gateway::{ClientCredentials, ConnectionId, Gateway, Inbound, ReplayStats, Service};
 use crate::limits::ARRIVALS_MAX;
 use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticConfig};
 use crate::market_data::MarketData;
@@ -114,8 +114,10 @@ pub struct VenueStats {
     pub subscriptions: usize,
     /// Connections dropped because their peer did not read.
     pub slow_drops: u64,
-    /// Reports that nobody was there to receive.
+    /// Reports that nobody was there to receive, and that could not be kept either.
     pub reports_lost: u64,
+    /// Reports that are kept for those who were not there.
+    pub replay: ReplayStats,
     /// Arrivals that were not taken in time.
     pub arrivals_lost: u64,
     /// Connections per gateway instance.
@@ -175,7 +177,7 @@ impl Venue {
             engine.add_instrument(instrument)?;
         }
         let house = engine.add_account(AccountFlags::HOUSE)?;
-        let mut gateway = Gateway::new(config.gateway_instances, config.switches.gateway());
+        let mut gateway = Gateway::new(config.gateway_instances, config.gateway());
         let mut oes = Oes::new(OesSwitches {
             derivatives: config.derivatives_limits,
             ..config.switches.oes()
@@ -187,6 +189,9 @@ impl Venue {
             let credentials = ClientCredentials::new(credentials);
             gateway.add_client(client.comp_id()?, client.market, credentials);
             oes.add_client(account, client.permissions(), accounts.limits(client));
+        }
+        if let Some(dir) = &config.replay.journal {
+            gateway.keep_journals(dir)?;
         }
         let liquidity = open(liquidity, &engine, house, now)?;
         let market_data = MarketData::new(engine.instruments().len(), config.switches.market_data);

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::GatewaySwitches;
 use crate::gateway::checks::UnknownTags;
 use crate::gateway::report::{BusinessTextForm, RejectForm};
+use crate::gateway::{GatewaySwitches, ReplayLimits};
 use crate::market_data::MarketDataSwitches;
 use crate::oes::{DerivativesLimits, OesSwitches, Scope};
 
@@ -98,8 +98,7 @@ pub enum RefusalNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LowLogonNumber {
-    /// It is accepted and asks for a replay from its number. Nothing is kept that could be replayed, so
-    /// that a gap fill over all of it is the answer.
+    /// It is accepted and asks for a replay of the reports from its number on.
     #[default]
     Replay,
     /// Logout, as the standard has it.
@@ -117,6 +116,7 @@ impl Switches {
             reset_flag_resets_watermark: self.reset_flag_resets_watermark,
             numeric_id_window: self.numeric_id_window,
             low_logon_replays: self.low_logon_number == LowLogonNumber::Replay,
+            replay: ReplayLimits::default(),
             refusal_text: match self.logon_refusal {
                 LogonRefusal::Logout => Some("Logon failed: invalid credentials"),
                 LogonRefusal::Silent => None,

@@ -35,8 +35,8 @@ fee_basis = false
 logon_refusal = "logout"
 # MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard" (1).
 refusal_number = "documented"
-# A Logon with 141=N and a lower number than expected: "replay" (accepted; a gap fill stands for what was
-# sent since that number) or "logout".
+# A Logon with 141=N and a lower number than expected: "replay" (accepted; the reports since that
+# number are sent again) or "logout".
 low_logon_number = "replay"
 # Whether 141=Y at logon starts the ClOrdID watermark anew.
 reset_flag_resets_watermark = false
@@ -68,6 +68,14 @@ l3_entry_time = "captured"
 l3_timestamps = true
 # Whether the instrument list carries MDPricePrecision (5052), as since July 2026.
 md_price_precision = true
+
+# Reports that are kept, for each client, to be sent again when it asks, or when it comes back. Older ones
+# are gap filled.
+[replay]
+messages = 16384
+mib = 8
+# A directory: then they are kept there, and the sessions' numbers go on when the venue starts again.
+# journal = "venue-journal"
 
 # Fee rates in millionths: 1600 is 0.16 %.
 [fees]

@@ -1,6 +1,6 @@
 //! A client as the gateway knows it, and its session on each service.
 
-use taut::session::{Session, SessionConfig};
+use taut::session::{ResendPolicy, Session, SessionConfig};
 use taut::types::CompId;
 
 use super::{ClientCredentials, ConnectionId, GatewaySwitches, Market, Service};
@@ -26,6 +26,7 @@ impl Known {
         // "Hard reset to 1", venue file 3.2.
         config.sequence_reset_may_lower = true;
         if service.is_trading() {
+            config.resend_policy = ResendPolicy::REPORTS;
             config.send_message_bytes_max = taut::limits::SEND_MESSAGE_BYTES_MAX;
         }
         Self {

@@ -76,8 +76,14 @@ impl Gateway {
         let connection = self.connections.get_mut(&id)?;
         let (client, service) = (connection.client?, connection.service);
         let known = self.clients[usize::from(client)].known_mut(service)?;
+        // What it may ask for again is stored first.
+        self.replay.store(&mut known.session, connection, now);
         let received = known.session.received(message, now, &mut connection.outbox);
         while known.session.next_event().is_some() {}
+        let taken = (received != Received::Ignored).then_some(message);
+        if !self.replay.store_inbound(&mut known.session, connection, taken, now) {
+            return None;
+        }
         match received {
             Received::Logon => self.logon(id, client, message, now),
             Received::Application => self.application(client, service, message, now),

@@ -94,6 +94,7 @@ impl Gateway {
         }
         known.live = Some(id);
         known.logged_out = false;
+        known.prepare_store(service, self.switches.replay);
         // An acceptor writes nothing yet, so nothing can fail.
         let waits = known.session.connected(now, &mut connection.outbox, |_, _| {});
         connection.client = at.map(|at| at as u16);

@@ -11,6 +11,7 @@ mod logon;
 pub mod number;
 mod outbound;
 mod parse;
+mod replay;
 pub mod report;
 pub mod reporter;
 mod router;
@@ -21,6 +22,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use taut::journal::Keeper;
 use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES};
 use taut::session::{Outbox, Session};
 use taut::types::CompId;
@@ -32,6 +34,7 @@ use taut_codec::value::UtcTime;
 pub use connection::ConnectionId;
 pub use inbound::{Inbound, RefusedCommand};
 pub use logon::ClientCredentials;
+pub use replay::{ReplayLimits, ReplayStats};
 pub use router::{Instance, Router};
 pub use service::{Market, Service, Subscriber};
 pub use switches::GatewaySwitches;
@@ -53,6 +56,9 @@ pub struct Gateway {
     fields: Vec<Field>,
     refuse_logons: bool,
     slow_drops: u64,
+    replay: ReplayStats,
+    /// The last time that was heard of.
+    now: UtcTime,
 }
 
 impl Gateway {
@@ -70,6 +76,8 @@ impl Gateway {
             fields: vec![Field::default(); taut::limits::FIELDS_MAX],
             refuse_logons: false,
             slow_drops: 0,
+            replay: ReplayStats::default(),
+            now: UtcTime(0),
         }
     }
 
@@ -80,6 +88,7 @@ impl Gateway {
 
     /// A connection was made.
     pub fn connected(&mut self, service: Service, now: UtcTime) -> ConnectionId {
+        self.now = now;
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let mut connection = Connection::new(service, now, Outbox::with_capacity(OUTBOX_BYTES));
@@ -97,6 +106,7 @@ impl Gateway {
 
     /// Works through what came until a record leaves the gateway; `None` when more bytes are needed.
     pub fn next(&mut self, id: ConnectionId, now: UtcTime) -> Option<Inbound> {
+        self.now = now;
         let mut input = std::mem::take(&mut self.connections.get_mut(&id)?.input);
         let mut fields = std::mem::take(&mut self.fields);
         let mut at = 0;
@@ -144,6 +154,8 @@ impl Gateway {
         let known = self.clients[usize::from(client)].known_mut(service)?;
         let was_up = connection.logged_on;
         known.live = None;
+        // What did not leave any more is kept for the next logon.
+        let _ = Keeper::outbound(&mut known.session, &connection.outbox, now);
         known.session.disconnected(now);
         while known.session.next_event().is_some() {}
         if !service.is_trading() {
@@ -152,11 +164,6 @@ impl Gateway {
         let owner = Owner { client, logon: known.logons }.id();
         (was_up && known.cancel_on_disconnect && !known.logged_out)
             .then_some(Inbound::CancelOnDisconnect { owner })
-    }
-
-    /// The bytes that wait for a connection's peer; `None` if there is no such connection.
-    pub fn outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
-        self.connections.get_mut(&id).map(|connection| &mut connection.outbox)
     }
 
     /// Whether a connection has to be closed once its outbox is flushed.
@@ -168,6 +175,7 @@ impl Gateway {
 
     /// Time passes for every session.
     pub fn tick(&mut self, now: UtcTime) {
+        self.now = now;
         for connection in self.connections.values_mut() {
             match connection.client {
                 // A peer that does not read its refusal is not waited for either.

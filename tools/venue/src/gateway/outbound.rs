@@ -7,7 +7,7 @@ use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::report::{self, BusinessReject, FieldReject};
-use super::{Gateway, Service, Subscriber};
+use super::{Gateway, Service, Subscriber, replay};
 use crate::market_data::Outlet;
 
 impl Gateway {
@@ -56,7 +56,8 @@ impl Gateway {
         });
     }
 
-    /// Sends a message to a client's session on a service, if it is up. A session whose outbox is full
+    /// Sends a message to a client's session on a service, if it is up; a report is kept for it if it is
+    /// not. A session whose outbox is full
     /// is dropped: a slow reader must not hold anybody up.
     pub(super) fn send_on(
         &mut self,
@@ -67,6 +68,9 @@ impl Gateway {
         now: UtcTime,
         body: impl FnOnce(&mut Encoder<'_>),
     ) -> bool {
+        if replay::is_replayed(service, msg_type) {
+            return self.report(client, service, msg_type, order, now, body);
+        }
         let Some(entry) = self.clients.get_mut(usize::from(client)) else { return false };
         let Some(known) = entry.known_mut(service) else { return false };
         let connection = known.live.and_then(|live| self.connections.get_mut(&live));

@@ -31,7 +31,7 @@ struct Draft<'a> {
 }
 
 impl Reporter {
-    /// Reports that nobody was there to receive. They are not kept: replay comes with the journal.
+    /// Reports that nobody was there to receive, and that could not be kept for replay.
     #[must_use]
     pub const fn lost(&self) -> u64 {
         self.lost

@@ -1,6 +1,7 @@
 //! How the gateway answers where the venue's documents disagree or are silent.
 
 use super::checks::UnknownTags;
+use super::replay::ReplayLimits;
 use super::report::{BusinessTextForm, RejectForm};
 
 /// The gateway's switches. What each means and its default: [`crate::config::Switches`].
@@ -23,6 +24,8 @@ pub struct GatewaySwitches {
     pub numeric_id_window: bool,
     /// Whether a Logon with 141=N and a low number asks for a replay (C6); if not, it is refused.
     pub low_logon_replays: bool,
+    /// How much is kept to be sent again.
+    pub replay: ReplayLimits,
     /// Text(58) of the Logout on wrong credentials; `None`: the connection is closed without a word.
     pub refusal_text: Option<&'static str>,
 }

@@ -25,6 +25,7 @@ impl Venue {
             subscriptions: self.market_data.subscriptions(),
             slow_drops: self.gateway.slow_drops(),
             reports_lost: self.reporter.lost(),
+            replay: self.gateway.replay_stats(),
             arrivals_lost: self.arrivals_lost,
             instances: self.gateway.router().connections().to_vec(),
         }

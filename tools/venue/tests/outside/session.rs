@@ -27,15 +27,17 @@ fn a_test_request_is_answered_with_its_own_id() {
 }
 
 #[test]
-fn a_resend_request_is_answered_by_one_gap_fill() {
+fn a_resend_request_is_answered_by_the_reports_and_gap_fills() {
     let world = World::plain();
     let mut client = world.trader();
     client.limit(1, 1, "0.01", "1000");
     client.expect_live(1);
     client.send("2", "7=1|16=0|");
     let fill = client.receive();
-    // 1 Logon, 2 PendingNew, 3 New: the next number is 4. Nothing is sent twice.
-    assert_eq!(fill.values(&[35, 34, 43, 123, 36]), "4 1 Y Y 4");
+    // 1 Logon, 2 PendingNew, 3 New: the next number is 4.
+    assert_eq!(fill.values(&[35, 34, 43, 123, 36]), "4 1 Y Y 2");
+    assert_eq!(client.receive().values(&[35, 34, 43, 150, 11]), "8 2 Y A 1");
+    assert_eq!(client.receive().values(&[35, 34, 43, 150, 11]), "8 3 Y 0 1");
     client.send("1", "112=x|");
     assert_eq!(client.receive().values(&[35, 34, 112]), "0 4 x");
     client.log_out();

@@ -83,7 +83,8 @@ fn whoever_only_knows_a_comp_id_changes_nothing_of_its_session() {
         let body = world.logon_body("TAUT", Service::SpotTrading, 3, "141=N|");
         let (_, answers) = world.try_logon(Service::SpotTrading, &body);
         assert_eq!(answers.len(), 1, "nothing is missing: {answers:?}");
-        assert_eq!(values(&answers[0], &[35, 34, 141]), "A 4 N");
+        // 4 is the cancel on disconnect, kept for it.
+        assert_eq!(values(&answers[0], &[35, 34, 141]), "A 5 N");
     }
 }
 
@@ -194,13 +195,13 @@ fn sequence_numbers_go_on_after_a_reconnect() {
     world.pass(1);
     let body = world.logon_body("TAUT", Service::SpotTrading, 3, "141=N|");
     let (_, answers) = world.try_logon(Service::SpotTrading, &body);
-    // 1 Logon, 2 PendingNew, 3 New; the report of the cancel on disconnect was lost.
-    assert_eq!(values(&answers[0], &[35, 34, 141]), "A 4 N");
+    // 1 Logon, 2 PendingNew, 3 New, 4 the cancel on disconnect, which it may ask for.
+    assert_eq!(values(&answers[0], &[35, 34, 141]), "A 5 N");
     assert_eq!(answers.len(), 1, "nothing is missing: {answers:?}");
 }
 
 #[test]
-fn a_logon_with_a_low_number_is_accepted_and_what_cannot_be_replayed_is_gap_filled() {
+fn a_logon_with_a_low_number_is_accepted_and_the_reports_are_replayed() {
     for low in [LowLogonNumber::Replay, LowLogonNumber::Logout] {
         let mut config = config();
         config.switches.low_logon_number = low;
@@ -218,12 +219,14 @@ fn a_logon_with_a_low_number_is_accepted_and_what_cannot_be_replayed_is_gap_fill
             continue;
         }
         let told: Vec<_> =
-            answers.iter().map(|answer| values(answer, &[35, 34, 43, 123, 36])).collect();
-        assert_eq!(told, ["A 4 - - -", "4 2 Y Y 5"]);
+            answers.iter().map(|answer| values(answer, &[35, 34, 43, 150, 36])).collect();
+        let reports = ["8 2 Y A -", "8 3 Y 0 -", "8 4 Y 4 -"];
+        assert_eq!(told[0], "A 5 - - -");
+        assert_eq!((&told[1..4], told[4].as_str()), (&reports.map(String::from)[..], "4 5 Y - 6"));
         // The client goes on from its own number; a low number within the session stays fatal.
         let mut peer = Peer { id, next_out: 3, ..peer };
         let reports = world.limit(&mut peer, 2, 1, "1", "100");
-        assert_eq!(values(&reports[0], &[35, 34]), "8 5");
+        assert_eq!(values(&reports[0], &[35, 34]), "8 6");
         peer.next_out = 3;
         assert_eq!(get(&world.send(&mut peer, "1|112=x|")[0], 35), Some("5"));
     }

@@ -11,5 +11,6 @@ mod logon;
 mod market_data;
 mod md_client;
 mod rejects;
+mod replay;
 mod scope;
 mod services;

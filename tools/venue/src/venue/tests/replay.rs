@@ -1,0 +1,179 @@
+//! Reports for who was not there: kept, numbered, and sent again (venue file 3.3).
+
+use super::harness::*;
+use crate::Service;
+
+/// The client comes back without a reset; returns the session and the answers.
+fn back(world: &mut World, peer: &Peer) -> (Peer, Vec<String>) {
+    world.pass(1);
+    let number = peer.next_out;
+    let body = world.logon_body(peer.sender, peer.service, number, "8674=1|");
+    let (id, answers) = world.try_logon(peer.service, &body);
+    (Peer { id, next_out: number + 1, ..peer.clone() }, answers)
+}
+
+/// Asks for `from..` and returns what comes, batches that follow later included.
+fn ask(world: &mut World, peer: &mut Peer, from: u64) -> Vec<String> {
+    let mut answers = world.send(peer, &format!("2|7={from}|16=0|"));
+    loop {
+        world.pass(1);
+        world.venue.tick(world.now);
+        let more = world.take(peer.id);
+        if more.is_empty() {
+            return answers;
+        }
+        answers.extend(more);
+    }
+}
+
+fn shown(messages: &[String]) -> Vec<String> {
+    messages.iter().map(|one| values(one, &[35, 34, 43, 150, 11, 36])).collect()
+}
+
+/// An order of `TAUT` rests, and its connection is lost.
+fn away(world: &mut World) -> Peer {
+    let mut peer = world.logon_with("TAUT", Service::SpotTrading, "141=Y|8674=1|");
+    let reports = world.limit(&mut peer, 1, 1, "1", "100");
+    assert_eq!(shown(&reports), ["8 2 - A 1 -", "8 3 - 0 1 -"]);
+    world.lose(&peer);
+    peer
+}
+
+#[test]
+fn a_fill_while_the_client_is_away_is_numbered_and_replayed_once_when_it_comes_back() {
+    let mut world = World::new();
+    let peer = away(&mut world);
+    let mut other = world.logon("OTHER", Service::SpotTrading);
+    world.limit(&mut other, 1, 2, "0.25", "100");
+    let traded = world.time();
+    world.pass(5_000);
+    world.limit(&mut other, 2, 2, "0.75", "100");
+    let stats = world.venue.stats();
+    assert_eq!((stats.reports_lost, stats.replay.kept), (0, 2));
+    let (mut peer, answers) = back(&mut world, &peer);
+    assert_eq!(shown(&answers), ["A 6 - - - -"], "4 and 5 are missing");
+    let replayed = ask(&mut world, &mut peer, 4);
+    assert_eq!(shown(&replayed), ["8 4 Y F 1 -", "8 5 Y F 1 -", "4 6 Y - - 7"]);
+    assert_eq!(values(&replayed[0], &[14, 122]), format!("0.25 {traded}"));
+    assert_eq!(get(&replayed[1], 14), Some("1.0"));
+    // What comes now has the next number.
+    let reports = world.limit(&mut peer, 2, 1, "1", "90");
+    assert_eq!(shown(&reports), ["8 7 - A 2 -", "8 8 - 0 2 -"]);
+}
+
+#[test]
+fn the_cancels_of_a_lost_connection_are_replayed() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    world.limit(&mut peer, 1, 1, "1", "100");
+    world.lose(&peer);
+    let (mut peer, answers) = back(&mut world, &peer);
+    assert_eq!(shown(&answers), ["A 5 - - - -"]);
+    assert_eq!(shown(&ask(&mut world, &mut peer, 4)), ["8 4 Y 4 1 -", "4 5 Y - - 6"]);
+}
+
+#[test]
+fn a_logon_with_a_low_number_has_the_reports_from_that_number_on_replayed_c6() {
+    let mut world = World::new();
+    let peer = away(&mut world);
+    let low = Peer { next_out: 2, ..peer };
+    let (_, answers) = back(&mut world, &low);
+    assert_eq!(shown(&answers), ["A 4 - - - -", "8 2 Y A 1 -", "8 3 Y 0 1 -", "4 4 Y - - 5"]);
+}
+
+#[test]
+fn a_reset_forgets_what_was_kept() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    world.limit(&mut peer, 1, 1, "1", "100");
+    world.lose(&peer);
+    let mut peer = world.trader();
+    assert_eq!(shown(&ask(&mut world, &mut peer, 1)), ["4 1 Y - - 2"]);
+}
+
+#[test]
+fn what_a_full_store_forgot_is_gap_filled_and_counted() {
+    let mut config = config();
+    config.replay.messages = 3;
+    let mut world = World::with(&config);
+    let peer = away(&mut world);
+    let mut other = world.logon("OTHER", Service::SpotTrading);
+    for id in 1..=4 {
+        world.limit(&mut other, id, 2, "0.25", "100");
+    }
+    assert_eq!(world.venue.stats().replay.kept, 4);
+    // 2 to 7 of TAUT, of which 5 to 7 are left; OTHER had 12, of which 3 are left.
+    assert_eq!(world.venue.stats().replay.forgotten, 3 + 9);
+    let (mut peer, _) = back(&mut world, &peer);
+    let replayed = ask(&mut world, &mut peer, 4);
+    let expected = ["4 4 Y - - 5", "8 5 Y F 1 -", "8 6 Y F 1 -", "8 7 Y F 1 -", "4 8 Y - - 9"];
+    assert_eq!(shown(&replayed), expected);
+}
+
+#[test]
+fn nothing_is_kept_of_market_data_and_of_who_was_never_there() {
+    let mut world = World::new();
+    let mut other = world.logon("OTHER", Service::SpotTrading);
+    world.limit(&mut other, 1, 2, "1", "100");
+    let mut data = world.logon("TAUT", Service::SpotMarketData);
+    world.send(&mut data, "V|146=1|55=BTC/USD|262=1|263=1|264=10|265=1|267=2|269=0|269=1|");
+    assert_eq!(shown(&ask(&mut world, &mut data, 1)).len(), 1, "one gap fill");
+    assert_eq!(world.venue.stats().replay.kept, 0);
+}
+
+#[test]
+fn a_report_that_arises_during_a_long_replay_comes_behind_it() {
+    let mut world = World::new();
+    let mut peer = world.logon_with("TAUT", Service::SpotTrading, "141=Y|8674=1|");
+    for id in 1..=400 {
+        world.limit(&mut peer, id, 1, "0.01", "100");
+    }
+    world.lose(&peer);
+    let mut other = world.logon("OTHER", Service::SpotTrading);
+    let (mut peer, _) = back(&mut world, &peer);
+    let mut replayed = world.send(&mut peer, "2|7=2|16=0|");
+    assert!(replayed.len() < 800, "in batches: {}", replayed.len());
+    world.limit(&mut other, 1, 2, "0.01", "100");
+    assert!(world.take(peer.id).is_empty(), "not inside");
+    assert_eq!(world.venue.stats().slow_drops, 0);
+    while world.venue.stats().sessions_up == 2 {
+        world.pass(1);
+        world.venue.tick(world.now);
+        let more = world.take(peer.id);
+        if more.is_empty() {
+            break;
+        }
+        replayed.extend(more);
+    }
+    let numbers: Vec<u64> =
+        replayed.iter().map(|one| get(one, 34).unwrap().parse().unwrap()).collect();
+    assert_eq!(numbers, (2..=803).collect::<Vec<_>>(), "in order, without a hole");
+    assert_eq!(values(replayed.last().unwrap(), &[35, 150, 43]), "8 F Y");
+    assert_eq!(shown(&world.limit(&mut peer, 401, 1, "1", "90"))[0], "8 804 - A 401 -");
+}
+
+#[test]
+fn with_a_journal_numbers_and_reports_survive_the_end_of_the_venue() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.replay.journal = Some(dir.path().to_owned());
+    let mut world = World::with(&config);
+    let peer = away(&mut world);
+    let mut other = world.logon("OTHER", Service::SpotTrading);
+    world.limit(&mut other, 1, 2, "0.25", "100");
+    let now = world.now;
+    // It dies: nobody logs out.
+    drop(world);
+    let mut world = World::with(&config);
+    world.now = now;
+    let (mut peer, answers) = back(&mut world, &peer);
+    assert_eq!(shown(&answers), ["A 5 - - - -"]);
+    let replayed = ask(&mut world, &mut peer, 2);
+    let expected = ["8 2 Y A 1 -", "8 3 Y 0 1 -", "8 4 Y F 1 -", "4 5 Y - - 6"];
+    assert_eq!(shown(&replayed), expected);
+    // A second venue on the same directory is refused.
+    let secrets = |_: &str| Some("c2VjcmV0".to_owned());
+    let second = crate::Venue::with_secrets(&config, None, now, secrets);
+    let error = second.expect_err("the first still runs").to_string();
+    assert!(error.contains("in use by another writer"), "{error}");
+}
