@@ -154,7 +154,7 @@ impl<const N: usize> Template<N> {
         };
         let pieces = self.pieces[..self.len].iter();
         let mut this = Filler { pieces, tag: 0, gap, rest, len: 0, sum: 0, error };
-        this.put(|_| NOTHING);
+        this.pieces(NOTHING);
         this
     }
 }
@@ -181,29 +181,37 @@ impl Filler<'_, '_> {
     /// The next value, an unsigned integer.
     #[inline(always)]
     pub fn uint(mut self, value: u64) -> Self {
-        self.put(|room| print::put_uint(room, value));
+        if let Some(room) = self.room() {
+            let value = print::put_uint(room, value);
+            self.pieces(value);
+        }
         self
     }
 
     /// The next value, a decimal with at least `decimals_min` (0 or 1) decimals; see [`Decimal::write`].
     #[inline(always)]
     pub fn decimal(mut self, value: Decimal, decimals_min: u8) -> Self {
-        self.put(|room| print::put_decimal(room, value, decimals_min));
+        if let Some(room) = self.room() {
+            let value = print::put_decimal(room, value, decimals_min);
+            self.pieces(value);
+        }
         self
     }
 
     /// The next value, a timestamp as [`TimestampCache`](crate::value::TimestampCache) writes it.
     #[inline(always)]
     pub fn time(mut self, text: &[u8; 21]) -> Self {
-        self.put(|room| print::put_timestamp(room, text));
+        if let Some(room) = self.room() {
+            let value = print::put_timestamp(room, text);
+            self.pieces(value);
+        }
         self
     }
 
     /// The next value, a text. A control byte or no byte at all is an error.
     #[inline(always)]
     pub fn bytes(mut self, value: &[u8]) -> Self {
-        let room = self.rest.first_chunk_mut::<PLACE>().and_then(|place| place.first_chunk_mut());
-        match room.and_then(|room| print::put_text(room, value)) {
+        match self.rest.first_chunk_mut().and_then(|room| print::put_text(room, value)) {
             Some(text) => self.pieces(text),
             None => match long_text(self.rest, self.tag, value) {
                 Ok(text) => {
@@ -235,30 +243,30 @@ impl Filler<'_, '_> {
         envelope::close(gap, self.len, self.sum, self.rest)
     }
 
-    /// A value, and the pieces behind it.
-    // Nothing here takes the address of `self`, so that it stays in registers.
+    // Nothing here takes the address of `self` but what is inlined, so that it stays in registers.
+
+    /// Room for the next value.
     #[inline(always)]
-    fn put(&mut self, value: impl FnOnce(&mut [u8; ROOM]) -> Written) {
-        let Some(room) = self.rest.first_chunk_mut::<PLACE>().and_then(|r| r.first_chunk_mut())
-        else {
-            return self.fail(EncodeError::Full);
-        };
-        let value = value(room);
-        self.pieces(value);
+    fn room(&mut self) -> Option<&mut [u8; ROOM]> {
+        if self.rest.len() < PLACE {
+            self.fail(EncodeError::Full);
+        }
+        self.rest.first_chunk_mut::<PLACE>()?.first_chunk_mut()
     }
 
-    /// The pieces behind a value that was written, for which there is a place.
+    /// The pieces behind a value that stands at the front of the rest.
     #[inline(always)]
-    fn pieces(&mut self, mut written: Written) {
+    fn pieces(&mut self, value: Written) {
+        let mut written = value;
         loop {
-            let Some(piece) = self.pieces.next() else {
-                return self.fail(EncodeError::SlotCount);
-            };
-            let Some(place) = self.rest.first_chunk_mut::<PLACE>() else {
-                return self.fail(EncodeError::Full);
+            let (Some(piece), Some(place)) =
+                (self.pieces.next(), self.rest.first_chunk_mut::<PLACE>())
+            else {
+                let is_full = self.rest.len() < PLACE;
+                return self.fail(if is_full { EncodeError::Full } else { EncodeError::SlotCount });
             };
             // Neither is ever more: said for the compiler.
-            let (at, len) = (written.len.min(ROOM), piece.len.min(STRIDE));
+            let (at, len) = (written.len % ROOM, piece.len.min(STRIDE));
             place[at..][..STRIDE].copy_from_slice(&piece.text);
             self.rest = &mut core::mem::take(&mut self.rest)[at + len..];
             self.len += at + len;

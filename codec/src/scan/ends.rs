@@ -1,107 +1,172 @@
-//! From masks to fields without vectors: first where they all end, then their tags.
-//!
-//! Two short loops instead of one, because how many fields a block has cannot be predicted: the first
-//! writes eight ends per block whether or not there are so many, the second runs over many fields.
+//! The two loops: first where the fields of a stretch of blocks end, then what their tags are.
+#![allow(unsafe_code)]
 
-use super::walk::{data_tag, next_at, short_tag_at, walk};
+use core::mem::MaybeUninit;
+
+use super::walk::{self, BLOCK, data_tag, next_at, short_tag_at, walk};
 use super::{Field, ScanError};
 
-/// Blocks between one look at the tags and the next: what is written then is in the nearest cache still.
-pub(super) const BLOCKS: usize = 16;
+/// Bytes between one look at the tags and the next: their ends are in the nearest cache still.
+pub(super) const STRETCH: usize = BLOCKS * BLOCK;
+const BLOCKS: usize = 16;
 
-/// Ends that are written at once.
-const STEP: usize = 8;
+/// Most ends of a block that are listed.
+pub(super) const ENDS_MAX: usize = 16;
 
-/// Fields that have an end, of which some have a tag.
-pub(super) struct Ends<'m, 'f> {
+/// Fields whose tags a kernel looks at at once.
+pub(super) const LANES: usize = 8;
+
+/// The ends of the fields of one stretch, in order.
+///
+/// ```text
+/// end before  end of 0  end of 1  ...  end of the last
+/// ^ each is where the next field starts, less one; before the first it is one less than 0
+/// ```
+pub(super) type List = [MaybeUninit<u32>; LIST];
+
+/// Room for a stretch, and for what a block lists too much.
+pub(super) const LIST: usize = 1 + BLOCKS * ENDS_MAX + ENDS_MAX;
+
+/// The fields of a message, stretch by stretch.
+pub(super) struct Fields<'m, 'f, 'l> {
     message: &'m [u8],
     fields: &'f mut [Field],
+    // Not a part of this, so that the rest of it can stay in registers.
+    // Invariant: the first `1 + listed` have been written.
+    list: &'l mut List,
+    /// Fields that have an end.
+    listed: usize,
     /// Fields that are complete.
     count: usize,
-    /// Fields that have an end.
-    ended: usize,
-    /// Whether there may be no room for a block's ends, or there was the length of a data field, which
-    /// may hold SOHs that end nothing: the plain walk does the rest.
+    /// Whether there was the length of a data field, which may hold SOHs that end nothing, or a block
+    /// with more ends than are listed: the plain walk does the rest.
     walk: bool,
 }
 
-impl<'m, 'f> Ends<'m, 'f> {
+impl<'m, 'f, 'l> Fields<'m, 'f, 'l> {
     #[inline(always)]
-    pub(super) fn new(message: &'m [u8], fields: &'f mut [Field]) -> Self {
-        Self { message, fields, count: 0, ended: 0, walk: false }
+    pub(super) fn new(message: &'m [u8], fields: &'f mut [Field], list: &'l mut List) -> Self {
+        list[0].write(u32::MAX);
+        Self { message, fields, list, listed: 0, count: 0, walk: false }
     }
 
-    /// Takes the SOHs of the block at `base`; bit `n` stands for the byte at `base + n`.
+    /// The places of the next ends.
     #[inline(always)]
-    pub(super) fn block(&mut self, base: usize, mut soh: u64) {
-        let mut at = self.ended;
-        let ended = at + soh.count_ones() as usize;
-        self.walk |= ended.next_multiple_of(STEP) + STEP > self.fields.len();
-        if self.walk {
-            return;
-        }
-        self.ended = ended;
-        loop {
-            for field in &mut self.fields[at..at + STEP] {
-                field.end = base as u32 + soh.trailing_zeros();
-                soh &= soh.wrapping_sub(1);
-            }
-            at += STEP;
-            if at >= self.ended {
-                break;
-            }
-        }
+    fn room(&mut self) -> &mut [MaybeUninit<u32>; ENDS_MAX] {
+        self.list[1 + self.listed..].first_chunk_mut().expect("room for a stretch and a block")
     }
 
-    /// Finds the tags of the fields that have an end. Before each that is left, `quick` may do as many
-    /// as it can of the fields `from..to`; it returns up to where it got.
+    /// Takes the ends of a block: `list` writes their positions, `soh` has a bit for each.
+    ///
+    /// # Safety
+    /// `list` must write as many as `soh` has bits, or all if there are more than [`ENDS_MAX`].
     #[inline(always)]
-    pub(super) fn tags(
+    pub(super) unsafe fn add(
         &mut self,
-        mut quick: impl FnMut(&[u8], &mut [Field], usize, usize) -> usize,
-    ) -> Result<(), ScanError> {
-        while self.count < self.ended {
-            self.count = quick(self.message, self.fields, self.count, self.ended);
-            if self.short_tags() < self.ended {
-                self.odd_tag()?;
+        soh: u64,
+        list: impl FnOnce(&mut [MaybeUninit<u32>; ENDS_MAX]),
+    ) {
+        let count = soh.count_ones() as usize;
+        list(self.room());
+        self.walk |= count > ENDS_MAX;
+        self.listed += count.min(ENDS_MAX);
+    }
+
+    /// Takes the ends of the block at `base`; bit `n` of `soh` stands for the byte at `base + n`. Half of
+    /// them are listed whether or not there are so many: how many there are cannot be predicted.
+    #[inline(always)]
+    pub(super) fn add_bits(&mut self, base: usize, soh: u64) {
+        let list = |room: &mut [MaybeUninit<u32>; ENDS_MAX]| {
+            let mut left = soh;
+            for half in room.chunks_exact_mut(ENDS_MAX / 2) {
+                for end in half {
+                    end.write(base as u32 + left.trailing_zeros());
+                    left &= left.wrapping_sub(1);
+                }
+                if left == 0 {
+                    break;
+                }
             }
+        };
+        // SAFETY: eight are written, or sixteen if there are more.
+        unsafe { self.add(soh, list) }
+    }
+
+    /// Makes fields of the ends that are listed and begins a new list. Of `lanes` fields at a time,
+    /// `quick` gets the message, room for the fields of the list, the list, and how many are done; it
+    /// returns how many are done when it meets one that is odd.
+    #[inline(always)]
+    pub(super) fn take(
+        &mut self,
+        lanes: usize,
+        mut quick: impl FnMut(&[u8], &mut [Field], &[u32], usize) -> usize,
+    ) -> Result<(), ScanError> {
+        let (before, total) = (self.count, self.listed);
+        let list: *const u32 = self.list.as_ptr().cast();
+        // SAFETY: the invariant.
+        let list = unsafe { core::slice::from_raw_parts(list, 1 + total) };
+        while !self.walk && self.count < before + total {
+            let done = quick(self.message, &mut self.fields[before..], list, self.count - before);
+            let until = total.min(done.saturating_add(lanes));
+            (self.count, self.walk) =
+                one_by_one(self.message, self.fields, before + done, &list[done..=until])?;
         }
+        let next = next_at(self.fields, self.count) as u32;
+        self.list[0].write(next.wrapping_sub(1));
+        self.listed = 0;
         Ok(())
     }
 
-    /// One tag after the other, up to the first that is odd. Returns how many fields are complete.
+    /// The rest of the message, if any, and the trailer; see [`walk::finish`].
     #[inline(always)]
-    fn short_tags(&mut self) -> usize {
-        let mut at = next_at(self.fields, self.count);
-        for field in &mut self.fields[self.count..self.ended] {
-            match short_tag_at(self.message, at) {
+    pub(super) fn finish(self, sum_of_all: u32) -> Result<usize, ScanError> {
+        walk::finish(self.message, self.fields, self.count, sum_of_all)
+    }
+}
+
+/// Fields behind the first `count`, each between two of `list`. Returns how many fields the message has
+/// then, and whether the last is the length of a data field; the rest was left out then.
+#[inline(always)]
+pub(super) fn one_by_one(
+    message: &[u8],
+    fields: &mut [Field],
+    mut count: usize,
+    mut list: &[u32],
+) -> Result<(usize, bool), ScanError> {
+    loop {
+        let room = fields.get_mut(count..).unwrap_or_default();
+        let (mut done, mut at) = (0, list[0].wrapping_add(1));
+        for (field, &end) in room.iter_mut().zip(&list[1..]) {
+            match short_tag_at(message, at as usize) {
                 Some((tag, start)) if data_tag(tag).is_none() => {
-                    (field.tag, field.start) = (tag, start as u32);
-                    at = field.end as usize + 1;
-                    self.count += 1;
+                    *field = Field { tag, start: start as u32, end };
+                    (done, at) = (done + 1, end + 1);
                 }
                 _ => break,
             }
         }
-        self.count
-    }
-
-    /// A field whose tag is long or malformed, that is the length of a data field, or the last.
-    #[cold]
-    #[inline(never)]
-    fn odd_tag(&mut self) -> Result<(), ScanError> {
-        // One field: the next starts behind its end.
-        let until = self.fields[self.count].end as usize + 1;
-        (self.count, _) = walk(self.message, self.fields, self.count, until)?;
-        if data_tag(self.fields[self.count - 1].tag).is_some() {
-            (self.walk, self.ended) = (true, self.count);
+        count += done;
+        list = &list[done..];
+        let [_, end, ..] = *list else { return Ok((count, false)) };
+        count += 1;
+        if odd_field(message, fields, count - 1, end)? {
+            return Ok((count, true));
         }
-        Ok(())
+        list = &list[1..];
     }
+}
 
-    /// How many fields are complete.
-    #[inline(always)]
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
+/// A field whose tag is long or malformed, that is the length of a data field, or for which there is no
+/// room. Returns whether it is such a length.
+#[cold]
+#[inline(never)]
+fn odd_field(
+    message: &[u8],
+    fields: &mut [Field],
+    count: usize,
+    end: u32,
+) -> Result<bool, ScanError> {
+    // One field: the next starts behind its end.
+    let (count, _) = walk(message, fields, count, end as usize + 1)?;
+    Ok(data_tag(fields[count - 1].tag).is_some())
 }

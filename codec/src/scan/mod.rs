@@ -3,40 +3,35 @@
 //! # The algorithm
 //!
 //! A message is `tag=value<SOH>` over and over, so the positions of the SOHs are the whole structure:
-//! each ends one field and starts the next. A **kernel** ([`Level`]) reads the message in blocks of 64
-//! bytes and makes of each a 64-bit mask, one bit per SOH, and its part of the sum for CheckSum(10). The
-//! last, short block is filled up with zeros, which are no SOHs and add nothing; no kernel reads a byte
-//! outside the slice. From masks to fields there are two ways.
-//!
-//! **In two loops** (`ends`; AVX2 and portable). How many fields a block has cannot be predicted, and a
-//! wrong guess costs as much as a few fields. So the first loop writes the ends of eight fields for each
-//! block, whether or not it has so many, and the second finds tags, field after field, over as many
-//! blocks as fit the nearest cache. It loads eight bytes where a field starts, finds the `=` with the
-//! zero-byte trick, shifts the digits to the top and turns them to a number with two multiplications,
-//! without a branch per digit. AVX2 does four fields at a time; tag and start of a value stand side by
-//! side in [`Field`] and in the register.
-//!
-//! **Within registers** (`avx512`). The mask of the first `=` of each field comes from the masks of all
-//! `=` and SOH by one addition (`edge`). Compressed, it is the list of the starts of values; the SOHs'
-//! is that of their ends. Four bytes before each `=` are gathered by one permutation over the previous
-//! and the current block; what stands behind the last SOH in them are the digits; two multiply-adds
-//! make tags of them. Another permutation lays out eight whole fields for three stores.
+//! each ends one field and starts the next. How many fields a block of bytes has cannot be predicted, and
+//! a wrong guess costs as much as a few fields. So a kernel ([`Level`]) has two loops over a stretch of
+//! blocks that fits the nearest cache, and neither asks:
 //!
 //! ```text
-//! bytes    . 4 . 4 | 9 = 1 4 0 | 3 5 = D | 3 4 = 2 |    the block starts inside `8=FIX.4.4`
-//! SOH      . . . . # . . . . . # . . . . # . . . . #    four fields end here
-//! starts   . . . . . # . . . . . # . . . . # . . . .    SOH moved by one
-//! not =    # # # # # # . # # # # # # . # # # # . # #    where a carry runs on
-//! first =  . . . . . . # . . . . . . # . . . . # . .    where one comes to rest: three tags; so one field was open
+//! bytes  8=FIX.4.4|9=140|35=D|34=2|49=...
+//! 1.     ---------#-----#----#----#---     one bit per SOH of 64 bytes, and the sum for CheckSum(10)
+//!        list: before the first, 9, 15, 20, 25, ...        where fields end, and the next ones start
+//! 2.     8=FI      9=14  35=D 34=2         the bytes where eight fields start, side by side
+//!        0008      0009  0035 0034         what is below the first `=`, moved to the top
+//!        (8, 2..9) (9, 12..15) (35, 19..20) ...            eight fields, stored whole
 //! ```
 //!
-//! A field that is open at the end of a block needs no memory of its own: its tag and start are written
-//! already, in the place behind the last complete field, and the next block adds its end.
+//! **Ends** (`ends`). A block's ends are written to the list as if there were always as many, and the list
+//! grows by as many as there are: with AVX-512 all sixteen by one compression of the positions under the
+//! mask, else eight by counting zeros, and eight more if there are any. The last, short block is filled up
+//! with zeros, which are no SOHs and add nothing; no kernel reads a byte outside the slice.
+//!
+//! **Tags** (`avx2`, for both). The four bytes at eight starts are compared with `=`; subtracting one
+//! makes a mask of the bytes below the first. What is no digit, a zero in front, no digit at all and the
+//! lengths of data fields are found in all eight at once. Two multiply-adds make numbers of the digits.
+//! Tags, starts and ends are turned so that they fit between each other, as [`Field`]s in memory. The last
+//! eight fields of a list may overlap with those before, so that there is no rest. The portable kernel does
+//! the same for one field at a time, with an integer (`walk::short_tag_at`).
 //!
 //! **What is odd** goes to one plain loop (`walk`): tags of more than four digits, the lengths of data
-//! fields, more fields in a block or less room than a kernel takes, and whatever is malformed. This loop
-//! alone knows data fields and decides on errors, so that all kernels agree on kind and offset: the
-//! first field that breaks a rule, then the trailer.
+//! fields, more ends in a block than are listed, and whatever is malformed. This loop alone knows data
+//! fields and decides on errors, so that all kernels agree on kind and offset: the first field that breaks
+//! a rule, then the trailer.
 //!
 //! Only the value of a **data field** may hold a SOH: RawData(96), EncodedText(355), Signature(89) and
 //! what else a dialect names ([`Scanner::index_with`]). Its length stands in the field directly before
@@ -54,9 +49,7 @@ mod avx512;
 mod data;
 #[cfg(target_arch = "x86_64")]
 mod detect;
-mod edge;
 mod ends;
-
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -187,8 +180,7 @@ impl Scanner {
     }
 
     /// Indexes one framed message (see [`crate::frame`]) and verifies its CheckSum. Returns how many
-    /// fields were written to the front of `fields`; what is behind them is unspecified. Sixteen more
-    /// than a message has keep it on the fast path. The last is 10; that the first three are 8, 9
+    /// fields were written to the front of `fields`; what is behind them is unspecified. The last is 10; that the first three are 8, 9
     /// and 35 is what the framer has checked, and is not checked again.
     ///
     /// # Errors

@@ -1,8 +1,5 @@
 //! What the kernels share: tags, the plain walk over fields that no kernel takes, and the trailer.
 
-use core::ops::Range;
-
-use super::edge::Edge;
 use super::{Field, ScanError, ScanErrorKind};
 use crate::SOH;
 use crate::value::parse_u32;
@@ -77,36 +74,6 @@ const fn decimal_digits(tag: u32) -> usize {
     }
 }
 
-/// What reaches from a block that [`walk`] has taken, with the SOHs `soh`, into the next. `rest` is what
-/// is left of the block. If a value begins there, tag and start of its field are written behind the first
-/// `count`. `None` if [`walk`] must take the next block too: there is no room, or there is a data field.
-pub(super) fn edge(
-    message: &[u8],
-    fields: &mut [Field],
-    count: usize,
-    rest: Range<usize>,
-    soh: u64,
-) -> Result<Option<Edge>, ScanError> {
-    if fields[..count].last().is_some_and(|last| data_tag(last.tag).is_some()) {
-        return Ok(None);
-    }
-    if rest.is_empty() {
-        return Ok((rest.start == rest.end).then_some(Edge { soh, in_tag: false }));
-    }
-    if !message[rest.clone()].contains(&b'=') {
-        return Ok(Some(Edge { soh, in_tag: true }));
-    }
-    let at = rest.start;
-    let (tag, start) = tag_at(message, at).ok_or(error(ScanErrorKind::TagMalformed, at))?;
-    match fields.get_mut(count) {
-        Some(slot) if data_tag(tag).is_none() => {
-            *slot = Field { tag, start: start as u32, end: 0 };
-            Ok(Some(Edge { soh, in_tag: false }))
-        }
-        _ => Ok(None),
-    }
-}
-
 /// Where the field behind the first `count` starts.
 #[inline(always)]
 pub(super) fn next_at(fields: &[Field], count: usize) -> usize {
@@ -174,12 +141,34 @@ pub(super) const fn data_tag(tag: u32) -> Option<u32> {
     }
 }
 
-/// The last, short block of a message, filled up with zeros.
+/// Zeros, then ones.
+static KEEP: [u8; 2 * BLOCK] = {
+    let mut out = [0; 2 * BLOCK];
+    let mut i = BLOCK;
+    while i < 2 * BLOCK {
+        out[i] = 0xff;
+        i += 1;
+    }
+    out
+};
+
+/// The last, short block of a message, of `rest` bytes, with zeros before it or behind, and how many
+/// before. It is cut out of the last 64 bytes, if there are so many: a copy would have to be waited for.
 #[inline(always)]
-pub(super) fn padded(rest: &[u8]) -> [u8; BLOCK] {
+pub(super) fn last_block(message: &[u8], rest: usize) -> ([u8; BLOCK], u32) {
     let mut block = [0; BLOCK];
-    block[..rest.len()].copy_from_slice(rest);
-    block
+    match (message.last_chunk::<BLOCK>(), KEEP[rest..].first_chunk::<BLOCK>()) {
+        (Some(last), Some(keep)) => {
+            for (byte, (last, keep)) in block.iter_mut().zip(last.iter().zip(keep)) {
+                *byte = last & keep;
+            }
+            (block, (BLOCK - rest) as u32)
+        }
+        _ => {
+            block[..rest].copy_from_slice(&message[message.len() - rest..]);
+            (block, 0)
+        }
+    }
 }
 
 /// The tag at `at`, if it has 1 to 4 digits, and where its value starts. `None` says nothing.

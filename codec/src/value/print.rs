@@ -253,12 +253,12 @@ pub(crate) fn put_text(room: &mut [u8; ROOM], text: &[u8]) -> Option<Written> {
 #[inline(always)]
 pub(crate) fn put_timestamp(room: &mut [u8; ROOM], text: &[u8; 21]) -> Written {
     room[..21].copy_from_slice(text);
-    let [first @ .., _, _, _, _, _] = text;
-    let (first, _) = first.as_chunks::<8>();
-    let [.., a, b, c, d, e] = *text;
-    let rest = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
-    let sum = sum_of_words(u64::from_le_bytes(first[0]), u64::from_le_bytes(first[1]));
-    Written { len: 21, sum: sum.wrapping_add(sum_of_words(rest, 0)) }
+    let (words, _) = text.as_chunks::<8>();
+    let last = *text.last_chunk::<8>().expect("21 bytes have 8");
+    // Five bytes are new of the last eight.
+    let last = u64::from_le_bytes(last) & (u64::MAX << 24);
+    let sum = sum_of_words(u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
+    Written { len: 21, sum: sum.wrapping_add(sum_of_words(last, 0)) }
 }
 
 /// Whether a byte is below 0x20, or 0x7f.

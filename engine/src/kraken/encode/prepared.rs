@@ -108,7 +108,7 @@ impl Prepared<'_> {
     /// Writes the message; returns where in the buffer it stands.
     ///
     /// # Errors
-    /// [`EncodeError::Full`] if the buffer has not 32 bytes more than the message.
+    /// [`EncodeError::Full`] if the buffer has not 64 bytes more than the message.
     pub fn fill(
         self,
         buffer: &mut [u8],
