@@ -74,33 +74,94 @@ impl Side {
     }
 }
 
-/// OrdType(40) as far as it is supported.
+/// OrdType(40); venue file 4.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrdType {
     /// `40=1`.
     Market,
     /// `40=2`.
     Limit,
+    /// `40=3`.
+    StopLoss,
+    /// `40=4`.
+    StopLossLimit,
+    /// `40=R`.
+    TakeProfit,
+    /// `40=T`.
+    TakeProfitLimit,
+    /// `40=U`.
+    TrailingStop,
+    /// `40=V`.
+    TrailingStopLimit,
 }
 
 impl OrdType {
+    /// All types.
+    pub const ALL: [Self; 8] = [
+        Self::Market,
+        Self::Limit,
+        Self::StopLoss,
+        Self::StopLossLimit,
+        Self::TakeProfit,
+        Self::TakeProfitLimit,
+        Self::TrailingStop,
+        Self::TrailingStopLimit,
+    ];
+
     /// The value of tag 40.
     #[must_use]
     pub const fn fix(self) -> u8 {
         match self {
             Self::Market => b'1',
             Self::Limit => b'2',
+            Self::StopLoss => b'3',
+            Self::StopLossLimit => b'4',
+            Self::TakeProfit => b'R',
+            Self::TakeProfitLimit => b'T',
+            Self::TrailingStop => b'U',
+            Self::TrailingStopLimit => b'V',
         }
+    }
+
+    /// From the value of tag 40.
+    #[must_use]
+    pub fn from_fix(value: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| value == [one.fix()])
+    }
+
+    /// Whether an order of this type has a Price(44).
+    #[must_use]
+    pub const fn has_limit(self) -> bool {
+        matches!(
+            self,
+            Self::Limit | Self::StopLossLimit | Self::TakeProfitLimit | Self::TrailingStopLimit
+        )
+    }
+
+    /// Whether an order of this type waits for a trigger, StopPx(99).
+    #[must_use]
+    pub const fn has_trigger(self) -> bool {
+        !matches!(self, Self::Market | Self::Limit)
+    }
+
+    /// What an order of this type becomes when it triggers.
+    #[must_use]
+    pub const fn after_trigger(self) -> Self {
+        if self.has_limit() { Self::Limit } else { Self::Market }
     }
 }
 
-/// TimeInForce(59) as far as it is supported.
+/// TimeInForce(59); venue file 6.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeInForce {
     /// `59=1`, good till cancelled.
     Gtc,
     /// `59=3`, immediate or cancel.
     Ioc,
+    /// `59=4`, fill or kill.
+    Fok,
+    /// `59=6`, good till date.
+    Gtd,
 }
 
 impl TimeInForce {
@@ -110,6 +171,20 @@ impl TimeInForce {
         match self {
             Self::Gtc => b'1',
             Self::Ioc => b'3',
+            Self::Fok => b'4',
+            Self::Gtd => b'6',
+        }
+    }
+
+    /// From the value of tag 59.
+    #[must_use]
+    pub const fn from_fix(value: &[u8]) -> Option<Self> {
+        match value {
+            b"1" => Some(Self::Gtc),
+            b"3" => Some(Self::Ioc),
+            b"4" => Some(Self::Fok),
+            b"6" => Some(Self::Gtd),
+            _ => None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod instruments;
 mod replay;
 mod switches;
 mod text;
+mod trading;
 
 use std::net::IpAddr;
 
@@ -18,9 +19,10 @@ use crate::matching::{FeeCurrency, FeeSchedule, SetupError};
 use crate::oes::DerivativesLimits;
 
 pub use clients::{ClientConfig, TierName};
-pub use instruments::{InstrumentConfig, StatusName};
+pub use instruments::{IndexSource, InstrumentConfig, StatusName};
 pub use replay::ReplayConfig;
 pub use switches::{LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
+pub use trading::{PassedStop, Trading};
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +71,8 @@ pub struct VenueConfig {
     pub derivatives_limits: DerivativesLimits,
     /// What is kept to be sent again.
     pub replay: ReplayConfig,
+    /// The rules of the trading engine that Kraken leaves open.
+    pub trading: Trading,
     /// Fees.
     pub fees: Fees,
     /// The house that trades with the clients.
@@ -95,6 +99,7 @@ impl Default for VenueConfig {
             switches: Switches::default(),
             derivatives_limits: DerivativesLimits::default(),
             replay: ReplayConfig::default(),
+            trading: Trading::default(),
             fees: Fees::default(),
             liquidity: LiquidityConfig::default(),
             instruments: vec![pair("BTC/USD", 1, "0.1"), pair("ETH/USD", 2, "0.01")],
@@ -219,6 +224,7 @@ impl VenueConfig {
         self.replay.check()?;
         for instrument in &self.instruments {
             instrument.instrument()?;
+            instrument.margin()?;
         }
         for (at, client) in self.clients.iter().enumerate() {
             let field = format!("clients.{:?}", client.sender);

@@ -45,3 +45,9 @@ pub const REPLAY_BYTES: usize = 8 << 20;
 pub const REPLAY_MESSAGES_MAX: usize = 64 * 1024;
 /// See [`REPLAY_MESSAGES_MAX`].
 pub const REPLAY_BYTES_MAX: usize = 256 << 20;
+/// An iceberg shows at least this part of its quantity: one over it (venue file 6.5).
+pub const ICEBERG_PARTS_MAX: i64 = 15;
+/// How far ahead ExpireTime(126) may be, "up to one month", and EffectiveTime(168): 31 days.
+pub const ORDER_AHEAD_MAX_NS: u64 = 31 * 24 * 3600 * 1_000_000_000;
+/// Positions on margin that an account may have.
+pub const POSITIONS_PER_ACCOUNT_MAX: usize = 64;

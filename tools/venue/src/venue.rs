@@ -14,6 +14,7 @@
 
 mod accounts;
 mod control;
+mod prices;
 #[cfg(test)]
 mod tests;
 
@@ -132,6 +133,7 @@ pub struct Venue {
     market_data: MarketData,
     reporter: Reporter,
     liquidity: Option<Box<dyn Liquidity + Send>>,
+    indices: Vec<InstrumentId>,
     events: Vec<EngineEvent>,
     arrivals: VecDeque<Arrival>,
     arrivals_lost: u64,
@@ -171,11 +173,12 @@ impl Venue {
                 config: config.liquidity.synthetic.clone(),
             },
         });
-        let engine_config = SpotConfig { fees: config.fee_schedule(), ..SpotConfig::default() };
+        let engine_config = SpotConfig { fees: config.fee_schedule(), ..config.trading.spot() };
         let mut engine = SpotEngine::new(&engine_config)?;
         for instrument in instruments(config, &liquidity)? {
             engine.add_instrument(instrument)?;
         }
+        let indices = prices::prepare(&mut engine, config)?;
         let house = engine.add_account(AccountFlags::HOUSE)?;
         let mut gateway = Gateway::new(config.gateway_instances, config.gateway());
         let mut oes = Oes::new(OesSwitches {
@@ -202,6 +205,7 @@ impl Venue {
             market_data,
             reporter: Reporter::default(),
             liquidity,
+            indices,
             events: Vec::new(),
             arrivals: VecDeque::new(),
             arrivals_lost: 0,
@@ -242,22 +246,25 @@ impl Venue {
         self.gateway.should_close(id)
     }
 
-    /// Time passes: heartbeats, time-outs, liquidity.
+    /// Time passes: heartbeats, time-outs, liquidity, orders that become live, trigger or expire.
     pub fn tick(&mut self, now: UtcTime) {
         self.gateway.tick(now);
         if let Some(liquidity) = &mut self.liquidity
             && liquidity.next_at().is_some_and(|at| at <= now)
         {
             liquidity.act(now, &mut self.engine, &mut self.events);
-            self.settle(now);
         }
+        self.follow_books();
+        self.engine.tick(now, &mut self.events);
+        self.settle(now);
     }
 
     /// When [`Venue::tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> UtcTime {
         let liquidity = self.liquidity.as_ref().and_then(|liquidity| liquidity.next_at());
-        liquidity.unwrap_or(UtcTime(u64::MAX)).min(self.gateway.next_deadline())
+        let others = self.gateway.next_deadline().min(self.engine.next_deadline());
+        liquidity.unwrap_or(UtcTime(u64::MAX)).min(others)
     }
 
     /// Takes the commands that arrived at the gateway since the last call, in that order.

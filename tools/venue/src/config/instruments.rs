@@ -5,6 +5,7 @@ use taut::types::{Instrument, PairStatus, Px, Qty, Symbol};
 use taut_codec::value::{Decimal, SCALE_MAX};
 
 use super::{ConfigError, bad};
+use crate::matching::MarginTerms;
 
 /// An instrument; venue file 4.12. Decimal numbers are texts, so that they are exact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,25 @@ pub struct InstrumentConfig {
     pub cost_min: String,
     /// AssetPairStatus(5032).
     pub status: StatusName,
+    /// The index price that triggers can watch (388=1).
+    pub index: IndexSource,
+    /// Leverage of margin orders (5001=1); below 2 there are none.
+    pub leverage: u8,
+    /// Largest position of an account.
+    pub position_max: String,
+    /// Most that all positions together can borrow.
+    pub lendable: String,
+}
+
+/// Where the index of a pair comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexSource {
+    /// The pair has none.
+    None,
+    /// It follows the middle of the book, unless the control sets it.
+    #[default]
+    Book,
 }
 
 impl Default for InstrumentConfig {
@@ -39,6 +59,10 @@ impl Default for InstrumentConfig {
             qty_min: "0.0001".into(),
             cost_min: "0.5".into(),
             status: StatusName::Online,
+            index: IndexSource::default(),
+            leverage: 5,
+            position_max: "100".into(),
+            lendable: "1000".into(),
         }
     }
 }
@@ -65,15 +89,12 @@ impl InstrumentConfig {
     /// # Errors
     /// [`ConfigError::Value`].
     pub fn instrument(&self) -> Result<Instrument, ConfigError> {
-        let field = |name: &str| format!("instruments.{:?}.{name}", self.symbol);
+        let field = |name: &str| self.field(name);
         let symbol: Symbol = self.symbol.parse().map_err(|e| bad(field("symbol"), e))?;
         if self.price_precision > SCALE_MAX || self.qty_precision > SCALE_MAX {
             return Err(bad(field("price_precision, qty_precision"), "at most 18 decimals"));
         }
-        let units = |name: &str, text: &str, scale| {
-            let decimal = Decimal::parse(text.as_bytes()).map_err(|e| bad(field(name), e))?;
-            decimal.to_scale(scale).map_err(|e| bad(field(name), e))
-        };
+        let units = |name: &str, text: &str, scale| self.units(name, text, scale);
         Ok(Instrument {
             symbol,
             price_precision: self.price_precision,
@@ -85,6 +106,28 @@ impl InstrumentConfig {
                 .map_err(|e| bad(field("cost_min"), e))?,
             status: self.status.into(),
         })
+    }
+
+    /// What it offers to margin orders.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn margin(&self) -> Result<MarginTerms, ConfigError> {
+        let qty = |name: &str, text: &str| self.units(name, text, self.qty_precision).map(Qty);
+        Ok(MarginTerms {
+            leverage: self.leverage,
+            position_max: qty("position_max", &self.position_max)?,
+            lendable: qty("lendable", &self.lendable)?,
+        })
+    }
+
+    fn field(&self, name: &str) -> String {
+        format!("instruments.{:?}.{name}", self.symbol)
+    }
+
+    fn units(&self, name: &str, text: &str, scale: u8) -> Result<i64, ConfigError> {
+        let decimal = Decimal::parse(text.as_bytes()).map_err(|e| bad(self.field(name), e))?;
+        decimal.to_scale(scale).map_err(|e| bad(self.field(name), e))
     }
 }
 

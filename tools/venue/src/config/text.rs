@@ -77,6 +77,15 @@ mib = 8
 # A directory: then they are kept there, and the sessions' numbers go on when the venue starts again.
 # journal = "venue-journal"
 
+# Where Kraken has a rule of trading, but does not say which.
+[trading]
+# An order whose stop price the market has passed already: "trigger" (at once) or "refuse".
+passed_stop = "trigger"
+# How far from the best price a market order trades, per cent; 0 switches the protection off.
+market_protection_percent = 10
+# Most that the margin positions of an account may have cost, per quote currency, whole units.
+margin_allowance = 100000000
+
 # Fee rates in millionths: 1600 is 0.16 %.
 [fees]
 maker = 1600
@@ -130,6 +139,13 @@ cost_min = "0.5"
 # "online", "hidden", "maintenance", "cancel_only", "post_only", "limit_only", "delisted" or
 # "reduce_only".
 status = "online"
+# The index price that triggers can watch: "book" (follows the middle of the book) or "none".
+index = "book"
+# Leverage of margin orders (5001=1); below 2 there are none.
+leverage = 5
+# Largest position of an account, and most that all positions together can borrow.
+position_max = "100"
+lendable = "1000"
 
 [[instruments]]
 symbol = "ETH/USD"
@@ -140,6 +156,10 @@ qty_step = "0.00000001"
 qty_min = "0.0001"
 cost_min = "0.5"
 status = "online"
+index = "book"
+leverage = 5
+position_max = "100"
+lendable = "1000"
 
 # Who may log on, with an account of its own.
 [[clients]]

@@ -11,8 +11,10 @@ use crate::limits::SYMBOLS_PER_REQUEST_MAX;
 use crate::market_data::request::{
     InstrumentListRequest, MarketDataRequest, RequestId, SessionStatusRequest, SubscriptionType,
 };
-use crate::matching::SelfTrade;
-use crate::oes::request::{AmendFields, MassCancelScope, NewFields, OrderName, RequestKind, Terms};
+use crate::matching::{Reference, SelfTrade};
+use crate::oes::request::{
+    AmendFields, Flags, MassCancelScope, NewFields, OrderName, RequestKind, Terms,
+};
 
 /// A field without which a request for market data cannot be answered: missing, or longer than any
 /// answer can repeat.
@@ -67,25 +69,40 @@ fn time(message: &Message<'_>, tag: u32) -> Option<UtcTime> {
 fn terms(message: &Message<'_>) -> Terms {
     let first = |tag| message.get(tag).and_then(|value| value.first().copied()).unwrap_or(0);
     let (ord_type, time_in_force) = (first(tag::ORD_TYPE), first(tag::TIME_IN_FORCE));
-    let instructions = message.get(tag::EXEC_INST).unwrap_or_default();
-    let has = |one| instructions.split(|&b| b == b' ').any(|word| word == [one]);
-    let unsupported = [
-        (!matches!(ord_type, b'1' | b'2'), "ordertype"),
-        (!matches!(time_in_force, b'1' | b'3'), "timeinforce"),
-        (message.get(tag::DISPLAY_QTY).is_some(), "displayvol"),
-        (message.get(tag::EFFECTIVE_TIME).is_some(), "starttm"),
-        (message.get(tag::LEVERAGE) == Some(b"1"), "leverage"),
-        ([b'E', b'v', b'f', b'q', b's'].into_iter().any(has), "oflags"),
-    ];
     Terms {
         ord_type,
         time_in_force,
         qty: decimal(message, tag::ORDER_QTY).unwrap_or_default(),
         price: decimal(message, tag::PRICE),
-        post_only: has(b'P'),
+        stop: decimal(message, tag::STOP_PX),
+        display: decimal(message, tag::DISPLAY_QTY),
+        reference: match message.get(tag::DISCRETION_INST) {
+            Some(b"1") => Reference::Index,
+            _ => Reference::LastTrade,
+        },
+        effective_at: time(message, tag::EFFECTIVE_TIME),
+        expires_at: time(message, tag::EXPIRE_TIME),
         valid_until: time(message, tag::VALID_UNTIL_TIME),
-        unsupported: unsupported.into_iter().find(|(found, _)| *found).map(|(_, name)| name),
+        leveraged: message.get(tag::LEVERAGE) == Some(b"1"),
+        flags: flags(message.get(tag::EXEC_INST).unwrap_or_default()),
     }
+}
+
+fn flags(instructions: &[u8]) -> Flags {
+    let mut flags = Flags::default();
+    for word in instructions.split(|&b| b == b' ').filter(|word| !word.is_empty()) {
+        match word {
+            b"P" => flags.post_only = true,
+            b"E" => flags.reduce_only = true,
+            b"v" => flags.qty_in_quote = true,
+            b"f" => flags.fee_in_base = true,
+            b"q" => flags.fee_in_quote = true,
+            b"s" => flags.fee_per_trade = true,
+            // The gateway's field checks know no others.
+            _ => {}
+        }
+    }
+    flags
 }
 
 fn new_order(message: &Message<'_>) -> RequestKind {

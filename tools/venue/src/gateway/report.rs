@@ -35,13 +35,21 @@ pub struct ExecutionReport<'a> {
     pub ord_status: OrdStatus,
     /// Side(54).
     pub side: Side,
-    /// OrdType(40).
+    /// OrdType(40); once triggered the resulting one.
     pub ord_type: OrdType,
+    /// StopPx(99), of an order that has or had a trigger.
+    pub stop: Option<Px>,
+    /// TriggerPrice(1102).
+    pub triggered_by: Option<Px>,
+    /// DisplayQty(1138), of an iceberg.
+    pub display: Option<Qty>,
+    /// Whether OrderQty and LeavesQty are in the quote currency (18=v).
+    pub qty_in_quote: bool,
     /// TimeInForce(59).
     pub time_in_force: TimeInForce,
     /// OrderQty(38).
     pub qty: Qty,
-    /// Price(44), for a limit order.
+    /// Price(44), for a type with a limit.
     pub price: Px,
     /// CumQty(14).
     pub cum: Qty,
@@ -96,13 +104,13 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
         );
     }
     enc.bytes(tag::ORDER_ID, report.order_id.as_bytes())
-        .decimal(tag::ORDER_QTY, instrument.qty_decimal(report.qty), 1)
+        .bytes(tag::ORDER_QTY, report.open(report.qty).to_string().as_bytes())
         .byte(tag::ORD_STATUS, ord_status(report.ord_status))
         .byte(tag::ORD_TYPE, report.ord_type.fix());
     if let Some(orig) = report.orig_cl_ord_id {
         enc.bytes(tag::ORIG_CL_ORD_ID, orig.write(&mut scratch));
     }
-    if report.ord_type == OrdType::Limit {
+    if report.ord_type.has_limit() {
         enc.decimal(tag::PRICE, instrument.px_decimal(report.price), 1);
     }
     enc.byte(tag::SIDE, report.side.fix()).bytes(tag::SYMBOL, instrument.symbol.as_bytes());
@@ -117,6 +125,9 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
     }
     enc.byte(tag::TIME_IN_FORCE, report.time_in_force.fix())
         .time(tag::TRANSACT_TIME, report.transact_time);
+    if let Some(stop) = report.stop {
+        enc.decimal(tag::STOP_PX, instrument.px_decimal(stop), 1);
+    }
     if let Some(fill) = &report.fill {
         let money = i128::from(fill.px.0) * i128::from(fill.qty.0);
         Amount { units: money, ..notional }.write(enc, tag::NET_MONEY);
@@ -127,31 +138,56 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
             enc.byte(tag::MISC_FEE_BASIS, b'2');
         }
     }
-    enc.byte(tag::EXEC_TYPE, exec_type(report.exec_type)).decimal(
-        tag::LEAVES_QTY,
-        instrument.qty_decimal(report.leaves),
-        1,
-    );
+    enc.byte(tag::EXEC_TYPE, exec_type(report.exec_type));
+    report.open(report.leaves).write(enc, tag::LEAVES_QTY);
     notional.write(enc, tag::GROSS_TRADE_AMT);
+    let trade_id = report.fill.map(|fill| format!("{}-{}", instrument.symbol, fill.trade_seq));
+    if let (Some(fill), Some(id)) = (&report.fill, &trade_id) {
+        enc.uint(tag::SECONDARY_EXEC_ID, fill.trade_seq).bytes(tag::TRADE_ID, id.as_bytes());
+    }
+    if let Some(px) = report.triggered_by {
+        enc.decimal(tag::TRIGGER_PRICE, instrument.px_decimal(px), 1);
+    }
+    if let Some(display) = report.display {
+        enc.decimal(tag::DISPLAY_QTY, instrument.qty_decimal(display), 1);
+    }
     if let Some(fill) = &report.fill {
-        let trade_id = format!("{}-{}", instrument.symbol, fill.trade_seq);
-        enc.uint(tag::SECONDARY_EXEC_ID, fill.trade_seq)
-            .bytes(tag::TRADE_ID, trade_id.as_bytes())
-            .byte(tag::LIQUIDITY_IND, if fill.liquidity == Liquidity::Maker { b'0' } else { b'1' });
+        let maker = fill.liquidity == Liquidity::Maker;
+        enc.byte(tag::LIQUIDITY_IND, if maker { b'0' } else { b'1' });
     }
 }
 
-/// `buy 0.01 BTC/USD @ limit 1000` (captured); of a market order `... @ market` (SIM).
+impl ExecutionReport<'_> {
+    /// A quantity of which the order counts what is open.
+    fn open(&self, qty: Qty) -> Amount {
+        let Instrument { price_precision, qty_precision, .. } = *self.instrument;
+        let more = if self.qty_in_quote { price_precision } else { 0 };
+        Amount { units: i128::from(qty.0), scale: qty_precision + more }
+    }
+}
+
+/// `buy 0.01 BTC/USD @ limit 1000` (captured). Of other types as REST prints them (venue file 4.6.2), a
+/// trailing stop with its distance, its limit as an offset (SIM).
 fn description(report: &ExecutionReport<'_>) -> String {
     let side = if report.side == Side::Buy { "buy" } else { "sell" };
-    let qty = report.instrument.qty_decimal(report.qty);
+    let qty = report.open(report.qty);
+    let qty = qty.to_string();
+    let qty = qty.strip_suffix(".0").unwrap_or(&qty);
     let symbol = report.instrument.symbol;
-    match report.ord_type {
-        OrdType::Limit => {
-            format!("{side} {qty} {symbol} @ limit {}", report.instrument.px_decimal(report.price))
-        }
-        OrdType::Market => format!("{side} {qty} {symbol} @ market"),
-    }
+    let stop = report.instrument.px_decimal(report.stop.unwrap_or_default());
+    let limit = report.instrument.px_decimal(report.price);
+    let sign = if report.price.0 < 0 { "" } else { "+" };
+    let what = match report.ord_type {
+        OrdType::Market => "market".to_owned(),
+        OrdType::Limit => format!("limit {limit}"),
+        OrdType::StopLoss => format!("stop loss {stop}"),
+        OrdType::StopLossLimit => format!("stop loss {stop} -> limit {limit}"),
+        OrdType::TakeProfit => format!("take profit {stop}"),
+        OrdType::TakeProfitLimit => format!("take profit {stop} -> limit {limit}"),
+        OrdType::TrailingStop => format!("trailing stop +{stop}"),
+        OrdType::TrailingStopLimit => format!("trailing stop +{stop} -> limit {sign}{limit}"),
+    };
+    format!("{side} {qty} {symbol} @ {what}")
 }
 
 const fn exec_type(exec_type: ExecType) -> u8 {

@@ -9,7 +9,7 @@ use super::number::Amount;
 use super::report::{BusinessReject, ExecutionReport, FillReport, write_execution_report};
 use super::{Gateway, Service};
 use crate::matching::{EngineEvent, EventKind, OrderState, Rejection, Request, SpotEngine, Trade};
-use crate::oes::{Oes, OrderRecord, cl_ord_id, fill_status};
+use crate::oes::{Oes, OrderRecord, amend_status, cl_ord_id, fill_status};
 
 /// Makes ExecutionReports and business rejects out of engine events.
 #[derive(Debug, Default)]
@@ -28,6 +28,26 @@ struct Draft<'a> {
     trade: Option<(&'a Trade, Liquidity)>,
     text: Option<&'a str>,
     at: UtcTime,
+}
+
+impl Draft<'_> {
+    /// Whether the report has TriggerPrice(1102): that of the trigger, and what answers a request for the
+    /// order's status.
+    const fn tells_trigger(&self) -> bool {
+        matches!(self.exec_type, ExecType::Restated | ExecType::OrderStatus)
+    }
+}
+
+/// Text(58) of the end of a GTD order (venue file 4.6.2).
+const EXPIRED: &str = "GTD order expired";
+
+/// MiscFeeAmt(137): cumulative unless the order asked for single fees (venue file 6.13).
+fn fee(state: &OrderState, trade: &Trade, liquidity: Liquidity) -> i128 {
+    match liquidity {
+        _ if !state.fee_per_trade => state.fee,
+        Liquidity::Maker => trade.maker_fee,
+        Liquidity::Taker => trade.taker_fee,
+    }
 }
 
 impl Reporter {
@@ -78,8 +98,13 @@ impl Reporter {
                 let draft = plain(order, ExecType::Canceled, OrdStatus::Canceled);
                 send(Draft { ids, text: Some(reason.text()), ..draft });
             }
-            EventKind::Amended { order, orig_client_key } => {
-                let draft = plain(order, ExecType::Replaced, OrdStatus::Replaced);
+            EventKind::Triggered(state) => send(plain(state, ExecType::Restated, OrdStatus::New)),
+            EventKind::Expired { order, .. } => {
+                let draft = plain(order, ExecType::Expired, OrdStatus::Expired);
+                send(Draft { text: Some(EXPIRED), ..draft });
+            }
+            EventKind::Amended { order, orig_client_key, pending } => {
+                let draft = plain(order, ExecType::Replaced, amend_status(*pending));
                 send(Draft { ids: (order.client_key, Some(*orig_client_key)), ..draft });
             }
         }
@@ -126,7 +151,10 @@ impl Reporter {
             qty: trade.qty,
             liquidity,
             trade_seq: trade.trade_seq,
-            fee: Amount { units: state.fee, scale: instrument.qty_precision + more },
+            fee: Amount {
+                units: fee(state, trade, liquidity),
+                scale: instrument.qty_precision + more,
+            },
             fee_currency,
             fee_basis: gateway.switches.fee_basis,
         });
@@ -141,6 +169,10 @@ impl Reporter {
             ord_status: draft.status,
             side: state.side,
             ord_type: state.ord_type,
+            stop: state.stop,
+            triggered_by: state.triggered_by.filter(|_| draft.tells_trigger()),
+            display: state.display,
+            qty_in_quote: state.qty_in_quote,
             time_in_force: state.time_in_force,
             qty: state.qty,
             price: state.price,

@@ -19,7 +19,7 @@ use taut_codec::value::UtcTime;
 
 use super::{Capture, HOUSE_SESSION, Liquidity, capture::CapturedLevel};
 use crate::matching::{
-    AccountId, Amend, Cancel, EngineEvent, NewOrder, OrderRef, SelfTrade, SpotEngine,
+    AccountId, Amend, Cancel, Conditions, EngineEvent, NewOrder, OrderRef, SelfTrade, SpotEngine,
 };
 
 const RETRY_NANOS: u64 = 1_000_000_000;
@@ -110,6 +110,9 @@ impl CaptureReplay {
                     qty: Qty(live.cum.0.saturating_add(level.qty.0)),
                     price: level.px,
                     post_only: false,
+                    stop: Px(0),
+                    display: None,
+                    valid_until: None,
                 };
                 engine.amend(now, &amend, events)
             }
@@ -126,6 +129,7 @@ impl CaptureReplay {
                     price: level.px,
                     post_only: false,
                     self_trade: SelfTrade::CancelNewest,
+                    conditions: Conditions::default(),
                 };
                 let made = engine.new_order(now, &order, events);
                 made.map(|order| self.orders.insert(place, order)).is_some()
@@ -246,6 +250,7 @@ mod tests {
                 price: Px(px),
                 post_only: false,
                 self_trade: SelfTrade::CancelNewest,
+                conditions: Conditions::default(),
             };
             self.events.clear();
             self.engine.new_order(START, &order, &mut self.events).unwrap()
@@ -341,6 +346,7 @@ mod tests {
             price: Px(101),
             post_only: true,
             self_trade: SelfTrade::CancelNewest,
+            conditions: Conditions::default(),
         };
         venue.engine.new_order(START, &sell, &mut Vec::new()).unwrap();
         venue.act(START.plus_nanos(2_000_000_000));

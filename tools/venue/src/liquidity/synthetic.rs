@@ -11,8 +11,8 @@ use taut_codec::value::{Decimal, UtcTime};
 
 use super::{HOUSE_SESSION, Liquidity};
 use crate::matching::{
-    AMOUNT_MAX, AccountId, Cancel, EngineEvent, MONEY_SCALE, NewOrder, OrderRef, SelfTrade,
-    SpotEngine,
+    AMOUNT_MAX, AccountId, Cancel, Conditions, EngineEvent, MONEY_SCALE, NewOrder, OrderRef,
+    SelfTrade, SpotEngine,
 };
 
 /// Steps that one call makes up for; beyond it (a stalled venue, a jump of a virtual clock) the rest
@@ -378,6 +378,7 @@ impl Synthetic {
             price: Px(ticks * self.tick),
             post_only: false,
             self_trade: SelfTrade::CancelNewest,
+            conditions: Conditions::default(),
         }
     }
 }

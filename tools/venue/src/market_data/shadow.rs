@@ -196,7 +196,8 @@ mod tests {
     use super::*;
     use crate::config::InstrumentConfig;
     use crate::matching::{
-        AccountFlags, CancelReason, CancelWhere, NewOrder, SelfTrade, SpotConfig, SpotEngine,
+        AccountFlags, CancelReason, CancelWhere, Conditions, NewOrder, SelfTrade, SpotConfig,
+        SpotEngine,
     };
 
     /// What a client makes of the changes.
@@ -242,7 +243,7 @@ mod tests {
                             account, session, client_key: 1, instrument, side,
                             ord_type: OrdType::Limit, time_in_force: TimeInForce::Gtc,
                             qty: Qty(qty * 1_000_000), price: Px(10_000 + px + i64::from(!buy) * 8),
-                            post_only: false, self_trade: SelfTrade::CancelNewest,
+                            post_only: false, self_trade: SelfTrade::CancelNewest, conditions: Conditions::default(),
                         }, &mut events);
                     }
                 }

@@ -22,7 +22,7 @@ impl From<&Order> for Queued {
     fn from(order: &Order) -> Self {
         Self {
             order: order.reference,
-            qty: order.leaves(),
+            qty: order.visible(),
             queued_at: order.queued_at,
             changed_at: order.changed_at,
         }
@@ -86,7 +86,7 @@ impl<S: Settlement> MarketView for Engine<S> {
     }
 
     fn resting_at(&self, order: OrderRef) -> Option<(Px, Qty)> {
-        self.order(order).filter(|order| order.rests()).map(|order| (order.price, order.leaves()))
+        self.order(order).filter(|order| order.rests()).map(|order| (order.price, order.visible()))
     }
 
     fn order_id(&self, order: OrderRef) -> OrderId {

@@ -15,7 +15,8 @@ pub struct AssetId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(pub u32);
 
-/// The venue's own account: fees arrive here; it cannot trade.
+/// The venue's own account: fees arrive here, and what margin orders borrow comes from here; it cannot
+/// trade.
 pub const FEE_ACCOUNT: AccountId = AccountId(0);
 
 /// What an account is exempt from. A client's account has none of these.
@@ -27,12 +28,18 @@ pub struct AccountFlags {
     pub self_trade_allowed: bool,
     /// QtyMin and MinimumCost do not bind it: a recorded level may be smaller.
     pub no_minimums: bool,
+    /// It may not trade on margin.
+    pub no_margin: bool,
 }
 
 impl AccountFlags {
     /// The flags of the account that provides liquidity.
-    pub const HOUSE: Self =
-        Self { unlimited_funds: true, self_trade_allowed: true, no_minimums: true };
+    pub const HOUSE: Self = Self {
+        unlimited_funds: true,
+        self_trade_allowed: true,
+        no_minimums: true,
+        no_margin: true,
+    };
 }
 
 /// An account as the shared part of an engine sees it; its money is the settlement's.

@@ -18,7 +18,7 @@ const CHANGES_MAX: usize = 8192;
 pub struct Level {
     /// The price.
     pub px: Px,
-    /// Sum of the open quantities, saturating.
+    /// Sum of the quantities that show, saturating.
     pub total: Qty,
     /// How many orders.
     pub orders: u32,
@@ -182,7 +182,7 @@ impl Book {
         } else {
             orders.get_mut(previous).queue_next = slot;
         }
-        place.total += i128::from(order.leaves().0);
+        place.total += i128::from(order.visible().0);
         place.orders += 1;
         let order = orders.get_mut(slot);
         order.level = level;
@@ -200,7 +200,7 @@ impl Book {
         assert!(level != NONE, "only a resting order can leave the book");
         self.touch(level, now);
         let place = &mut self.levels[level as usize];
-        place.total -= i128::from(order.leaves().0);
+        place.total -= i128::from(order.visible().0);
         place.orders -= 1;
         match order.queue_prev {
             NONE => place.head = order.queue_next,

@@ -5,6 +5,8 @@ use taut::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
 use super::account::AccountId;
 use super::order::OrderRef;
 use super::reason::CancelReason;
+use super::spot::FeeCurrency;
+use taut_codec::value::UtcTime;
 
 /// SelfTradePrevention(7928): which order goes when two of one account would trade with each other;
 /// venue file 6.10.
@@ -32,6 +34,44 @@ impl SelfTrade {
     }
 }
 
+/// DiscretionInst(388): the price that a trigger watches; venue file 6.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reference {
+    /// `5`: the last trade; the default.
+    #[default]
+    LastTrade,
+    /// `1`: the index.
+    Index,
+}
+
+/// What an order asks for beyond type, time in force, quantity and price. The default is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Conditions {
+    /// StopPx(99): the trigger price; of a trailing stop the distance from the peak or trough. Ignored
+    /// for types without trigger.
+    pub stop: Px,
+    /// DiscretionInst(388).
+    pub reference: Reference,
+    /// DisplayQty(1138): most that an iceberg shows; venue file 6.5.
+    pub display: Option<Qty>,
+    /// EffectiveTime(168): before it the order is not live; venue file 6.6.
+    pub effective_at: Option<UtcTime>,
+    /// ExpireTime(126), of TimeInForce `6`.
+    pub expires_at: Option<UtcTime>,
+    /// ValidUntilTime(62): the engine refuses the order later.
+    pub valid_until: Option<UtcTime>,
+    /// ExecInst(18) `E`; venue file 6.4.
+    pub reduce_only: bool,
+    /// Leverage(5001) `1`; venue file 6.12.
+    pub leveraged: bool,
+    /// ExecInst(18) `v`: `qty` is in the quote currency, units of price x quantity. Market buys only.
+    pub qty_in_quote: bool,
+    /// ExecInst(18) `f` or `q`; `None` for the venue's default. Venue file 6.13.
+    pub fee_currency: Option<FeeCurrency>,
+    /// ExecInst(18) `s`: reports give the fee of each trade, not the sum.
+    pub fee_per_trade: bool,
+}
+
 /// A new order (35=D).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewOrder {
@@ -51,12 +91,14 @@ pub struct NewOrder {
     pub time_in_force: TimeInForce,
     /// OrderQty(38), in units of the instrument.
     pub qty: Qty,
-    /// Price(44); ignored for a market order.
+    /// Price(44); ignored for types without one. Of a trailing stop limit the offset from the trigger price.
     pub price: Px,
     /// ExecInst(18) `P`; venue file 6.3.
     pub post_only: bool,
     /// SelfTradePrevention(7928).
     pub self_trade: SelfTrade,
+    /// The rest.
+    pub conditions: Conditions,
 }
 
 /// An amend in place (35=G); venue file 6.8.
@@ -76,6 +118,12 @@ pub struct Amend {
     pub price: Px,
     /// Refuse the amend if it would match at once.
     pub post_only: bool,
+    /// New StopPx(99) of an order that has not triggered; ignored for others.
+    pub stop: Px,
+    /// New DisplayQty(1138); `None` leaves it.
+    pub display: Option<Qty>,
+    /// ValidUntilTime(62): the engine refuses the amend later.
+    pub valid_until: Option<UtcTime>,
 }
 
 /// A cancel of one order (35=F).

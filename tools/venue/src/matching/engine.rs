@@ -1,16 +1,20 @@
 //! The engine: its set-up, its state and what can be looked up in it.
 
-use taut::types::{Instrument, InstrumentId, OrderId, PairStatus, Px, Side};
+use std::collections::VecDeque;
+
+use taut::types::{Instrument, InstrumentId, OrderId, Px, Side};
 use taut_codec::value::{Decimal, UtcTime};
 
 use super::account::{Account, AccountFlags, AccountId, Asset};
 use super::book::Book;
-use super::command::Command;
+use super::command::{Command, Reference};
 use super::event::{EngineEvent, OrderState};
 use super::ids::OrderIds;
 use super::order::{Order, OrderRef};
 use super::pool::{NONE, Orders};
 use super::settlement::Settlement;
+use super::timers::Timers;
+use super::triggers::{Index, Triggers};
 
 /// Sizes of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +25,19 @@ pub struct EngineConfig {
     pub levels: usize,
     /// Salt of the OrderIDs.
     pub id_salt: u64,
+    /// What the venue file leaves open.
+    pub rules: Rules,
+}
+
+/// Rules that the venue file leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// Whether an order whose stop price the market has passed already is refused with
+    /// `EOrder:Invalid price`; if not, it triggers at once.
+    pub refuse_passed_stops: bool,
+    /// Millionths of the best price beyond which a market order does not trade (Market Price Protection,
+    /// venue file 6.1); `None` for no protection.
+    pub market_protection: Option<u32>,
 }
 
 /// Why the engine could not be set up as asked.
@@ -62,6 +79,10 @@ pub(super) struct Market {
     /// MinimumCost in units of price x quantity, rounded up.
     pub(super) cost_min: i128,
     pub(super) trade_seq: u64,
+    /// Price of the last trade.
+    pub(super) last: Option<Px>,
+    pub(super) index: Index,
+    pub(super) triggers: Triggers,
 }
 
 /// A trading engine of the market that `S` settles.
@@ -74,6 +95,20 @@ pub struct Engine<S> {
     pub(super) markets: Vec<Market>,
     pub(super) accounts: Vec<Account>,
     pub(super) settlement: S,
+    pub(super) rules: Rules,
+    pub(super) timers: Timers,
+    /// Watched prices that were seen and not yet shown to the triggers.
+    pub(super) seen: VecDeque<Seen>,
+    /// Orders that triggered and have not been carried out yet.
+    pub(super) fired: VecDeque<u32>,
+}
+
+/// A watched price that was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) instrument: InstrumentId,
+    pub(super) watched: Reference,
+    pub(super) px: Px,
 }
 
 impl<S: Settlement> Engine<S> {
@@ -88,6 +123,10 @@ impl<S: Settlement> Engine<S> {
             markets: Vec::new(),
             accounts: Vec::new(),
             settlement,
+            rules: config.rules,
+            timers: Timers::new(config.orders_max),
+            seen: VecDeque::with_capacity(ROOM_AT_START),
+            fired: VecDeque::with_capacity(ROOM_AT_START),
         };
         engine.push_account(AccountFlags::default());
         engine
@@ -114,7 +153,14 @@ impl<S: Settlement> Engine<S> {
     /// Lists an instrument that [`Engine::check_listing`] found good and that the settlement took.
     pub(super) fn push_instrument(&mut self, instrument: Instrument) {
         let cost_min = cost_min(&instrument);
-        self.markets.push(Market { instrument, cost_min, trade_seq: 0 });
+        self.markets.push(Market {
+            instrument,
+            cost_min,
+            trade_seq: 0,
+            last: None,
+            index: Index::default(),
+            triggers: Triggers::default(),
+        });
         self.books.push(Book::new(self.levels));
     }
 
@@ -133,17 +179,6 @@ impl<S: Settlement> Engine<S> {
         self.accounts.push(Account::new(flags));
         self.settlement.open_account(flags);
         AccountId((self.accounts.len() - 1) as u32)
-    }
-
-    /// Sets AssetPairStatus(5032); `false` if there is no such instrument. Resting orders stay.
-    pub fn set_status(&mut self, instrument: InstrumentId, status: PairStatus) -> bool {
-        match self.markets.get_mut(usize::from(instrument.0)) {
-            Some(market) => {
-                market.instrument.status = status;
-                true
-            }
-            None => false,
-        }
     }
 
     /// The listed instruments; the position is the [`InstrumentId`].
@@ -237,9 +272,22 @@ impl<S: Settlement> Engine<S> {
         &self.markets[usize::from(id.0)]
     }
 
+    /// The price of the last trade.
+    #[must_use]
+    pub fn last_price(&self, id: InstrumentId) -> Option<Px> {
+        self.markets.get(usize::from(id.0)).and_then(|market| market.last)
+    }
+
+    /// The index of an instrument.
+    #[must_use]
+    pub fn index(&self, id: InstrumentId) -> Option<Index> {
+        self.markets.get(usize::from(id.0)).map(|market| market.index)
+    }
+
     /// An order as events tell it.
     pub(super) fn state(&self, slot: u32) -> OrderState {
         let order = self.orders.get(slot);
+        let given = |value: i64| value != 0;
         OrderState {
             order: order.reference,
             account: order.account,
@@ -248,10 +296,16 @@ impl<S: Settlement> Engine<S> {
             instrument: order.instrument,
             side: order.side,
             ord_type: order.ord_type,
+            placed_as: order.placed_as,
             time_in_force: order.time_in_force,
             post_only: order.post_only,
+            qty_in_quote: order.qty_in_quote,
+            fee_per_trade: order.fee_per_trade,
             qty: order.qty,
             price: order.price,
+            stop: Some(order.stop).filter(|stop| given(stop.0)),
+            triggered_by: order.triggered_by,
+            display: Some(order.display).filter(|display| given(display.0)),
             cum: order.cum,
             leaves: order.leaves(),
             notional: order.notional,
@@ -260,6 +314,9 @@ impl<S: Settlement> Engine<S> {
         }
     }
 }
+
+/// Prices seen and orders triggered within one command that there is room for before memory is taken.
+const ROOM_AT_START: usize = 4096;
 
 /// MinimumCost(5013) in units of price x quantity, rounded up.
 fn cost_min(instrument: &Instrument) -> i128 {

@@ -1,16 +1,16 @@
 //! Commands: judged first, carried out if they are good, refused if not.
 
-use taut::types::Qty;
+use taut::types::{Px, Qty};
 use taut_codec::value::UtcTime;
 
 use super::account::AccountId;
-use super::check::is_closed;
+use super::check::{ends, is_closed};
 use super::command::{Amend, Cancel, CancelWhere, NewOrder};
 use super::engine::Engine;
 use super::event::{EngineEvent, EventKind, Rejection, Request};
-use super::order::{Order, OrderRef};
+use super::order::{Order, OrderRef, Stage};
 use super::pool::NONE;
-use super::reason::CancelReason;
+use super::reason::{CancelReason, RejectReason};
 use super::settlement::Settlement;
 
 impl<S: Settlement> Engine<S> {
@@ -22,8 +22,9 @@ impl<S: Settlement> Engine<S> {
         command: &NewOrder,
         events: &mut Vec<EngineEvent>,
     ) -> Option<OrderRef> {
+        self.tick(now, events);
         let mut order = Order::new(command, now);
-        let hold = match self.check_new(command, &order) {
+        let hold = match self.check_new(now, command, &order) {
             Ok(hold) => hold,
             Err(reason) => {
                 let rejection = Rejection {
@@ -43,15 +44,31 @@ impl<S: Settlement> Engine<S> {
         self.link_account(slot);
         let state = self.state(slot);
         events.push(EngineEvent { at: now, kind: EventKind::Accepted(state) });
-        events.push(EngineEvent { at: now, kind: EventKind::Live(state) });
-        self.take_and_rest(now, slot, events);
+        match command.conditions.effective_at {
+            Some(at) if at > now => self.timers.set(&mut self.orders, slot, at),
+            _ => self.go_live(now, slot, events),
+        }
+        self.run_triggers(now, events);
         Some(state.order)
     }
 
     /// Amends an order in place; venue file 6.8. Returns whether it was accepted.
     pub fn amend(&mut self, now: UtcTime, command: &Amend, events: &mut Vec<EngineEvent>) -> bool {
-        let (slot, hold) = match self.check_amend(command) {
-            Ok(checked) => checked,
+        self.tick(now, events);
+        let own = |order: &&Order| order.account == command.account;
+        let checked = match self.orders.find(command.order).filter(own) {
+            None => Err(RejectReason::UnknownOrder),
+            Some(before) => {
+                let amended = self.amended(before, command);
+                self.check_amend(now, command, before, &amended).map(|hold| (amended, hold))
+            }
+        };
+        match checked {
+            Ok((amended, hold)) => {
+                self.carry_out(now, command.order.slot, &amended, hold, events);
+                self.run_triggers(now, events);
+                true
+            }
             Err(reason) => {
                 let rejection = Rejection {
                     request: Request::Amend,
@@ -62,29 +79,78 @@ impl<S: Settlement> Engine<S> {
                     reason,
                 };
                 events.push(EngineEvent { at: now, kind: EventKind::Rejected(rejection) });
-                return false;
+                false
             }
-        };
+        }
+    }
+
+    /// The order as an amend would make it.
+    fn amended(&self, before: &Order, command: &Amend) -> Order {
+        let mut order = Order { qty: command.qty, session: command.session, ..*before };
+        order.client_key = command.client_key;
+        if order.ord_type.has_limit() {
+            order.price = command.price;
+        }
+        if let Some(display) = command.display {
+            order.display = display;
+            order.slice = order.visible().min(display);
+            if before.display.0 == 0 {
+                order.slice = before.leaves().min(display);
+            }
+        }
+        order.slice = order.slice.min(order.leaves());
+        if order.ord_type.has_trigger() {
+            order.stop = command.stop;
+            order.trigger_at = match before.trigger_at {
+                // The peak or trough stays, the distance changes.
+                Some(at) if order.trails() => {
+                    let moved = command.stop.0.saturating_sub(before.stop.0);
+                    let sign = if order.fires_rising() { 1 } else { -1 };
+                    Some(Px(at.0.saturating_add(moved.saturating_mul(sign))))
+                }
+                None if order.trails() => None,
+                _ => Some(command.stop),
+            };
+        }
+        order
+    }
+
+    /// Makes an order what the amend wants: the table of venue file 6.8.
+    fn carry_out(
+        &mut self,
+        now: UtcTime,
+        slot: u32,
+        amended: &Order,
+        hold: i128,
+        events: &mut Vec<EngineEvent>,
+    ) {
         let before = *self.orders.get(slot);
-        let ends = command.qty <= before.cum;
-        let book = &mut self.books[usize::from(before.instrument.0)];
-        let in_place = !ends && command.price == before.price && command.qty <= before.qty;
+        let market = usize::from(before.instrument.0);
+        let ends = ends(&before, amended.qty);
+        let rests = before.level != NONE;
+        let in_place = rests && !ends && amended.price == before.price && amended.qty <= before.qty;
         if in_place {
-            book.reduce(before.level, Qty(before.qty.0 - command.qty.0), now);
-            if command.qty != before.qty {
+            let by = Qty(before.visible().0 - amended.visible().0);
+            self.books[market].reduce(before.level, by, now);
+            if by.0 != 0 {
                 self.orders.get_mut(slot).changed_at = now;
             }
         } else {
-            book.remove(&mut self.orders, slot, now);
+            self.withdraw(now, slot);
         }
         let order = self.orders.get_mut(slot);
         self.settlement.set_hold(order, hold);
-        order.session = command.session;
-        order.client_key = command.client_key;
-        order.qty = command.qty.max(order.cum);
-        order.price = command.price;
+        order.session = amended.session;
+        order.client_key = amended.client_key;
+        order.qty = amended.qty.max(order.cum);
+        order.price = amended.price;
+        order.stop = amended.stop;
+        order.trigger_at = amended.trigger_at;
+        order.display = amended.display;
+        order.slice = amended.slice;
         let state = self.state(slot);
-        let kind = EventKind::Amended { order: state, orig_client_key: before.client_key };
+        let pending = before.stage == Stage::Pending;
+        let kind = EventKind::Amended { order: state, orig_client_key: before.client_key, pending };
         events.push(EngineEvent { at: now, kind });
         if ends {
             let kind = EventKind::Cancelled {
@@ -95,10 +161,11 @@ impl<S: Settlement> Engine<S> {
             };
             events.push(EngineEvent { at: now, kind });
             self.finish(slot);
-        } else if !in_place {
+        } else if before.stage == Stage::Untriggered {
+            self.arm(slot);
+        } else if rests && !in_place {
             self.take_and_rest(now, slot, events);
         }
-        true
     }
 
     /// Cancels an order. Returns whether it was live and the account's own.
@@ -108,6 +175,7 @@ impl<S: Settlement> Engine<S> {
         command: &Cancel,
         events: &mut Vec<EngineEvent>,
     ) -> bool {
+        self.tick(now, events);
         match self.check_cancel(command) {
             Ok(slot) => {
                 self.end(now, slot, CancelReason::User, Some(command.client_key), events);
@@ -136,6 +204,7 @@ impl<S: Settlement> Engine<S> {
         command: &CancelWhere,
         events: &mut Vec<EngineEvent>,
     ) -> usize {
+        self.tick(now, events);
         let accounts = match command.account {
             Some(AccountId(one)) => one..one.saturating_add(1),
             None => 0..self.accounts.len() as u32,

@@ -23,8 +23,11 @@ pub enum EventKind {
     Rejected(Rejection),
     /// An order exists (150=A).
     Accepted(OrderState),
-    /// The order takes part in matching (150=0); follows `Accepted` at once.
+    /// The order takes part in matching, or waits for its trigger (150=0); follows `Accepted` at once
+    /// unless there is an EffectiveTime(168).
     Live(OrderState),
+    /// The order's trigger fired (150=D): its type is the resulting one.
+    Triggered(OrderState),
     /// Two orders traded (150=F for each).
     Trade(Trade),
     /// An order ended unfilled or partly filled (150=4).
@@ -38,12 +41,21 @@ pub enum EventKind {
         /// `client_key` of the cancel request, if there was one.
         request_key: Option<u128>,
     },
+    /// ExpireTime(126) came (150=C).
+    Expired {
+        /// As it ended; `leaves` is zero.
+        order: OrderState,
+        /// What was open when it ended.
+        expired: Qty,
+    },
     /// An order was amended (150=5); trades that it causes follow.
     Amended {
         /// As amended; its `client_key` is that of the amend.
         order: OrderState,
         /// The `client_key` before (41).
         orig_client_key: u128,
+        /// The order waits for its EffectiveTime(168): 39=E.
+        pending: bool,
     },
 }
 
@@ -63,16 +75,28 @@ pub struct OrderState {
     pub instrument: InstrumentId,
     /// Side(54).
     pub side: Side,
-    /// OrdType(40).
+    /// OrdType(40); once triggered the resulting one.
     pub ord_type: OrdType,
+    /// OrdType(40) as it came.
+    pub placed_as: OrdType,
     /// TimeInForce(59).
     pub time_in_force: TimeInForce,
     /// Whether it came as post-only.
     pub post_only: bool,
+    /// Whether `qty` and `leaves` are in the quote currency, units of `notional` (18=v).
+    pub qty_in_quote: bool,
+    /// Whether reports give the fee of each trade, not the sum (18=s).
+    pub fee_per_trade: bool,
     /// OrderQty(38).
     pub qty: Qty,
-    /// Price(44); zero for a market order.
+    /// Price(44); zero for a type without one.
     pub price: Px,
+    /// StopPx(99).
+    pub stop: Option<Px>,
+    /// TriggerPrice(1102): the price that fired the trigger.
+    pub triggered_by: Option<Px>,
+    /// DisplayQty(1138).
+    pub display: Option<Qty>,
     /// CumQty(14).
     pub cum: Qty,
     /// LeavesQty(151).

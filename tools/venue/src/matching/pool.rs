@@ -50,7 +50,8 @@ impl Orders {
     /// Frees a slot; its name is never given again.
     pub(super) fn release(&mut self, slot: u32) {
         let order = &mut self.slots[slot as usize];
-        assert!(order.live && order.level == NONE, "only an order that left the book ends");
+        let idle = order.level == NONE && order.timer == NONE;
+        assert!(order.live && idle, "only an order that left the book and the timers ends");
         order.live = false;
         self.live -= 1;
         match order.reference.generation.checked_add(1) {

@@ -37,6 +37,40 @@ pub enum RejectReason {
     MarketReduceOnly,
     /// AssetPairStatus `0`, `2` or `6`.
     MarketUnavailable,
+    /// ValidUntilTime(62) has passed; 6.6.
+    DeadlineElapsed,
+    /// EffectiveTime(168) is too far ahead, or not before ExpireTime(126).
+    InvalidStart,
+    /// ExpireTime(126) has passed or is more than a month ahead, or the order is not GTD.
+    InvalidExpiry,
+    /// DisplayQty(1138) off the step, below a fifteenth, or on an order that is no limit order; 6.5.
+    InvalidDisplay,
+    /// The pair has no index; 6.7.
+    IndexUnavailable,
+    /// 18=v on anything but a market buy without margin; 6.13.
+    InvalidFlags,
+    /// 5001=1 on a pair without margin.
+    NoLeverage,
+    /// The account may not trade on margin.
+    CannotOpenPosition,
+    /// The order would turn a position around.
+    CannotOpenOpposing,
+    /// The account has as many positions as it may.
+    PositionsLimit,
+    /// The account's positions would exceed its allowance.
+    MarginAllowance,
+    /// The account's equity does not carry its positions.
+    MarginLevel,
+    /// The position would exceed the pair's maximum.
+    PositionSize,
+    /// The venue has lent what it has of the pair.
+    InsufficientMargin,
+    /// Reduce-only, but not on margin or on the position's own side; 6.4.
+    ReduceOnlyNotClosing,
+    /// Reduce-only without a position.
+    ReduceOnlyNoPosition,
+    /// Reduce-only, and the position closed before the order was filled.
+    ReduceOnlyClosed,
 }
 
 impl RejectReason {
@@ -61,6 +95,23 @@ impl RejectReason {
             Self::MarketLimitOnly => "EService:Market in limit_only mode",
             Self::MarketReduceOnly => "EService:Market in reduce_only mode",
             Self::MarketUnavailable => "EService:Unavailable",
+            Self::DeadlineElapsed => "EService:Deadline elapsed",
+            Self::InvalidStart => "EGeneral:Invalid arguments:starttm",
+            Self::InvalidExpiry => "EGeneral:Invalid arguments:expiretm",
+            Self::InvalidDisplay => "EGeneral:Invalid arguments:displayvol",
+            Self::IndexUnavailable => "EGeneral:Invalid arguments:Index unavailable",
+            Self::InvalidFlags => "EGeneral:Invalid arguments:oflags",
+            Self::NoLeverage => "EGeneral:Invalid arguments:leverage",
+            Self::CannotOpenPosition => "EOrder:Cannot open position",
+            Self::CannotOpenOpposing => "EOrder:Cannot open opposing position",
+            Self::PositionsLimit => "EOrder:Positions limit exceeded",
+            Self::MarginAllowance => "EOrder:Margin allowance exceeded",
+            Self::MarginLevel => "EOrder:Margin level too low",
+            Self::PositionSize => "EOrder:Margin position size exceeded",
+            Self::InsufficientMargin => "EOrder:Insufficient margin",
+            Self::ReduceOnlyNotClosing => "EOrder:Reduce only:Non-PC",
+            Self::ReduceOnlyNoPosition => "EOrder:Reduce only:No position exists",
+            Self::ReduceOnlyClosed => "EOrder:Reduce only:Position is closed",
         }
     }
 
@@ -94,6 +145,13 @@ pub enum CancelReason {
     SelfTrade,
     /// Amended to or below its filled quantity; 6.8.
     AmendedBelowFilled,
+    /// A fill-or-kill order that could not be filled at once; 6.2.
+    FillOrKill,
+    /// The remainder of a market order that would have traded too far from the best price; 6.1.
+    PriceProtection,
+    /// What an accepted order is refused for when it becomes live or triggers, or when it may not trade on:
+    /// the "unsolicited cancel" of venue file 4.6.1.
+    Refused(RejectReason),
     /// The venue's own decision.
     Venue,
 }
@@ -109,6 +167,9 @@ impl CancelReason {
             Self::NoLiquidity => "Insufficient liquidity",
             Self::SelfTrade => "Self trade prevention",
             Self::AmendedBelowFilled => "Amended below filled quantity",
+            Self::FillOrKill => "Fill or kill",
+            Self::PriceProtection => "Market price protection",
+            Self::Refused(reason) => reason.text(),
             Self::Venue => "Order canceled by venue",
         }
     }

@@ -7,8 +7,9 @@ use super::account::{AccountFlags, AssetId};
 use super::order::Order;
 use super::reason::RejectReason;
 
-/// What an order could cost: `qty` for `cost` in units of price x quantity. Of a limit order all that is
-/// open, at its price; of a market order what the book would give it now.
+/// What an order could cost: all that is open, for `cost` in units of price x quantity. Of an order with a
+/// limit that is counted at its price, of one with a trigger at the trigger price; of a market order it is
+/// what the book would take for it now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
     /// Quantity.
@@ -56,6 +57,22 @@ pub trait Settlement {
     /// Books one side of a trade whose quantity and cost `order` counts already, and adjusts its hold.
     /// Returns the fee of this trade alone.
     fn fill(&mut self, order: &mut Order, fill: Fill) -> i128;
+
+    /// How much `order` may trade as its account stands: less than is open if it may only reduce a
+    /// position.
+    fn room(&self, order: &Order) -> Qty {
+        let _ = order;
+        Qty(i64::MAX)
+    }
+
+    /// The last price of an instrument is `px`.
+    fn mark(&mut self, instrument: InstrumentId, px: Px) {
+        let _ = (instrument, px);
+    }
+
+    /// Whether what the sides of all trades so far gained and lost is nothing in sum, for the assets of
+    /// this instrument. Asserted after each trade.
+    fn is_balanced(&self, instrument: InstrumentId) -> bool;
 
     /// The asset of an order's fee.
     fn fee_asset(&self, order: &Order) -> AssetId;

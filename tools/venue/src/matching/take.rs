@@ -1,7 +1,7 @@
 //! Matching: an order that is not in the book takes what it can, then rests or ends.
 
 use taut::event::Liquidity;
-use taut::types::{OrdType, Qty, TimeInForce};
+use taut::types::{OrdType, Px, Qty, TimeInForce};
 use taut_codec::value::UtcTime;
 
 use super::account::AccountId;
@@ -10,25 +10,96 @@ use super::engine::Engine;
 use super::event::{EngineEvent, EventKind, OrderState, Trade};
 use super::order::Order;
 use super::pool::NONE;
-use super::reason::CancelReason;
+use super::reason::{CancelReason, RejectReason};
 use super::settlement::{Fill, Settlement};
+
+const CLOSED: CancelReason = CancelReason::Refused(RejectReason::ReduceOnlyClosed);
 
 impl<S: Settlement> Engine<S> {
     pub(super) fn is_self_trade(&self, taker: AccountId, maker: AccountId) -> bool {
         taker == maker && !self.accounts[taker.0 as usize].flags.self_trade_allowed
     }
 
+    /// The worst price at which an order may trade now. A market order has one by the venue's protection
+    /// (venue file 6.1).
+    pub(super) fn limit_of(&self, order: &Order) -> Option<Px> {
+        if order.ord_type != OrdType::Market {
+            return Some(order.price);
+        }
+        let rate = i128::from(self.rules.market_protection?);
+        let best = self.books[usize::from(order.instrument.0)].best(order.side.opposite())?;
+        let band = i128::from(best.0) * rate / 1_000_000 * i128::from(order.side.sign());
+        Some(Px(i64::try_from(i128::from(best.0) + band).unwrap_or(i64::MAX)))
+    }
+
     /// Matches an order that is not in the book, then rests or cancels what is left.
     pub(super) fn take_and_rest(&mut self, now: UtcTime, slot: u32, events: &mut Vec<EngineEvent>) {
-        let Order { instrument, side, ord_type, price, account, self_trade, time_in_force, .. } =
+        let order = self.orders.get(slot);
+        let limit = self.limit_of(order);
+        let kill = order.time_in_force == TimeInForce::Fok;
+        if kill && !self.can_fill(order, limit) {
+            self.end(now, slot, CancelReason::FillOrKill, None, events);
+            return;
+        }
+        if !self.take(now, slot, limit, events) {
+            return;
+        }
+        let order = self.orders.get(slot);
+        let Order { instrument, side, ord_type, time_in_force, .. } = *order;
+        if order.leaves().0 == 0 {
+            self.finish(slot);
+            return;
+        }
+        assert!(!kill, "a fill-or-kill order was looked through before");
+        if self.settlement.room(order).0 == 0 {
+            self.end(now, slot, CLOSED, None, events);
+        } else if ord_type == OrdType::Market {
+            let reason = match self.books[usize::from(instrument.0)].best(side.opposite()) {
+                Some(_) if limit.is_some() => CancelReason::PriceProtection,
+                _ => CancelReason::NoLiquidity,
+            };
+            self.end(now, slot, reason, None, events);
+        } else if time_in_force == TimeInForce::Ioc {
+            self.end(now, slot, CancelReason::ImmediateOrCancel, None, events);
+        } else {
+            self.rest(now, slot);
+        }
+    }
+
+    fn rest(&mut self, now: UtcTime, slot: u32) {
+        let order = self.orders.get_mut(slot);
+        order.refill();
+        let instrument = usize::from(order.instrument.0);
+        let (side, price) = (order.side, order.price);
+        let book = &mut self.books[instrument];
+        book.push_back(&mut self.orders, slot, now);
+        let crossed = book.best(side.opposite()).is_some_and(|o| side.at_least_as_good(price, o));
+        assert!(!crossed, "a book never crosses");
+    }
+
+    /// Trades as long as the book is good enough. Returns whether the order still lives.
+    fn take(
+        &mut self,
+        now: UtcTime,
+        slot: u32,
+        limit: Option<Px>,
+        events: &mut Vec<EngineEvent>,
+    ) -> bool {
+        let Order { instrument, side, account, self_trade, reduce_only, .. } =
             *self.orders.get(slot);
-        while self.orders.get(slot).leaves().0 > 0 {
+        let step = self.market(instrument).instrument.qty_step;
+        loop {
             let Some(maker) = self.books[usize::from(instrument.0)].front(side.opposite()) else {
-                break;
+                return true;
             };
             let resting = self.orders.get(maker);
-            if ord_type == OrdType::Limit && !side.at_least_as_good(price, resting.price) {
-                break;
+            let px = resting.price;
+            if limit.is_some_and(|limit| !side.at_least_as_good(limit, px)) {
+                return true;
+            }
+            let mut qty = self.orders.get(slot).tradable(px, step);
+            if qty.0 == 0 {
+                return true;
             }
             if self.is_self_trade(account, resting.account) {
                 if self_trade != SelfTrade::CancelNewest {
@@ -36,39 +107,49 @@ impl<S: Settlement> Engine<S> {
                 }
                 if self_trade != SelfTrade::CancelOldest {
                     self.end(now, slot, CancelReason::SelfTrade, None, events);
-                    return;
+                    return false;
                 }
                 continue;
             }
-            self.trade(now, slot, maker, events);
-        }
-        if self.orders.get(slot).leaves().0 == 0 {
-            self.finish(slot);
-        } else if ord_type == OrdType::Market {
-            self.end(now, slot, CancelReason::NoLiquidity, None, events);
-        } else if time_in_force == TimeInForce::Ioc {
-            self.end(now, slot, CancelReason::ImmediateOrCancel, None, events);
-        } else {
-            self.books[usize::from(instrument.0)].push_back(&mut self.orders, slot, now);
+            qty = qty.min(resting.visible());
+            if resting.reduce_only {
+                let room = self.settlement.room(resting);
+                if room.0 == 0 {
+                    self.end(now, maker, CLOSED, None, events);
+                    continue;
+                }
+                qty = qty.min(room);
+            }
+            if reduce_only {
+                let room = self.settlement.room(self.orders.get(slot));
+                if room.0 == 0 {
+                    self.end(now, slot, CLOSED, None, events);
+                    return false;
+                }
+                qty = qty.min(room);
+            }
+            self.trade(now, (slot, maker), (px, qty), events);
         }
     }
 
     /// One trade of an arriving order with a resting one, at the resting one's price.
-    fn trade(&mut self, now: UtcTime, taker: u32, maker: u32, events: &mut Vec<EngineEvent>) {
-        let Order { price: px, instrument, level, .. } = *self.orders.get(maker);
-        let qty = self.orders.get(taker).leaves().min(self.orders.get(maker).leaves());
+    fn trade(
+        &mut self,
+        now: UtcTime,
+        (taker, maker): (u32, u32),
+        (px, qty): (Px, Qty),
+        events: &mut Vec<EngineEvent>,
+    ) {
+        let Order { instrument, level, .. } = *self.orders.get(maker);
         let market = &mut self.markets[usize::from(instrument.0)];
         market.trade_seq += 1;
         let trade_seq = market.trade_seq;
         let taker_fee = self.fill(taker, Fill { px, qty, liquidity: Liquidity::Taker });
         let maker_fee = self.fill(maker, Fill { px, qty, liquidity: Liquidity::Maker });
-        let book = &mut self.books[usize::from(instrument.0)];
-        book.reduce(level, qty, now);
+        self.settlement.mark(instrument, px);
+        assert!(self.settlement.is_balanced(instrument), "a trade makes and destroys no money");
+        self.books[usize::from(instrument.0)].reduce(level, qty, now);
         self.orders.get_mut(maker).changed_at = now;
-        let maker_done = self.orders.get(maker).leaves().0 == 0;
-        if maker_done {
-            book.remove(&mut self.orders, maker, now);
-        }
         let trade = Trade {
             instrument,
             trade_seq,
@@ -80,8 +161,24 @@ impl<S: Settlement> Engine<S> {
             taker_fee,
         };
         events.push(EngineEvent { at: now, kind: EventKind::Trade(trade) });
-        if maker_done {
+        self.note_trade(instrument, px);
+        self.settle_maker(now, maker, events);
+    }
+
+    /// What becomes of a resting order after a trade: it ends, shows its next slice, or stays.
+    fn settle_maker(&mut self, now: UtcTime, maker: u32, events: &mut Vec<EngineEvent>) {
+        let order = self.orders.get(maker);
+        let book = &mut self.books[usize::from(order.instrument.0)];
+        if order.leaves().0 == 0 {
+            book.remove(&mut self.orders, maker, now);
             self.finish(maker);
+        } else if order.reduce_only && self.settlement.room(order).0 == 0 {
+            self.end(now, maker, CLOSED, None, events);
+        } else if order.visible().0 == 0 {
+            // The next slice goes to the back of the queue (venue file 6.5).
+            book.remove(&mut self.orders, maker, now);
+            self.orders.get_mut(maker).refill();
+            book.push_back(&mut self.orders, maker, now);
         }
     }
 
@@ -89,8 +186,76 @@ impl<S: Settlement> Engine<S> {
         let order = self.orders.get_mut(slot);
         order.cum.0 += fill.qty.0;
         order.notional += i128::from(fill.px.0) * i128::from(fill.qty.0);
-        assert!(order.cum <= order.qty, "no order fills beyond its quantity");
+        if fill.liquidity == Liquidity::Maker && order.display.0 != 0 {
+            order.slice.0 -= fill.qty.0;
+            assert!(order.slice.0 >= 0, "no iceberg fills beyond its slice");
+        }
+        if order.qty_in_quote {
+            let step = self.markets[usize::from(order.instrument.0)].instrument.qty_step;
+            order.done = order.tradable(fill.px, step).0 == 0;
+        }
+        assert!(order.leaves().0 >= 0, "no order fills beyond its quantity");
         self.settlement.fill(order, fill)
+    }
+
+    /// Whether the book fills an order whole at once. Self-trade prevention may end the order before; the
+    /// orders that may only reduce a position are not counted on.
+    fn can_fill(&self, order: &Order, limit: Option<Px>) -> bool {
+        let outlook = self.outlook(order, limit);
+        outlook.whole && self.settlement.room(order) >= outlook.firm
+    }
+
+    /// What the book would give an order now.
+    pub(super) fn outlook(&self, order: &Order, limit: Option<Px>) -> Outlook {
+        let mut outlook = Outlook::default();
+        let step = self.market(order.instrument).instrument.qty_step;
+        let book = &self.books[usize::from(order.instrument.0)];
+        let mut left = order.leaves();
+        for level in book.levels(order.side.opposite()) {
+            if limit.is_some_and(|limit| !order.side.at_least_as_good(limit, level.px)) {
+                break;
+            }
+            let want =
+                if order.qty_in_quote { left.0 / level.px.0 / step.0 * step.0 } else { left.0 };
+            if want == 0 {
+                outlook.whole = true;
+                break;
+            }
+            let (there, stopped) = self.reachable(order, level.px, &mut outlook);
+            let taken = want.min(there.0);
+            let cost = i128::from(taken) * i128::from(level.px.0);
+            outlook.firm.0 += taken;
+            outlook.cost += cost;
+            left.0 -= if order.qty_in_quote { cost as i64 } else { taken };
+            let done = if order.qty_in_quote { taken == want } else { left.0 == 0 };
+            if done || stopped {
+                outlook.whole = done;
+                break;
+            }
+        }
+        outlook
+    }
+
+    /// What of one level an order would reach, and whether it ends there because it meets an order of its
+    /// own account.
+    fn reachable(&self, order: &Order, px: Px, outlook: &mut Outlook) -> (Qty, bool) {
+        let (mut shown, mut all) = (0i128, 0i128);
+        for resting in self.queue_at(order.instrument, order.side.opposite(), px) {
+            if self.is_self_trade(order.account, resting.account) {
+                if order.self_trade == SelfTrade::CancelOldest {
+                    continue;
+                }
+                return (saturated(shown), true);
+            }
+            if resting.reduce_only {
+                outlook.loose.0 = outlook.loose.0.saturating_add(resting.leaves().0);
+                outlook.loose_px = outlook.loose_px.max(resting.price);
+                continue;
+            }
+            shown += i128::from(resting.visible().0);
+            all += i128::from(resting.leaves().0);
+        }
+        (saturated(all), false)
     }
 
     /// Cancels what is left of an order, resting or not.
@@ -102,19 +267,17 @@ impl<S: Settlement> Engine<S> {
         request_key: Option<u128>,
         events: &mut Vec<EngineEvent>,
     ) {
-        let order = self.orders.get(slot);
-        let (cancelled, instrument) = (order.leaves(), order.instrument);
-        if order.level != NONE {
-            self.books[usize::from(instrument.0)].remove(&mut self.orders, slot, now);
-        }
+        let cancelled = self.orders.get(slot).leaves();
+        self.withdraw(now, slot);
         let order = OrderState { leaves: Qty(0), ..self.state(slot) };
         let kind = EventKind::Cancelled { order, reason, cancelled, request_key };
         events.push(EngineEvent { at: now, kind });
         self.finish(slot);
     }
 
-    /// Releases what an ended order holds, and its slot.
+    /// Releases what an ended order holds, its timer and its slot.
     pub(super) fn finish(&mut self, slot: u32) {
+        self.timers.clear(&mut self.orders, slot);
         let order = self.orders.get_mut(slot);
         self.settlement.set_hold(order, 0);
         let Order { account, account_prev, account_next, .. } = *order;
@@ -129,4 +292,24 @@ impl<S: Settlement> Engine<S> {
         }
         self.orders.release(slot);
     }
+}
+
+/// What the book would give an order now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outlook {
+    /// Quantity that would be traded, and what it would cost, without orders that may only reduce a
+    /// position: nobody knows what they can still trade when their turn comes.
+    pub(super) firm: Qty,
+    /// See `firm`.
+    pub(super) cost: i128,
+    /// The quantity of those orders, and the highest of their prices.
+    pub(super) loose: Qty,
+    /// See `loose`.
+    pub(super) loose_px: Px,
+    /// Whether `firm` is all that the order wants.
+    pub(super) whole: bool,
+}
+
+fn saturated(qty: i128) -> Qty {
+    Qty(i64::try_from(qty).unwrap_or(i64::MAX))
 }

@@ -1,18 +1,14 @@
 //! From a request to a command of the trading engine, or a refusal.
 
 use taut::risk::venue_rate::Action;
-use taut::types::{Instrument, InstrumentId, OrdType, Px, Qty, Symbol, TimeInForce};
-use taut_codec::value::{Decimal, UtcTime, ValueError};
+use taut::types::{Instrument, InstrumentId, Symbol};
+use taut_codec::value::UtcTime;
 
-use super::request::{AmendFields, NewFields, OrderRequest, Origin, RequestKind, Terms};
+use super::request::{AmendFields, NewFields, OrderRequest, Origin, RequestKind};
+use super::terms::{self, Kind, Sizes};
 use super::{Admitted, EngineRecord, Error, Oes, OrderRecord, Refusal, invalid, rates};
 use crate::gateway::Market;
 use crate::matching::{Amend, Command, NewOrder, RejectReason, SpotEngine};
-
-/// ValidUntilTime(62) is at least this far ahead of the request's arrival (venue file 6.6).
-const VALID_UNTIL_MIN_NS: u64 = 2_000_000_000;
-/// ... and at most this far.
-const VALID_UNTIL_MAX_NS: u64 = 60_000_000_000;
 
 /// BusinessRejectReason(380): application not available. The derivatives market has no engine yet.
 const NOT_AVAILABLE: u32 = 4;
@@ -130,8 +126,12 @@ impl Oes {
         if fields.allocations {
             return Err(RejectReason::PermissionDenied.into());
         }
-        let (ord_type, time_in_force) = check_terms(&fields.terms, now)?;
-        let (qty, price) = sizes(&fields.terms, ord_type, rules)?;
+        let Kind { ord_type, time_in_force } = Kind::read(&fields.terms, now)?;
+        let flags = fields.terms.flags;
+        if fields.terms.leveraged && !self.clients[usize::from(origin.client)].permissions.margin {
+            return Err(RejectReason::CannotOpenPosition.into());
+        }
+        let sizes = Sizes::read(&fields.terms, ord_type, flags.qty_in_quote, rules)?;
         Ok(NewOrder {
             account: self.clients[usize::from(origin.client)].account,
             session: origin.tag,
@@ -140,10 +140,11 @@ impl Oes {
             side: fields.side,
             ord_type,
             time_in_force,
-            qty,
-            price,
-            post_only: fields.terms.post_only,
+            qty: sizes.qty,
+            price: sizes.price,
+            post_only: flags.post_only,
             self_trade: fields.self_trade,
+            conditions: terms::conditions(&fields.terms, &sizes),
         })
     }
 
@@ -161,27 +162,32 @@ impl Oes {
             .filter(|record| engine.order_id(record.state.order) == fields.order_id)
             .filter(|record| self.reaches(self.switches.amend_scope, record, origin))
             .ok_or(RejectReason::UnknownOrder)?;
-        let (ord_type, time_in_force) = check_terms(&fields.terms, now)?;
+        let Kind { ord_type, time_in_force } = Kind::read(&fields.terms, now)?;
         let state = &record.state;
-        // Only price and quantity can be amended (venue file 6.8).
+        // Only prices and quantities can be amended (venue file 6.8). A triggered order may be called by
+        // the type that it came with.
+        let same_type = [state.ord_type, state.placed_as].contains(&ord_type);
         let fixed = [
             (state.instrument == instrument, "symbol"),
             (state.side == fields.side, "side"),
-            (state.ord_type == ord_type, "ordertype"),
+            (same_type, "ordertype"),
             (state.time_in_force == time_in_force, "timeinforce"),
         ];
         if let Some((_, field)) = fixed.into_iter().find(|(same, _)| !same) {
             return Err(invalid(field));
         }
-        let (qty, price) = sizes(&fields.terms, ord_type, rules)?;
+        let sizes = Sizes::read(&fields.terms, state.ord_type, state.qty_in_quote, rules)?;
         Ok(Amend {
             account: state.account,
             session: origin.tag,
             client_key: origin.cl_ord_id.bits(),
             order: state.order,
-            qty,
-            price,
-            post_only: fields.terms.post_only,
+            qty: sizes.qty,
+            price: sizes.price,
+            post_only: fields.terms.flags.post_only,
+            stop: sizes.stop,
+            display: sizes.display,
+            valid_until: fields.terms.valid_until,
         })
     }
 }
@@ -197,43 +203,4 @@ pub(crate) fn instrument(
         .ok_or(RejectReason::UnknownInstrument)?;
     let rules = engine.instrument(id).ok_or(RejectReason::UnknownInstrument)?;
     Ok((id, rules))
-}
-
-fn check_terms(terms: &Terms, now: UtcTime) -> Result<(OrdType, TimeInForce), Refusal> {
-    if let Some(field) = terms.unsupported {
-        return Err(invalid(field));
-    }
-    if let Some(until) = terms.valid_until {
-        if now > until {
-            return Err(Refusal { reason: 0, text: Error::Text("EService:Deadline elapsed") });
-        }
-        if !(VALID_UNTIL_MIN_NS..=VALID_UNTIL_MAX_NS).contains(&until.nanos_since(now)) {
-            return Err(invalid("deadline"));
-        }
-    }
-    let ord_type = match terms.ord_type {
-        b'1' => OrdType::Market,
-        b'2' => OrdType::Limit,
-        _ => return Err(invalid("ordertype")),
-    };
-    let time_in_force = match terms.time_in_force {
-        b'1' => TimeInForce::Gtc,
-        b'3' => TimeInForce::Ioc,
-        _ => return Err(invalid("timeinforce")),
-    };
-    Ok((ord_type, time_in_force))
-}
-
-fn sizes(terms: &Terms, ord_type: OrdType, rules: &Instrument) -> Result<(Qty, Px), Refusal> {
-    let qty = rules.qty(terms.qty).map_err(|_| RejectReason::InvalidQuantity)?;
-    let price = match (ord_type, terms.price) {
-        (OrdType::Market, _) => Px(0),
-        (OrdType::Limit, price) => {
-            rules.px(price.unwrap_or(Decimal::new(0, 0))).map_err(|error| match error {
-                ValueError::Inexact => RejectReason::TickSize,
-                _ => RejectReason::InvalidPrice,
-            })?
-        }
-    };
-    Ok((qty, price))
 }

@@ -10,11 +10,12 @@ mod rates;
 mod reach;
 mod registry;
 pub mod request;
+mod terms;
 
 pub use owner::{Owner, OwnerId};
 pub use rates::{AccountLimits, DerivativesLimits, Domain};
 pub use reach::Scope;
-pub use registry::{OrderRecord, Registry, cl_ord_id, fill_status};
+pub use registry::{OrderRecord, Registry, amend_status, cl_ord_id, fill_status};
 
 use std::collections::HashMap;
 

@@ -89,14 +89,15 @@ impl Registry {
         match &event.kind {
             EventKind::Rejected(_) => {}
             EventKind::Accepted(order) => set(order, OrdStatus::PendingNew),
-            EventKind::Live(order) => set(order, OrdStatus::New),
+            EventKind::Live(order) | EventKind::Triggered(order) => set(order, OrdStatus::New),
+            EventKind::Expired { order, .. } => set(order, OrdStatus::Expired),
             EventKind::Trade(trade) => {
                 set(&trade.maker, fill_status(&trade.maker));
                 set(&trade.taker, fill_status(&trade.taker));
             }
             EventKind::Cancelled { order, .. } => set(order, OrdStatus::Canceled),
-            EventKind::Amended { order, orig_client_key } => {
-                set(order, OrdStatus::Replaced);
+            EventKind::Amended { order, orig_client_key, pending } => {
+                set(order, amend_status(*pending));
                 if let Some(customer) = customer_of(order) {
                     self.names.remove(&(customer, *orig_client_key));
                 }
@@ -131,6 +132,13 @@ impl Registry {
         }
         was_live.then_some(false)
     }
+}
+
+/// OrdStatus(39) of a report of an amend: that of an order before its EffectiveTime(168) is not live yet
+/// (venue file 4.3).
+#[must_use]
+pub const fn amend_status(pending: bool) -> OrdStatus {
+    if pending { OrdStatus::PendingReplace } else { OrdStatus::Replaced }
 }
 
 /// OrdStatus(39) of a report of a trade (venue file 4.6.1).

@@ -5,7 +5,7 @@ use taut_codec::value::{Decimal, UtcTime};
 
 use super::OwnerId;
 use crate::gateway::Market;
-use crate::matching::SelfTrade;
+use crate::matching::{Reference, SelfTrade};
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,13 +100,39 @@ pub struct Terms {
     pub qty: Decimal,
     /// Price(44).
     pub price: Option<Decimal>,
-    /// ExecInst(18) `P`.
-    pub post_only: bool,
+    /// StopPx(99).
+    pub stop: Option<Decimal>,
+    /// DisplayQty(1138).
+    pub display: Option<Decimal>,
+    /// DiscretionInst(388).
+    pub reference: Reference,
+    /// EffectiveTime(168).
+    pub effective_at: Option<UtcTime>,
+    /// ExpireTime(126).
+    pub expires_at: Option<UtcTime>,
     /// ValidUntilTime(62).
     pub valid_until: Option<UtcTime>,
-    /// A field that asks for what this venue does not do: named as in `EGeneral:Invalid
-    /// arguments:<field>`.
-    pub unsupported: Option<&'static str>,
+    /// Leverage(5001) `1`.
+    pub leveraged: bool,
+    /// ExecInst(18).
+    pub flags: Flags,
+}
+
+/// ExecInst(18), a list of letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags {
+    /// `P`
+    pub post_only: bool,
+    /// `E`
+    pub reduce_only: bool,
+    /// `v`
+    pub qty_in_quote: bool,
+    /// `f`
+    pub fee_in_base: bool,
+    /// `q`
+    pub fee_in_quote: bool,
+    /// `s`
+    pub fee_per_trade: bool,
 }
 
 /// MassCancelRequestType(530); venue file 4.4.

@@ -99,6 +99,8 @@ impl Venue {
         let Self { engine, market_data, gateway, .. } = self;
         engine.set_status(id, status);
         market_data.instrument_changed(id, engine, now, gateway);
+        self.engine.tick(now, &mut self.events);
+        self.settle(now);
         true
     }
 

@@ -115,11 +115,13 @@ struct Account {
 pub(super) struct Ledger {
     pub(super) assets: Vec<Asset>,
     accounts: Vec<Account>,
+    /// Per asset, what all accounts gained from each other: nothing, between trades.
+    flow: Vec<i128>,
 }
 
 impl Ledger {
     pub(super) fn new() -> Self {
-        Self { assets: Vec::new(), accounts: Vec::new() }
+        Self { assets: Vec::new(), accounts: Vec::new(), flow: Vec::new() }
     }
 
     pub(super) fn add_account(&mut self, flags: AccountFlags) {
@@ -132,6 +134,7 @@ impl Ledger {
             return AssetId(at as u16);
         }
         self.assets.push(name);
+        self.flow.push(0);
         for account in &mut self.accounts {
             account.balances.push(Balance::default());
         }
@@ -144,9 +147,7 @@ impl Ledger {
 
     /// Whether the account can hold `amount` more.
     pub(super) fn can_hold(&self, account: AccountId, asset: AssetId, amount: i128) -> bool {
-        let account = &self.accounts[account.0 as usize];
-        account.flags.unlimited_funds
-            || account.balances[usize::from(asset.0)].available() >= amount
+        self.flags(account).unlimited_funds || self.available(account, asset) >= amount
     }
 
     /// Changes what is held; a negative `amount` releases.
@@ -156,12 +157,34 @@ impl Ledger {
         assert!(balance.held >= 0, "what is released was held before");
     }
 
+    /// Gives an account what comes from outside.
+    pub(super) fn deposit(&mut self, account: AccountId, asset: AssetId, amount: i128) {
+        self.credit(account, asset, amount);
+        self.flow[usize::from(asset.0)] -= amount;
+    }
+
+    /// Gives an account what others lose, or takes what they gain.
     pub(super) fn credit(&mut self, account: AccountId, asset: AssetId, amount: i128) {
+        self.flow[usize::from(asset.0)] += amount;
         let balance = self.balance_mut(account, asset);
         balance.total = balance
             .total
             .checked_add(amount)
             .expect("amounts are bounded by AMOUNT_MAX, sums of 10^8 of them fit");
+    }
+
+    /// Whether nothing of an asset came or went but by deposits.
+    pub(super) fn is_balanced(&self, asset: AssetId) -> bool {
+        self.flow[usize::from(asset.0)] == 0
+    }
+
+    /// What an account can use beyond its holds.
+    pub(super) fn available(&self, account: AccountId, asset: AssetId) -> i128 {
+        self.accounts[account.0 as usize].balances[usize::from(asset.0)].available()
+    }
+
+    pub(super) fn flags(&self, account: AccountId) -> AccountFlags {
+        self.accounts[account.0 as usize].flags
     }
 
     fn balance_mut(&mut self, account: AccountId, asset: AssetId) -> &mut Balance {

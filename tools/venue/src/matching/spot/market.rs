@@ -1,8 +1,9 @@
 //! Holds, fees and what a fill does to the balances.
 
-use taut::types::{Instrument, OrdType, Qty, Side};
+use taut::types::{Instrument, OrdType, Px, Qty, Side};
 
-use super::ledger::{AMOUNT_MAX, FeeSchedule, Ledger, MONEY_SCALE, pow10};
+use super::ledger::{AMOUNT_MAX, FeeCurrency, FeeSchedule, Ledger, MONEY_SCALE, pow10};
+use super::margin::MarginTerms;
 use crate::matching::{AssetId, Estimate, FEE_ACCOUNT, Fill, Order};
 
 /// An instrument as the settlement sees it.
@@ -13,7 +14,12 @@ pub(super) struct Pair {
     /// Ledger units per quantity unit.
     base_factor: i128,
     /// Ledger units per unit of price x quantity.
-    quote_factor: i128,
+    pub(super) quote_factor: i128,
+    pub(super) margin: MarginTerms,
+    /// What positions of all accounts have borrowed, without sign.
+    pub(super) lent: i64,
+    /// Price of the last trade.
+    pub(super) last: Option<Px>,
 }
 
 impl Pair {
@@ -27,20 +33,34 @@ impl Pair {
             quote,
             base_factor: pow10(base_digits),
             quote_factor: pow10(quote_digits),
+            margin: MarginTerms::default(),
+            lent: 0,
+            last: None,
         })
     }
 
-    /// The asset that an order of `side` gives.
-    pub(super) const fn given(&self, side: Side) -> AssetId {
-        match side {
-            Side::Buy => self.quote,
-            Side::Sell => self.base,
+    /// The asset of which an order holds: what it gives, or of a margin order the quote currency.
+    pub(super) const fn held(&self, order: &Order) -> AssetId {
+        match order.side {
+            Side::Sell if !order.leveraged => self.base,
+            _ => self.quote,
+        }
+    }
+
+    /// The currency of an order's fee: 18=f or q, or the venue's default (venue file 6.13). Margin orders
+    /// pay in quote.
+    fn currency(fees: &FeeSchedule, order: &Order) -> FeeCurrency {
+        if order.leveraged {
+            FeeCurrency::Quote
+        } else {
+            order.fee_currency.unwrap_or(fees.currency)
         }
     }
 
     /// The asset of the fee.
-    pub(super) const fn fee_asset(&self, fees: &FeeSchedule, side: Side) -> AssetId {
-        if fees.currency.is_base(side) { self.base } else { self.quote }
+    pub(super) fn fee_asset(&self, fees: &FeeSchedule, order: &Order) -> AssetId {
+        let is_base = Self::currency(fees, order).is_base(order.side);
+        if is_base { self.base } else { self.quote }
     }
 
     /// Whether quantity and cost are small enough to count with.
@@ -57,7 +77,7 @@ impl Pair {
             Side::Buy => (estimate.cost, self.quote_factor),
             Side::Sell => (i128::from(estimate.qty.0), self.base_factor),
         };
-        let fee = if fees.currency.is_given(order.side) {
+        let fee = if Self::currency(fees, order).is_given(order.side) {
             let rate = i128::from(fees.highest());
             FeeSchedule::round(order.fee_exact + amount * rate) - order.fee
         } else {
@@ -66,39 +86,53 @@ impl Pair {
         (amount + fee) * factor
     }
 
-    /// Moves the money of one side of a trade and takes its fee. Returns the fee and the hold of the rest.
-    pub(super) fn fill(
+    /// Moves what one side of a trade gives and gets, to and from the venue's own account for a margin
+    /// order: it lends.
+    pub(super) fn deliver(&self, ledger: &mut Ledger, order: &Order, fill: Fill) {
+        let cost = i128::from(fill.px.0) * i128::from(fill.qty.0);
+        let sign = i128::from(order.side.sign());
+        let account = if order.leveraged { FEE_ACCOUNT } else { order.account };
+        ledger.credit(account, self.base, sign * i128::from(fill.qty.0) * self.base_factor);
+        ledger.credit(account, self.quote, -sign * cost * self.quote_factor);
+    }
+
+    /// Takes the fee of one side of a trade and returns it.
+    pub(super) fn charge(
         &self,
         ledger: &mut Ledger,
         fees: &FeeSchedule,
         order: &mut Order,
         fill: Fill,
-    ) -> (i128, i128) {
-        let cost = i128::from(fill.px.0) * i128::from(fill.qty.0);
-        let sign = i128::from(order.side.sign());
-        ledger.credit(order.account, self.base, sign * i128::from(fill.qty.0) * self.base_factor);
-        ledger.credit(order.account, self.quote, -sign * cost * self.quote_factor);
-
-        let (amount, factor) = if fees.currency.is_base(order.side) {
+    ) -> i128 {
+        let (amount, factor) = if Self::currency(fees, order).is_base(order.side) {
             (i128::from(fill.qty.0), self.base_factor)
         } else {
-            (cost, self.quote_factor)
+            (i128::from(fill.px.0) * i128::from(fill.qty.0), self.quote_factor)
         };
         order.fee_exact += amount * i128::from(fees.rate(fill.liquidity));
         let fee = FeeSchedule::round(order.fee_exact) - order.fee;
         order.fee += fee;
-        let asset = self.fee_asset(fees, order.side);
+        let asset = self.fee_asset(fees, order);
         ledger.credit(order.account, asset, -fee * factor);
         ledger.credit(FEE_ACCOUNT, asset, fee * factor);
+        fee
+    }
 
-        let hold = if order.ord_type == OrdType::Market && order.side == Side::Buy {
-            let fee_given = if fees.currency.is_given(order.side) { fee } else { 0 };
-            order.hold - (cost + fee_given) * self.quote_factor
-        } else {
-            let qty = order.leaves();
-            let cost = i128::from(qty.0) * i128::from(order.price.0);
-            self.hold(fees, order, Estimate { qty, cost })
-        };
-        (fee, hold)
+    /// What an order that was just filled, and paid `fee` for it, has to hold for the rest.
+    pub(super) fn hold_after(
+        &self,
+        fees: &FeeSchedule,
+        order: &Order,
+        fill: Fill,
+        fee: i128,
+    ) -> i128 {
+        if order.ord_type == OrdType::Market && order.side == Side::Buy {
+            let cost = i128::from(fill.px.0) * i128::from(fill.qty.0);
+            let given = Self::currency(fees, order).is_given(order.side);
+            return order.hold - (cost + if given { fee } else { 0 }) * self.quote_factor;
+        }
+        let qty = order.leaves();
+        let cost = i128::from(qty.0) * i128::from(order.price.0);
+        self.hold(fees, order, Estimate { qty, cost })
     }
 }

@@ -1,19 +1,22 @@
 //! Spot: balances of two assets per pair, holds, and fees in one of the two.
 
 mod ledger;
+mod margin;
 mod market;
 
-use taut::types::{Instrument, InstrumentId, Qty};
+use taut::types::{Instrument, InstrumentId, Px, Qty};
 use taut_codec::value::Decimal;
 
 pub use ledger::{AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE};
+pub use margin::{MarginTerms, Position};
 
 use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
-use super::engine::{Engine, EngineConfig, SetupError};
+use super::engine::{Engine, EngineConfig, Rules, SetupError};
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
 use ledger::{FEE_RATE_MAX, Ledger, pow10};
+use margin::Positions;
 use market::Pair;
 
 /// What the engine is made with.
@@ -27,11 +30,22 @@ pub struct SpotConfig {
     pub fees: FeeSchedule,
     /// Salt of the OrderIDs.
     pub id_salt: u64,
+    /// What the venue file leaves open.
+    pub rules: Rules,
+    /// Most that the positions of an account may have cost, per quote currency, whole units.
+    pub margin_allowance: u64,
 }
 
 impl Default for SpotConfig {
     fn default() -> Self {
-        Self { orders_max: 65_536, levels: 2048, fees: FeeSchedule::default(), id_salt: 0 }
+        Self {
+            orders_max: 65_536,
+            levels: 2048,
+            fees: FeeSchedule::default(),
+            id_salt: 0,
+            rules: Rules::default(),
+            margin_allowance: 100_000_000,
+        }
     }
 }
 
@@ -41,6 +55,9 @@ pub struct Spot {
     fees: FeeSchedule,
     pairs: Vec<Pair>,
     ledger: Ledger,
+    positions: Positions,
+    /// Ledger units.
+    margin_allowance: i128,
 }
 
 /// The spot trading engine.
@@ -55,6 +72,7 @@ impl Spot {
 impl Settlement for Spot {
     fn open_account(&mut self, flags: AccountFlags) {
         self.ledger.add_account(flags);
+        self.positions.add_account();
     }
 
     fn in_range(&self, instrument: InstrumentId, qty: Qty, cost: i128) -> bool {
@@ -62,30 +80,58 @@ impl Settlement for Spot {
     }
 
     fn hold_for(&self, order: &Order, estimate: Estimate) -> Result<i128, RejectReason> {
+        if order.leveraged {
+            return self.margin_for(order, estimate);
+        }
+        if order.reduce_only {
+            return Err(RejectReason::ReduceOnlyNotClosing);
+        }
         let pair = self.pair(order.instrument);
         let hold = pair.hold(&self.fees, order, estimate);
         let more = hold - order.hold;
-        if more > 0 && !self.ledger.can_hold(order.account, pair.given(order.side), more) {
+        if more > 0 && !self.ledger.can_hold(order.account, pair.held(order), more) {
             return Err(RejectReason::InsufficientFunds);
         }
         Ok(hold)
     }
 
     fn set_hold(&mut self, order: &mut Order, hold: i128) {
-        let given = self.pair(order.instrument).given(order.side);
-        self.ledger.hold(order.account, given, hold - order.hold);
+        let asset = self.pair(order.instrument).held(order);
+        self.ledger.hold(order.account, asset, hold - order.hold);
         order.hold = hold;
     }
 
     fn fill(&mut self, order: &mut Order, fill: Fill) -> i128 {
         let pair = &self.pairs[usize::from(order.instrument.0)];
-        let (fee, hold) = pair.fill(&mut self.ledger, &self.fees, order, fill);
+        pair.deliver(&mut self.ledger, order, fill);
+        let fee = pair.charge(&mut self.ledger, &self.fees, order, fill);
+        let hold = if order.leveraged {
+            let left = i128::from(order.leaves().0);
+            let hold = order.hold * left / (left + i128::from(fill.qty.0));
+            self.move_position(order, fill);
+            hold
+        } else {
+            pair.hold_after(&self.fees, order, fill, fee)
+        };
         self.set_hold(order, hold);
         fee
     }
 
+    fn room(&self, order: &Order) -> Qty {
+        if order.reduce_only { self.closable(order) } else { Qty(i64::MAX) }
+    }
+
+    fn mark(&mut self, instrument: InstrumentId, px: Px) {
+        self.pairs[usize::from(instrument.0)].last = Some(px);
+    }
+
+    fn is_balanced(&self, instrument: InstrumentId) -> bool {
+        let pair = self.pair(instrument);
+        self.ledger.is_balanced(pair.base) && self.ledger.is_balanced(pair.quote)
+    }
+
     fn fee_asset(&self, order: &Order) -> AssetId {
-        self.pair(order.instrument).fee_asset(&self.fees, order.side)
+        self.pair(order.instrument).fee_asset(&self.fees, order)
     }
 }
 
@@ -95,12 +141,19 @@ impl SpotEngine {
     /// # Errors
     /// [`SetupError::Fee`].
     pub fn new(config: &SpotConfig) -> Result<Self, SetupError> {
-        let SpotConfig { orders_max, levels, fees, id_salt } = *config;
+        let SpotConfig { orders_max, levels, fees, id_salt, rules, margin_allowance } = *config;
         if fees.highest() > FEE_RATE_MAX {
             return Err(SetupError::Fee);
         }
-        let settlement = Spot { fees, pairs: Vec::new(), ledger: Ledger::new() };
-        Ok(Self::with_settlement(&EngineConfig { orders_max, levels, id_salt }, settlement))
+        let settlement = Spot {
+            fees,
+            pairs: Vec::new(),
+            ledger: Ledger::new(),
+            positions: Positions::default(),
+            margin_allowance: i128::from(margin_allowance) * pow10(MONEY_SCALE),
+        };
+        let config = EngineConfig { orders_max, levels, id_salt, rules };
+        Ok(Self::with_settlement(&config, settlement))
     }
 
     /// Lists an instrument. Its assets are the two halves of its symbol.
@@ -128,6 +181,23 @@ impl SpotEngine {
         Ok(id)
     }
 
+    /// Lets an instrument be traded on margin; `false` if there is no such instrument.
+    pub fn offer_margin(&mut self, instrument: InstrumentId, terms: MarginTerms) -> bool {
+        match self.settlement.pairs.get_mut(usize::from(instrument.0)) {
+            Some(pair) => {
+                pair.margin = terms;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The position of an account in an instrument; a flat one if it has none.
+    #[must_use]
+    pub fn position(&self, account: AccountId, instrument: InstrumentId) -> Position {
+        self.settlement.positions.get(account, instrument)
+    }
+
     /// Gives an account money from outside.
     ///
     /// # Errors
@@ -147,7 +217,7 @@ impl SpotEngine {
         if !(0..=AMOUNT_MAX).contains(&units) {
             return Err(SetupError::Amount(amount));
         }
-        self.settlement.ledger.credit(account, asset_id, units);
+        self.settlement.ledger.deposit(account, asset_id, units);
         Ok(())
     }
 

@@ -32,7 +32,7 @@ fn an_amend_below_the_filled_quantity_ends_the_order() {
     assert_eq!(desk.cancelled(), [(order, CancelReason::AmendedBelowFilled, 4)]);
     assert!(matches!(
         desk.events[0].kind,
-        EventKind::Amended { order: state, orig_client_key: 1 }
+        EventKind::Amended { order: state, orig_client_key: 1, pending: false }
             if state.qty == Qty(6) && state.cum == Qty(6) && state.leaves == Qty(0)
     ));
     assert_eq!(desk.balance(a, "USD").held, 0);

@@ -1,10 +1,14 @@
 //! The rules one by one, by theme, then the whole against the naive model.
 
 mod changing;
+mod iceberg;
+mod margin;
 mod model;
 mod placing;
 mod random;
+mod timing;
 mod trading;
+mod triggers;
 
 use taut::types::{Instrument, InstrumentId, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
 use taut_codec::value::{Decimal, UtcTime};
@@ -38,7 +42,8 @@ struct Desk {
 
 impl Desk {
     fn new(fees: FeeSchedule, instrument: Instrument, orders_max: usize, funds: i64) -> Self {
-        let config = SpotConfig { orders_max, levels: 4, fees, id_salt: 3 };
+        let config =
+            SpotConfig { orders_max, levels: 4, fees, id_salt: 3, ..SpotConfig::default() };
         let mut engine = SpotEngine::new(&config).unwrap();
         assert_eq!(engine.add_instrument(instrument), Ok(ID));
         let clients = [0; 2].map(|_| engine.add_account(AccountFlags::default()).unwrap());
@@ -70,6 +75,7 @@ impl Desk {
             price: Px(price),
             post_only: false,
             self_trade: SelfTrade::CancelNewest,
+            conditions: Conditions::default(),
         }
     }
 
@@ -83,6 +89,22 @@ impl Desk {
         self.send(&order).unwrap()
     }
 
+    fn amendment(&mut self, account: AccountId, order: OrderRef, qty: i64, price: i64) -> Amend {
+        self.key += 1;
+        Amend {
+            account,
+            session: account.0,
+            client_key: self.key,
+            order,
+            qty: Qty(qty),
+            price: Px(price),
+            post_only: false,
+            stop: Px(0),
+            display: None,
+            valid_until: None,
+        }
+    }
+
     fn amend(
         &mut self,
         account: AccountId,
@@ -91,17 +113,8 @@ impl Desk {
         price: i64,
         p: bool,
     ) -> bool {
-        self.key += 1;
         self.events.clear();
-        let command = Amend {
-            account,
-            session: account.0,
-            client_key: self.key,
-            order,
-            qty: Qty(qty),
-            price: Px(price),
-            post_only: p,
-        };
+        let command = Amend { post_only: p, ..self.amendment(account, order, qty, price) };
         self.engine.amend(UtcTime(6), &command, &mut self.events)
     }
 

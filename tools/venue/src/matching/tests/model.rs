@@ -42,6 +42,9 @@ pub(super) enum Said {
     /// maker, taker, px, qty, and (cum, leaves, notional, fee) of both
     Trade(u128, u128, i64, i64, [(i64, i64, i128, i128); 2]),
     Cancelled(u128, CancelReason, i64),
+    /// key, price that fired it, limit
+    Triggered(u128, i64, i64),
+    Expired(u128, i64),
     /// new key, old key, qty, leaves
     Amended(u128, u128, i64, i64),
 }
@@ -166,15 +169,18 @@ impl Model {
             Some(px) if px <= 0 => return Some(RejectReason::InvalidPrice),
             Some(px) => i128::from(px) * i128::from(order.qty),
             None => {
-                let mut book: Vec<&Naive> = self
-                    .live
-                    .iter()
-                    .filter(|o| o.side != order.side && (free || o.account != order.account))
-                    .collect();
+                let mut book: Vec<&Naive> =
+                    self.live.iter().filter(|o| o.side != order.side).collect();
                 book.sort_by_key(|o| (o.limit.unwrap_or(0) * -o.side.sign(), o.queued));
                 let mut left = order.qty;
                 let mut cost = 0;
                 for maker in book {
+                    if !free && maker.account == order.account {
+                        match command.self_trade {
+                            SelfTrade::CancelOldest => continue,
+                            _ => break,
+                        }
+                    }
                     let qty = left.min(maker.leaves());
                     cost += i128::from(qty) * i128::from(maker.limit.unwrap_or(0));
                     left -= qty;

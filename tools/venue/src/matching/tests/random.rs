@@ -60,10 +60,16 @@ fn reduce(events: &[EngineEvent]) -> Vec<Said> {
             trade.qty.0,
             [figures(&trade.maker), figures(&trade.taker)],
         ),
+        EventKind::Triggered(order) => Said::Triggered(
+            order.client_key,
+            order.triggered_by.map_or(0, |px| px.0),
+            order.price.0,
+        ),
+        EventKind::Expired { order, expired } => Said::Expired(order.client_key, expired.0),
         EventKind::Cancelled { order, reason, cancelled, .. } => {
             Said::Cancelled(order.client_key, reason, cancelled.0)
         }
-        EventKind::Amended { order, orig_client_key } => {
+        EventKind::Amended { order, orig_client_key, .. } => {
             Said::Amended(order.client_key, orig_client_key, order.qty.0, order.leaves.0)
         }
     });
@@ -130,6 +136,7 @@ impl Pair {
                     price: Px(px),
                     post_only: post,
                     self_trade: modes[usize::from(mode)],
+                    conditions: Conditions::default(),
                 };
                 let made = self.desk.engine.new_order(now, &order, &mut self.desk.events);
                 if let Some(made) = made {
@@ -147,6 +154,9 @@ impl Pair {
                     qty: Qty(qty),
                     price: Px(px),
                     post_only: post,
+                    stop: Px(0),
+                    display: None,
+                    valid_until: None,
                 };
                 if self.desk.engine.amend(now, &command, &mut self.desk.events) {
                     let known = self.known.iter_mut().find(|known| known.0 == order);

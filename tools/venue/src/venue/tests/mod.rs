@@ -10,6 +10,7 @@ mod lists;
 mod logon;
 mod market_data;
 mod md_client;
+mod order_types;
 mod rejects;
 mod replay;
 mod scope;

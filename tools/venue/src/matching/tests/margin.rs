@@ -1,0 +1,124 @@
+//! Margin orders and positions.
+
+use super::*;
+
+fn desk() -> Desk {
+    let mut desk = Desk::plain();
+    let terms = MarginTerms { leverage: 5, position_max: Qty(1000), lendable: Qty(1500) };
+    assert!(desk.engine.offer_margin(ID, terms));
+    desk
+}
+
+fn margin(order: NewOrder, reduce_only: bool) -> NewOrder {
+    let conditions = Conditions { leveraged: true, reduce_only, ..order.conditions };
+    NewOrder { conditions, ..order }
+}
+
+fn trade(desk: &mut Desk, side: Side, qty: i64, price: i64) -> Vec<Trade> {
+    desk.place(desk.house, side.opposite(), qty, price);
+    let order = margin(desk.order(desk.clients[0], side, qty, price), false);
+    desk.send(&order).unwrap();
+    desk.trades()
+}
+
+fn sum(desk: &Desk, asset: &str) -> i128 {
+    let accounts = [FEE_ACCOUNT, desk.clients[0], desk.clients[1], desk.house];
+    accounts.iter().map(|&account| desk.balance(account, asset).total).sum()
+}
+
+#[test]
+fn a_position_opens_holds_its_margin_and_pays_its_gain_when_it_closes() {
+    for (side, close, gain) in [(Side::Buy, 120, 10 * 20), (Side::Sell, 120, -10 * 20)] {
+        let mut desk = desk();
+        let a = desk.clients[0];
+        let before = [desk.balance(a, "USD").total, sum(&desk, "USD"), sum(&desk, "BTC")];
+        let fee = trade(&mut desk, side, 10, 100)[0].taker.fee;
+        let position = desk.engine.position(a, ID);
+        assert_eq!((position.qty, position.cost), (10 * side.sign(), 1000));
+        assert_eq!(desk.balance(a, "USD").held, 200 * 10i128.pow(14), "a fifth");
+        assert_eq!(desk.balance(a, "BTC").total, 10_000_000 * 10i128.pow(16), "it is lent");
+        let more = trade(&mut desk, side.opposite(), 10, close)[0].taker.fee;
+        assert_eq!(desk.engine.position(a, ID), Position::default());
+        assert_eq!(desk.balance(a, "USD").held, 0);
+        let gained = desk.balance(a, "USD").total - before[0];
+        assert_eq!(gained, (gain - fee - more) * 10i128.pow(14), "{side:?}");
+        assert_eq!([sum(&desk, "USD"), sum(&desk, "BTC")], before[1..]);
+    }
+}
+
+#[test]
+fn what_may_not_be_opened_is_refused_with_its_reason() {
+    let mut desk = desk();
+    let a = desk.clients[0];
+    let buy = |desk: &mut Desk, qty| margin(desk.order(a, Side::Buy, qty, 100), false);
+    let order = buy(&mut desk, 1001);
+    assert_eq!(desk.refuse(&order), RejectReason::PositionSize);
+    trade(&mut desk, Side::Buy, 900, 100);
+    let order = buy(&mut desk, 101);
+    assert_eq!(desk.refuse(&order), RejectReason::PositionSize);
+    let sell = margin(desk.order(a, Side::Sell, 901, 120), false);
+    assert_eq!(desk.refuse(&sell), RejectReason::CannotOpenOpposing);
+    let other = NewOrder { account: desk.clients[1], ..buy(&mut desk, 601) };
+    assert_eq!(desk.refuse(&other), RejectReason::InsufficientMargin);
+    let house = NewOrder { account: desk.house, ..buy(&mut desk, 1) };
+    assert_eq!(desk.refuse(&house), RejectReason::CannotOpenPosition);
+    desk.engine.offer_margin(ID, MarginTerms::default());
+    let order = buy(&mut desk, 1);
+    assert_eq!(desk.refuse(&order), RejectReason::NoLeverage);
+}
+
+#[test]
+fn the_money_of_a_margin_order_is_checked() {
+    let mut desk = Desk::new(FeeSchedule::default(), instrument(), 100, 20);
+    let terms = MarginTerms { leverage: 5, position_max: Qty(10_000), lendable: Qty(10_000) };
+    desk.engine.offer_margin(ID, terms);
+    let a = desk.clients[0];
+    // 0.20 USD carry 1.00 less the fee.
+    let order = margin(desk.order(a, Side::Buy, 100, 100), false);
+    assert_eq!(desk.refuse(&order), RejectReason::InsufficientFunds);
+    trade(&mut desk, Side::Buy, 90, 100);
+    desk.place(desk.house, Side::Buy, 1, 50);
+    desk.place(desk.house, Side::Sell, 1, 50);
+    let order = margin(desk.order(a, Side::Buy, 1, 50), false);
+    assert_eq!(desk.refuse(&order), RejectReason::MarginLevel, "the position lost half its worth");
+}
+
+#[test]
+fn reduce_only_fills_what_it_can_and_is_cancelled_with_the_position() {
+    let mut desk = desk();
+    let a = desk.clients[0];
+    let sell = desk.order(a, Side::Sell, 15, 100);
+    assert_eq!(desk.refuse(&margin(sell, true)), RejectReason::ReduceOnlyNoPosition);
+    let spot = Conditions { reduce_only: true, ..Conditions::default() };
+    let unlevered = NewOrder { conditions: spot, ..sell };
+    assert_eq!(desk.refuse(&unlevered), RejectReason::ReduceOnlyNotClosing);
+    trade(&mut desk, Side::Buy, 10, 100);
+    let same_side = margin(desk.order(a, Side::Buy, 5, 100), true);
+    assert_eq!(desk.refuse(&same_side), RejectReason::ReduceOnlyNotClosing);
+    desk.place(desk.house, Side::Buy, 20, 100);
+    let order = desk.send(&margin(sell, true)).unwrap();
+    assert_eq!(desk.trades()[0].qty, Qty(10), "it does not flip the position");
+    let closed = CancelReason::Refused(RejectReason::ReduceOnlyClosed);
+    assert_eq!(desk.cancelled(), [(order, closed, 5)]);
+    assert_eq!(closed.text(), "EOrder:Reduce only:Position is closed");
+    assert_eq!(desk.engine.position(a, ID).qty, 0);
+}
+
+#[test]
+fn a_resting_reduce_only_order_ends_when_its_position_is_gone() {
+    let mut desk = desk();
+    let a = desk.clients[0];
+    trade(&mut desk, Side::Buy, 10, 100);
+    let resting = margin(desk.order(a, Side::Sell, 10, 130), true);
+    let resting = desk.send(&resting).unwrap();
+    trade(&mut desk, Side::Sell, 10, 110);
+    assert_eq!(desk.engine.position(a, ID).qty, 0);
+    let buy = desk.order(desk.clients[1], Side::Buy, 5, 130);
+    desk.send(&buy).unwrap();
+    let closed = CancelReason::Refused(RejectReason::ReduceOnlyClosed);
+    assert_eq!(desk.cancelled(), [(resting, closed, 10)]);
+    assert_eq!(desk.trades(), []);
+    desk.status(PairStatus::ReduceOnly);
+    let order = margin(desk.order(a, Side::Buy, 5, 100), false);
+    assert_eq!(desk.refuse(&order), RejectReason::MarketReduceOnly);
+}
