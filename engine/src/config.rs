@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use taut_codec::value::Decimal;
 
+use crate::conductor::{Reconnect, ResetPolicy, Rollover};
 use crate::journal::{Durability, JournalConfig, JournalError};
-use crate::limits::{HEARTBEAT_SECONDS_MAX, INSTRUMENTS_MAX};
+use crate::limits::{HEARTBEAT_SECONDS_MAX, HOSTS_MAX, INSTRUMENTS_MAX};
 use crate::pipeline::{IdlePolicy, Layout};
 use crate::risk::RiskLimits;
 use crate::types::{CompId, Symbol};
@@ -33,6 +34,12 @@ pub struct EngineConfig {
     pub instruments: InstrumentsSection,
     /// What an order may be.
     pub risk: RiskSection,
+    /// When a session is dialled again.
+    #[serde(default)]
+    pub reconnect: ReconnectSection,
+    /// The venue's daily rollover.
+    #[serde(default)]
+    pub rollover: RolloverSection,
     /// What is kept on disk; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalSection>,
@@ -86,6 +93,9 @@ pub struct TlsSection {
 pub struct SessionSection {
     /// Host name or address; resolved at each dial.
     pub host: String,
+    /// More of them, tried in this order when a logon at the one before does not succeed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback_hosts: Vec<String>,
     /// Port (venue file 1).
     pub port: u16,
     /// SenderCompID(49).
@@ -94,8 +104,8 @@ pub struct SessionSection {
     pub target: String,
     /// HeartBtInt(108), seconds.
     pub heartbeat_seconds: u32,
-    /// ResetSeqNumFlag(141): start both sequences at 1.
-    pub reset_on_logon: bool,
+    /// When the Logon asks by ResetSeqNumFlag(141) that both sequences start at 1.
+    pub reset: ResetPolicy,
     /// CancelOrdersOnDisconnect(8674): whether the venue cancels this session's orders when the
     /// connection is lost. Without meaning for market data.
     #[serde(default = "yes")]
@@ -103,6 +113,138 @@ pub struct SessionSection {
     /// How long the venue may take to answer the Logon, milliseconds.
     #[serde(default = "logon_timeout_ms")]
     pub logon_timeout_ms: u32,
+}
+
+/// `[reconnect]`: for both sessions. See [`Reconnect`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReconnectSection {
+    /// Whether a session that is lost is dialled again; if not, its end is the engine's.
+    pub enabled: bool,
+    /// How long a dial with its TLS handshake may take, milliseconds.
+    pub dial_timeout_ms: u32,
+    /// The wait after the first failure, milliseconds; each further one doubles it.
+    pub first_ms: u32,
+    /// The longest wait, milliseconds.
+    pub max_ms: u32,
+    /// The wait after the first refused logon, milliseconds.
+    pub refused_first_ms: u32,
+    /// The longest of those, milliseconds.
+    pub refused_max_ms: u32,
+    /// How long a session must be up to count as a success, milliseconds.
+    pub stable_ms: u32,
+    /// Refused logons in a row, after which the engine ends; 0: no end.
+    pub refusals_max: u32,
+    /// Attempts in a row without a stable session, after which the engine ends; 0: no end.
+    pub failures_max: u32,
+    /// Sessions in a row that the venue ended early, after which the engine ends; 0: no end.
+    pub short_lives_max: u32,
+}
+
+impl Default for ReconnectSection {
+    fn default() -> Self {
+        let policy = Reconnect::default();
+        let ms = |duration: Duration| duration.as_millis() as u32;
+        Self {
+            enabled: policy.enabled,
+            dial_timeout_ms: 10_000,
+            first_ms: ms(policy.first),
+            max_ms: ms(policy.max),
+            refused_first_ms: ms(policy.refused_first),
+            refused_max_ms: ms(policy.refused_max),
+            stable_ms: ms(policy.stable),
+            refusals_max: policy.refusals_max,
+            failures_max: policy.failures_max,
+            short_lives_max: policy.short_lives_max,
+        }
+    }
+}
+
+impl ReconnectSection {
+    /// What a conductor is told.
+    #[must_use]
+    pub fn policy(&self) -> Reconnect {
+        let ms = |ms: u32| Duration::from_millis(ms.into());
+        Reconnect {
+            enabled: self.enabled,
+            first: ms(self.first_ms),
+            max: ms(self.max_ms),
+            refused_first: ms(self.refused_first_ms),
+            refused_max: ms(self.refused_max_ms),
+            stable: ms(self.stable_ms),
+            refusals_max: self.refusals_max,
+            failures_max: self.failures_max,
+            short_lives_max: self.short_lives_max,
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let waits = [
+            ("reconnect.first_ms", self.first_ms, self.max_ms),
+            ("reconnect.refused_first_ms", self.refused_first_ms, self.refused_max_ms),
+        ];
+        for (field, first, max) in waits {
+            if first == 0 || first > max {
+                return Err(value(field, format!("1 to the longest wait, {max}, not {first}")));
+            }
+        }
+        if self.dial_timeout_ms == 0 {
+            return Err(value("reconnect.dial_timeout_ms", "must not be 0"));
+        }
+        Ok(())
+    }
+}
+
+/// `[rollover]`: for both sessions. See [`Rollover`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolloverSection {
+    /// Whether the venue has one.
+    pub enabled: bool,
+    /// Time of day, UTC, `HH:MM:SS`.
+    pub at: String,
+    /// How long the venue may be away, seconds.
+    pub window_seconds: u32,
+    /// How long before it no new order is sent, seconds.
+    pub hold_seconds: u32,
+}
+
+impl Default for RolloverSection {
+    fn default() -> Self {
+        Self { enabled: true, at: "22:00:00".into(), window_seconds: 30, hold_seconds: 10 }
+    }
+}
+
+impl RolloverSection {
+    /// What a conductor is told; `None` without a rollover, or if the time is none.
+    #[must_use]
+    pub fn rollover(&self) -> Option<Rollover> {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let at = time_of_day(&self.at).filter(|_| self.enabled)?;
+        let (window, hold) = (seconds(self.window_seconds), seconds(self.hold_seconds));
+        Some(Rollover { at, window, hold })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        const HOUR: u32 = 3600;
+        if time_of_day(&self.at).is_none() {
+            return Err(value("rollover.at", format!("HH:MM:SS in UTC, not {:?}", self.at)));
+        }
+        if self.window_seconds > HOUR || self.hold_seconds > HOUR {
+            return Err(value("rollover", "window and hold are an hour at most"));
+        }
+        Ok(())
+    }
+}
+
+fn time_of_day(text: &str) -> Option<Duration> {
+    let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>()[..] else { return None };
+    let number = |text: &str, below: u64| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u64>().ok().filter(|number| digits && *number < below)
+    };
+    let minutes = number(hours, 24)? * 60 + number(minutes, 60)?;
+    Some(Duration::from_secs(minutes * 60 + number(seconds, 60)?))
 }
 
 /// `[instruments]`
@@ -276,17 +418,17 @@ impl EngineConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.market_data.check(self.path.live)?;
         self.trading.check(self.path.live)?;
-        let production = is_production(&self.trading.host) || is_production(&self.market_data.host);
-        let remote = [&self.market_data.host, &self.trading.host];
-        if let (false, Some(host)) =
-            (self.tls.enabled, remote.into_iter().find(|host| !is_loopback(host)))
-        {
+        let mut hosts = self.market_data.hosts().chain(self.trading.hosts());
+        let production = hosts.clone().any(is_production);
+        if let (false, Some(host)) = (self.tls.enabled, hosts.find(|host| !is_loopback(host))) {
             let problem = format!("without TLS only to this machine, not to {host}");
             return Err(value("tls.enabled", problem));
         }
         if self.tls.uat_insecure && production {
             return Err(value("tls.uat_insecure", "not with a production host"));
         }
+        self.reconnect.check()?;
+        self.rollover.check()?;
         self.symbols()?;
         self.risk.limits()?;
         if let Some(journal) = &self.journal {
@@ -318,12 +460,20 @@ impl EngineConfig {
 }
 
 impl SessionSection {
+    /// The hosts in the order in which they are tried.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> + Clone {
+        std::iter::once(&self.host).chain(&self.fallback_hosts).map(String::as_str)
+    }
+
     fn check(&self, live: bool) -> Result<(), ConfigError> {
-        if is_production(&self.host) && !live {
-            return Err(ConfigError::NotLive { host: self.host.clone() });
+        if let Some(host) = self.hosts().find(|host| is_production(host) && !live) {
+            return Err(ConfigError::NotLive { host: host.to_owned() });
         }
-        if self.host.is_empty() || self.port == 0 {
+        if self.hosts().any(str::is_empty) || self.port == 0 {
             return Err(value("host/port", "must be given"));
+        }
+        if self.fallback_hosts.len() >= HOSTS_MAX {
+            return Err(value("fallback_hosts", format!("with host {HOSTS_MAX} at most")));
         }
         if self.heartbeat_seconds == 0 || self.heartbeat_seconds > HEARTBEAT_SECONDS_MAX {
             let problem = format!("1 to {HEARTBEAT_SECONDS_MAX}, not {}", self.heartbeat_seconds);

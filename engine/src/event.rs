@@ -5,7 +5,9 @@
 use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use crate::command::SessionId;
+use crate::conductor::LinkEvent;
 use crate::journal::AppendError;
+use crate::session::SessionEvent;
 use crate::trace::Stamps;
 use crate::types::{
     ClOrdId, ExecId, Instrument, InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce,
@@ -34,6 +36,10 @@ pub enum EventKind {
     },
     /// The connection is gone; nothing is sent until the next [`EventKind::SessionUp`].
     SessionDown(DownReason),
+    /// What is done about the connection of the session, and why.
+    Link(LinkEvent),
+    /// What else the session has to say; its ups, downs and gaps come as events of their own.
+    Session(SessionEvent),
     /// One instrument that the desk was configured with is known (InstrumentList, 35=y).
     Instrument {
         /// Which.
@@ -94,8 +100,17 @@ pub enum DownReason {
     LoggedOut,
     /// The venue logged us out.
     VenueLoggedOut(EventText),
-    /// The venue refused the logon, or closed without an answer to it.
+    /// The venue refused the logon, and said why.
     LogonRefused(EventText),
+    /// The venue refused the logon, and its clock is so far from ours that it had to (venue file 2.1).
+    ClockSkew {
+        /// The venue's clock minus ours, milliseconds.
+        ms: i64,
+        /// What it said.
+        text: EventText,
+    },
+    /// The connection was closed behind our Logon without a byte (venue file 2: a silent refusal).
+    ClosedAtLogon,
     /// The connection was closed or reset without a logout.
     ConnectionLost,
     /// The venue did not answer in time: a logon, a test request or a logout.
@@ -113,6 +128,11 @@ impl std::fmt::Display for DownReason {
             Self::LoggedOut => f.write_str("logged out"),
             Self::VenueLoggedOut(text) => said(f, "the venue logged us out", text),
             Self::LogonRefused(text) => said(f, "the logon was refused", text),
+            Self::ClockSkew { ms, text } => {
+                write!(f, "the logon was refused; the venue's clock minus ours is {ms} ms")?;
+                if text.is_empty() { Ok(()) } else { write!(f, ": {text}") }
+            }
+            Self::ClosedAtLogon => f.write_str("the venue closed without an answer to the logon"),
             Self::ConnectionLost => f.write_str("the connection was lost"),
             Self::TimedOut => f.write_str("the venue did not answer in time"),
             Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),

@@ -10,6 +10,7 @@
 //! handed the time.
 
 pub mod command;
+pub mod conductor;
 pub mod config;
 pub mod desk;
 pub mod event;

@@ -58,6 +58,9 @@ pub const RESEND_REPEATS_MAX: u32 = 16;
 pub const RESEND_REQUESTS_MAX: u32 = 256;
 /// See [`RESEND_REQUESTS_MAX`], nanoseconds.
 pub const RESEND_REQUESTS_PERIOD_NS: u64 = 10_000_000_000;
+/// TestRequests of one logon until both sides have what they missed; more, and the peer asks again
+/// and again for what it got.
+pub const SYNC_ASKS_MAX: u32 = 8;
 /// Messages of a resend that are written in one [`RESEND_PERIOD_NS`]; the rest follows with later ticks.
 pub const RESEND_BATCH_MAX: u32 = 256;
 /// What a message that is sent again costs in units of one that is only looked at and withheld.
@@ -74,6 +77,12 @@ pub const RESEND_TYPES_MAX: usize = 8;
 pub const HELD_MESSAGES_MAX: usize = 1024;
 /// Session events waiting for the application.
 pub const SESSION_EVENTS_MAX: usize = 64;
+/// Hosts of one session.
+pub const HOSTS_MAX: usize = 8;
+/// Dials, and connections that are handed over, between two threads; each session has one at a time.
+pub const DIAL_RING: usize = 8;
+/// Events of one conductor that wait for the application.
+pub const LINK_EVENTS_MAX: usize = 16;
 /// Instruments that a desk follows.
 pub const INSTRUMENTS_MAX: usize = 64;
 /// Levels kept per side of an L2 book: the venue's deepest subscription and room for the entries

@@ -5,9 +5,9 @@
 //! ([`EngineConfig`](crate::config::EngineConfig): one TOML file, every field explained in
 //! [`commented_toml`](crate::config::EngineConfig::commented_toml)). Secrets come from the environment and
 //! are held in types that cannot be printed ([`Credentials`](crate::kraken::logon::Credentials),
-//! [`Secret`](crate::secret::Secret)). [`start`](crate::pipeline::Engine::start) dials both sessions,
-//! shakes hands, takes all memory, and starts the threads of the path. They log on, ask for the
-//! instruments, and subscribe. [`Strategy::on_start`](crate::strategy::Strategy::on_start) is called once
+//! [`Secret`](crate::secret::Secret)). [`start`](crate::pipeline::Engine::start) takes all memory and
+//! starts the threads of the path. Both sessions are dialled, log on, ask for the instruments, and
+//! subscribe. [`Strategy::on_start`](crate::strategy::Strategy::on_start) is called once
 //! the trading session is up and every configured book stands.
 //!
 //! # 2. Threads
@@ -44,6 +44,23 @@
 //! test cases. Numbers must be contiguous: a gap is asked for, a low number without PossDup ends the
 //! session, a ResendRequest of the venue is answered by a gap fill and never by an order. What is garbled is
 //! ignored. Every number, and every reason, is in the events.
+//!
+//! A session is up when the venue has answered the Logon and both sides have what they missed: a
+//! TestRequest behind all that was resent is answered. An order sent before that could be void with our
+//! own gap fill.
+//!
+//! What happens between two connections is decided by a [`Conductor`](crate::conductor::Conductor), one for
+//! each session. It dials the hosts in their order, with a name look-up at each dial, on a thread of its
+//! own; waits longer after each failure, half of it by chance, and much longer after a refused logon; and
+//! counts only a session that was up for a while as a success. Nothing meant for the dead connection leaves
+//! on the next one: it is withdrawn, and reported. Refusals, failures and early ends have limits, after which
+//! the session is given up and the engine ends ([`ReconnectSection`](crate::config::ReconnectSection)).
+//!
+//! The venue's day ends at 22:00 UTC ([`RolloverSection`](crate::config::RolloverSection)). New orders are
+//! refused some seconds before ([`Refusal::RollingOver`](crate::risk::Refusal::RollingOver)); the drop is
+//! expected; both sequence spaces start at 1, in a new epoch; the session comes back within the window. The
+//! same happens if the session was down, or the engine did not run, when the day ended.
+//! [`SessionUpdate::Link`](crate::strategy::SessionUpdate::Link) tells the strategy of each step.
 //!
 //! # 6. A strategy
 //! [`Strategy`](crate::strategy::Strategy) has callbacks; [`Context`](crate::strategy::Context) is what it
@@ -94,7 +111,8 @@
 //! [`Context::stop`](crate::strategy::Context::stop): the strategy cancels
 //! ([`Strategy::on_stop`](crate::strategy::Strategy::on_stop)), confirmations are awaited, both sessions log
 //! out, the threads end. [`Outcome`](crate::pipeline::Outcome) has the desk as it was, the latency tables,
-//! and where the threads ran. A session that is lost ends the engine too.
+//! and where the threads ran. A session that is given up ends the engine too. A stop is heard at any
+//! moment, while dialling too; only the system's name look-up is waited for.
 //!
 //! # 12. Limits
 //! All of them stand in [`crate::limits`], with the relations between them checked at compile time. Reaching

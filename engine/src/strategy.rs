@@ -32,6 +32,7 @@
 //! ```
 
 pub use crate::command::{CancelScope, SelfTrade, SessionId};
+pub use crate::conductor::LinkEvent;
 pub use crate::desk::DeskStats;
 pub use crate::event::MarketTrade;
 pub use crate::market::{Book, BookStatus, Level, StaleReason};
@@ -39,6 +40,7 @@ pub use crate::order::{
     Order, OrderHandle, OrderState, OrderUpdate, Pnl, Position, RequestKind, UpdateKind,
 };
 pub use crate::risk::Refusal;
+pub use crate::session::SessionEvent;
 pub use crate::types::{Instrument, InstrumentId, OrdType, Px, Qty, Side, Symbol, TimeInForce};
 
 use taut_codec::value::UtcTime;
@@ -113,6 +115,22 @@ pub enum SessionUpdate {
         session: SessionId,
         /// Why.
         reason: DownReason,
+    },
+    /// What is done about the connection of a session, and why, with the numbers: dialling, waiting,
+    /// holding orders for the rollover, giving up.
+    Link {
+        /// Which.
+        session: SessionId,
+        /// What.
+        event: LinkEvent,
+    },
+    /// What else a session has to say: resends that were served and what was withheld, resets, a clock
+    /// that is off.
+    Session {
+        /// Which.
+        session: SessionId,
+        /// What.
+        event: SessionEvent,
     },
     /// A book disagrees with the venue; [`Strategy::on_book`] is silent until a new snapshot is here
     /// ([`BookStatus::Stale`]) or for good ([`BookStatus::Failed`]).

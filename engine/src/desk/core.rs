@@ -11,6 +11,7 @@ use super::{DeskConfig, DeskStats};
 use crate::command::{
     CancelOrder, CancelScope, Command, CommandKind, MassCancel, NewOrder, ReplaceOrder, SessionId,
 };
+use crate::conductor::LinkEvent;
 use crate::limits::{BOOK_LEVELS_MAX, COMMANDS_PER_CALLBACK_MAX, INSTRUMENTS_MAX};
 use crate::market::Markets;
 use crate::order::{ClOrdIdSource, OrderHandle, OrderTable, Positions};
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     pub cause: Stamps,
     /// Epoch and connection of the trading session while it is up.
     pub trading: Option<(u32, u32)>,
+    /// The rollover of the trading session is near: no new orders.
+    held: bool,
     pub is_market_data_up: bool,
     pub started: bool,
     pub stopping: bool,
@@ -70,6 +73,7 @@ impl Core {
             queue: VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING),
             cause: Stamps::NONE,
             trading: None,
+            held: false,
             is_market_data_up: false,
             started: false,
             stopping: false,
@@ -122,6 +126,9 @@ impl Core {
     fn try_order(&mut self, spec: OrderSpec, stamps: Stamps) -> Result<OrderHandle, Refusal> {
         self.check_open()?;
         let (epoch, connection) = self.check_lane()?;
+        if self.held {
+            return Err(Refusal::RollingOver);
+        }
         let now = self.clock.now();
         let new = NewOrder {
             cl_ord_id: self.next_id(now)?,
@@ -260,6 +267,15 @@ impl Core {
             self.stats.lane_violations += 1;
         }
         fits
+    }
+
+    /// New orders are held before the rollover; what is open can still be amended and cancelled.
+    pub fn on_link(&mut self, session: SessionId, event: &LinkEvent) {
+        match event {
+            LinkEvent::Held { .. } if session == self.trading_session => self.held = true,
+            LinkEvent::Released if session == self.trading_session => self.held = false,
+            _ => {}
+        }
     }
 
     pub fn on_market_data_up(&mut self) {

@@ -105,6 +105,14 @@ impl<S: Strategy> Desk<S> {
                 let update = SessionUpdate::Down { session: event.session, reason: *reason };
                 self.on_session_down(event.session, &update);
             }
+            EventKind::Link(link) => {
+                let (session, event) = (event.session, *link);
+                self.core.on_link(session, &event);
+                self.tell(&SessionUpdate::Link { session, event });
+            }
+            EventKind::Session(said) => {
+                self.tell(&SessionUpdate::Session { session: event.session, event: *said });
+            }
             EventKind::Instrument { id, instrument } => {
                 if self.core.markets.set_instrument(*id, *instrument) {
                     self.core.risk.set_instrument(*id, instrument);

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use rtrb::RingBuffer;
 use rustix::fs::{FlockOperation, flock};
+use taut_codec::value::UtcTime;
 
 use super::error::JournalError;
 use super::format::{
@@ -32,6 +33,8 @@ pub struct Recovered {
     /// Messages in those that were read, the last
     /// [`segments_mapped`](super::JournalConfig::segments_mapped).
     pub messages: u64,
+    /// When the last message was taken or written; `None` without one.
+    pub last_at: Option<UtcTime>,
     /// What was cut off at the end.
     pub torn: Option<Torn>,
     /// Whole segments that a power cut left behind a torn one; they are kept under another name.
@@ -123,6 +126,7 @@ pub(super) fn open(
         state: past.state,
         segments: numbers.len(),
         messages: past.messages,
+        last_at: past.last_at,
         torn: past.torn,
         lost: past.lost,
     };
@@ -212,6 +216,7 @@ struct Past {
     state: Option<State>,
     index: SentIndex,
     messages: u64,
+    last_at: Option<UtcTime>,
     torn: Option<Torn>,
     lost: Vec<Lost>,
 }
@@ -219,7 +224,7 @@ struct Past {
 impl Past {
     fn new(index_messages: usize) -> Self {
         let (state, torn, lost) = (None, None, Vec::new());
-        Self { state, index: SentIndex::new(index_messages), messages: 0, torn, lost }
+        Self { state, index: SentIndex::new(index_messages), messages: 0, last_at: None, torn, lost }
     }
 
     /// Reads the last segments, of which `last` is loaded; cuts and seals the end.
@@ -302,6 +307,7 @@ impl Past {
                 }
                 self.state = Some(before.after(direction, epoch, seq));
                 self.messages += 1;
+                self.last_at = Some(UtcTime(header.time));
             }
         }
     }

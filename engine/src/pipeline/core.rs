@@ -8,7 +8,8 @@ use taut_codec::value::UtcTime;
 
 use super::inlet::Inbound;
 use crate::command::{Command, CommandKind, SessionId};
-use crate::event::{Alarm, Event, EventKind, WithdrawReason};
+use crate::conductor::Numbers;
+use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use crate::journal::{AppendError, Housekeeper, Journal, JournalError, Keeper};
 use crate::kraken::decode::decode;
 use crate::kraken::encode::{Encodable, Templates, encodable};
@@ -44,6 +45,12 @@ struct Lane {
     outbox: Outbox,
     templates: Templates,
     transmitter: Option<Transmitter>,
+    /// The last connection has ended, and nobody has been told yet.
+    ended: Option<DownReason>,
+    /// Its transmitter, to be put away.
+    spent: Option<Transmitter>,
+    /// The application asked for the end of the session.
+    leaves: bool,
     /// Commands whose bytes the kernel has not taken yet, in order.
     in_flight: VecDeque<InFlight>,
     /// Plain bytes that the transmitter has accepted on this connection.
@@ -78,6 +85,9 @@ impl SessionCore {
             outbox: Outbox::new(),
             templates: Templates::new(&config),
             transmitter: None,
+            ended: None,
+            spent: None,
+            leaves: false,
             in_flight: VecDeque::with_capacity(COMMAND_RING),
             accepted: 0,
             journal_failed: None,
@@ -146,11 +156,69 @@ impl SessionCore {
         self.lanes[usize::from(session.0)].transmitter.is_some()
     }
 
+    /// Whether `session` is logged on and in step with the venue.
+    #[must_use]
+    pub fn is_up(&self, session: SessionId) -> bool {
+        self.lanes[usize::from(session.0)].session.is_up()
+    }
+
+    /// Where the numbers of `session` stand.
+    #[must_use]
+    pub fn numbers(&self, session: SessionId) -> Numbers {
+        let session = &self.lanes[usize::from(session.0)].session;
+        let (epoch, next_in, next_out) = (session.epoch(), session.next_in(), session.next_out());
+        Numbers { epoch, next_in, next_out }
+    }
+
+    /// Whether [`SessionCore::take_ended`] or [`SessionCore::take_logout_wish`] has something.
+    #[must_use]
+    pub fn has_news(&self, session: SessionId) -> bool {
+        let lane = &self.lanes[usize::from(session.0)];
+        lane.ended.is_some() || lane.leaves
+    }
+
+    /// Why the last connection of `session` ended, and its transmitter; once.
+    pub fn take_ended(&mut self, session: SessionId) -> Option<(DownReason, Option<Transmitter>)> {
+        let lane = &mut self.lanes[usize::from(session.0)];
+        let reason = lane.ended.take()?;
+        Some((reason, lane.spent.take()))
+    }
+
+    /// Whether the application has asked for the end of `session`; once.
+    pub fn take_logout_wish(&mut self, session: SessionId) -> bool {
+        std::mem::take(&mut self.lanes[usize::from(session.0)].leaves)
+    }
+
+    /// Logs `session` out; it may come back.
+    pub fn log_out(&mut self, session: SessionId, sink: &mut impl EventSink) {
+        let now = self.clock.now();
+        let lane = &mut self.lanes[usize::from(session.0)];
+        lane.session.logout(None, now, &mut lane.outbox);
+        lane.session_events(sink);
+    }
+
+    /// Both sequence spaces of `session`, which has no connection, start at 1, in a new epoch.
+    pub fn roll_over(&mut self, session: SessionId) {
+        let idle = self.lanes[usize::from(session.0)].session.rollover();
+        assert!(idle, "the session has no connection");
+    }
+
+    /// The next number that `session`, which has no connection, uses is at least this one.
+    pub fn skip_to(&mut self, session: SessionId, next_out: u64) {
+        // A number that is not above ours would be refused again, as the conductor will see.
+        self.lanes[usize::from(session.0)].session.skip_to(next_out);
+    }
+
     /// When [`SessionCore::tick`] has something to do; the end of time if never.
     #[must_use]
     pub fn next_deadline(&self) -> UtcTime {
         let deadlines = self.lanes.iter().map(|lane| lane.session.next_deadline());
         deadlines.min().unwrap_or(UtcTime(u64::MAX))
+    }
+
+    /// Whether the next Logon of `session` asks for a reset (141=Y).
+    pub fn ask_reset(&mut self, session: SessionId, reset: bool) {
+        self.lanes[usize::from(session.0)].session.set_reset_on_logon(reset);
     }
 
     /// A connection of `session` stands: sends the Logon.
@@ -165,6 +233,7 @@ impl SessionCore {
         lane.outbox.clear();
         lane.accepted = 0;
         lane.transmitter = Some(transmitter);
+        (lane.ended, lane.spent) = (None, None);
         let logon = &mut lane.logon;
         let config = lane.session.config();
         let (sender, target) = (config.sender, config.target);
@@ -234,6 +303,7 @@ impl SessionCore {
         let now = self.clock.now();
         let lane = &mut self.lanes[usize::from(command.session.0)];
         if command.kind == CommandKind::Logout {
+            lane.leaves = true;
             lane.session.logout(None, now, &mut lane.outbox);
             lane.session_events(sink);
             return;
@@ -411,12 +481,17 @@ impl Lane {
                 SessionEvent::Up { epoch, connection } => {
                     EventKind::SessionUp { epoch, connection }
                 }
-                SessionEvent::Down { reason } => EventKind::SessionDown(reason),
+                SessionEvent::Down { reason } => {
+                    self.ended = Some(reason);
+                    EventKind::SessionDown(reason)
+                }
                 SessionEvent::Gap { from, to } => EventKind::Alarm(Alarm::Gap { from, to }),
                 SessionEvent::Withheld { from, to, messages } => {
                     EventKind::Alarm(Alarm::Withheld { from, to, messages })
                 }
-                _ => continue,
+                // Told by whoever skipped the bytes.
+                SessionEvent::Garbled { .. } => continue,
+                other => EventKind::Session(other),
             };
             self.emit(kind, sink);
         }
@@ -428,6 +503,7 @@ impl Lane {
     fn down(&mut self, now: UtcTime, sink: &mut impl EventSink) {
         let Some(mut transmitter) = self.transmitter.take() else { return };
         transmitter.close();
+        self.spent = Some(transmitter);
         while let Some(command) = self.in_flight.pop_front() {
             let Some(cl_ord_id) = command.cl_ord_id else { continue };
             let kind = if command.end <= self.accepted {

@@ -86,6 +86,12 @@ impl Idle {
         self.poll.registry().register(&mut SourceFd(&fd), Token(0), Interest::READABLE)
     }
 
+    /// `fd` is about to be closed.
+    pub fn unwatch(&mut self, fd: RawFd) {
+        // It may never have been watched.
+        let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+    }
+
     /// There was work in this round.
     pub const fn worked(&mut self) {
         self.empty_rounds = 0;

@@ -27,6 +27,8 @@ pub enum Inbound<'a> {
 pub struct Inlet {
     session: SessionId,
     receiver: Option<Receiver>,
+    /// The last receiver, which has ended.
+    spent: Option<Receiver>,
     buffer: Box<[u8]>,
     /// `buffer[start..end]` is not consumed yet; the first `handed_out` bytes of it were returned by
     /// the last call and are consumed by the next.
@@ -53,6 +55,7 @@ impl Inlet {
         Self {
             session,
             receiver: None,
+            spent: None,
             buffer: vec![0; RECEIVE_BYTES].into_boxed_slice(),
             start: 0,
             end: 0,
@@ -73,7 +76,14 @@ impl Inlet {
     /// A new connection: nothing of the old one is left.
     pub fn connect(&mut self, receiver: Receiver) {
         self.receiver = Some(receiver);
+        self.spent = None;
         (self.start, self.end, self.handed_out) = (0, 0, 0);
+    }
+
+    /// There is no connection any more; returns what is left of it.
+    pub fn disconnect(&mut self) -> Option<Receiver> {
+        (self.start, self.end, self.handed_out) = (0, 0, 0);
+        self.receiver.take().or(self.spent.take())
     }
 
     /// The connection, if there is one.
@@ -97,7 +107,7 @@ impl Inlet {
                     self.front(&mut stamps, clock)?
                 }
                 Err(error) => {
-                    self.receiver = None;
+                    self.spent = self.receiver.take();
                     return Some((Inbound::Closed(error), Stamps::NONE));
                 }
             },

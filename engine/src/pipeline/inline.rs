@@ -1,6 +1,7 @@
 //! The layout `inline`: every stage on one thread, round by round. The thread that runs it and
 //! [`InlineEngine`], which a simulation steps by hand, share the round.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,13 +11,15 @@ use super::Control;
 use super::core::{EventSink, SessionCore};
 use super::idle::Idle;
 use super::inlet::Inlet;
-use super::threads::{Connections, Every, StrategyStage, TICK_NS, first_use, poll, rest};
+use super::links::{Dial, Dialled, Links, Ports, Spent};
+use super::threads::{Connections, Every, StrategyStage, TICK_NS, poll, rest};
 use crate::command::{Command, SessionId};
+use crate::conductor::Conductor;
 use crate::desk::Desk;
 use crate::event::Event;
 use crate::strategy::Strategy;
 use crate::trace::{Clock, allocation};
-use crate::wire::{Receiver, Transmitter};
+use crate::wire::Receiver;
 
 /// The end of the path where events become commands.
 pub(super) trait Stage: EventSink {
@@ -42,6 +45,8 @@ struct Round {
     worked: bool,
     /// Whether the engine is over.
     done: bool,
+    /// When timers were looked at, if they were.
+    ticked: Option<UtcTime>,
 }
 
 /// One round: what every connection brings, each followed by the commands that it causes; timers.
@@ -53,17 +58,20 @@ fn round(
     tick: &mut Every,
 ) -> Round {
     let mut worked = false;
+    let mut ticked = None;
     for inlet in inlets {
         worked |= poll(inlet, clock, core, stage);
         worked |= run_commands(stage, core);
     }
-    if tick.is_due(clock.now().0) {
+    let now = clock.now();
+    if tick.is_due(now.0) {
         core.tick(stage);
+        ticked = Some(now);
     }
     let done = stage.housekeep();
     worked |= run_commands(stage, core);
     core.flush(stage);
-    Round { worked, done }
+    Round { worked, done, ticked }
 }
 
 /// Encodes and sends what the desk has issued; what that reports may make it issue more.
@@ -84,21 +92,21 @@ fn run_commands(stage: &mut impl Stage, core: &mut SessionCore) -> bool {
 pub(super) fn run_inline<S: Strategy>(
     stage: &mut StrategyStage<S>,
     core: &mut SessionCore,
-    connections: Connections,
+    mut connections: Connections,
     idle: &mut Idle,
 ) {
-    let Connections { mut inlets, transmitters } = connections;
-    for (session, transmitter) in transmitters {
-        core.connect(session, transmitter, stage);
-    }
     let clock = stage.clock.clone();
     let mut tick = Every::new(TICK_NS);
-    first_use(&mut inlets, idle, |inlet| poll(inlet, &clock, core, stage));
     let _armed = allocation::arm();
     loop {
-        let Round { worked, done } = round(stage, core, &mut inlets, &clock, &mut tick);
+        let Round { worked, done, ticked } =
+            round(stage, core, &mut connections.inlets, &clock, &mut tick);
         if done {
             return;
+        }
+        if let Some(now) = ticked {
+            connections.conduct(now, core, idle, stage);
+            run_commands(stage, core);
         }
         rest(idle, worked, || false);
     }
@@ -117,9 +125,49 @@ pub trait Watch {
 pub struct InlineEngine<S: Strategy, W: Watch> {
     stage: Watched<S, W>,
     core: SessionCore,
-    inlets: Vec<Inlet>,
+    links: Links,
+    ports: OwnedPorts,
     clock: Clock,
     tick: Every,
+}
+
+/// The ports of an engine whose owner dials.
+struct OwnedPorts {
+    inlets: Vec<Inlet>,
+    dials: VecDeque<Dial>,
+    dialled: VecDeque<Dialled>,
+}
+
+impl OwnedPorts {
+    fn inlet(&mut self, session: SessionId) -> Option<&mut Inlet> {
+        self.inlets.iter_mut().find(|inlet| inlet.session() == session)
+    }
+}
+
+impl Ports for OwnedPorts {
+    fn dial(&mut self, dial: Dial) {
+        self.dials.push_back(dial);
+    }
+
+    fn dialled(&mut self) -> Option<Dialled> {
+        self.dialled.pop_front()
+    }
+
+    fn attach(&mut self, session: SessionId, _: u32, receiver: Receiver) {
+        if let Some(inlet) = self.inlet(session) {
+            inlet.connect(receiver);
+        }
+    }
+
+    fn detach(&mut self, session: SessionId) {
+        if let Some(inlet) = self.inlet(session) {
+            drop(inlet.disconnect());
+        }
+    }
+
+    fn discard(&mut self, spent: Spent) {
+        drop(spent);
+    }
 }
 
 struct Watched<S: Strategy, W: Watch> {
@@ -149,38 +197,43 @@ impl<S: Strategy, W: Watch> Stage for Watched<S, W> {
 }
 
 impl<S: Strategy, W: Watch> InlineEngine<S, W> {
-    /// An engine without connections. Until it is asked to stop it outlives those that it is given.
-    /// `sessions` in the order in which they are polled; `clock` is
-    /// that of the desk and of the core.
+    /// An engine without connections, whose conductors ask for them. `conductors` in the order in
+    /// which their sessions are polled; `clock` is that of the desk and of the core.
     #[must_use]
     pub fn new(
         desk: Desk<S>,
         core: SessionCore,
-        sessions: &[SessionId],
+        conductors: Vec<(SessionId, Conductor)>,
         clock: Clock,
         watch: W,
     ) -> Self {
-        let mut stage = StrategyStage::new(desk, Arc::new(Control::default()), clock.clone());
-        stage.sessions.reconnects = true;
+        let stage = StrategyStage::new(desk, Arc::new(Control::default()), clock.clone());
+        let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
         Self {
             stage: Watched { stage, watch },
             core,
-            inlets: sessions.iter().map(|&session| Inlet::new(session)).collect(),
+            links: Links::new(conductors),
+            ports: OwnedPorts { inlets, dials: VecDeque::new(), dialled: VecDeque::new() },
             clock,
             tick: Every::new(TICK_NS),
         }
     }
 
-    /// A connection of `session` stands: nothing of the old one is left, and the Logon is sent.
-    pub fn connect(
-        &mut self,
-        session: SessionId,
-        (receiver, transmitter): (Receiver, Transmitter),
-    ) {
-        if let Some(inlet) = self.inlets.iter_mut().find(|inlet| inlet.session() == session) {
-            inlet.connect(receiver);
-            self.core.connect(session, transmitter, &mut self.stage);
-        }
+    /// A connection that is wanted; [`InlineEngine::dialled`] brings what became of it.
+    pub fn next_dial(&mut self) -> Option<Dial> {
+        self.ports.dials.pop_front()
+    }
+
+    /// What became of a [`Dial`]; the next step uses it.
+    pub fn dialled(&mut self, dialled: Dialled) {
+        self.ports.dialled.push_back(dialled);
+        self.tick.next = 0;
+    }
+
+    /// Dials a session that waits now, and one that was given up again.
+    pub fn wish_up(&mut self, session: SessionId) {
+        self.links.wish_up(session, self.clock.now());
+        self.tick.next = 0;
     }
 
     /// Whether `session` has a connection.
@@ -191,15 +244,19 @@ impl<S: Strategy, W: Watch> InlineEngine<S, W> {
 
     /// One round. Returns whether there was anything to do.
     pub fn step(&mut self) -> bool {
-        let Self { stage, core, inlets, clock, tick } = self;
-        round(stage, core, inlets, clock, tick).worked
+        let Self { stage, core, links, ports, clock, tick } = self;
+        let Round { worked, ticked, .. } = round(stage, core, &mut ports.inlets, clock, tick);
+        let Some(now) = ticked else { return worked };
+        links.step(now, core, ports, stage);
+        worked | run_commands(stage, core) | !ports.dials.is_empty()
     }
 
     /// When [`InlineEngine::step`] has something to do although nothing arrives; the end of time if
     /// never.
     #[must_use]
     pub fn next_deadline(&self) -> UtcTime {
-        let sessions = self.core.next_deadline().max(UtcTime(self.tick.next));
+        let links = self.links.next_deadline(self.clock.now(), &self.core);
+        let sessions = self.core.next_deadline().min(links).max(UtcTime(self.tick.next));
         sessions.min(self.stage.stage.next_deadline())
     }
 

@@ -1,18 +1,21 @@
 //! Threads, rings, pinning, idle policy: the only place with threads.
 //!
-//! [`Engine`] dials, logs on and runs a [`Strategy`] on the layout that the configuration names.
+//! [`Engine`] runs a [`Strategy`] on the layout that the configuration names. Its sessions are dialled,
+//! logged on and brought back by [conductors](crate::conductor).
 
 mod core;
+mod dialler;
 mod idle;
 mod inlet;
 mod inline;
+mod links;
 mod pin;
 mod shutdown;
 mod slab;
 mod threads;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,24 +24,28 @@ use rtrb::RingBuffer;
 use serde::{Deserialize, Serialize};
 
 pub use self::core::{EventSink, SessionCore};
+use self::dialler::{Dialler, Dialling, Host};
 pub use self::idle::{Bell, Idle, IdlePolicy};
 pub use self::inlet::{Inbound, Inlet};
 pub use self::inline::{InlineEngine, Watch};
+pub use self::links::{Dial, Dialled};
+use self::links::{Links, Spent};
 pub use self::pin::{Pinning, available_cores, pin_current};
 use self::slab::slab;
-use self::threads::{Connections, StrategyStage};
+use self::threads::{Connections, CoreEnd, Reader, StrategyStage};
 use crate::command::SessionId;
+use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, SessionSection};
 use crate::desk::{Desk, DeskConfig, DeskError, DeskStats, InstrumentConfig};
 use crate::event::DownReason;
 use crate::journal::{Housekeeper, Journal, JournalError, Recovered};
 use crate::kraken::logon::{Credentials, Logon};
-use crate::limits::TRACE_RING;
+use crate::limits::{DIAL_RING, TRACE_RING};
 use crate::session::SessionConfig;
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Collector, Latency, Record};
+use crate::wire;
 use crate::wire::tls::{ClientTls, Trust};
-use crate::wire::{Receiver, Transmitter, channel, dial};
 
 /// How many threads share the stages of the path (design section 3). The code is the same in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
@@ -69,8 +76,9 @@ pub const MARKET_DATA: SessionId = SessionId(0);
 /// The trading session of every engine.
 pub const TRADING: SessionId = SessionId(1);
 
-/// How long a dial and a TLS handshake may take.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// From this distance of the venue's clock on the application is told; a Logon is refused at five times
+/// as much (venue file 2.1).
+const CLOCK_SKEW_WARNING: Duration = Duration::from_secs(1);
 /// How often the housekeeping thread empties the trace ring.
 const HOUSEKEEPING_PERIOD: Duration = Duration::from_millis(5);
 
@@ -84,6 +92,9 @@ pub struct Control {
     ring_full: CachePadded<AtomicU32>,
     progress: Mutex<Progress>,
 }
+
+/// Why the last dial of each session failed, in words, by [`SessionId`].
+type Problems = Arc<Mutex<[Option<String>; 2]>>;
 
 /// Figures of a running engine, a few milliseconds old.
 #[derive(Debug, Clone, Copy, Default)]
@@ -113,13 +124,13 @@ pub enum StartError {
     /// The roots to trust could not be read.
     #[error("trusted certificates: {0}")]
     Trust(String),
-    /// A session's host could not be reached, or TLS failed.
-    #[error("{session}: {problem}")]
-    Connect {
-        /// Which session.
-        session: &'static str,
-        /// What happened.
-        problem: String,
+    /// The wire does not work on this machine.
+    #[error("wire {wire}: {problem}")]
+    Wire {
+        /// Which.
+        wire: wire::WireKind,
+        /// Why, and what to do.
+        problem: std::io::Error,
     },
     /// The system refused a thread, a descriptor or memory.
     #[error("system: {0}")]
@@ -163,8 +174,8 @@ impl Engine {
         (insecure && self.config.tls.enabled).then_some(UAT_INSECURE)
     }
 
-    /// Dials both sessions, then starts the threads of the path, which log on and trade. A
-    /// [`warning`](Self::warning) is written to standard error.
+    /// Starts the threads of the path. The sessions are dialled, log on and trade; the strategy hears
+    /// of each step, and of what goes wrong. A [`warning`](Self::warning) is written to standard error.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
@@ -180,44 +191,56 @@ impl Engine {
         let (core, recovered) = self.session_core(clock.clone(), traces)?;
         let watermark = core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark);
         let desk = Desk::new(&self.desk_config(watermark)?, clock.clone(), strategy)?;
-        let (market_data, trading) = self.connect()?;
+        let conductors = self.conductors(&recovered, &clock);
+        let dialling = self.dialling()?;
+        let problems = Problems::default();
+        let (dialler, end, spent) = Dialler::new(dialling, Arc::clone(&problems));
         let control = Arc::new(Control::default());
         let stage = StrategyStage::new(desk, Arc::clone(&control), clock.clone());
-        let mut connections = Connections { inlets: Vec::new(), transmitters: Vec::new() };
-        // Trading first: what happened to an order is heard before the market's view of it.
-        for (session, (receiver, transmitter)) in [(TRADING, trading), (MARKET_DATA, market_data)] {
-            let mut inlet = Inlet::new(session);
-            inlet.connect(receiver);
-            connections.inlets.push(inlet);
-            connections.transmitters.push((session, transmitter));
-        }
-        let path = Path { config: self.config, core, stage, connections, clock, records };
+        let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
+        let connections = Connections { inlets, links: Links::new(conductors), end };
+        let config = self.config;
+        let path = Path { config, core, stage, connections, spent, dialler, clock, records };
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
-        Ok(Running { control, thread: Some(thread), recovered })
+        Ok(Running { control, thread: Some(thread), recovered, problems })
     }
 
-    fn connect(&self) -> Result<(Halves, Halves), StartError> {
-        let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
-        let open = |name, section: &SessionSection| {
-            let failed = |problem: String| StartError::Connect { session: name, problem };
-            let stream = dial(&section.host, section.port, DIAL_TIMEOUT)
-                .map_err(|error| failed(error.to_string()))?;
-            let wire = self.config.path.wire;
-            match &tls {
-                Some(tls) => channel::connect_tls(
-                    wire,
-                    stream,
-                    tls,
-                    &section.host,
-                    Instant::now() + DIAL_TIMEOUT,
-                )
-                .map_err(|error| failed(error.to_string())),
-                None => channel::plain(wire, stream).map_err(|error| failed(error.to_string())),
-            }
+    /// Trading first: what happened to an order is heard before the market's view of it.
+    fn conductors(
+        &self,
+        recovered: &[(SessionId, Recovered)],
+        clock: &Clock,
+    ) -> Vec<(SessionId, Conductor)> {
+        let now = clock.now();
+        let conductor = |(session, section): (SessionId, &SessionSection)| {
+            let config = ConductorConfig {
+                reconnect: self.config.reconnect.policy(),
+                rollover: self.config.rollover.rollover(),
+                reset: section.reset,
+                hosts: section.hosts().count() as u8,
+                // Different for each session and each start.
+                seed: now.0 ^ u64::from(session.0),
+            };
+            let found = recovered.iter().find(|(which, _)| *which == session);
+            let numbers_of = found.and_then(|(_, found)| found.last_at);
+            (session, Conductor::new(config, numbers_of, now))
         };
-        Ok((open("market data", &self.config.market_data)?, open("trading", &self.config.trading)?))
+        let sections = [(TRADING, &self.config.trading), (MARKET_DATA, &self.config.market_data)];
+        sections.map(conductor).into()
+    }
+
+    fn dialling(&self) -> Result<Dialling, StartError> {
+        let wire = self.config.path.wire;
+        wire::probe(wire).map_err(|problem| StartError::Wire { wire, problem })?;
+        let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
+        let hosts = [&self.config.market_data, &self.config.trading].map(|section| {
+            let host = |name: &str| Host { name: name.to_owned(), port: section.port };
+            section.hosts().map(host).collect()
+        });
+        let timeout = Duration::from_millis(self.config.reconnect.dial_timeout_ms.into());
+        Ok(Dialling { hosts, tls, wire, timeout })
     }
 
     fn client_tls(&self) -> Result<ClientTls, StartError> {
@@ -271,13 +294,13 @@ impl Engine {
     }
 }
 
-type Halves = (Receiver, Transmitter);
-
 fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError> {
     let (sender, target) = section.comp_ids()?;
     let mut config = SessionConfig::initiator(sender, target);
     config.heartbeat_seconds = section.heartbeat_seconds;
-    config.reset_on_logon = section.reset_on_logon;
+    config.synchronise = true;
+    config.low_answer_resets = true;
+    config.clock_skew_warning = Some(CLOCK_SKEW_WARNING);
     config.logon_timeout = Duration::from_millis(section.logon_timeout_ms.into());
     Ok(config)
 }
@@ -289,10 +312,36 @@ pub struct Running<S> {
     /// Gone only when it was joined.
     thread: Option<JoinHandle<std::io::Result<Outcome<S>>>>,
     recovered: Vec<(SessionId, Recovered)>,
+    problems: Problems,
+}
+
+/// Ends an engine from anywhere, a signal handler's thread for example.
+#[derive(Debug, Clone)]
+pub struct Stopper(Arc<Control>);
+
+impl Stopper {
+    /// As [`Running::stop`].
+    pub fn stop(&self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl<S> Running<S> {
-    /// Asks the engine to end: the strategy cancels, the sessions log out. Returns at once.
+    /// A handle that can ask for the end while this one is waited on.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.control))
+    }
+
+    /// Why the last dial of `session` failed, in words; `None` if it did not.
+    #[must_use]
+    pub fn dial_problem(&self, session: SessionId) -> Option<String> {
+        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.get(usize::from(session.0)).cloned().flatten()
+    }
+
+    /// Asks the engine to end, wherever it stands: the strategy cancels, the sessions log out, a dial or a
+    /// wait ends. Returns at once.
     pub fn stop(&self) {
         self.control.stop.store(true, Ordering::Relaxed);
     }
@@ -366,6 +415,8 @@ struct Path<S: Strategy> {
     core: SessionCore,
     stage: StrategyStage<S>,
     connections: Connections,
+    spent: rtrb::Producer<Spent>,
+    dialler: Dialler,
     clock: Clock,
     records: rtrb::Consumer<Record>,
 }
@@ -373,7 +424,16 @@ struct Path<S: Strategy> {
 impl<S: Strategy + Send> Path<S> {
     /// Runs the layout on scoped threads until the engine is over. This thread does the housekeeping.
     fn run(self, control: &Arc<Control>) -> std::io::Result<Outcome<S>> {
-        let Self { config, mut core, mut stage, connections, clock, mut records } = self;
+        let Self {
+            config,
+            mut core,
+            mut stage,
+            connections,
+            spent,
+            mut dialler,
+            clock,
+            mut records,
+        } = self;
         let layout = config.path.layout;
         let idle = idle_policy(&config);
         let core_of = |thread: usize| {
@@ -387,7 +447,8 @@ impl<S: Strategy + Send> Path<S> {
         let mut collector = Collector::new(clock.clone(), config.path.sent_log);
         let mut journals = Housekeeping { parts: core.housekeepers(), trouble: None };
         journals.run();
-        let bodies = bodies(layout, idles, control, &clock, &mut core, &mut stage, connections);
+        let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
+        let bodies = bodies(layout, idles, control, &clock, parts);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             // A thread that cannot be started must not leave the others waiting for it.
             let _finish = FinishOnDrop(control);
@@ -410,8 +471,10 @@ impl<S: Strategy + Send> Path<S> {
                 }
                 clock.discipline();
                 journals.run();
+                dialler.run();
                 std::thread::sleep(HOUSEKEEPING_PERIOD);
             }
+            dialler.finish();
             let mut pinning = vec![own];
             for thread in threads {
                 match thread.join() {
@@ -465,16 +528,24 @@ impl Housekeeping {
 /// A thread of the path: its name and what it runs.
 type Body<'a> = (&'static str, Box<dyn FnOnce() + Send + 'a>);
 
+/// What the threads of the path share out among them.
+struct Parts<'a, S: Strategy> {
+    core: &'a mut SessionCore,
+    stage: &'a mut StrategyStage<S>,
+    connections: Connections,
+    /// For the reader of the layout `full`.
+    spent: rtrb::Producer<Spent>,
+}
+
 /// The threads of a layout. `idles` has one entry for each.
 fn bodies<'a, S: Strategy + Send>(
     layout: Layout,
     idles: Vec<Idle>,
     control: &'a Arc<Control>,
     clock: &'a Clock,
-    core: &'a mut SessionCore,
-    stage: &'a mut StrategyStage<S>,
-    connections: Connections,
+    parts: Parts<'a, S>,
 ) -> Vec<Body<'a>> {
+    let Parts { core, stage, connections, spent } = parts;
     let mut idles = idles.into_iter();
     let mut next_idle = || idles.next().expect("one for each thread");
     match layout {
@@ -494,21 +565,13 @@ fn bodies<'a, S: Strategy + Send>(
         Layout::Full => {
             let (mut reader, mut middle, mut strategy) = (next_idle(), next_idle(), next_idle());
             let (session_end, strategy_end) = threads::link(&middle, &strategy, control);
-            let (slab_in, slab_out) = slab();
-            let bell = middle.bell();
-            let Connections { inlets, transmitters } = connections;
-            let run_reader =
-                move || threads::run_reader(control, clock, inlets, slab_in, &bell, &mut reader);
+            let (core_bell, reader_bell) = (middle.bell(), reader.bell());
+            let (for_reader, core_end) = apart(connections, spent, reader_bell);
+            let run_reader = move || {
+                threads::run_reader(control, clock, for_reader, &core_bell, &mut reader);
+            };
             let run_core = move || {
-                threads::run_core(
-                    control,
-                    clock,
-                    core,
-                    transmitters,
-                    slab_out,
-                    session_end,
-                    &mut middle,
-                );
+                threads::run_core(control, clock, core, core_end, session_end, &mut middle);
             };
             let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
             vec![
@@ -518,6 +581,22 @@ fn bodies<'a, S: Strategy + Send>(
             ]
         }
     }
+}
+
+/// The connections, half on the reader's thread and half on the session core's.
+fn apart(
+    connections: Connections,
+    spent: rtrb::Producer<Spent>,
+    bell: Arc<Bell>,
+) -> (Reader, CoreEnd) {
+    let Connections { inlets, links, end } = connections;
+    let (slab_in, slab_out) = slab();
+    let (handover_in, handovers) = RingBuffer::new(DIAL_RING);
+    let attempts = vec![0; inlets.len()];
+    (
+        Reader { inlets, attempts, slab: slab_in, handovers, spent },
+        CoreEnd { links, end, reader: handover_in, bell, slab: slab_out },
+    )
 }
 
 /// Ends the engine when a thread of the path ends, by a panic too.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use taut_codec::value::UtcTime;
 
+use crate::conductor::LinkEvent;
 use crate::desk::Desk;
 use crate::event::{DownReason, Event, EventKind};
 use crate::strategy::Strategy;
@@ -36,8 +37,8 @@ pub enum Shutdown {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sessions {
     ended: [Option<DownReason>; SESSIONS],
-    /// Somebody connects again what is down: a running engine outlives its connections.
-    pub reconnects: bool,
+    /// Those that nobody brings back.
+    over: [bool; SESSIONS],
 }
 
 /// Sessions of an engine: market data and trading.
@@ -46,11 +47,15 @@ const SESSIONS: usize = 2;
 impl Sessions {
     /// Follows the sessions.
     pub fn on_event(&mut self, event: &Event) {
-        let Some(ended) = self.ended.get_mut(usize::from(event.session.0)) else { return };
+        let at = usize::from(event.session.0);
+        let (Some(ended), Some(over)) = (self.ended.get_mut(at), self.over.get_mut(at)) else {
+            return;
+        };
         match event.kind {
             EventKind::SessionUp { .. } => *ended = None,
-            // A logon that was refused counts too: there is nothing to wait for.
             EventKind::SessionDown(reason) => *ended = Some(reason),
+            EventKind::Link(LinkEvent::Over { .. }) => *over = true,
+            EventKind::Link(LinkEvent::Dialling { .. }) => *over = false,
             _ => {}
         }
     }
@@ -60,14 +65,14 @@ impl Sessions {
         &self.ended
     }
 
-    /// Whether every session has come to its end. One that still logs on has not.
-    fn are_over(&self, stage: Shutdown) -> bool {
-        self.ended.iter().all(Option::is_some) && !(self.reconnects && stage == Shutdown::Running)
+    /// Whether every session has come to its end, and nobody brings one back.
+    fn are_over(&self) -> bool {
+        self.over.iter().all(|over| *over)
     }
 
     /// Whether a session ended that nobody brings back: half an engine does not trade on.
     fn is_one_lost(&self) -> bool {
-        !self.reconnects && self.ended.iter().any(Option::is_some)
+        self.over.iter().any(|over| *over)
     }
 }
 
@@ -83,7 +88,7 @@ impl Shutdown {
         let after = |since: UtcTime, limit: Duration| since.plus_nanos(limit.as_nanos() as u64 + 1);
         match *self {
             Self::Done => NEVER,
-            _ if sessions.are_over(*self) => UtcTime(0),
+            _ if sessions.are_over() => UtcTime(0),
             Self::Running if stop || desk.is_stopping() || sessions.is_one_lost() => UtcTime(0),
             Self::Running => NEVER,
             Self::Cancelling { .. } if desk.is_done() => UtcTime(0),
@@ -107,7 +112,7 @@ impl Shutdown {
                 desk.stop();
                 *self = Self::Cancelling { since: now };
             }
-            _ if *self != Self::Done && sessions.are_over(*self) => *self = Self::Done,
+            _ if *self != Self::Done && sessions.are_over() => *self = Self::Done,
             Self::Cancelling { since } if desk.is_done() || over(since, CANCEL_TIMEOUT) => {
                 desk.log_out();
                 *self = Self::LoggingOut { since: now };

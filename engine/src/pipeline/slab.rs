@@ -13,11 +13,23 @@ use crate::limits::{
 use crate::trace::Stamps;
 use crate::wire::WireError;
 
+/// Where a message came from. What is still on its way from an earlier connection must not be taken for
+/// the present one's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The session.
+    pub session: SessionId,
+    /// The attempt that led to the connection.
+    pub attempt: u32,
+}
+
 /// One message with its index, or a notice.
 pub struct Slot {
     bytes: Box<[u8]>,
     fields: Box<[Field]>,
     session: SessionId,
+    /// The attempt that led to the connection.
+    attempt: u32,
     stamps: Stamps,
     content: Content,
 }
@@ -35,6 +47,7 @@ impl Slot {
             bytes: vec![0; bytes].into_boxed_slice(),
             fields: vec![Field::default(); fields].into_boxed_slice(),
             session: SessionId(0),
+            attempt: 0,
             stamps: Stamps::NONE,
             content: Content::Garbled { bytes: 0 },
         })
@@ -53,8 +66,8 @@ impl Slot {
         (self.session, inbound, self.stamps)
     }
 
-    fn write(&mut self, session: SessionId, inbound: &Inbound<'_>, stamps: Stamps) {
-        self.session = session;
+    fn write(&mut self, from: Origin, inbound: &Inbound<'_>, stamps: Stamps) {
+        (self.session, self.attempt) = (from.session, from.attempt);
         self.stamps = stamps;
         self.content = match inbound {
             Inbound::Message(message) => {
@@ -111,12 +124,12 @@ impl SlabSender {
     }
 
     /// Copies what a connection brought into a slot and passes it on. Needs [`SlabSender::has_room`].
-    pub fn send(&mut self, session: SessionId, inbound: &Inbound<'_>, stamps: Stamps) {
+    pub fn send(&mut self, from: Origin, inbound: &Inbound<'_>, stamps: Stamps) {
         let large = matches!(inbound, Inbound::Message(message)
             if message.bytes().len() > SMALL_SLOT_BYTES || message.fields().len() > SMALL_SLOT_FIELDS);
         let free = if large { &mut self.free_large } else { &mut self.free_small };
         let mut slot = free.pop().expect("the caller asked for room");
-        slot.write(session, inbound, stamps);
+        slot.write(from, inbound, stamps);
         let pushed = self.filled.push(slot);
         assert!(pushed.is_ok(), "the ring holds every slot that there is");
     }
@@ -130,10 +143,10 @@ impl SlabReceiver {
     }
 
     /// Hands the oldest message to `each` and gives its slot back.
-    pub fn receive(&mut self, each: impl FnOnce(SessionId, Inbound<'_>, Stamps)) -> bool {
+    pub fn receive(&mut self, each: impl FnOnce(Origin, Inbound<'_>, Stamps)) -> bool {
         let Ok(slot) = self.filled.pop() else { return false };
         let (session, inbound, stamps) = slot.read();
-        each(session, inbound, stamps);
+        each(Origin { session, attempt: slot.attempt }, inbound, stamps);
         let free = if slot.bytes.len() == SMALL_SLOT_BYTES {
             &mut self.free_small
         } else {
@@ -159,8 +172,12 @@ mod tests {
         let small = vec![b's'; SMALL_SLOT_BYTES];
         let large = vec![b'l'; SMALL_SLOT_BYTES + 1];
         for _ in 0..3 * FRAME_RING {
-            message_of(&small, |m| sender.send(SessionId(0), m, Stamps::NONE));
-            message_of(&large, |m| sender.send(SessionId(1), m, Stamps::NONE));
+            message_of(&small, |m| {
+                sender.send(Origin { session: SessionId(0), attempt: 1 }, m, Stamps::NONE)
+            });
+            message_of(&large, |m| {
+                sender.send(Origin { session: SessionId(1), attempt: 1 }, m, Stamps::NONE)
+            });
             for expected in [&small, &large] {
                 let mut seen = false;
                 receiver.receive(|_, inbound, _| {
@@ -176,7 +193,11 @@ mod tests {
     fn a_reader_is_told_when_there_is_no_slot_left() {
         let (mut sender, mut receiver) = slab();
         while sender.has_room() {
-            sender.send(SessionId(0), &Inbound::Garbled { bytes: 1 }, Stamps::NONE);
+            sender.send(
+                Origin { session: SessionId(0), attempt: 1 },
+                &Inbound::Garbled { bytes: 1 },
+                Stamps::NONE,
+            );
         }
         assert!(receiver.receive(|_, _, _| ()));
         assert!(sender.has_room());

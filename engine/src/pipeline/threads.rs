@@ -8,10 +8,12 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use taut_codec::value::UtcTime;
 
 use super::core::{EventSink, SessionCore};
+use super::dialler::{DialEnd, Handover, RemotePorts};
 use super::idle::{Bell, Idle};
 use super::inlet::Inlet;
+use super::links::{Dial, Dialled, Links, Ports, Spent};
 use super::shutdown::{Sessions, Shutdown};
-use super::slab::{SlabReceiver, SlabSender};
+use super::slab::{Origin, SlabReceiver, SlabSender};
 use super::{Control, MARKET_DATA, Progress};
 use crate::command::{Command, SessionId};
 use crate::desk::Desk;
@@ -20,7 +22,7 @@ use crate::kraken::decode::EVENTS_PER_MESSAGE_MAX;
 use crate::limits::{COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX};
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Stamps, allocation};
-use crate::wire::Transmitter;
+use crate::wire::Receiver;
 
 /// Room in the event ring that is kept for what no message brings: every order command that has not
 /// ended yields one event when it does, and sessions go up and down. So commands, heartbeats and
@@ -124,10 +126,74 @@ impl<S: Strategy> EventSink for StrategyStage<S> {
     }
 }
 
-/// The connections of an engine, ready to be used by the threads of the path.
+/// What comes and goes with the connections of an engine, on the thread of the session core.
 pub(super) struct Connections {
     pub inlets: Vec<Inlet>,
-    pub transmitters: Vec<(SessionId, Transmitter)>,
+    pub links: Links,
+    pub end: DialEnd,
+}
+
+/// The ports of a thread that has the inlets and the session core.
+struct LocalPorts<'a> {
+    inlets: &'a mut [Inlet],
+    end: &'a mut DialEnd,
+    idle: &'a mut Idle,
+}
+
+impl Ports for LocalPorts<'_> {
+    fn dial(&mut self, dial: Dial) {
+        self.end.dial(dial);
+    }
+
+    fn dialled(&mut self) -> Option<Dialled> {
+        self.end.dialled()
+    }
+
+    fn attach(&mut self, session: SessionId, _: u32, receiver: Receiver) {
+        attach(self.inlets, session, receiver, self.idle);
+    }
+
+    fn detach(&mut self, session: SessionId) {
+        if let Some(receiver) = detach(self.inlets, session, self.idle) {
+            self.end.discard(Spent::Receiver(receiver));
+        }
+    }
+
+    fn discard(&mut self, spent: Spent) {
+        self.end.discard(spent);
+    }
+}
+
+fn attach(inlets: &mut [Inlet], session: SessionId, receiver: Receiver, idle: &mut Idle) {
+    let Some(inlet) = inlets.iter_mut().find(|inlet| inlet.session() == session) else { return };
+    if let Some(fd) = receiver.readiness_fd() {
+        // A descriptor that cannot be watched leaves the sleeper to its time-out.
+        let _ = idle.watch(fd);
+    }
+    inlet.connect(receiver);
+}
+
+fn detach(inlets: &mut [Inlet], session: SessionId, idle: &mut Idle) -> Option<Receiver> {
+    let inlet = inlets.iter_mut().find(|inlet| inlet.session() == session)?;
+    let receiver = inlet.disconnect()?;
+    if let Some(fd) = receiver.readiness_fd() {
+        idle.unwatch(fd);
+    }
+    Some(receiver)
+}
+
+impl Connections {
+    /// Lets the conductors do what is due, on a thread that has the inlets and the session core.
+    pub fn conduct(
+        &mut self,
+        now: UtcTime,
+        core: &mut SessionCore,
+        idle: &mut Idle,
+        sink: &mut impl EventSink,
+    ) {
+        let Self { inlets, links, end } = self;
+        links.step(now, core, &mut LocalPorts { inlets, end, idle }, sink);
+    }
 }
 
 /// Takes one message, if there is one, from a connection to the core. The caller then runs the
@@ -143,22 +209,6 @@ pub(super) fn poll(
     let Some((inbound, stamps)) = inlet.next(clock) else { return false };
     core.on_inbound(session, inbound, stamps, sink);
     true
-}
-
-/// The first round: transports finish their set-up on the thread that uses them, before allocations
-/// count, and the sleeper learns what to watch.
-pub(super) fn first_use(
-    inlets: &mut [Inlet],
-    idle: &mut Idle,
-    mut poll: impl FnMut(&mut Inlet) -> bool,
-) {
-    for inlet in inlets {
-        poll(inlet);
-        if let Some(fd) = inlet.receiver().and_then(crate::wire::Receiver::readiness_fd) {
-            // A descriptor that cannot be watched leaves the sleeper to its time-out.
-            let _ = idle.watch(fd);
-        }
-    }
 }
 
 pub(super) fn rest(idle: &mut Idle, worked: bool, has_work: impl FnOnce() -> bool) {
@@ -230,6 +280,11 @@ impl SessionEnd {
         self.gate.pass(room)
     }
 
+    /// Whether the conductors may speak: what they say has room without what is reserved.
+    fn has_room_for_links(&self) -> bool {
+        self.events.slots() >= ROOM_FOR_MESSAGE
+    }
+
     /// Encodes and sends what the strategy has issued.
     fn run_commands(&mut self, core: &mut SessionCore) -> bool {
         let mut worked = false;
@@ -247,25 +302,24 @@ pub(super) fn run_io(
     control: &Control,
     clock: &Clock,
     core: &mut SessionCore,
-    connections: Connections,
+    mut connections: Connections,
     mut end: SessionEnd,
     idle: &mut Idle,
 ) {
-    let Connections { mut inlets, transmitters } = connections;
-    for (session, transmitter) in transmitters {
-        core.connect(session, transmitter, &mut end);
-    }
     let mut tick = Every::new(TICK_NS);
-    first_use(&mut inlets, idle, |inlet| poll(inlet, clock, core, &mut end));
     let _armed = allocation::arm();
     while !control.finished.load(Ordering::Acquire) {
         let mut worked = false;
-        for inlet in &mut inlets {
+        for inlet in &mut connections.inlets {
             worked |= end.has_room() && poll(inlet, clock, core, &mut end);
             worked |= end.run_commands(core);
         }
-        if tick.is_due(clock.now().0) {
+        let now = clock.now();
+        if tick.is_due(now.0) {
             core.tick(&mut end);
+            if end.has_room_for_links() {
+                connections.conduct(now, core, idle, &mut end);
+            }
         }
         rest(idle, worked, || !end.commands.is_empty());
     }
@@ -314,34 +368,89 @@ fn send_commands<S: Strategy>(desk: &mut Desk<S>, end: &mut StrategyEnd) {
     }
 }
 
+/// What the reader's thread has of the connections (layout `full`).
+pub(super) struct Reader {
+    pub inlets: Vec<Inlet>,
+    /// The attempts that led to their connections, by inlet.
+    pub attempts: Vec<u32>,
+    pub slab: SlabSender,
+    pub handovers: Consumer<Handover>,
+    pub spent: Producer<Spent>,
+}
+
+impl Reader {
+    fn take_over(&mut self, idle: &mut Idle) -> bool {
+        let Ok(handover) = self.handovers.pop() else { return false };
+        let (session, next) = match handover {
+            Handover::Attach { session, attempt, receiver } => (session, Some((attempt, receiver))),
+            Handover::Detach { session } => (session, None),
+        };
+        if let Some(receiver) = detach(&mut self.inlets, session, idle) {
+            // A full ring means that it is dropped here: late, not lost.
+            drop(self.spent.push(Spent::Receiver(receiver)));
+        }
+        let Some((attempt, receiver)) = next else { return true };
+        attach(&mut self.inlets, session, receiver, idle);
+        for (inlet, known) in self.inlets.iter().zip(&mut self.attempts) {
+            if inlet.session() == session {
+                *known = attempt;
+            }
+        }
+        true
+    }
+
+    /// Passes on one message of each connection, if there is room.
+    fn read(&mut self, clock: &Clock, gate: &mut Gate, core: &Bell) -> bool {
+        let mut worked = false;
+        for (inlet, &attempt) in self.inlets.iter_mut().zip(&self.attempts) {
+            let session = inlet.session();
+            if !gate.pass(self.slab.has_room()) {
+                return worked;
+            }
+            let Some((inbound, stamps)) = inlet.next(clock) else { continue };
+            self.slab.send(Origin { session, attempt }, &inbound, stamps);
+            core.ring();
+            worked = true;
+        }
+        worked
+    }
+}
+
 /// The reader on the calling thread (layout `full`).
 pub(super) fn run_reader(
     control: &Arc<Control>,
     clock: &Clock,
-    mut inlets: Vec<Inlet>,
-    mut slab: SlabSender,
+    mut reader: Reader,
     core: &Bell,
     idle: &mut Idle,
 ) {
     let mut gate = Gate { control: Arc::clone(control), closed: false };
-    let mut read = |inlet: &mut Inlet| {
-        let session = inlet.session();
-        if !gate.pass(slab.has_room()) {
-            return false;
-        }
-        let Some((inbound, stamps)) = inlet.next(clock) else { return false };
-        slab.send(session, &inbound, stamps);
-        core.ring();
-        true
-    };
-    first_use(&mut inlets, idle, &mut read);
     let _armed = allocation::arm();
     while !control.finished.load(Ordering::Acquire) {
-        let mut worked = false;
-        for inlet in &mut inlets {
-            worked |= read(inlet);
+        let mut worked = reader.take_over(idle);
+        worked |= reader.read(clock, &mut gate, core);
+        rest(idle, worked, || !reader.handovers.is_empty());
+    }
+}
+
+/// What the session core's thread has of the connections (layout `full`).
+pub(super) struct CoreEnd {
+    pub links: Links,
+    pub end: DialEnd,
+    pub reader: Producer<Handover>,
+    /// Wakes the reader.
+    pub bell: Arc<Bell>,
+    pub slab: SlabReceiver,
+}
+
+impl CoreEnd {
+    fn conduct(&mut self, now: UtcTime, core: &mut SessionCore, sink: &mut SessionEnd) {
+        let Self { links, end, reader, bell, .. } = self;
+        let mut ports = RemotePorts { end, reader };
+        if sink.has_room_for_links() && ports.has_room() {
+            links.step(now, core, &mut ports, sink);
+            bell.ring();
         }
-        rest(idle, worked, || false);
     }
 }
 
@@ -350,26 +459,28 @@ pub(super) fn run_core(
     control: &Control,
     clock: &Clock,
     core: &mut SessionCore,
-    transmitters: Vec<(SessionId, Transmitter)>,
-    mut slab: SlabReceiver,
+    mut connections: CoreEnd,
     mut end: SessionEnd,
     idle: &mut Idle,
 ) {
-    for (session, transmitter) in transmitters {
-        core.connect(session, transmitter, &mut end);
-    }
     let mut tick = Every::new(TICK_NS);
     let _armed = allocation::arm();
     while !control.finished.load(Ordering::Acquire) {
+        let CoreEnd { links, slab, .. } = &mut connections;
         let mut worked = end.has_room()
-            && slab.receive(|session, inbound, stamps| {
-                core.on_inbound(session, inbound, stamps, &mut end);
+            && slab.receive(|from, inbound, stamps| {
+                // What an earlier connection brought is nobody's.
+                if links.is_current(from.session, from.attempt) {
+                    core.on_inbound(from.session, inbound, stamps, &mut end);
+                }
             });
         worked |= end.run_commands(core);
-        if tick.is_due(clock.now().0) {
+        let now = clock.now();
+        if tick.is_due(now.0) {
             core.tick(&mut end);
+            connections.conduct(now, core, &mut end);
         }
-        rest(idle, worked, || !slab.is_empty() || !end.commands.is_empty());
+        rest(idle, worked, || !connections.slab.is_empty() || !end.commands.is_empty());
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Refusal {
     Killed,
     /// The trading session is down. Nothing is queued to go stale.
     SessionDown,
+    /// The trading session's daily rollover is near: no new orders until it is over (venue file 3.5).
+    RollingOver,
     /// No such instrument, or its rules are not known.
     InstrumentUnknown,
     /// The instrument's status does not allow it (AssetPairStatus, venue file 4.12).
@@ -81,6 +83,7 @@ impl std::fmt::Display for Refusal {
             Self::Stopping => "the desk is stopping",
             Self::Killed => "the kill switch is pulled",
             Self::SessionDown => "the trading session is down",
+            Self::RollingOver => "the daily rollover is near",
             Self::InstrumentUnknown => "unknown instrument",
             Self::InstrumentStatus => "the instrument's status does not allow it",
             Self::BadNumber => "quantity or price out of range",

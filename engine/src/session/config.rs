@@ -77,6 +77,17 @@ pub struct SessionConfig {
     pub answer_linger: Duration,
     /// How long a gap may stay without progress before the resend is requested again. Default 10 s.
     pub resend_timeout: Duration,
+    /// Initiator: whether the session is up only when both sides have what they missed; see the module
+    /// `sync`. Default `false`: it is up with the answer to the Logon.
+    pub synchronise: bool,
+    /// How long the peer may take to answer the TestRequest of that. Default 10 s.
+    pub sync_timeout: Duration,
+    /// Initiator: whether an answer to our Logon with the number 1, where a higher one is expected,
+    /// means that the peer has started anew, as if it had said 141=Y (a rollover that we missed).
+    /// Default `false`: Logout (FIX session case 2.c).
+    pub low_answer_resets: bool,
+    /// From which distance of the peer's clock from ours on the application is told. Default `None`.
+    pub clock_skew_warning: Option<Duration>,
     /// How far SendingTime(52) may be from our clock (FIX session case 2.o). Default 120 s; `None`:
     /// neither the value nor the form of the field is checked.
     pub sending_time_tolerance: Option<Duration>,
@@ -148,6 +159,10 @@ impl SessionConfig {
             logout_timeout: Duration::from_secs(2),
             answer_linger: Duration::from_secs(2),
             resend_timeout: Duration::from_secs(10),
+            synchronise: false,
+            sync_timeout: Duration::from_secs(10),
+            low_answer_resets: false,
+            clock_skew_warning: None,
             sending_time_tolerance: Some(Duration::from_secs(120)),
             logout_on_orig_sending_time: true,
             check_resend_request_number: true,

@@ -16,6 +16,27 @@ pub enum SessionEvent {
         /// The TCP life.
         connection: u32,
     },
+    /// Both sides have what they missed; [`SessionEvent::Up`] follows.
+    Synchronised {
+        /// The next number expected of the peer.
+        next_in: u64,
+        /// The next number that we use.
+        next_out: u64,
+        /// TestRequests that it took.
+        asks: u32,
+    },
+    /// The peer did not answer what would have shown that it misses nothing: the connection ends.
+    NotSynchronised {
+        /// TestRequests sent.
+        asks: u32,
+    },
+    /// The peer's clock is far from ours ([`SessionConfig::clock_skew_warning`]).
+    ///
+    /// [`SessionConfig::clock_skew_warning`]: super::SessionConfig::clock_skew_warning
+    ClockSkew {
+        /// The peer's minus ours, nanoseconds; the way of the message makes it lower.
+        nanos: i64,
+    },
     /// The connection has ended.
     Down {
         /// Why.

@@ -61,6 +61,7 @@ impl Session {
             _ => {
                 let received = self.in_session(message, &header, now, out, check);
                 self.next_chunk(header.msg_type == b"4", now, out);
+                self.pump_sync(now, out);
                 received
             }
         }
@@ -159,7 +160,11 @@ impl Session {
             self.advance_to(number + 1, now);
         }
         match header.msg_type {
-            b"0" => Received::Admin,
+            b"0" => {
+                self.note_skew(header.sending_time, now);
+                self.sync_heartbeat(message);
+                Received::Admin
+            }
             b"1" => self.received_test_request(message, number, now, out),
             b"2" => self.received_resend_request(message, number, now, out),
             b"4" => self.received_gap_fill(message, number, now, out),

@@ -11,7 +11,8 @@ use super::inbound::{BEGIN_STRING, Check};
 use super::{
     Asked, Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent,
 };
-use crate::event::DownReason;
+use crate::event::{DownReason, EventText};
+use crate::kraken::logon::NONCE_WINDOW_MS;
 use crate::limits;
 
 impl Session {
@@ -207,6 +208,7 @@ impl Session {
         out: &mut Outbox,
         check: Check<'_>,
     ) -> Received {
+        self.note_skew(header.sending_time, now);
         match header.msg_type {
             b"A" => {}
             b"5" | b"3" => {
@@ -214,7 +216,7 @@ impl Session {
                     self.count(number, now);
                 }
                 let text = event_text(message.get(tag::TEXT).unwrap_or(b""));
-                self.close(DownReason::LogonRefused(text), now);
+                self.close(self.refusal(text), now);
                 return Received::Admin;
             }
             _ => {
@@ -239,6 +241,12 @@ impl Session {
                     // a number that is fatally low.
                     self.reset_by_peer();
                     self.next_out = 2;
+                } else if logon.msg_seq_num < self.next_in {
+                    // The same without the word. Our Logon had a number of the old space, and the
+                    // venue asks for all that is before it.
+                    let next_out = self.next_out;
+                    self.reset_by_peer();
+                    self.next_out = next_out;
                 }
                 self.count_logon(logon.msg_seq_num, now);
                 self.logged_on(&logon, now, out);
@@ -246,6 +254,7 @@ impl Session {
                 if let Some(expected) = logon.next_expected.filter(|number| *number < next_out) {
                     self.resend(expected, next_out - 1, now, out);
                 }
+                self.pump_sync(now, out);
                 Received::Admin
             }
         }
@@ -291,8 +300,7 @@ impl Session {
             if msg_seq_num != 1 {
                 return Err(LogonFlaw::ResetNumber { received: msg_seq_num });
             }
-        } else if msg_seq_num < self.next_in && !(self.config.low_logon_replays && msg_seq_num > 0)
-        {
+        } else if msg_seq_num < self.next_in && !self.takes_low(msg_seq_num) {
             return Err(LogonFlaw::TooLow { expected: self.next_in, received: msg_seq_num });
         }
         let next_expected = self.next_expected_of(message, reset == Some(true) && !asked)?;
@@ -300,6 +308,28 @@ impl Session {
             return Err(LogonFlaw::Field { reason: fault.reason, tag: fault.tag.unwrap_or(0) });
         }
         Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset, next_expected })
+    }
+
+    /// Whether the dialect has a meaning for a Logon with this number, which is too low.
+    fn takes_low(&self, msg_seq_num: u64) -> bool {
+        match self.config.role {
+            Role::Acceptor => self.config.low_logon_replays && msg_seq_num > 0,
+            Role::Initiator => self.config.low_answer_resets && msg_seq_num == 1,
+        }
+    }
+
+    /// Why a Logon was refused: what the peer says, or the clocks, if they are so far apart that no
+    /// Logon would be accepted (venue file 2.1).
+    fn refusal(&self, text: EventText) -> DownReason {
+        match self.clock_skew().map(|nanos| nanos / 1_000_000) {
+            Some(ms)
+                if self.config.clock_skew_warning.is_some()
+                    && ms.unsigned_abs() >= NONCE_WINDOW_MS =>
+            {
+                DownReason::ClockSkew { ms, text }
+            }
+            _ => DownReason::LogonRefused(text),
+        }
     }
 
     /// NextExpectedMsgSeqNum(789), which cannot be above what we send next.
@@ -346,8 +376,12 @@ impl Session {
         let number = logon.msg_seq_num;
         self.enter(Phase::Active, now);
         self.last_received = now;
-        let (epoch, connection) = (self.epoch, self.connection);
-        self.events.push(SessionEvent::Up { epoch, connection });
+        let asked_reset = self.config.reset_on_logon && logon.reset == Some(true);
+        if self.config.synchronise && self.config.role == Role::Initiator && !asked_reset {
+            self.start_sync(logon.next_expected.is_some(), now);
+        } else {
+            self.push_up();
+        }
         if number < self.next_in {
             return;
         }

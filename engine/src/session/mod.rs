@@ -32,7 +32,9 @@ mod outbox;
 mod policy;
 pub mod resend;
 mod route;
+mod skew;
 mod store;
+mod sync;
 mod timers;
 
 #[cfg(test)]
@@ -55,6 +57,7 @@ use event::EventQueue;
 use held::Held;
 use resend::{ResendJob, Resender};
 use route::Route;
+use sync::Sync;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +160,12 @@ pub struct Session {
     /// The ResendRequest of the peer that is being answered.
     resend: Option<ResendJob>,
     held: Held,
+    /// Logged on, but not yet in step with the peer.
+    sync: Option<Sync>,
+    /// The peer's clock minus ours, nanoseconds.
+    skew: Option<i64>,
+    /// The application knows that it is large.
+    skew_told: bool,
     /// The numbers were set by hand and not used yet: a logon does not reset them unasked.
     numbers_by_hand: bool,
     /// Where an answer to the last message received goes, if third parties have a part in it.
@@ -243,6 +252,9 @@ impl Session {
             resender: None,
             resend: None,
             held: Held::new(config.hold_bytes),
+            sync: None,
+            skew: None,
+            skew_told: false,
             numbers_by_hand: false,
             route: Route::NONE,
             events: EventQueue::new(),
@@ -321,6 +333,23 @@ impl Session {
         idle
     }
 
+    /// Whether the next Logon asks that both sides start at 1, in place of
+    /// [`SessionConfig::reset_on_logon`]. For an initiator between two connections.
+    pub fn set_reset_on_logon(&mut self, reset: bool) {
+        self.config.reset_on_logon = reset;
+    }
+
+    /// The next number that we use becomes `next_out`, if that is higher: the peer expects it, and will
+    /// never ask for what is left out. `false`, and nothing is changed, unless disconnected.
+    pub fn skip_to(&mut self, next_out: u64) -> bool {
+        let valid = (self.next_out..=crate::limits::SEQ_NUM_MAX).contains(&next_out);
+        let done = valid && self.phase == Phase::Disconnected;
+        if done {
+            self.next_out = next_out;
+        }
+        done
+    }
+
     /// Continues an earlier life's numbers, each at least 1. Does nothing, and says so by `false`,
     /// unless disconnected.
     pub fn restore(&mut self, epoch: u32, next_in: u64, next_out: u64) -> bool {
@@ -355,7 +384,7 @@ impl Session {
             return;
         }
         let default = match self.phase {
-            Phase::LogonSent => DownReason::LogonRefused(Default::default()),
+            Phase::LogonSent if self.garbled_in_a_row == 0 => DownReason::ClosedAtLogon,
             _ => DownReason::ConnectionLost,
         };
         let reason = self.down_reason.take().unwrap_or(default);
@@ -364,6 +393,7 @@ impl Session {
         self.held.clear();
         self.pending_logon = None;
         self.test_request_at = None;
+        self.sync = None;
         self.enter(Phase::Disconnected, now);
         self.events.push(SessionEvent::Down { reason });
     }
@@ -387,6 +417,7 @@ impl Session {
         self.resend = None;
         self.held.clear();
         self.resend_asked = Asked::NOTHING;
+        self.sync_resent(u64::MAX);
         if let Some(resender) = &mut self.resender {
             resender.store.reset(self.epoch);
         }

@@ -75,7 +75,7 @@ impl Session {
 
     /// Whether an application message may be sent now.
     fn may_send(&self) -> Result<(), SendError> {
-        if self.phase != Phase::Active {
+        if !self.is_up() {
             return Err(SendError::NotLoggedOn);
         }
         if self.is_resending() {

@@ -147,6 +147,7 @@ impl Session {
     /// Starts to answer for `from..=to`. A request that comes while an earlier one is being answered is
     /// answered together with what is left of that.
     pub(super) fn resend(&mut self, from: u64, to: u64, now: UtcTime, out: &mut Outbox) {
+        self.sync_resent(to);
         if self.resender.is_none() {
             match self.write_gap_fill(from, to, now, out) {
                 Ok(()) => self.events.push(SessionEvent::ResendServed { from, to }),

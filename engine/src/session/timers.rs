@@ -28,6 +28,7 @@ impl Session {
                 self.pump_resend(now, out);
                 self.tick_silence(now, out);
                 self.tick_gap(now, out);
+                self.tick_sync(now, out);
                 self.tick_heartbeat(now, out);
             }
             Phase::LogoutSent => {
@@ -58,7 +59,7 @@ impl Session {
             Phase::Closing => self.phase_deadline(self.config.logout_timeout),
             Phase::Active => {
                 let gap = self.gap.map_or(NEVER, |gap| gap.progress_at.plus_nanos(self.patience()));
-                let gap = gap.min(self.resend_deadline());
+                let gap = gap.min(self.resend_deadline()).min(self.sync_deadline());
                 if self.heartbeat_seconds == 0 {
                     return gap;
                 }

@@ -25,7 +25,7 @@ pub mod tls;
 pub mod uring;
 
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
@@ -239,6 +239,15 @@ impl Transmit for SocketTx {
         // Fails only when the connection is gone, which is what we want.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
+}
+
+/// Whether a wire works on this machine: makes one over a connection to ourselves.
+///
+/// # Errors
+/// As [`open`]; for io_uring the message says what the kernel lacks.
+pub fn probe(kind: WireKind) -> io::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    open(kind, TcpStream::connect(listener.local_addr()?)?).map(drop)
 }
 
 /// Makes the two halves of a connected socket: non-blocking, `TCP_NODELAY`, all memory taken.

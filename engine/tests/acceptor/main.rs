@@ -5,5 +5,6 @@
 
 mod good_path;
 mod peer;
+mod reconnecting;
 mod rig;
 mod trouble;

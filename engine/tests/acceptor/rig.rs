@@ -19,7 +19,8 @@ use taut::strategy::{
 use taut::wire::WireKind;
 use taut::wire::tls::{TlsMode, Trust};
 
-use crate::peer::{PATIENCE, Peer, accept};
+use crate::good_path::report;
+use crate::peer::{PATIENCE, Peer, accept, get};
 
 pub const API_KEY: &str = "APIKEY";
 /// base64 of `secret`.
@@ -78,6 +79,7 @@ pub struct Setup {
     pub tls: Option<TlsMode>,
     pub heartbeat_seconds: u32,
     pub logon_timeout_ms: u32,
+    pub reconnect: bool,
 }
 
 impl Setup {
@@ -88,6 +90,7 @@ impl Setup {
         tls: None,
         heartbeat_seconds: 30,
         logon_timeout_ms: 10_000,
+        reconnect: false,
     };
 
     fn config(&self, market_data: u16, trading: u16) -> EngineConfig {
@@ -96,14 +99,18 @@ impl Setup {
         let session = |port: u16, target: &str| {
             format!(
                 "host = 'localhost'\nport = {port}\nsender = 'TAUT'\ntarget = '{target}'\n\
-                 heartbeat_seconds = {}\nreset_on_logon = true\nlogon_timeout_ms = {}\n",
-                self.heartbeat_seconds, self.logon_timeout_ms
+                 heartbeat_seconds = {}\nreset = '{}'\nlogon_timeout_ms = {}\n",
+                self.heartbeat_seconds,
+                if self.reconnect { "first-connect" } else { "always" },
+                self.logon_timeout_ms
             )
         };
         let text = format!(
             "[path]\nlayout = '{layout}'\nwire = '{}'\nidle = 'park'\n\
              [tls]\nenabled = {}\nmode = '{mode}'\n\
              [market_data]\n{}[trading]\n{}\
+             [reconnect]\nenabled = {}\nfirst_ms = 20\nmax_ms = 200\nrefused_first_ms = 50\n\
+             stable_ms = 0\n[rollover]\nenabled = false\n\
              [instruments]\nsymbols = ['BTC/USD']\ndepth = 10\n\
              [risk]\nmax_order_qty = '100'\nmax_notional = '100000'\ncollar_bps = 5000\n\
              max_position = '100'\nmax_open_orders = 10\ncommands_per_second = 1000\nburst = 1000\n",
@@ -111,6 +118,7 @@ impl Setup {
             self.tls.is_some(),
             session(market_data, "KRAKEN-MD"),
             session(trading, "KRAKEN-TRD"),
+            self.reconnect,
         );
         EngineConfig::from_toml(&text).unwrap()
     }
@@ -119,8 +127,7 @@ impl Setup {
     pub fn start(&self) -> Rig {
         let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = listeners.each_ref().map(|l| l.local_addr().unwrap().port());
-        let credentials = Credentials::new(Secret::new(API_KEY), Secret::new(API_SECRET)).unwrap();
-        let mut engine = Engine::new(self.config(ports[0], ports[1]), credentials).unwrap();
+        let ((mut engine, strategy), heard) = engine(self, ports[0], ports[1]);
         let mut server_tls = None;
         if self.tls.is_some() {
             let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -130,15 +137,23 @@ impl Setup {
             let builder = ServerConfig::builder().with_no_client_auth();
             server_tls = Some(Arc::new(builder.with_single_cert(vec![certificate], key).unwrap()));
         }
-        let (tell, heard) = mpsc::channel();
-        let strategy = Script { tell, order: None };
-        // The engine dials one session after the other and waits for each handshake.
-        let starter = std::thread::spawn(move || engine.start(strategy));
+        let running = engine.start(strategy).expect("nothing is missing");
         let market_data = accept(&listeners[0], server_tls.as_ref(), "KRAKEN-MD");
         let trading = accept(&listeners[1], server_tls.as_ref(), "KRAKEN-TRD");
-        let running = starter.join().unwrap().expect("both sessions connect");
-        Rig { market_data, trading, running, heard }
+        Rig { market_data, trading, running, heard, listeners, server_tls }
     }
+}
+
+/// An engine for two ports with its strategy, and what that hears.
+pub fn engine(
+    setup: &Setup,
+    market_data: u16,
+    trading: u16,
+) -> ((Engine, Script), Receiver<Heard>) {
+    let credentials = Credentials::new(Secret::new(API_KEY), Secret::new(API_SECRET)).unwrap();
+    let engine = Engine::new(setup.config(market_data, trading), credentials).unwrap();
+    let (tell, heard) = mpsc::channel();
+    ((engine, Script { tell, order: None }), heard)
 }
 
 pub struct Rig {
@@ -146,9 +161,21 @@ pub struct Rig {
     pub trading: Peer,
     pub running: Running<Script>,
     pub heard: Receiver<Heard>,
+    listeners: [TcpListener; 2],
+    server_tls: Option<Arc<ServerConfig>>,
 }
 
 impl Rig {
+    /// Takes the next connection of the trading session.
+    pub fn accept_trading(&mut self) {
+        self.trading = accept(&self.listeners[1], self.server_tls.as_ref(), "KRAKEN-TRD");
+    }
+
+    /// Takes the next connection of the market data session.
+    pub fn accept_market_data(&mut self) {
+        self.market_data = accept(&self.listeners[0], self.server_tls.as_ref(), "KRAKEN-MD");
+    }
+
     /// Waits for something that the strategy is told.
     pub fn wait<T>(&self, mut wanted: impl FnMut(&Heard) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -169,6 +196,15 @@ impl Rig {
             }
             _ => None,
         })
+    }
+
+    /// Stops the engine and confirms the cancel of its open order.
+    pub fn end_open_order(mut self) {
+        self.running.stop();
+        let cancel = self.trading.expect("F");
+        let (id, order) = (get(&cancel, 11).to_owned(), get(&cancel, 41).to_owned());
+        report(&mut self, (&id, &order), '4', "0.5", "99.0");
+        self.end(true, true);
     }
 
     /// Stops the engine; sessions that are still up log out.

@@ -1,6 +1,7 @@
 //! The whole system from one seed. `TAUT_SEEDS=N` runs every property over N seeds in place of its
 //! usual number; `TAUT_SEED=S` over the seed S only.
 
+use taut::conductor::ResetPolicy;
 use taut::pipeline::MARKET_DATA;
 use taut::strategy::{InstrumentId, Strategy};
 use taut_venue::simulation::strategies::{Quoter, Storm};
@@ -68,7 +69,12 @@ fn calm<S: Strategy>(seed: u64, strategy: S, sum: &mut Sum) {
 }
 
 fn stormy<S: Strategy>(seed: u64, strategy: S, sum: &mut Sum) {
-    let mut sim = Simulation::new(SimConfig::stormy(seed, 1_500 * MS), strategy);
+    storm_over(SimConfig::stormy(seed, 1_500 * MS), strategy, sum);
+}
+
+fn storm_over<S: Strategy>(config: SimConfig, strategy: S, sum: &mut Sum) {
+    let seed = config.seed;
+    let mut sim = Simulation::new(config, strategy);
     sim.run_for(1_500 * MS);
     // The faults are over: both sessions come up again, at the latest when the venue has given up
     // what it believes to be alive.
@@ -131,6 +137,34 @@ fn a_storm_of_requests_keeps_every_promise_while_connections_break() {
     }
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+}
+
+/// Connections break, and every session goes on with its numbers.
+fn unreset(seed: u64, synchronise: bool) -> SimConfig {
+    let reset = ResetPolicy::Never;
+    SimConfig { reset, synchronise, ..SimConfig::stormy(seed, 1_500 * MS) }
+}
+
+#[test]
+fn no_order_is_voided_by_our_own_gap_fill_after_a_reconnect_without_a_reset() {
+    let mut sum = Sum::default();
+    for seed in seeds(60) {
+        storm_over(unreset(seed, true), Quoter::default(), &mut sum);
+    }
+    println!("{sum:?}");
+    assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+}
+
+#[test]
+fn a_session_that_is_called_up_too_early_loses_an_order_and_the_simulation_sees_it() {
+    let found = (0..60).find_map(|seed| {
+        let run = || storm_over(unreset(seed, false), Quoter::default(), &mut Sum::default());
+        let panic = std::panic::catch_unwind(run).err()?;
+        panic.downcast_ref::<String>().cloned()
+    });
+    let violation =
+        found.expect("one of these seeds sends an order before the ResendRequest is here");
+    assert!(violation.contains("venue"), "{violation}");
 }
 
 #[test]

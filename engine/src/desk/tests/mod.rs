@@ -7,6 +7,7 @@ use taut_codec::value::{Decimal, FixStr};
 
 use super::*;
 use crate::command::CommandKind;
+use crate::conductor::LinkEvent;
 use crate::event::{BookAction, DownReason, ExecType, Fill, OrdStatus, Report, WithdrawReason};
 use crate::order::OrderHandle;
 use crate::risk::Refusal;
@@ -250,6 +251,27 @@ fn new_replace_replace_cancel_leave_back_to_back_in_order() {
     assert_eq!(c.orig_cl_ord_id, b.get().cl_ord_id);
     assert!(first < a.get().cl_ord_id && a.get().cl_ord_id < b.get().cl_ord_id);
     assert_eq!(fixture.desk.commands_under_way(), 3);
+}
+
+#[test]
+fn new_orders_are_held_before_the_rollover_and_open_ones_can_still_be_cancelled() {
+    let mut fixture = Fixture::started();
+    fixture.buy();
+    let held = LinkEvent::Held { rollover: UtcTime(1) };
+    fixture.event(MD, EventKind::Link(held));
+    let (order, _) = fixture.buy();
+    fixture.event(TRADING, EventKind::Link(held));
+    assert_eq!(fixture.ctx().buy(ID, Qty(10), Px(1_000)), Err(Refusal::RollingOver));
+    assert_eq!(fixture.ctx().cancel(order), Ok(()));
+    fixture.event(TRADING, EventKind::Link(LinkEvent::Released));
+    fixture.buy();
+    assert!(
+        fixture
+            .desk
+            .strategy()
+            .sessions
+            .contains(&SessionUpdate::Link { session: TRADING, event: held })
+    );
 }
 
 #[test]

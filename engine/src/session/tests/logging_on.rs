@@ -144,10 +144,10 @@ fn a_logout_as_the_answer_means_that_the_logon_was_refused() {
 }
 
 #[test]
-fn a_connection_closed_without_an_answer_means_that_the_logon_was_refused() {
+fn a_connection_closed_without_an_answer_to_the_logon_is_a_reason_of_its_own() {
     let mut rig = initiator();
     rig.session.disconnected(rig.now);
-    let reason = DownReason::LogonRefused(Default::default());
+    let reason = DownReason::ClosedAtLogon;
     assert_eq!(rig.events(), [SessionEvent::Down { reason }]);
 }
 

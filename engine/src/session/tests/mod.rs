@@ -10,6 +10,7 @@ mod logging_out;
 mod numbers;
 mod options;
 mod resending;
+mod synchronising;
 mod timing;
 
 use taut_codec::encode::Encoder;

@@ -16,6 +16,9 @@ pub struct DemoConfig {
     pub maker: MakerConfig,
 }
 
+/// Attempts in a row that fail before the demo gives its venue up.
+const VENUE_GONE_AFTER: u32 = 5;
+
 /// The strategy's part of the file; the rest is [`EngineConfig::commented_toml`].
 const MAKER: &str = r#"
 # The demo's market maker.
@@ -69,6 +72,8 @@ impl DemoConfig {
             section.host = address.ip().to_string();
             section.port = address.port();
         }
+        // A venue of our own that is gone does not come back.
+        self.engine.reconnect.failures_max = VENUE_GONE_AFTER;
         let symbols = &mut self.engine.instruments.symbols;
         if let Some(symbol) = symbol {
             *symbols = vec![canonical_symbol(symbol)];

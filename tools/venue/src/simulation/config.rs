@@ -1,9 +1,11 @@
 //! What a simulation is made of.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use fastrand::Rng;
 use taut::command::SessionId;
+use taut::conductor::{ConductorConfig, Reconnect, ResetPolicy, Rollover};
 use taut::desk::InstrumentConfig;
 use taut::risk::RiskLimits;
 use taut::types::Symbol;
@@ -34,8 +36,13 @@ pub struct SimConfig {
     pub depth: u16,
     /// HeartBtInt(108) of both sessions, seconds.
     pub heartbeat_seconds: u32,
-    /// Whether each Logon asks for 141=Y.
-    pub reset_on_logon: bool,
+    /// When a Logon asks for 141=Y.
+    pub reset: ResetPolicy,
+    /// Whether a session is up only when both sides have what they missed. `false` is for showing what
+    /// that prevents.
+    pub synchronise: bool,
+    /// The venue's daily rollover, as the engine expects it.
+    pub rollover: Option<Rollover>,
     /// Whether the venue cancels the orders of a trading session that is lost.
     pub cancel_on_disconnect: bool,
     /// The network towards the venue.
@@ -46,8 +53,8 @@ pub struct SimConfig {
     pub faults: Vec<Fault>,
     /// Faults by chance.
     pub random_faults: Option<RandomFaults>,
-    /// After how many nanoseconds a session without a connection is connected again; `None`: only by
-    /// [`Simulation::reconnect`](super::Simulation::reconnect).
+    /// How many nanoseconds a dial takes after a session was lost; the conductors wait a little before.
+    /// `None`: sessions come back only by [`Simulation::reconnect`](super::Simulation::reconnect).
     pub reconnect_after: Option<RangeInclusive<u64>>,
 }
 
@@ -210,7 +217,9 @@ impl SimConfig {
             instruments: vec![InstrumentConfig { symbol, risk }],
             depth: 25,
             heartbeat_seconds: 30,
-            reset_on_logon: false,
+            reset: ResetPolicy::Never,
+            synchronise: true,
+            rollover: None,
             cancel_on_disconnect: true,
             to_venue: Route::CALM,
             to_engine: Route::CALM,
@@ -218,6 +227,26 @@ impl SimConfig {
             random_faults: None,
             reconnect_after: None,
         }
+    }
+
+    /// What the conductor of a session is told.
+    pub(super) fn conductor(&self, seed: u64) -> ConductorConfig {
+        let wait = match &self.reconnect_after {
+            Some(after) => Duration::from_nanos(after.end() / 8),
+            None => Duration::from_secs(86_400),
+        };
+        let reconnect = Reconnect {
+            enabled: true,
+            first: wait,
+            max: 4 * wait,
+            refused_first: wait,
+            refused_max: 4 * wait,
+            stable: Duration::ZERO,
+            refusals_max: 0,
+            failures_max: 0,
+            short_lives_max: 0,
+        };
+        ConductorConfig { reconnect, rollover: self.rollover, reset: self.reset, hosts: 1, seed }
     }
 
     /// [`SimConfig::calm`] with a network, a depth and session settings that follow from the seed.
@@ -228,7 +257,7 @@ impl SimConfig {
         Self {
             depth,
             heartbeat_seconds: rng.u32(1..=30),
-            reset_on_logon: rng.bool(),
+            reset: if rng.bool() { ResetPolicy::Always } else { ResetPolicy::Never },
             cancel_on_disconnect: rng.bool(),
             to_venue: Route::draw(&mut rng),
             to_engine: Route::draw(&mut rng),
@@ -236,9 +265,8 @@ impl SimConfig {
         }
     }
 
-    /// [`SimConfig::seeded`] with faults by chance until `until_ns`, and reconnects. Every Logon resets
-    /// the numbers: without it the venue can find messages of the last connection missing, and then
-    /// whatever is sent before its ResendRequest is here is void with the gap fill that answers it.
+    /// [`SimConfig::seeded`] with faults by chance until `until_ns`, and reconnects, with and without a
+    /// reset of the numbers.
     #[must_use]
     pub fn stormy(seed: u64, until_ns: u64) -> Self {
         const MS: u64 = 1_000_000;
@@ -249,7 +277,6 @@ impl SimConfig {
                 until_ns,
             }),
             reconnect_after: Some(MS..=50 * MS),
-            reset_on_logon: true,
             ..Self::seeded(seed)
         }
     }

@@ -36,15 +36,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 use taut::command::SessionId;
+use taut::conductor::{Conductor, DialProblem};
 use taut::desk::{Desk, DeskConfig};
 use taut::kraken::logon::{Credentials, Logon};
-use taut::pipeline::{InlineEngine, MARKET_DATA, SessionCore, TRADING};
+use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, SessionCore, TRADING};
 use taut::secret::Secret;
 use taut::session::SessionConfig;
 use taut::strategy::Strategy;
 use taut::trace::Clock;
 use taut::types::{CompId, Symbol};
-use taut::wire::{channel, memory};
+use taut::wire::{Receiver, Transmitter, channel, memory};
 use taut_codec::value::UtcTime;
 
 pub use config::{Fault, FaultKind, RandomFaults, Route, SimConfig, TO_ENGINE, TO_VENUE};
@@ -87,7 +88,7 @@ pub struct Simulation<S: Strategy> {
 }
 
 impl<S: Strategy> Simulation<S> {
-    /// Sets everything up and dials both sessions.
+    /// Sets everything up; the first step dials both sessions.
     ///
     /// # Panics
     /// If the venue or the desk refuses the configuration.
@@ -113,8 +114,12 @@ impl<S: Strategy> Simulation<S> {
             cl_ord_id_watermark: 0,
         };
         let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
-        let sessions = [TRADING, MARKET_DATA];
-        let engine = InlineEngine::new(desk, core, &sessions, clock.clone(), Record::new(START));
+        let conductors = [TRADING, MARKET_DATA].map(|session| {
+            let conductor = config.conductor(rng.u64(..));
+            (session, Conductor::new(conductor, None, START))
+        });
+        let conductors = conductors.into();
+        let engine = InlineEngine::new(desk, core, conductors, clock.clone(), Record::new(START));
         let next_random_fault =
             config.random_faults.as_ref().map(|faults| START.0 + rng.u64(faults.every_ns.clone()));
         let mut sim = Self {
@@ -136,21 +141,45 @@ impl<S: Strategy> Simulation<S> {
         };
         sim.config.faults.sort_by_key(|fault| std::cmp::Reverse(fault.at_ns));
         sim.start_checks();
-        sim.reconnect();
         sim
     }
 
-    /// Connects every session that has no connection: a fresh link, a new Logon, the sequence numbers
-    /// of before unless `reset_on_logon`. What became of its orders is for the reports to tell.
+    /// Dials every session that has no connection now, however long it was to wait: a fresh link, a new
+    /// Logon. What became of its orders is for the reports to tell.
     pub fn reconnect(&mut self) {
         for session in [TRADING, MARKET_DATA] {
             if !self.engine.is_connected(session) {
-                self.connect(session);
+                self.engine.wish_up(session);
             }
         }
     }
 
-    fn connect(&mut self, session: SessionId) {
+    /// Takes up what the engine wants to be dialled, and finishes the dials that are due.
+    fn dial(&mut self, now_ns: u64) -> bool {
+        while let Some(dial) = self.engine.next_dial() {
+            let takes = match &self.config.reconnect_after {
+                Some(after) if dial.attempt > 1 => self.rng.u64(after.clone()),
+                _ => 0,
+            };
+            self.lanes[usize::from(dial.session.0)].dialling = Some((dial, now_ns + takes));
+        }
+        let mut worked = false;
+        for session in [TRADING, MARKET_DATA] {
+            let lane = &mut self.lanes[usize::from(session.0)];
+            if let Some((dial, _)) = lane.dialling.take_if(|(_, at)| *at <= now_ns) {
+                worked = true;
+                let Dial { session, attempt, .. } = dial;
+                // While things go wrong, one dial of eight does.
+                let refused = self.next_random_fault.is_some() && self.rng.u8(..8) == 0;
+                let outcome =
+                    if refused { Err(DialProblem::Connect) } else { Ok(self.connect(session)) };
+                self.engine.dialled(Dialled { session, attempt, outcome });
+            }
+        }
+        worked
+    }
+
+    fn connect(&mut self, session: SessionId) -> (Receiver, Transmitter) {
         let service =
             if session == TRADING { Service::SpotTrading } else { Service::SpotMarketData };
         let now = self.now();
@@ -160,7 +189,7 @@ impl<S: Strategy> Simulation<S> {
         lane.open(link, routes, &mut self.rng);
         lane.advance(now.0, routes, &mut self.rng);
         self.links.open(&mut self.venue, service, channel::memory(theirs), now);
-        self.engine.connect(session, channel::memory(ours));
+        channel::memory(ours)
     }
 
     /// Lets time pass until something happens, lets it happen, and checks.
@@ -218,7 +247,8 @@ impl<S: Strategy> Simulation<S> {
             next = next.min(at);
         }
         for lane in &self.lanes {
-            for at in lane.next_ns().into_iter().chain(lane.reconnect_at) {
+            let dial = lane.dialling.map(|(_, at)| at);
+            for at in lane.next_ns().into_iter().chain(dial) {
                 next = next.min(at);
             }
         }
@@ -235,7 +265,6 @@ impl<S: Strategy> Simulation<S> {
             lane.advance(now_ns, routes, &mut self.rng);
         }
         self.due_faults(now_ns);
-        self.due_reconnects(now_ns);
         self.rounds(now);
         if let Err(violation) = self.check() {
             self.fail(now, &violation);
@@ -252,6 +281,7 @@ impl<S: Strategy> Simulation<S> {
                 worked |= self.venue_round(now);
             }
             worked |= self.engine.step();
+            worked |= self.dial(now.0);
             if !venue_first {
                 worked |= self.venue_round(now);
             }
@@ -296,23 +326,6 @@ impl<S: Strategy> Simulation<S> {
             let record = self.engine.watch_mut();
             record.faults += 1;
             record.breaks += 1;
-        }
-    }
-
-    fn due_reconnects(&mut self, now_ns: u64) {
-        let Some(after) = self.config.reconnect_after.clone() else { return };
-        if self.record().stopping {
-            self.lanes.iter_mut().for_each(|lane| lane.reconnect_at = None);
-            return;
-        }
-        for session in [TRADING, MARKET_DATA] {
-            let lane = &mut self.lanes[usize::from(session.0)];
-            match lane.reconnect_at {
-                _ if self.engine.is_connected(session) => lane.reconnect_at = None,
-                None => lane.reconnect_at = Some(now_ns + self.rng.u64(after.clone())),
-                Some(at) if at <= now_ns => self.connect(session),
-                Some(_) => {}
-            }
         }
     }
 
@@ -422,7 +435,8 @@ fn session_core(
         let id = |text: &str| -> CompId { text.parse().expect("CompIDs are short") };
         let mut session = SessionConfig::initiator(id(sender), id(service.comp_id()));
         session.heartbeat_seconds = config.heartbeat_seconds;
-        session.reset_on_logon = config.reset_on_logon;
+        session.synchronise = config.synchronise;
+        session.low_answer_resets = true;
         session
     };
     let sessions = vec![

@@ -1,6 +1,7 @@
 //! The connections between engine and venue, and what goes wrong with them.
 
 use fastrand::Rng;
+use taut::pipeline::Dial;
 use taut::wire::memory::{Direction, Link, LinkConfig};
 
 use super::config::{Fault, FaultKind, Route, TO_ENGINE, TO_VENUE};
@@ -13,8 +14,8 @@ pub(super) struct Lane {
     link: Option<Open>,
     /// Connections of before whose last bytes may still be under way.
     old: Vec<Open>,
-    /// When to connect again.
-    pub reconnect_at: Option<u64>,
+    /// The dial that is under way, and when it has an outcome.
+    pub dialling: Option<(Dial, u64)>,
 }
 
 #[derive(Debug)]
@@ -34,7 +35,6 @@ impl Lane {
         self.old.extend(self.link.replace(next));
         self.old
             .retain(|old| DIRECTIONS.iter().any(|&d| old.link.pending(d) > 0) || old.is_stalled());
-        self.reconnect_at = None;
     }
 
     /// The time is `now_ns`; latencies and pieces are drawn anew.

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use taut::command::{Command, CommandKind, SessionId};
 use taut::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use taut::pipeline::{TRADING, Watch};
+use taut::session::SessionEvent;
 use taut::types::{ClOrdId, ExecId};
 use taut_codec::value::UtcTime;
 
@@ -232,6 +233,10 @@ impl Watch for Record {
                 self.exec_ids.insert(report.exec_id);
             }
             EventKind::Alarm(alarm) => self.alarm(*alarm),
+            EventKind::Session(SessionEvent::Synchronised { .. }) => {}
+            EventKind::Session(said) if self.faults == 0 => {
+                self.violated(format!("{:?} says {said:?}", event.session));
+            }
             _ => {}
         }
     }

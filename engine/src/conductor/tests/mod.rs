@@ -1,0 +1,5 @@
+mod reconnecting;
+mod rolling_over;
+mod world;
+
+use super::*;

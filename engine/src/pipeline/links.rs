@@ -1,0 +1,200 @@
+//! The conductors at work: what they ask for is done here, between the session core and whoever dials.
+//! Runs on the thread of the session core; nothing here waits.
+
+use taut_codec::value::UtcTime;
+
+use super::core::{EventSink, SessionCore};
+use crate::command::SessionId;
+use crate::conductor::{Conductor, DialProblem, Step};
+use crate::event::{Event, EventKind};
+use crate::trace::Stamps;
+use crate::wire::{Receiver, Transmitter};
+
+/// A connection that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dial {
+    /// For which session.
+    pub session: SessionId,
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// Which host of the session's list; its name is resolved anew.
+    pub host: u8,
+}
+
+/// What became of a [`Dial`].
+#[derive(Debug)]
+pub struct Dialled {
+    /// For which session.
+    pub session: SessionId,
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// The connection, ready to be used, or why there is none.
+    pub outcome: Result<(Receiver, Transmitter), DialProblem>,
+}
+
+/// Half a connection that is over. Giving its memory and its descriptors back takes time, which a
+/// thread of the path does not have.
+#[derive(Debug)]
+pub(super) enum Spent {
+    Receiver(#[expect(dead_code, reason = "only dropped")] Receiver),
+    Transmitter(#[expect(dead_code, reason = "only dropped")] Transmitter),
+}
+
+/// Where connections come from, and where their receiving halves go.
+pub(super) trait Ports {
+    /// Asks for a connection; [`Ports::dialled`] brings the outcome.
+    fn dial(&mut self, dial: Dial);
+    /// The next outcome.
+    fn dialled(&mut self) -> Option<Dialled>;
+    /// The session reads from this connection from now on.
+    fn attach(&mut self, session: SessionId, attempt: u32, receiver: Receiver);
+    /// The session has no connection any more.
+    fn detach(&mut self, session: SessionId);
+    /// Puts away what is over.
+    fn discard(&mut self, spent: Spent);
+}
+
+/// The conductors of all sessions.
+pub(super) struct Links(Vec<Link>);
+
+struct Link {
+    session: SessionId,
+    conductor: Conductor,
+    /// The attempt that led to the connection in use.
+    attached: Option<u32>,
+}
+
+impl Links {
+    pub fn new(conductors: impl IntoIterator<Item = (SessionId, Conductor)>) -> Self {
+        let link = |(session, conductor)| Link { session, conductor, attached: None };
+        Self(conductors.into_iter().map(link).collect())
+    }
+
+    /// Does what is due. A few times for each tick is enough: nothing of it is on the path of an order.
+    pub fn step(
+        &mut self,
+        now: UtcTime,
+        core: &mut SessionCore,
+        ports: &mut impl Ports,
+        sink: &mut impl EventSink,
+    ) {
+        for link in &mut self.0 {
+            link.follow(now, core, ports);
+        }
+        while let Some(dialled) = ports.dialled() {
+            if let Some(link) = self.0.iter_mut().find(|link| link.session == dialled.session) {
+                link.dialled(dialled, now, core, ports, sink);
+            }
+        }
+        for link in &mut self.0 {
+            link.conduct(now, core, ports, sink);
+            link.tell(sink);
+        }
+    }
+
+    /// When [`Links::step`] has something to do.
+    pub fn next_deadline(&self, now: UtcTime, core: &SessionCore) -> UtcTime {
+        let deadline = |link: &Link| {
+            let behind = core.has_news(link.session)
+                || (link.conductor.is_logging_on() && core.is_up(link.session));
+            if behind { now } else { link.conductor.next_deadline(now) }
+        };
+        self.0.iter().map(deadline).min().unwrap_or(UtcTime(u64::MAX))
+    }
+
+    /// Whether what a reader has read of the connection of this attempt is of the one in use.
+    pub fn is_current(&self, session: SessionId, attempt: u32) -> bool {
+        self.0.iter().any(|link| link.session == session && link.attached == Some(attempt))
+    }
+
+    /// The application wants the session now.
+    pub fn wish_up(&mut self, session: SessionId, now: UtcTime) {
+        if let Some(link) = self.0.iter_mut().find(|link| link.session == session) {
+            link.conductor.wish_up(now);
+        }
+    }
+}
+
+impl Link {
+    /// What has happened to the session since the last step.
+    fn follow(&mut self, now: UtcTime, core: &mut SessionCore, ports: &mut impl Ports) {
+        let session = self.session;
+        if core.take_logout_wish(session) {
+            self.conductor.wish_down();
+        }
+        if core.is_connected(session) {
+            let numbers = core.numbers(session);
+            self.conductor.epoch_is(numbers.epoch, now);
+            if core.is_up(session) {
+                self.conductor.logged_on(numbers, now);
+            }
+        }
+        let Some((reason, transmitter)) = core.take_ended(session) else { return };
+        if let Some(transmitter) = transmitter {
+            ports.discard(Spent::Transmitter(transmitter));
+        }
+        self.attached = None;
+        ports.detach(session);
+        self.conductor.down(&reason, core.numbers(session), now);
+    }
+
+    fn dialled(
+        &mut self,
+        dialled: Dialled,
+        now: UtcTime,
+        core: &mut SessionCore,
+        ports: &mut impl Ports,
+        sink: &mut impl EventSink,
+    ) {
+        let Dialled { session, attempt, outcome } = dialled;
+        let (halves, outcome) = match outcome {
+            Ok(halves) => (Some(halves), Ok(())),
+            Err(problem) => (None, Err(problem)),
+        };
+        let wanted = self.conductor.dial_done(attempt, outcome, now);
+        let Some((receiver, mut transmitter)) = halves else { return };
+        match wanted {
+            Some(reset) => {
+                // Two connections of one session would each see half of it.
+                assert!(!core.is_connected(session), "the conductor knows of one at most");
+                self.attached = Some(attempt);
+                ports.attach(session, attempt, receiver);
+                core.ask_reset(session, reset);
+                core.connect(session, transmitter, sink);
+                self.conductor.epoch_is(core.numbers(session).epoch, now);
+            }
+            None => {
+                transmitter.close();
+                ports.discard(Spent::Transmitter(transmitter));
+                ports.discard(Spent::Receiver(receiver));
+            }
+        }
+    }
+
+    fn conduct(
+        &mut self,
+        now: UtcTime,
+        core: &mut SessionCore,
+        ports: &mut impl Ports,
+        sink: &mut impl EventSink,
+    ) {
+        let session = self.session;
+        while let Some(step) = self.conductor.step(now) {
+            match step {
+                Step::Dial(attempt) => {
+                    ports.dial(Dial { session, attempt: attempt.number, host: attempt.host });
+                }
+                Step::LogOut => core.log_out(session, sink),
+                Step::RollOver => core.roll_over(session),
+                Step::SkipTo(number) => core.skip_to(session, number),
+            }
+        }
+    }
+
+    fn tell(&mut self, sink: &mut impl EventSink) {
+        while let Some(event) = self.conductor.next_event() {
+            let (session, stamps) = (self.session, Stamps::NONE);
+            sink.push(&Event { session, stamps, kind: EventKind::Link(event) });
+        }
+    }
+}
