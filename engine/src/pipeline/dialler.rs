@@ -229,6 +229,8 @@ fn dial_problem(error: &DialError) -> DialProblem {
 }
 
 /// A session's new connection for the reader's thread (layout `full`), or the end of the old one.
+// A few in the life of an engine; a box would be an allocation on the path.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Handover {
     Attach { session: SessionId, attempt: u32, receiver: Receiver },
     Detach { session: SessionId },
@@ -244,6 +246,11 @@ impl RemotePorts<'_> {
     /// Whether a step of the conductors finds room: it detaches and attaches each session once.
     pub fn has_room(&self) -> bool {
         self.reader.slots() >= 4
+    }
+
+    /// Whether there is something for the reader.
+    pub fn has_handed_over(&self) -> bool {
+        self.reader.slots() < self.reader.buffer().capacity()
     }
 
     fn hand_over(&mut self, handover: Handover) {

@@ -34,6 +34,8 @@ pub struct Dialled {
 
 /// Half a connection that is over. Giving its memory and its descriptors back takes time, which a
 /// thread of the path does not have.
+// As it lay in its owner; a box would be an allocation on the path.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(super) enum Spent {
     Receiver(#[expect(dead_code, reason = "only dropped")] Receiver),

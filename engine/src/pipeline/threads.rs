@@ -449,7 +449,9 @@ impl CoreEnd {
         let mut ports = RemotePorts { end, reader };
         if sink.has_room_for_links() && ports.has_room() {
             links.step(now, core, &mut ports, sink);
-            bell.ring();
+            if ports.has_handed_over() {
+                bell.ring();
+            }
         }
     }
 }
@@ -490,8 +492,8 @@ mod tests {
 
     use super::*;
     use crate::command::{CancelScope, CommandKind, MassCancel};
+    use crate::conductor::{Cause, LinkEvent};
     use crate::desk::{DeskConfig, InstrumentConfig};
-    use crate::event::DownReason;
     use crate::kraken::logon::Logon;
     use crate::pipeline::{IdlePolicy, TRADING};
     use crate::risk::RiskLimits;
@@ -594,8 +596,8 @@ mod tests {
     fn a_strategy_that_never_catches_up_is_stopped_all_the_same() {
         let (mut session, strategy, control) = ends();
         for session_id in [MARKET_DATA, TRADING] {
-            let kind = EventKind::SessionDown(DownReason::ConnectionLost);
-            session.push(&Event { session: session_id, ..event(kind) });
+            let over = LinkEvent::Over { cause: Cause::Lost, failures: 1 };
+            session.push(&Event { session: session_id, ..event(EventKind::Link(over)) });
         }
         for _ in 0..10 * EVENTS_PER_ROUND {
             session.push(&event(EventKind::Alarm(Alarm::Garbled { bytes: 1 })));
