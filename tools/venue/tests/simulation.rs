@@ -2,10 +2,10 @@
 //! usual number; `TAUT_SEED=S` over the seed S only.
 
 use taut::conductor::ResetPolicy;
-use taut::pipeline::MARKET_DATA;
-use taut::strategy::{InstrumentId, Strategy};
+use taut::pipeline::{MARKET_DATA, TRADING};
+use taut::strategy::{Context, InstrumentId, OrderUpdate, SessionUpdate, Side, Strategy};
 use taut_venue::simulation::strategies::{Quoter, Storm};
-use taut_venue::simulation::{Cut, FaultKind, SimConfig, Simulation, TO_ENGINE};
+use taut_venue::simulation::{Cut, FaultKind, SimConfig, Simulation, TO_ENGINE, TO_VENUE};
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
@@ -139,32 +139,82 @@ fn a_storm_of_requests_keeps_every_promise_while_connections_break() {
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
 }
 
-/// Connections break, and every session goes on with its numbers.
-fn unreset(seed: u64, synchronise: bool) -> SimConfig {
-    let reset = ResetPolicy::Never;
-    SimConfig { reset, synchronise, ..SimConfig::stormy(seed, 1_500 * MS) }
-}
-
 #[test]
-fn no_order_is_voided_by_our_own_gap_fill_after_a_reconnect_without_a_reset() {
+fn sessions_that_go_on_with_their_numbers_keep_every_promise_while_connections_break() {
     let mut sum = Sum::default();
     for seed in seeds(60) {
-        storm_over(unreset(seed, true), Quoter::default(), &mut sum);
+        let config = SimConfig { reset: ResetPolicy::Never, ..SimConfig::stormy(seed, 1_500 * MS) };
+        storm_over(config, Quoter::default(), &mut sum);
     }
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
 }
 
+/// A storm that sends an order as soon as the trading session is up.
+struct Eager(Storm);
+
+impl Strategy for Eager {
+    fn on_book(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId) {
+        self.0.on_book(ctx, instrument);
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        self.0.on_order(ctx, update);
+    }
+
+    fn on_session(&mut self, ctx: &mut Context<'_>, update: &SessionUpdate) {
+        let id = InstrumentId(0);
+        let bid = ctx.book(id).and_then(|book| book.best(Side::Buy)).map(|level| level.px);
+        let qty = ctx.instrument(id).map(|facts| facts.qty_min);
+        if let (SessionUpdate::Up { session: TRADING, .. }, Some((px, qty))) =
+            (update, bid.zip(qty))
+        {
+            // Refused before the start.
+            let _ = ctx.buy(id, qty, px);
+        }
+    }
+
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        self.0.on_stop(ctx);
+    }
+}
+
+/// Orders are lost with the trading connection, and others sent as soon as it is back, while the venue's
+/// ResendRequest comes in pieces behind its answer to the Logon.
+fn orders_on_both_sides_of_a_cut(synchronise: bool, phase: u64) {
+    let mut config = SimConfig { synchronise, ..SimConfig::calm(phase) };
+    config.cancel_on_disconnect = false;
+    config.to_engine.chunk = 30..=30;
+    config.venue.liquidity.synthetic.events_per_second = 1_000;
+    config.reconnect_after = Some(MS..=4 * MS);
+    let mut sim = Simulation::new(config, Eager(Storm::new(phase, 2)));
+    assert!(sim.run_until(|sim| sim.is_up(), 5 * SECOND));
+    sim.run_for(10 * MS + phase * MS);
+    sim.inject(TRADING, FaultKind::Stall { direction: TO_VENUE, nanos: 60 * MS });
+    sim.run_for(50 * MS);
+    sim.inject(TRADING, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
+    assert!(sim.run_until(|sim| !sim.is_up(), SECOND), "phase {phase}: it is not noticed");
+    assert!(sim.run_until(|sim| sim.is_up(), SECOND), "phase {phase}: it does not come back");
+    sim.run_for(30 * MS);
+    sim.run_until_quiet(SECOND);
+}
+
+#[test]
+fn no_order_is_voided_by_our_own_gap_fill_after_a_reconnect_without_a_reset() {
+    for phase in 0..25 {
+        orders_on_both_sides_of_a_cut(true, phase);
+    }
+}
+
 #[test]
 fn a_session_that_is_called_up_too_early_loses_an_order_and_the_simulation_sees_it() {
-    let found = (0..60).find_map(|seed| {
-        let run = || storm_over(unreset(seed, false), Quoter::default(), &mut Sum::default());
-        let panic = std::panic::catch_unwind(run).err()?;
+    let found = (0..25).find_map(|phase| {
+        let panic =
+            std::panic::catch_unwind(|| orders_on_both_sides_of_a_cut(false, phase)).err()?;
         panic.downcast_ref::<String>().cloned()
     });
-    let violation =
-        found.expect("one of these seeds sends an order before the ResendRequest is here");
-    assert!(violation.contains("venue"), "{violation}");
+    let violation = found.expect("one of them sends an order before the ResendRequest is here");
+    assert!(violation.contains("the venue does not have"), "{violation}");
 }
 
 #[test]
