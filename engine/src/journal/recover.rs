@@ -224,7 +224,14 @@ struct Past {
 impl Past {
     fn new(index_messages: usize) -> Self {
         let (state, torn, lost) = (None, None, Vec::new());
-        Self { state, index: SentIndex::new(index_messages), messages: 0, last_at: None, torn, lost }
+        Self {
+            state,
+            index: SentIndex::new(index_messages),
+            messages: 0,
+            last_at: None,
+            torn,
+            lost,
+        }
     }
 
     /// Reads the last segments, of which `last` is loaded; cuts and seals the end.
