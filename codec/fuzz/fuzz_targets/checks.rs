@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use taut_codec::dictionary::Dictionary;
-use taut_codec::kraken;
+use taut_codec::ids::Market;
+use taut_codec::kraken::{self, RejectText, TextForm};
 use taut_codec::message::Message;
 use taut_codec::rules::{Options, Reason};
 use taut_codec::scan::{Field, Scanner};
@@ -30,6 +31,12 @@ fuzz_target!(|data: &[u8]| {
         allow_empty: switches & 4 != 0,
         check_order: switches & 8 == 0,
         check_required: switches & 16 == 0,
+        check_documented: switches & 32 != 0,
+        market: match switches >> 6 {
+            0 | 3 => None,
+            1 => Some(Market::Spot),
+            _ => Some(Market::Derivatives),
+        },
     };
     let found = kraken::check(&message, options);
     assert_eq!(found, LOADED.check(&message, options));
@@ -39,5 +46,8 @@ fuzz_target!(|data: &[u8]| {
             Reason::RequiredMissing | Reason::ConditionallyMissing | Reason::InvalidMsgType
         );
         assert!(absent || message.get(fault.tag).is_some());
+        assert!(fault.reason.session_reject().is_some() != fault.reason.business_reject().is_some());
+        let text = RejectText { fault, market: options.market, form: TextForm::Documented };
+        assert!(!text.to_string().is_empty());
     }
 });
