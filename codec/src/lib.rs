@@ -79,6 +79,8 @@ pub mod kraken;
 pub mod mask;
 pub mod message;
 pub mod messages;
+#[cfg(test)]
+mod nested;
 pub mod rules;
 pub mod scan;
 pub mod tag;

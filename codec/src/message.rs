@@ -170,7 +170,7 @@ impl<'a> Message<'a> {
     /// [`GroupError`] if the count is no number or is not how many entries follow, the first entry
     /// does not start with the group's first tag, or a tag stands twice in an entry.
     pub fn group(&self, spec: &'static GroupSpec) -> Result<Entries<'a>, GroupError> {
-        groups::find(self.bytes, self.fields, spec, &[])
+        groups::find(self.bytes, self.fields, spec, &[], &[])
     }
 
     /// [`Message::group`] for a group whose entries hold the groups `nested`, of which the tags may
@@ -183,7 +183,21 @@ impl<'a> Message<'a> {
         spec: &'static GroupSpec,
         nested: &[&'static GroupSpec],
     ) -> Result<Entries<'a>, GroupError> {
-        groups::find(self.bytes, self.fields, spec, nested)
+        groups::find(self.bytes, self.fields, spec, nested, &[])
+    }
+
+    /// [`Message::group_with`] where the groups `beside` it may hold the same group in their entries, as
+    /// the parties of a list of orders and those of each order.
+    ///
+    /// # Errors
+    /// As [`Message::group`].
+    pub fn group_beside(
+        &self,
+        spec: &'static GroupSpec,
+        nested: &[&'static GroupSpec],
+        beside: &[&'static GroupSpec],
+    ) -> Result<Entries<'a>, GroupError> {
+        groups::find(self.bytes, self.fields, spec, nested, beside)
     }
 
     /// The first tag that stands twice outside the repeating `groups` of this message type, for a

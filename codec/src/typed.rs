@@ -269,7 +269,7 @@ macro_rules! fields {
     (
         $(#[$doc:meta])*
         decimals $decimals:literal;
-        view { $($vmode:ident $vtag:literal $vname:ident $vfix:literal: $vtype:ty $(, $vspec:ident)?;)* }
+        view { $($vmode:ident $vtag:literal $vname:ident $vfix:literal: $vtype:ty $(, $vspec:ident [$($vinner:path),*] [$($vbeside:ident),*])?;)* }
         draft $(<$dl:lifetime>)? { $($dname:ident $dfix:literal: $dtype:ty;)* }
         $(optional $(<$ol:lifetime>)? { $($oname:ident $ofix:literal: $otype:ty;)* })?
         wire { $($wmode:ident $($wtag:literal)+ $($wname:ident).+;)* }
@@ -293,7 +293,7 @@ macro_rules! fields {
                 self.0
             }
 
-            $($crate::typed::accessor!($vmode $vtag $vname $vfix $vtype $(, $vspec)?);)*
+            $($crate::typed::accessor!($vmode $vtag $vname $vfix $vtype $(, $vspec [$($vinner),*] [$($vbeside),*])?);)*
         }
 
         $(#[$doc])*
@@ -351,7 +351,7 @@ macro_rules! accessor {
             $crate::typed::optional(&self.0, $tag)
         }
     };
-    (group $tag:literal $name:ident $fix:literal $type:ty, $spec:ident) => {
+    (group $tag:literal $name:ident $fix:literal $type:ty, $spec:ident [$($inner:path),*] [$($beside:ident),*]) => {
         #[doc = concat!("The entries of ", $fix, "(", $tag, "), none if it is absent.")]
         ///
         /// # Errors
@@ -359,7 +359,8 @@ macro_rules! accessor {
         pub fn $name(
             &self,
         ) -> Result<impl ExactSizeIterator<Item = $type>, $crate::message::GroupError> {
-            self.0.group(&$spec).map(|entries| entries.map(<$type>::new))
+            let (nested, beside) = (&[$(&$inner),*], &[$(&$beside),*]);
+            self.0.group_beside(&$spec, nested, beside).map(|entries| entries.map(<$type>::new))
         }
     };
 }
@@ -377,6 +378,9 @@ macro_rules! put {
         if let Some(value) = $value {
             $encoder.data($length, $tag, value);
         }
+    };
+    ($encoder:ident, $decimals:literal, required_data $length:literal $tag:literal, $value:expr) => {
+        $encoder.data($length, $tag, $value);
     };
     ($encoder:ident, $decimals:literal, group $tag:literal, $value:expr) => {{
         $encoder.uint($tag, $value.len() as u64);

@@ -14,7 +14,7 @@ use taut_codec::ids::Market;
 use taut_codec::rules::{FieldFault, Kind, Options, Reason};
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::{kraken, tag};
-use taut_dictionary::{Item, KRAKEN_FIX44, Model, Presence};
+use taut_dictionary::{Item, KRAKEN_FIX44, Model, NESTED, Presence};
 
 static KRAKEN: LazyLock<Dictionary> =
     LazyLock::new(|| Dictionary::from_xml(KRAKEN_FIX44).expect("our own file"));
@@ -512,6 +512,20 @@ fn the_generated_checks_agree_with_a_naive_model() {
             assert_eq!(reasons, 11 + elsewhere, "every reason but InvalidMsgType, {market:?}");
         }
     }
+}
+
+#[test]
+fn groups_within_groups_agree_with_a_naive_model() {
+    let model = Model::from_xml(NESTED).expect("our own file");
+    let dictionary = Dictionary::from_xml(NESTED).expect("our own file");
+    let by = By { model: &model, pairs: model.data_fields(), market: None, documented: false };
+    let (passed, reasons) =
+        agree(&by, 4, 4_000, |message| dictionary.check(message, Options::default()));
+    assert!(passed > 400 && reasons >= 9, "{passed} passed, {reasons} reasons");
+    assert_eq!(
+        model.data_fields().into_iter().collect::<Vec<_>>(),
+        [(95, 96), (212, 213), (354, 355)]
+    );
 }
 
 #[test]

@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 /// Kraken's dialect: the source of the generated code.
 pub const KRAKEN_FIX44: &str = include_str!("../kraken-fix44.xml");
 
+/// A small dialect with what Kraken's lacks, for tests: components, groups within groups, required data.
+pub const NESTED: &str = include_str!("../nested.xml");
+
 /// Most fields and groups of one message or one group entry.
 pub const MEMBERS_MAX: usize = 512;
 /// Most groups within groups.

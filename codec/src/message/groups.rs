@@ -62,8 +62,9 @@ pub(super) fn find<'a>(
     fields: &'a [Field],
     spec: &'static GroupSpec,
     nested: &[&'static GroupSpec],
+    beside: &[&'static GroupSpec],
 ) -> Result<Entries<'a>, GroupError> {
-    let Some(at) = fields.iter().position(|f| f.tag == spec.count) else {
+    let Some(at) = position(fields, spec, beside) else {
         return Ok(Entries { bytes, fields: &[], delimiter: 0, count: 0 });
     };
     let value = &bytes[fields[at].start as usize..fields[at].end as usize];
@@ -78,7 +79,7 @@ pub(super) fn find<'a>(
     if body.iter().filter(|f| f.tag == delimiter).count() != count {
         return Err(GroupError::CountWrong);
     }
-    if behind.iter().any(|f| f.tag == spec.count) {
+    if position(behind, spec, beside).is_some() {
         return Err(GroupError::TagRepeated);
     }
     let entries = Entries { bytes, fields: body, delimiter, count };
@@ -88,6 +89,24 @@ pub(super) fn find<'a>(
         }
     }
     Ok(entries)
+}
+
+/// Where the count of the group stands, outside of the groups `beside` it.
+fn position(fields: &[Field], spec: &GroupSpec, beside: &[&GroupSpec]) -> Option<usize> {
+    if beside.is_empty() {
+        return fields.iter().position(|field| field.tag == spec.count);
+    }
+    let mut at = 0;
+    loop {
+        let tag = fields.get(at)?.tag;
+        if tag == spec.count {
+            return Some(at);
+        }
+        at += 1;
+        if let Some(other) = beside.iter().find(|other| other.count == tag) {
+            at += extent(&fields[at..], other);
+        }
+    }
 }
 
 /// How many fields at the front of `fields` belong to entries of the group.

@@ -33,11 +33,11 @@ fields! {
         optional 58 text "Text": &'a [u8];
         required 59 time_in_force "TimeInForce": values::TimeInForce;
         optional 60 transact_time "TransactTime": UtcTime;
-        group 78 allocs "NoAllocs": allocs::View<'a>, NO_ALLOCS;
+        group 78 allocs "NoAllocs": allocs::View<'a>, NO_ALLOCS [] [];
         optional 99 stop_px "StopPx": Decimal;
         optional 103 ord_rej_reason "OrdRejReason": i64;
         optional 118 net_money "NetMoney": Decimal;
-        group 136 misc_fees "NoMiscFees": misc_fees::View<'a>, NO_MISC_FEES;
+        group 136 misc_fees "NoMiscFees": misc_fees::View<'a>, NO_MISC_FEES [] [];
         required 150 exec_type "ExecType": values::ExecType;
         required 151 leaves_qty "LeavesQty": Decimal;
         optional 378 exec_restatement_reason "ExecRestatementReason": values::ExecRestatementReason;

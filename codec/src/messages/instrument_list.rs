@@ -20,7 +20,7 @@ fields! {
         optional 393 tot_no_related_sym "TotNoRelatedSym": i64;
         required 560 security_request_result "SecurityRequestResult": values::SecurityRequestResult;
         optional 893 last_fragment "LastFragment": bool;
-        group 146 related_sym "NoRelatedSym": related_sym::View<'a>, NO_RELATED_SYM;
+        group 146 related_sym "NoRelatedSym": related_sym::View<'a>, NO_RELATED_SYM [] [];
     }
     draft <'a> {
         security_req_id "SecurityReqID(320).": &'a [u8];

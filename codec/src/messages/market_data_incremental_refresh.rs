@@ -15,7 +15,7 @@ fields! {
     view {
         required 55 symbol "Symbol": &'a [u8];
         required 262 md_req_id "MDReqID": &'a [u8];
-        group 268 md_entries "NoMDEntries": md_entries::View<'a>, NO_MD_ENTRIES;
+        group 268 md_entries "NoMDEntries": md_entries::View<'a>, NO_MD_ENTRIES [] [];
         optional 5041 checksum_order_book "ChecksumOrderBook": i64;
     }
     draft <'a> {

@@ -14,14 +14,14 @@ fields! {
     /// MarketDataRequest(35=V), sent by the client.
     decimals 0;
     view {
-        group 146 related_sym "NoRelatedSym": related_sym::View<'a>, NO_RELATED_SYM;
+        group 146 related_sym "NoRelatedSym": related_sym::View<'a>, NO_RELATED_SYM [] [];
         optional 55 symbol "Symbol": &'a [u8];
         required 262 md_req_id "MDReqID": &'a [u8];
         required 263 subscription_request_type "SubscriptionRequestType": values::SubscriptionRequestType;
         required 264 market_depth "MarketDepth": i64;
         optional 265 md_update_type "MDUpdateType": values::MDUpdateType;
         optional 266 aggregated_book "AggregatedBook": bool;
-        group 267 md_entry_types "NoMDEntryTypes": md_entry_types::View<'a>, NO_MD_ENTRY_TYPES;
+        group 267 md_entry_types "NoMDEntryTypes": md_entry_types::View<'a>, NO_MD_ENTRY_TYPES [] [];
     }
     draft <'a> {
         md_req_id "MDReqID(262).": &'a [u8];

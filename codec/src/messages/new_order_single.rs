@@ -27,7 +27,7 @@ fields! {
         required 59 time_in_force "TimeInForce": values::TimeInForce;
         required 60 transact_time "TransactTime": UtcTime;
         optional 62 valid_until_time "ValidUntilTime": UtcTime;
-        group 78 allocs "NoAllocs": allocs::View<'a>, NO_ALLOCS;
+        group 78 allocs "NoAllocs": allocs::View<'a>, NO_ALLOCS [] [];
         optional 99 stop_px "StopPx": Decimal;
         optional 126 expire_time "ExpireTime": UtcSeconds;
         optional 168 effective_time "EffectiveTime": UtcTime;

@@ -14,7 +14,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use taut_dictionary::{DictionaryError, KRAKEN_FIX44, Model};
+use taut_dictionary::{DictionaryError, KRAKEN_FIX44, Model, NESTED};
 
 use names::{screaming, snake};
 
@@ -52,7 +52,15 @@ const NOTICE: &str =
 /// # Errors
 /// [`Error`].
 pub fn generate_kraken() -> Result<Files, Error> {
-    generate(&Model::from_xml(KRAKEN_FIX44).map_err(Error::Dictionary)?)
+    let mut files = generate(&Model::from_xml(KRAKEN_FIX44).map_err(Error::Dictionary)?)?;
+    // What Kraken's dialect does not have is generated for the codec's own tests.
+    let nested = Model::from_xml(NESTED).map_err(Error::Dictionary)?;
+    let mut of_nested = generate(&nested)?;
+    let list = of_nested.remove("messages/new_order_list.rs").ok_or_else(|| {
+        Error::Unsupported("the dictionary of the tests has no NewOrderList".into())
+    })?;
+    files.insert("nested/new_order_list.rs".into(), list.replace("kraken-fix44.xml", "nested.xml"));
+    Ok(files)
 }
 
 /// The code of a dialect.

@@ -19,29 +19,9 @@ pub fn message(model: &Model, message: &MessageDef, sets: &mut Sets) -> Result<S
     let mut body =
         format!("\n/// MsgType(35).\npub const MSG_TYPE: &[u8] = b{:?};\n", message.msg_type);
     body += &fields(model, &title, decimals, &message.items, "")?;
-    for item in &message.items {
-        let Some(entry) = &item.group else { continue };
-        let field = &model.fields[&item.tag];
-        let (name, members) = (&field.name, entry.iter().map(|item| item.tag).collect::<Vec<_>>());
-        let _ = write!(
-            body,
-            "\n#[rustfmt::skip]\nstatic {}: GroupSpec =\n    GroupSpec {{ count: {}, first: Some({}), members: &{members:?} }};\n",
-            spec(field),
-            item.tag,
-            members[0]
-        );
-        let inner =
-            fields(model, &format!("An entry of {name}({}).", item.tag), decimals, entry, "    ")?;
-        let imports = imports(&inner, "    ");
-        let _ = write!(
-            body,
-            "\n/// The entries of {name}({}).\npub mod {} {{\n{imports}{inner}}}\n",
-            item.tag,
-            group(name)
-        );
-    }
+    body += &groups(model, decimals, &message.items, "")?;
     body += &part(model, "PART", "", &message.items, message.market, sets)?;
-    Ok(format!("//! {title}\n//!\n{NOTICE}\n{}{body}", imports_of_file(&body)))
+    Ok(format!("//! {title}\n//!\n{NOTICE}\n{}{body}", imports(&body, "")))
 }
 
 pub fn envelope(model: &Model, sets: &mut Sets) -> Result<String, Error> {
@@ -53,25 +33,73 @@ pub fn envelope(model: &Model, sets: &mut Sets) -> Result<String, Error> {
         "\n/// Length fields and their data fields, sorted.\npub(crate) const DATA_FIELDS: [(u32, u32); {}] = {pairs:?};\n",
         pairs.len()
     );
-    Ok(format!("//! Header and trailer.\n//!\n{NOTICE}\n{}{body}", imports_of_file(&body)))
+    Ok(format!("//! Header and trailer.\n//!\n{NOTICE}\n{}{body}", imports(&body, "")))
 }
 
-/// The imports of a whole file: what its modules need is theirs.
-fn imports_of_file(body: &str) -> String {
-    let outside: String = {
-        let mut inside = false;
-        let kept = body.lines().filter(|line| {
-            inside |= line.starts_with("pub mod ");
-            let keep = !inside;
-            inside &= *line != "}";
-            keep
-        });
-        kept.flat_map(|line| [line, "\n"]).collect()
+/// The shapes and modules of the groups among `items`, and within those of the groups that they hold.
+fn groups(model: &Model, decimals: u8, items: &[Item], indent: &str) -> Result<String, Error> {
+    let mut out = String::new();
+    for item in items {
+        let Some(entry) = &item.group else { continue };
+        let field = &model.fields[&item.tag];
+        let (name, mut members) = (&field.name, Vec::new());
+        tags_within(entry, &mut members);
+        // A module looks into those of its own groups.
+        let visibility = if indent.is_empty() { "" } else { "pub(super) " };
+        let _ = write!(
+            out,
+            "\n{indent}#[rustfmt::skip]\n{indent}{visibility}static {}: GroupSpec =\n\
+             {indent}    GroupSpec {{ count: {}, first: Some({}), members: &{members:?} }};\n",
+            spec(field),
+            item.tag,
+            members[0]
+        );
+        let inner_indent = format!("{indent}    ");
+        let title = format!("An entry of {name}({}).", item.tag);
+        let inner = fields(model, &title, decimals, entry, &inner_indent)?
+            + &groups(model, decimals, entry, &inner_indent)?;
+        let imports = imports(&inner, &inner_indent);
+        let _ = write!(
+            out,
+            "\n{indent}/// The entries of {name}({}).\n{indent}pub mod {} {{\n{imports}{inner}{indent}}}\n",
+            item.tag,
+            group(name)
+        );
+    }
+    Ok(out)
+}
+
+/// The other groups among `items` that hold the group `count` in their entries too.
+fn beside(model: &Model, items: &[Item], count: u32) -> Vec<String> {
+    let holds = |item: &&Item| {
+        let mut tags = Vec::new();
+        tags_within(item.group.as_deref().unwrap_or_default(), &mut tags);
+        item.tag != count && tags.contains(&count)
     };
-    imports(&outside, "")
+    items.iter().filter(holds).map(|item| spec(&model.fields[&item.tag])).collect()
 }
 
+/// The tags of an entry, those of groups in it included, each once.
+fn tags_within(items: &[Item], out: &mut Vec<u32>) {
+    for item in items {
+        if !out.contains(&item.tag) {
+            out.push(item.tag);
+        }
+        tags_within(item.group.as_deref().unwrap_or_default(), out);
+    }
+}
+
+/// The imports of a module with this body, whose own modules have theirs.
 fn imports(body: &str, indent: &str) -> String {
+    let (module, end) = (format!("{indent}pub mod "), format!("{indent}}}"));
+    let mut inside = false;
+    let outside = body.lines().filter(|line| {
+        inside |= line.starts_with(&module);
+        let keep = !inside;
+        inside &= *line != end;
+        keep
+    });
+    let body = &outside.flat_map(|line| [line, "\n"]).collect::<String>();
     let is_word_byte = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let has = |word: &&str| body.split(|c| !is_word_byte(c)).any(|one| one == *word);
     let mut out = String::new();
@@ -142,16 +170,21 @@ fn fields(
         let mode = if required { "required" } else { "optional" };
         let rust = rust_type(field);
         if let Some(entry) = &item.group {
-            if entry.iter().any(|item| item.group.is_some()) {
-                return Err(Error::Unsupported(format!("{fix}: a group within a group")));
-            }
             let name = group(fix);
+            let inner = entry.iter().filter(|item| item.group.is_some());
+            let inner: Vec<_> =
+                inner.map(|item| format!("{name}::{}", spec(&model.fields[&item.tag]))).collect();
             let lifetime = if has_lifetime(model, entry) { "<'a>" } else { "" };
             let entries =
                 format!("{name} \"The entries of {fix}({tag}).\": &'a [{name}::Draft{lifetime}]");
             line(
                 &mut view,
-                format!("group {tag} {name} {fix:?}: {name}::View<'a>, {}", spec(field)),
+                format!(
+                    "group {tag} {name} {fix:?}: {name}::View<'a>, {} [{}] [{}]",
+                    spec(field),
+                    inner.join(", "),
+                    beside(model, items, tag).join(", ")
+                ),
             );
             line(if required { &mut draft } else { &mut optional }, entries);
             line(
@@ -172,9 +205,16 @@ fn fields(
         }
         let doc = format!("{fix}({tag}){}.", condition(model, item));
         match (field.kind, required) {
-            (Kind::Data, true) => return Err(Error::Unsupported(format!("{fix}: required data"))),
-            (Kind::Data, false) => {
-                let length = items[..n].last().map_or(0, |before| before.tag);
+            (Kind::Data, required) => {
+                let length = items[..n].last().filter(|one| model.fields[&one.tag].is_length);
+                let Some(length) = length.map(|one| one.tag) else {
+                    return Err(Error::Unsupported(format!("{fix}: data without a length")));
+                };
+                if required {
+                    line(&mut draft, format!("{name} {doc:?}: {rust}"));
+                    line(&mut wire, format!("required_data {length} {tag} {name}"));
+                    continue;
+                }
                 line(&mut optional, format!("{name} {doc:?}: Option<{rust}>"));
                 line(&mut wire, format!("data {length} {tag} optional.{name}"));
             }
@@ -222,7 +262,8 @@ fn condition(model: &Model, item: &Item) -> String {
 }
 
 fn has_lifetime(model: &Model, items: &[Item]) -> bool {
-    items.iter().any(|item| rust_type(&model.fields[&item.tag]).contains("'a"))
+    let borrows = |item: &Item| rust_type(&model.fields[&item.tag]).contains("'a");
+    items.iter().any(|item| item.group.is_some() || borrows(item))
 }
 
 /// The tables of a message, header or trailer.

@@ -8,13 +8,19 @@ pub fn snake(name: &str) -> String {
         let starts_word = byte.is_ascii_uppercase()
             && i > 0
             && (!bytes[i - 1].is_ascii_uppercase()
-                || bytes.get(i + 1).is_some_and(u8::is_ascii_lowercase));
+                || (bytes.get(i + 1).is_some_and(u8::is_ascii_lowercase)
+                    && !is_plural(&bytes[i + 1..])));
         if starts_word {
             out.push('_');
         }
         out.push(byte.to_ascii_lowercase().into());
     }
     out
+}
+
+/// Whether what is behind an acronym is only its `s`: `NoPartyIDs`.
+fn is_plural(behind: &[u8]) -> bool {
+    matches!(behind, [b's'] | [b's', b'A'..=b'Z', ..])
 }
 
 /// `ClOrdID` to `CL_ORD_ID`.
@@ -50,6 +56,7 @@ mod tests {
             ("NoMDEntryTypes", "no_md_entry_types"),
             ("MDPricePrecision", "md_price_precision"),
             ("ForceResetClOrdID", "force_reset_cl_ord_id"),
+            ("NoPartySubIDs", "no_party_sub_ids"),
             ("Side", "side"),
         ] {
             assert_eq!(snake(name), text);

@@ -2,6 +2,7 @@
 //! not be shown.
 
 use taut_codec::mask::{SECRET_TAGS, is_secret};
+use taut_codec::scan::DataFields;
 use taut_codec::{SOH, tag};
 
 use super::{BEGIN, find};
@@ -73,9 +74,13 @@ impl<'a> Delimiter<'a> {
     }
 }
 
-/// Where the message ends: behind the first `10=nnn` field, or before another message begins.
+/// Where the message ends: where BodyLength leads to, if that is a `10=nnn` field; else behind the first
+/// such field, or before another message begins.
 pub fn end_of_message(message: &[u8]) -> Option<usize> {
     let delimiter = Delimiter::of(message)?;
+    if let Some(end) = end_by_length(message, delimiter) {
+        return Some(end);
+    }
     let mark = delimiter.trailer();
     let mut at = 0;
     loop {
@@ -93,6 +98,24 @@ pub fn end_of_message(message: &[u8]) -> Option<usize> {
     }
 }
 
+/// BodyLength counts bytes as they were sent: it tells something where one byte stands for SOH.
+fn end_by_length(message: &[u8], delimiter: Delimiter<'_>) -> Option<usize> {
+    let &[soh] = delimiter.bytes else { return None };
+    let mut heads = message.splitn(3, |&byte| byte == soh);
+    let (begin, length) = (heads.next()?, heads.next()?);
+    let body = begin.len() + length.len() + 2;
+    let trailer = body.checked_add(number(length.strip_prefix(b"9=")?)?)?;
+    let text = message.get(trailer..trailer.checked_add(TRAILER)?)?;
+    let good = message[trailer - 1] == soh
+        && text.starts_with(b"10=")
+        && text[3..6].iter().all(u8::is_ascii_digit)
+        && text[6] == soh;
+    good.then_some(trailer + TRAILER)
+}
+
+/// `10=nnn` and a delimiter of one byte.
+const TRAILER: usize = 7;
+
 /// One field, or a run of bytes that is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
@@ -104,16 +127,17 @@ pub struct Field<'a> {
     pub is_hidden: bool,
 }
 
-/// Takes a message apart. In doubt a value is hidden, by the rules of [`taut_codec::mask`]: RawData(96)
-/// ends where its length says or else before the trailer, and what does not parse behind a secret may
-/// be the rest of it.
-pub fn fields(message: &[u8]) -> Vec<Field<'_>> {
+/// Takes a message apart. A data field ends where its length says, if a delimiter stands there. In doubt a
+/// value is hidden, by the rules of [`taut_codec::mask`]: RawData(96) ends where its length says or else
+/// before the trailer, and what does not parse behind a secret may be the rest of it.
+pub fn fields<'m>(message: &'m [u8], data_fields: DataFields<'_>) -> Vec<Field<'m>> {
     let delimiter = Delimiter::of(message);
     let is_known = delimiter.is_some_and(|delimiter| delimiter.known);
     // Without a delimiter the message is one run.
     let end_of = |rest: &[u8]| delimiter.and_then(|d| find(rest, d.bytes)).unwrap_or(rest.len());
     let mut fields = Vec::new();
-    let (mut behind_secret, mut raw_data_length) = (false, None);
+    // The data field that the last field announced, and how long it is.
+    let (mut behind_secret, mut announced) = (false, None);
     let mut rest = message;
     while !rest.is_empty() {
         if let Some(behind) = delimiter.and_then(|d| rest.strip_prefix(d.bytes)) {
@@ -128,17 +152,19 @@ pub fn fields(message: &[u8]) -> Vec<Field<'_>> {
             rest = &rest[end..];
             continue;
         };
-        if tag == tag::RAW_DATA {
-            let data = &rest[at..];
-            let fits = |n: &usize| data.get(*n..).is_some_and(|behind| end_of(behind) == 0);
-            let trailer = || delimiter.and_then(|d| find(data, &d.trailer()));
-            let length = raw_data_length.filter(fits).or_else(trailer);
-            end = at + length.unwrap_or(data.len());
+        let data = &rest[at..];
+        let fits = |n: &usize| data.get(*n..).is_some_and(|behind| end_of(behind) == 0);
+        let length = announced.and_then(|(data_tag, length)| (data_tag == tag).then_some(length));
+        if let Some(length) = length.filter(fits) {
+            end = at + length;
+        } else if tag == tag::RAW_DATA {
+            let trailer = delimiter.and_then(|d| find(data, &d.trailer()));
+            end = at + trailer.unwrap_or(data.len());
         }
         let value = &rest[at..end];
         // Behind a guessed delimiter a rest of the real one may stand before the tag: `01553=`.
         let is_hidden = is_secret(tag) || (!is_known && ends_with_secret(&rest[..at - 1]));
-        raw_data_length = (tag == tag::RAW_DATA_LENGTH).then(|| number(value)).flatten();
+        announced = data_fields.data_of(tag).zip(number(value));
         behind_secret = is_hidden || secret_in(value).is_some();
         fields.push(Field { tag: Some(tag), value, is_hidden });
         rest = &rest[end..];
