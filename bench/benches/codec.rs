@@ -1,4 +1,4 @@
-//! The codec: index per kernel, frame and index, typed reads, and an order encoded.
+//! The codec: index per kernel, frame and index, typed reads, field checks, and messages encoded.
 //!
 //! `TAUT_SCAN_LEVEL` (portable, avx2, avx512) forces the level of all but `index`.
 #![allow(missing_docs)] // of the functions that criterion's macros make
@@ -7,13 +7,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use taut_bench::{Corpus, corpora, encode_order, forced_scanner, order_template, orders};
-use taut_codec::frame::Framer;
-use taut_codec::message::Message;
-use taut_codec::scan::{Field, Level, Scanned, Scanner};
+use taut_bench::orders::{Kind, orders};
+use taut_bench::read::Reader;
+use taut_bench::{Corpus, corpora, forced_scanner};
+use taut_codec::scan::{Level, Scanner};
 use taut_codec::value::TimestampCache;
-
-const FIELDS_MAX: usize = 16 * 1024;
 
 /// Calls `run` with one message after the other.
 fn bench(criterion: &mut Criterion, group: &str, corpus: &Corpus, mut run: impl FnMut(&[u8])) {
@@ -28,74 +26,69 @@ fn bench(criterion: &mut Criterion, group: &str, corpus: &Corpus, mut run: impl 
 }
 
 fn index(criterion: &mut Criterion) {
-    let mut fields = vec![Field::default(); FIELDS_MAX];
     for scanner in Level::ALL.into_iter().filter_map(Scanner::with_level) {
+        let mut reader = Reader::new(scanner);
         let name = format!("index/{:?}", scanner.level());
         for corpus in &corpora() {
             bench(criterion, &name, corpus, |message| {
-                let count = scanner.index(black_box(message), &mut fields);
-                black_box(count).expect("a good message");
-                black_box(&mut fields);
+                black_box(reader.index(black_box(message)));
             });
         }
     }
 }
 
 fn frame_and_index(criterion: &mut Criterion) {
-    let (framer, scanner) = (Framer::new(1 << 20), forced_scanner());
-    let mut fields = vec![Field::default(); FIELDS_MAX];
+    let mut reader = Reader::new(forced_scanner());
     for corpus in &corpora() {
         bench(criterion, "frame_and_index", corpus, |message| {
-            black_box(scanner.scan(&framer, black_box(message), &mut fields));
-            black_box(&mut fields);
+            black_box(reader.frame_and_index(black_box(message)));
         });
     }
 }
 
 fn typed_read(criterion: &mut Criterion) {
-    let (framer, scanner) = (Framer::new(1 << 20), forced_scanner());
-    let mut fields = vec![Field::default(); FIELDS_MAX];
+    let mut reader = Reader::new(forced_scanner());
     for corpus in &corpora() {
         let Some(tags) = corpus.typed else { continue };
         bench(criterion, "frame_index_and_five_typed_fields", corpus, |message| {
-            let scanned = scanner.scan(&framer, black_box(message), &mut fields);
-            let Scanned::Message { len, fields: count } = scanned else {
-                unreachable!("a good message")
-            };
-            let mut view = Message::new(&message[..len], &fields[..count]).cursor();
-            let read = (
-                view.uint(34).expect("there"),
-                view.time(52).expect("there"),
-                view.uint(tags[0]).expect("there"),
-                view.decimal(tags[1]).expect("there"),
-                view.decimal(tags[2]).expect("there"),
-            );
-            black_box(read);
+            black_box(reader.five_by_cursor(black_box(message), tags)).expect("a good message");
+        });
+    }
+}
+
+fn field_checks(criterion: &mut Criterion) {
+    let mut reader = Reader::new(forced_scanner());
+    for corpus in corpora().iter().filter(|corpus| corpus.passes_checks()) {
+        bench(criterion, "frame_index_and_field_checks", corpus, |message| {
+            black_box(reader.check(black_box(message))).expect("a good message");
         });
     }
 }
 
 fn encode(criterion: &mut Criterion) {
-    let orders = orders();
-    let mut buffer = [0; 512];
+    let (orders, mut times, mut buffer) = (orders(), TimestampCache::new(), [0; 512]);
     let (mut next, mut msg_seq_num) = (orders.iter().cycle(), 10_000);
-    criterion.bench_function("encode/order_179", |bencher| {
-        bencher.iter(|| {
-            msg_seq_num += 1;
-            let order = next.next().expect("a cycle has no end");
-            black_box(encode_order(black_box(order), msg_seq_num, &mut buffer));
-            black_box(&mut buffer);
+    let mut order = || {
+        msg_seq_num += 1;
+        (black_box(next.next().expect("a cycle has no end")), msg_seq_num)
+    };
+    for kind in Kind::ALL {
+        criterion.bench_function(&format!("encode/{}", kind.name()), |bencher| {
+            bencher.iter(|| {
+                let (order, seq) = order();
+                black_box(kind.encode(order, seq, &mut buffer));
+                black_box(&mut buffer);
+            });
         });
-    });
-    let (template, mut times) = (order_template(), TimestampCache::new());
-    criterion.bench_function("template/order_179", |bencher| {
-        bencher.iter(|| {
-            msg_seq_num += 1;
-            let order = black_box(next.next().expect("a cycle has no end"));
-            black_box(order.fill(&template, msg_seq_num, &mut times, &mut buffer));
-            black_box(&mut buffer);
+        let template = kind.template();
+        criterion.bench_function(&format!("template/{}", kind.name()), |bencher| {
+            bencher.iter(|| {
+                let (order, seq) = order();
+                black_box(kind.fill(order, &template, seq, &mut times, &mut buffer));
+                black_box(&mut buffer);
+            });
         });
-    });
+    }
 }
 
 criterion_group! {
@@ -104,6 +97,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .sample_size(30);
-    targets = index, frame_and_index, typed_read, encode
+    targets = index, frame_and_index, typed_read, field_checks, encode
 }
 criterion_main!(codec);

@@ -9,7 +9,8 @@ use std::hint::black_box;
 
 use fefix::prelude::*;
 use taut_bench::alternate::{Figures, Method, measure};
-use taut_bench::{Corpus, corpora, encode_order, order_template, orders};
+use taut_bench::orders::{Kind, orders};
+use taut_bench::{Corpus, corpora};
 use taut_codec::frame::{Frame, Framer};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Level, Scanned, Scanner};
@@ -169,19 +170,20 @@ fn split(bytes: &[u8], find: Find, fields: &mut Vec<(u32, usize, usize)>) {
 
 fn encoding() -> Vec<Method<'static>> {
     let (by_template, by_encoder, by_ironfix) = (orders(), orders(), orders());
-    let template = order_template();
+    let template = Kind::New.template();
     let (mut filled, mut times) = ([0; 512], TimestampCache::new());
     let mut written = [0; 512];
     let mut encoder = ironfix_tagvalue::Encoder::new("FIX.4.4");
     vec![
         Method::new("taut template", move |at| {
             let order = black_box(&by_template[at % by_template.len()]);
-            black_box(order.fill(&template, 10_000 + at as u64, &mut times, &mut filled));
+            let seq = 10_000 + at as u64;
+            black_box(Kind::New.fill(order, &template, seq, &mut times, &mut filled));
             black_box(&mut filled);
         }),
         Method::new("taut encoder", move |at| {
             let order = black_box(&by_encoder[at % by_encoder.len()]);
-            black_box(encode_order(order, 10_000 + at as u64, &mut written));
+            black_box(Kind::New.encode(order, 10_000 + at as u64, &mut written));
             black_box(&mut written);
         }),
         Method::new("ironfix-tagvalue 0.5, our decimals", move |at| {
