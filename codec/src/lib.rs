@@ -55,6 +55,21 @@
 //! # }
 //! ```
 //!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | a message of Kraken's, typed: reading, writing, what it has to have | [`messages`], one module each |
+//! | whether a message is right, by whose rules, and what Kraken answers | [`kraken::check`], [`rules::Options`], [`kraken::RejectText`] |
+//! | fields that may hold a delimiter | [`scan::DataFields`] |
+//! | the same message over and over, with other numbers | [`encode::template`] |
+//! | ids: what they look like on each market | [`ids`] |
+//! | another venue's dialect | `dictionary` (a feature), or a table of one's own: [`rules::Dialect`] |
+//!
+//! [`messages`], [`tag`] and the tables of the checks are generated from
+//! `codec/dictionary/kraken-fix44.xml`, which tells at its top what its attributes mean;
+//! `cargo run -p taut-codegen` writes them anew, and a test fails while they are stale.
+//!
 //! # What is done about a hostile peer
 //!
 //! | risk | here |
