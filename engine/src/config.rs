@@ -1,6 +1,8 @@
 //! The configuration of an engine: one TOML file. Secrets are not in it; they come from the
 //! environment (see [`crate::kraken::logon::Credentials::from_env`]).
 
+mod returning;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use taut_codec::value::Decimal;
 
-use crate::conductor::{Reconnect, ResetPolicy, Rollover};
+use crate::conductor::ResetPolicy;
 use crate::journal::{Durability, JournalConfig, JournalError};
 use crate::limits::{HEARTBEAT_SECONDS_MAX, HOSTS_MAX, INSTRUMENTS_MAX};
 use crate::pipeline::{IdlePolicy, Layout};
@@ -17,6 +19,8 @@ use crate::risk::RiskLimits;
 use crate::types::{CompId, Symbol};
 use crate::wire::WireKind;
 use crate::wire::tls::TlsMode;
+
+pub use returning::{ReconnectSection, RolloverSection};
 
 /// Everything that an engine is told before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -113,138 +117,6 @@ pub struct SessionSection {
     /// How long the venue may take to answer the Logon, milliseconds.
     #[serde(default = "logon_timeout_ms")]
     pub logon_timeout_ms: u32,
-}
-
-/// `[reconnect]`: for both sessions. See [`Reconnect`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ReconnectSection {
-    /// Whether a session that is lost is dialled again; if not, its end is the engine's.
-    pub enabled: bool,
-    /// How long a dial with its TLS handshake may take, milliseconds.
-    pub dial_timeout_ms: u32,
-    /// The wait after the first failure, milliseconds; each further one doubles it.
-    pub first_ms: u32,
-    /// The longest wait, milliseconds.
-    pub max_ms: u32,
-    /// The wait after the first refused logon, milliseconds.
-    pub refused_first_ms: u32,
-    /// The longest of those, milliseconds.
-    pub refused_max_ms: u32,
-    /// How long a session must be up to count as a success, milliseconds.
-    pub stable_ms: u32,
-    /// Refused logons in a row, after which the engine ends; 0: no end.
-    pub refusals_max: u32,
-    /// Attempts in a row without a stable session, after which the engine ends; 0: no end.
-    pub failures_max: u32,
-    /// Sessions in a row that the venue ended early, after which the engine ends; 0: no end.
-    pub short_lives_max: u32,
-}
-
-impl Default for ReconnectSection {
-    fn default() -> Self {
-        let policy = Reconnect::default();
-        let ms = |duration: Duration| duration.as_millis() as u32;
-        Self {
-            enabled: policy.enabled,
-            dial_timeout_ms: 10_000,
-            first_ms: ms(policy.first),
-            max_ms: ms(policy.max),
-            refused_first_ms: ms(policy.refused_first),
-            refused_max_ms: ms(policy.refused_max),
-            stable_ms: ms(policy.stable),
-            refusals_max: policy.refusals_max,
-            failures_max: policy.failures_max,
-            short_lives_max: policy.short_lives_max,
-        }
-    }
-}
-
-impl ReconnectSection {
-    /// What a conductor is told.
-    #[must_use]
-    pub fn policy(&self) -> Reconnect {
-        let ms = |ms: u32| Duration::from_millis(ms.into());
-        Reconnect {
-            enabled: self.enabled,
-            first: ms(self.first_ms),
-            max: ms(self.max_ms),
-            refused_first: ms(self.refused_first_ms),
-            refused_max: ms(self.refused_max_ms),
-            stable: ms(self.stable_ms),
-            refusals_max: self.refusals_max,
-            failures_max: self.failures_max,
-            short_lives_max: self.short_lives_max,
-        }
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let waits = [
-            ("reconnect.first_ms", self.first_ms, self.max_ms),
-            ("reconnect.refused_first_ms", self.refused_first_ms, self.refused_max_ms),
-        ];
-        for (field, first, max) in waits {
-            if first == 0 || first > max {
-                return Err(value(field, format!("1 to the longest wait, {max}, not {first}")));
-            }
-        }
-        if self.dial_timeout_ms == 0 {
-            return Err(value("reconnect.dial_timeout_ms", "must not be 0"));
-        }
-        Ok(())
-    }
-}
-
-/// `[rollover]`: for both sessions. See [`Rollover`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RolloverSection {
-    /// Whether the venue has one.
-    pub enabled: bool,
-    /// Time of day, UTC, `HH:MM:SS`.
-    pub at: String,
-    /// How long the venue may be away, seconds.
-    pub window_seconds: u32,
-    /// How long before it no new order is sent, seconds.
-    pub hold_seconds: u32,
-}
-
-impl Default for RolloverSection {
-    fn default() -> Self {
-        Self { enabled: true, at: "22:00:00".into(), window_seconds: 30, hold_seconds: 10 }
-    }
-}
-
-impl RolloverSection {
-    /// What a conductor is told; `None` without a rollover, or if the time is none.
-    #[must_use]
-    pub fn rollover(&self) -> Option<Rollover> {
-        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-        let at = time_of_day(&self.at).filter(|_| self.enabled)?;
-        let (window, hold) = (seconds(self.window_seconds), seconds(self.hold_seconds));
-        Some(Rollover { at, window, hold })
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        const HOUR: u32 = 3600;
-        if time_of_day(&self.at).is_none() {
-            return Err(value("rollover.at", format!("HH:MM:SS in UTC, not {:?}", self.at)));
-        }
-        if self.window_seconds > HOUR || self.hold_seconds > HOUR {
-            return Err(value("rollover", "window and hold are an hour at most"));
-        }
-        Ok(())
-    }
-}
-
-fn time_of_day(text: &str) -> Option<Duration> {
-    let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>()[..] else { return None };
-    let number = |text: &str, below: u64| {
-        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u64>().ok().filter(|number| digits && *number < below)
-    };
-    let minutes = number(hours, 24)? * 60 + number(minutes, 60)?;
-    Some(Duration::from_secs(minutes * 60 + number(seconds, 60)?))
 }
 
 /// `[instruments]`

@@ -5,18 +5,19 @@
 
 mod core;
 mod dialler;
+mod full;
 mod idle;
 mod inlet;
 mod inline;
 mod links;
 mod pin;
+mod running;
 mod shutdown;
 mod slab;
 mod threads;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
@@ -25,25 +26,26 @@ use serde::{Deserialize, Serialize};
 
 pub use self::core::{EventSink, SessionCore};
 use self::dialler::{Dialler, Dialling, Host};
+use self::full::{CoreEnd, Reader};
 pub use self::idle::{Bell, Idle, IdlePolicy};
 pub use self::inlet::{Inbound, Inlet};
 pub use self::inline::{InlineEngine, Watch};
 pub use self::links::{Dial, Dialled};
 use self::links::{Links, Spent};
 pub use self::pin::{Pinning, available_cores, pin_current};
+pub use self::running::{Outcome, Running, Stopper};
 use self::slab::slab;
-use self::threads::{Connections, CoreEnd, Reader, StrategyStage};
+use self::threads::{Connections, StrategyStage};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, SessionSection};
 use crate::desk::{Desk, DeskConfig, DeskError, DeskStats, InstrumentConfig};
-use crate::event::DownReason;
 use crate::journal::{Housekeeper, Journal, JournalError, Recovered};
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::{DIAL_RING, TRACE_RING};
 use crate::session::SessionConfig;
 use crate::strategy::Strategy;
-use crate::trace::{Clock, Collector, Latency, Record};
+use crate::trace::{Clock, Collector, Record};
 use crate::wire;
 use crate::wire::tls::{ClientTls, Trust};
 
@@ -305,110 +307,6 @@ fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError
     Ok(config)
 }
 
-/// A running engine. Dropping it stops the engine and waits for the end.
-#[must_use = "dropping it stops the engine"]
-pub struct Running<S> {
-    control: Arc<Control>,
-    /// Gone only when it was joined.
-    thread: Option<JoinHandle<std::io::Result<Outcome<S>>>>,
-    recovered: Vec<(SessionId, Recovered)>,
-    problems: Problems,
-}
-
-/// Ends an engine from anywhere, a signal handler's thread for example.
-#[derive(Debug, Clone)]
-pub struct Stopper(Arc<Control>);
-
-impl Stopper {
-    /// As [`Running::stop`].
-    pub fn stop(&self) {
-        self.0.stop.store(true, Ordering::Relaxed);
-    }
-}
-
-impl<S> Running<S> {
-    /// A handle that can ask for the end while this one is waited on.
-    #[must_use]
-    pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.control))
-    }
-
-    /// Why the last dial of `session` failed, in words; `None` if it did not.
-    #[must_use]
-    pub fn dial_problem(&self, session: SessionId) -> Option<String> {
-        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        problems.get(usize::from(session.0)).cloned().flatten()
-    }
-
-    /// Asks the engine to end, wherever it stands: the strategy cancels, the sessions log out, a dial or a
-    /// wait ends. Returns at once.
-    pub fn stop(&self) {
-        self.control.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// What the journals held at the start, and what of them had to be repaired.
-    #[must_use]
-    pub fn recovered(&self) -> &[(SessionId, Recovered)] {
-        &self.recovered
-    }
-
-    /// Whether the engine has ended.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
-    /// Figures of the moment.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        self.control.progress.lock().map_or_else(|error| **error.get_ref(), |progress| *progress)
-    }
-
-    /// Waits for the end.
-    ///
-    /// # Errors
-    /// If the system refused the engine a thread or a descriptor.
-    ///
-    /// # Panics
-    /// If a thread of the engine panicked; the panic is passed on.
-    pub fn join(mut self) -> std::io::Result<Outcome<S>> {
-        let thread = self.thread.take().expect("only this takes it, and it takes the whole");
-        match thread.join() {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
-}
-
-impl<S> Drop for Running<S> {
-    fn drop(&mut self) {
-        self.stop();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the engine has been printed; here it must not become an abort.
-            drop(thread.join());
-        }
-    }
-}
-
-/// What an engine came to.
-pub struct Outcome<S> {
-    /// The desk as it was at the end: the strategy, books, orders, positions, counters.
-    pub desk: Desk<S>,
-    /// Why each session ended, by [`SessionId`]: [`MARKET_DATA`], [`TRADING`].
-    pub ended: [Option<DownReason>; 2],
-    /// Where the time went, and the log of sent order commands (`path.sent_log`).
-    pub latency: Latency,
-    /// Trace records that were lost because the housekeeping thread was late; the latency tables and
-    /// the list of sent commands miss them.
-    pub traces_lost: u64,
-    /// The first thing that went wrong with a journal off the path; it was tried again.
-    pub journal_trouble: Option<JournalError>,
-    /// Where the threads ran.
-    pub pinning: Vec<Pinning>,
-    /// How the threads waited.
-    pub idle: IdlePolicy,
-}
-
 /// Everything that the threads of the path own.
 struct Path<S: Strategy> {
     config: EngineConfig,
@@ -568,10 +466,10 @@ fn bodies<'a, S: Strategy + Send>(
             let (core_bell, reader_bell) = (middle.bell(), reader.bell());
             let (for_reader, core_end) = apart(connections, spent, reader_bell);
             let run_reader = move || {
-                threads::run_reader(control, clock, for_reader, &core_bell, &mut reader);
+                full::run_reader(control, clock, for_reader, &core_bell, &mut reader);
             };
             let run_core = move || {
-                threads::run_core(control, clock, core, core_end, session_end, &mut middle);
+                full::run_core(control, clock, core, core_end, session_end, &mut middle);
             };
             let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
             vec![

@@ -1,5 +1,5 @@
-//! The stages and the threads that run them: the layouts `split` and `full`, and what all layouts
-//! share (design section 3).
+//! The stages and the threads that run them: the layout `split`, and what all layouts share (design
+//! section 3).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,12 +8,11 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use taut_codec::value::UtcTime;
 
 use super::core::{EventSink, SessionCore};
-use super::dialler::{DialEnd, Handover, RemotePorts};
+use super::dialler::DialEnd;
 use super::idle::{Bell, Idle};
 use super::inlet::Inlet;
 use super::links::{Dial, Dialled, Links, Ports, Spent};
 use super::shutdown::{Sessions, Shutdown};
-use super::slab::{Origin, SlabReceiver, SlabSender};
 use super::{Control, MARKET_DATA, Progress};
 use crate::command::{Command, SessionId};
 use crate::desk::Desk;
@@ -164,7 +163,12 @@ impl Ports for LocalPorts<'_> {
     }
 }
 
-fn attach(inlets: &mut [Inlet], session: SessionId, receiver: Receiver, idle: &mut Idle) {
+pub(super) fn attach(
+    inlets: &mut [Inlet],
+    session: SessionId,
+    receiver: Receiver,
+    idle: &mut Idle,
+) {
     let Some(inlet) = inlets.iter_mut().find(|inlet| inlet.session() == session) else { return };
     if let Some(fd) = receiver.readiness_fd() {
         // A descriptor that cannot be watched leaves the sleeper to its time-out.
@@ -173,7 +177,11 @@ fn attach(inlets: &mut [Inlet], session: SessionId, receiver: Receiver, idle: &m
     inlet.connect(receiver);
 }
 
-fn detach(inlets: &mut [Inlet], session: SessionId, idle: &mut Idle) -> Option<Receiver> {
+pub(super) fn detach(
+    inlets: &mut [Inlet],
+    session: SessionId,
+    idle: &mut Idle,
+) -> Option<Receiver> {
     let inlet = inlets.iter_mut().find(|inlet| inlet.session() == session)?;
     let receiver = inlet.disconnect()?;
     if let Some(fd) = receiver.readiness_fd() {
@@ -225,14 +233,18 @@ pub(super) struct SessionEnd {
 }
 
 /// Counts the times that messages had to wait for room behind this point.
-struct Gate {
+pub(super) struct Gate {
     control: Arc<Control>,
     closed: bool,
 }
 
 impl Gate {
+    pub fn new(control: Arc<Control>) -> Self {
+        Self { control, closed: false }
+    }
+
     /// Passes on whether there is room; the first refusal of each episode is counted.
-    fn pass(&mut self, room: bool) -> bool {
+    pub fn pass(&mut self, room: bool) -> bool {
         if !room && !self.closed {
             self.control.ring_full.fetch_add(1, Ordering::Relaxed);
         }
@@ -255,7 +267,7 @@ pub(super) fn link(
     strategy: &Idle,
     control: &Arc<Control>,
 ) -> (SessionEnd, StrategyEnd) {
-    let gate = Gate { control: Arc::clone(control), closed: false };
+    let gate = Gate::new(Arc::clone(control));
     let (events_in, events_out) = RingBuffer::new(EVENT_RING);
     let (commands_in, commands_out) = RingBuffer::new(COMMAND_RING);
     (
@@ -275,18 +287,23 @@ impl EventSink for SessionEnd {
 impl SessionEnd {
     /// Whether a message can be taken now. If not, its bytes stay in the socket: the venue is slowed
     /// down, nothing is lost.
-    fn has_room(&mut self) -> bool {
+    pub fn has_room(&mut self) -> bool {
         let room = self.events.slots() >= ROOM_FOR_MESSAGE;
         self.gate.pass(room)
     }
 
     /// Whether the conductors may speak: what they say has room without what is reserved.
-    fn has_room_for_links(&self) -> bool {
+    pub fn has_room_for_links(&self) -> bool {
         self.events.slots() >= ROOM_FOR_MESSAGE
     }
 
+    /// Whether the strategy has issued something.
+    pub fn has_commands(&self) -> bool {
+        !self.commands.is_empty()
+    }
+
     /// Encodes and sends what the strategy has issued.
-    fn run_commands(&mut self, core: &mut SessionCore) -> bool {
+    pub fn run_commands(&mut self, core: &mut SessionCore) -> bool {
         let mut worked = false;
         while let Ok(command) = self.commands.pop() {
             core.on_command(&command, self);
@@ -368,248 +385,5 @@ fn send_commands<S: Strategy>(desk: &mut Desk<S>, end: &mut StrategyEnd) {
     }
 }
 
-/// What the reader's thread has of the connections (layout `full`).
-pub(super) struct Reader {
-    pub inlets: Vec<Inlet>,
-    /// The attempts that led to their connections, by inlet.
-    pub attempts: Vec<u32>,
-    pub slab: SlabSender,
-    pub handovers: Consumer<Handover>,
-    pub spent: Producer<Spent>,
-}
-
-impl Reader {
-    fn take_over(&mut self, idle: &mut Idle) -> bool {
-        let Ok(handover) = self.handovers.pop() else { return false };
-        let (session, next) = match handover {
-            Handover::Attach { session, attempt, receiver } => (session, Some((attempt, receiver))),
-            Handover::Detach { session } => (session, None),
-        };
-        if let Some(receiver) = detach(&mut self.inlets, session, idle) {
-            // A full ring means that it is dropped here: late, not lost.
-            drop(self.spent.push(Spent::Receiver(receiver)));
-        }
-        let Some((attempt, receiver)) = next else { return true };
-        attach(&mut self.inlets, session, receiver, idle);
-        for (inlet, known) in self.inlets.iter().zip(&mut self.attempts) {
-            if inlet.session() == session {
-                *known = attempt;
-            }
-        }
-        true
-    }
-
-    /// Passes on one message of each connection, if there is room.
-    fn read(&mut self, clock: &Clock, gate: &mut Gate, core: &Bell) -> bool {
-        let mut worked = false;
-        for (inlet, &attempt) in self.inlets.iter_mut().zip(&self.attempts) {
-            let session = inlet.session();
-            if !gate.pass(self.slab.has_room()) {
-                return worked;
-            }
-            let Some((inbound, stamps)) = inlet.next(clock) else { continue };
-            self.slab.send(Origin { session, attempt }, &inbound, stamps);
-            core.ring();
-            worked = true;
-        }
-        worked
-    }
-}
-
-/// The reader on the calling thread (layout `full`).
-pub(super) fn run_reader(
-    control: &Arc<Control>,
-    clock: &Clock,
-    mut reader: Reader,
-    core: &Bell,
-    idle: &mut Idle,
-) {
-    let mut gate = Gate { control: Arc::clone(control), closed: false };
-    let _armed = allocation::arm();
-    while !control.finished.load(Ordering::Acquire) {
-        let mut worked = reader.take_over(idle);
-        worked |= reader.read(clock, &mut gate, core);
-        rest(idle, worked, || !reader.handovers.is_empty());
-    }
-}
-
-/// What the session core's thread has of the connections (layout `full`).
-pub(super) struct CoreEnd {
-    pub links: Links,
-    pub end: DialEnd,
-    pub reader: Producer<Handover>,
-    /// Wakes the reader.
-    pub bell: Arc<Bell>,
-    pub slab: SlabReceiver,
-}
-
-impl CoreEnd {
-    fn conduct(&mut self, now: UtcTime, core: &mut SessionCore, sink: &mut SessionEnd) {
-        let Self { links, end, reader, bell, .. } = self;
-        let mut ports = RemotePorts { end, reader };
-        if sink.has_room_for_links() && ports.has_room() {
-            links.step(now, core, &mut ports, sink);
-            if ports.has_handed_over() {
-                bell.ring();
-            }
-        }
-    }
-}
-
-/// The session core on the calling thread, between a reader and a strategy (layout `full`).
-pub(super) fn run_core(
-    control: &Control,
-    clock: &Clock,
-    core: &mut SessionCore,
-    mut connections: CoreEnd,
-    mut end: SessionEnd,
-    idle: &mut Idle,
-) {
-    let mut tick = Every::new(TICK_NS);
-    let _armed = allocation::arm();
-    while !control.finished.load(Ordering::Acquire) {
-        let CoreEnd { links, slab, .. } = &mut connections;
-        let mut worked = end.has_room()
-            && slab.receive(|from, inbound, stamps| {
-                // What an earlier connection brought is nobody's.
-                if links.is_current(from.session, from.attempt) {
-                    core.on_inbound(from.session, inbound, stamps, &mut end);
-                }
-            });
-        worked |= end.run_commands(core);
-        let now = clock.now();
-        if tick.is_due(now.0) {
-            core.tick(&mut end);
-            connections.conduct(now, core, &mut end);
-        }
-        rest(idle, worked, || !connections.slab.is_empty() || !end.commands.is_empty());
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicU64;
-
-    use super::*;
-    use crate::command::{CancelScope, CommandKind, MassCancel};
-    use crate::conductor::{Cause, LinkEvent};
-    use crate::desk::{DeskConfig, InstrumentConfig};
-    use crate::kraken::logon::Logon;
-    use crate::pipeline::{IdlePolicy, TRADING};
-    use crate::risk::RiskLimits;
-    use crate::session::SessionConfig;
-    use crate::types::ClOrdId;
-    use taut_codec::value::Decimal;
-
-    fn clock() -> Clock {
-        Clock::virtual_at(Arc::new(AtomicU64::new(1_000_000_000)))
-    }
-
-    fn session_core() -> SessionCore {
-        let config = || {
-            let id = |text: &str| text.parse().expect("it is a CompID");
-            (SessionConfig::initiator(id("C"), id("V")), Logon::MarketData)
-        };
-        let (traces, _) = RingBuffer::new(16);
-        SessionCore::new(vec![config(), config()], &[], clock(), traces)
-    }
-
-    fn ends() -> (SessionEnd, StrategyEnd, Arc<Control>) {
-        let idle = || Idle::new(IdlePolicy::Park).expect("descriptors");
-        let control = Arc::new(Control::default());
-        let (session, strategy) = link(&idle(), &idle(), &control);
-        (session, strategy, control)
-    }
-
-    fn event(kind: EventKind) -> Event {
-        Event { session: TRADING, stamps: Stamps::NONE, kind }
-    }
-
-    fn mass_cancel(number: usize) -> Command {
-        let cl_ord_id = ClOrdId::numeric(number as u64 + 1).expect("not zero");
-        let cancel = MassCancel { cl_ord_id, scope: CancelScope::Session };
-        Command { session: TRADING, stamps: Stamps::NONE, kind: CommandKind::MassCancel(cancel) }
-    }
-
-    #[test]
-    fn a_full_event_ring_holds_messages_back_but_never_the_end_of_a_command() {
-        let (mut session, mut strategy, control) = ends();
-        let mut core = session_core();
-        let mut noise = 0;
-        while session.has_room() {
-            session.push(&event(EventKind::Alarm(Alarm::Garbled { bytes: 1 })));
-            noise += 1;
-        }
-        assert!(!session.has_room());
-        assert_eq!(control.ring_full.load(Ordering::Relaxed), 1, "one episode, counted once");
-        for number in 0..COMMAND_RING {
-            assert!(strategy.commands.push(mass_cancel(number)).is_ok());
-        }
-        assert!(session.run_commands(&mut core));
-        let ended = std::iter::from_fn(|| strategy.events.pop().ok())
-            .skip(noise)
-            .filter(|event| matches!(event.kind, EventKind::Withdrawn { .. }))
-            .count();
-        assert_eq!(ended, COMMAND_RING, "the session is down, so each was withdrawn");
-        assert!(session.has_room());
-    }
-
-    #[derive(Default)]
-    struct Idler {
-        alarms: u32,
-    }
-
-    impl Strategy for Idler {
-        fn on_session(
-            &mut self,
-            _: &mut crate::strategy::Context<'_>,
-            update: &crate::strategy::SessionUpdate,
-        ) {
-            if let crate::strategy::SessionUpdate::Alarm(Alarm::RingFull { count }) = update {
-                self.alarms += count;
-            }
-        }
-    }
-
-    fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
-        let risk = RiskLimits {
-            max_order_qty: Decimal::new(1, 0),
-            max_notional: Decimal::new(1, 0),
-            collar_bps: 1,
-            max_position: Decimal::new(1, 0),
-            max_open_orders: 1,
-            commands_per_second: 1,
-            burst: 1,
-        };
-        let config = DeskConfig {
-            market_data: MARKET_DATA,
-            trading: TRADING,
-            instruments: vec![InstrumentConfig { symbol: "A/B".parse().expect("short"), risk }],
-            depth: 10,
-            cl_ord_id_watermark: 0,
-        };
-        let desk = Desk::new(&config, clock(), Idler::default()).expect("one instrument");
-        StrategyStage::new(desk, Arc::clone(control), clock())
-    }
-
-    #[test]
-    fn a_strategy_that_never_catches_up_is_stopped_all_the_same() {
-        let (mut session, strategy, control) = ends();
-        for session_id in [MARKET_DATA, TRADING] {
-            let over = LinkEvent::Over { cause: Cause::Lost, failures: 1 };
-            session.push(&Event { session: session_id, ..event(EventKind::Link(over)) });
-        }
-        for _ in 0..10 * EVENTS_PER_ROUND {
-            session.push(&event(EventKind::Alarm(Alarm::Garbled { bytes: 1 })));
-        }
-        control.stop.store(true, Ordering::Relaxed);
-        control.ring_full.store(3, Ordering::Relaxed);
-        let mut stage = stage(&control);
-        stage.tick = Every::new(0);
-        run_strategy(&mut stage, strategy, &mut Idle::new(IdlePolicy::Park).expect("descriptors"));
-        assert!(control.finished.load(Ordering::Relaxed));
-        let left = EVENT_RING - session.events.slots();
-        assert!(left > 0, "it ended with events still waiting, not when there were none");
-        assert_eq!(stage.desk.strategy().alarms, 3, "and it was told of the full ring");
-    }
-}
+mod tests;

@@ -10,9 +10,12 @@
 //! | 4 replay and live traffic do not interleave | `resend` | `two_sessions_over_a_breaking_link_deliver_at_most_once_in_order_and_heal` |
 //! | 5 the last gap fill is right | `resend` | `a_resend_request_is_answered_by_one_gap_fill_and_never_by_an_order_8` |
 //! | 6 sequence state survives a restart | `restart` | `a_session_goes_on_from_its_journal_in_the_next_life`, `a_killed_process_goes_on_where_it_was` |
+//! | 7 a daily reset inside a session that never ends | `returning` | `a_venue_that_has_lost_its_numbers_and_starts_at_1_is_followed_into_a_new_epoch` |
+//! | 8 schedules are right across midnight | `returning` | `a_day_of_any_time_of_day_has_one_rollover_midnight_too` |
 //! | 9 no false heartbeat disconnect | `liveness` | `a_stall_of_our_own_does_not_end_a_healthy_session` |
 //! | 10 credentials never reach a log | `secrets` | `no_secret_reaches_the_file`, `a_message_is_not_printed_by_its_debug_form` |
 //! | 11 TLS with SNI and verification | `secrets` | `a_certificate_for_another_name_or_by_another_issuer_is_refused_unless_insecure` |
+//! | 12 a Logon counts, not a TCP connect; back-off | `returning` | `hosts_are_tried_in_order_before_the_wait_grows_and_the_good_one_is_kept` |
 //! | 13 a clean slate per connection | `sending` | `the_numbers_go_on_over_a_lost_connection_and_the_epoch_stays` |
 //! | 16 hostile input neither loops, stalls nor exhausts memory | `hostile` | `endless_garbage_ends_the_connection_but_not_the_venue` |
 //! | 17 back-pressure is visible and decidable | `sending` | `a_slow_subscriber_is_dropped_and_the_others_go_on` |
@@ -26,6 +29,7 @@ mod hostile;
 mod liveness;
 mod resend;
 mod restart;
+mod returning;
 mod rig;
 mod secrets;
 mod sending;

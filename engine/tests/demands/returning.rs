@@ -1,0 +1,97 @@
+//! Demands 7, 8 and 12: sessions that come back.
+
+use std::time::Duration;
+
+use taut::conductor::{
+    Conductor, ConductorConfig, LinkEvent, Numbers, Reconnect, ResetPolicy, Rollover, Step,
+};
+use taut::event::DownReason;
+use taut_codec::value::UtcTime;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn conductor(rollover: Option<Rollover>, now: UtcTime) -> Conductor {
+    let config = ConductorConfig {
+        reconnect: Reconnect::default(),
+        rollover,
+        reset: ResetPolicy::Never,
+        hosts: 2,
+        seed: 1,
+    };
+    Conductor::new(config, None, now)
+}
+
+/// Lets time pass until there is something to do.
+fn next_step(conductor: &mut Conductor, now: &mut UtcTime) -> Step {
+    loop {
+        if let Some(step) = conductor.step(*now) {
+            return step;
+        }
+        *now = conductor.next_deadline(*now).max(UtcTime(now.0 + 1));
+    }
+}
+
+#[test]
+fn demand_07_a_session_that_never_ends_starts_at_1_once_a_day_and_never_otherwise() {
+    let mut now = UtcTime::parse(b"20260407-12:00:00.000").unwrap();
+    let mut conductor = conductor(Some(Rollover::default()), now);
+    let mut rollovers = 0;
+    let end = now.plus_nanos(10 * 86_400 * SECOND);
+    while now < end {
+        match next_step(&mut conductor, &mut now) {
+            Step::Dial(attempt) => {
+                assert_eq!(conductor.dial_done(attempt.number, Ok(()), now), Some(false));
+                conductor.logged_on(Numbers::default(), now);
+                // Every few hours, and at the rollover, the connection is lost.
+                let lost = now.plus_nanos(5 * 3600 * SECOND);
+                now = lost.min(Rollover::default().next(now));
+                conductor.down(&DownReason::ConnectionLost, Numbers::default(), now);
+            }
+            Step::RollOver => rollovers += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(rollovers, 10);
+}
+
+#[test]
+fn demand_08_a_schedule_is_right_across_midnight() {
+    for (at, from, next) in [
+        (23 * 3600 + 3599, "20261231-23:59:58.999", "20261231-23:59:59.000"),
+        (23 * 3600 + 3599, "20261231-23:59:59.000", "20270101-23:59:59.000"),
+        (0, "20261231-23:59:59.999", "20270101-00:00:00.000"),
+        (0, "20270101-00:00:00.000", "20270102-00:00:00.000"),
+        (22 * 3600, "20240228-22:00:00.000", "20240229-22:00:00.000"),
+    ] {
+        let rollover = Rollover { at: Duration::from_secs(at), ..Rollover::default() };
+        let time = |text: &str| UtcTime::parse(text.as_bytes()).unwrap();
+        assert_eq!(rollover.next(time(from)), time(next), "{from}");
+    }
+}
+
+#[test]
+fn demand_12_a_logon_counts_as_success_and_a_tcp_connection_does_not() {
+    let mut now = UtcTime::parse(b"20260407-12:00:00.000").unwrap();
+    let mut conductor = conductor(None, now);
+    let (mut waits, mut hosts) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        let before = now;
+        let Step::Dial(attempt) = next_step(&mut conductor, &mut now) else { panic!() };
+        waits.push(now.nanos_since(before));
+        hosts.push(attempt.host);
+        assert!(conductor.dial_done(attempt.number, Ok(()), now).is_some());
+        conductor.down(&DownReason::TimedOut, Numbers::default(), now);
+    }
+    assert_eq!(hosts, [0, 1, 0, 1, 0, 1, 0, 1], "the next host has its turn");
+    assert!(
+        waits[7] > 3 * waits[1],
+        "and the wait grows although each connection stood: {waits:?}"
+    );
+    let Step::Dial(attempt) = next_step(&mut conductor, &mut now) else { panic!() };
+    assert!(conductor.dial_done(attempt.number, Ok(()), now).is_some());
+    conductor.logged_on(Numbers::default(), now);
+    now = now.plus_nanos(60 * SECOND);
+    conductor.down(&DownReason::ConnectionLost, Numbers::default(), now);
+    let last = std::iter::from_fn(|| conductor.next_event()).last();
+    assert!(matches!(last, Some(LinkEvent::Waiting { ms: ..=250, failures: 1, .. })), "{last:?}");
+}
