@@ -4,6 +4,7 @@
 mod clients;
 mod instruments;
 mod replay;
+mod session;
 mod switches;
 mod text;
 mod trading;
@@ -21,6 +22,7 @@ use crate::oes::DerivativesLimits;
 pub use clients::{ClientConfig, TierName};
 pub use instruments::{IndexSource, InstrumentConfig, StatusName};
 pub use replay::ReplayConfig;
+pub use session::{DuplicateLogon, RolloverClosed, RolloverNotice, SessionSwitches};
 pub use switches::{LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
 pub use trading::{PassedStop, Trading};
 
@@ -233,6 +235,7 @@ impl VenueConfig {
                 return Err(bad(field, "the sender is there twice"));
             }
             client.balances()?;
+            client.sources()?;
         }
         Ok(())
     }

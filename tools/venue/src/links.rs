@@ -1,5 +1,7 @@
 //! Moves bytes between the venue and its connections, whatever carries them.
 
+use std::net::IpAddr;
+
 use taut::trace::Clock;
 use taut::wire::{Receiver, Transmitter};
 use taut_codec::value::UtcTime;
@@ -39,10 +41,14 @@ impl Links {
         &mut self,
         venue: &mut Venue,
         service: Service,
+        source: Option<IpAddr>,
         (receiver, transmitter): (Receiver, Transmitter),
         now: UtcTime,
     ) {
-        let id = venue.connected(service, now);
+        let id = match source {
+            Some(source) => venue.connected_from(service, source, now),
+            None => venue.connected(service, now),
+        };
         let connection = Connection { id, receiver, transmitter };
         // Trading first in every round: reports leave before the market data that they cause.
         let at = if service.is_trading() { 0 } else { self.connections.len() };

@@ -97,6 +97,7 @@ pub struct Server {
 /// A TCP connection whose TLS handshake is under way.
 struct Pending {
     service: Service,
+    source: IpAddr,
     stream: TcpStream,
     handshake: ServerHandshake,
     since: UtcTime,
@@ -232,7 +233,7 @@ impl Server {
     fn accept(&mut self, now: UtcTime) {
         for at in 0..self.listeners.len() {
             // An error is one connection's (it was reset before we took it), or nothing is waiting.
-            while let Ok((stream, _)) = self.listeners[at].1.accept() {
+            while let Ok((stream, from)) = self.listeners[at].1.accept() {
                 let service = self.listeners[at].0;
                 let full = self.links.len() + self.handshakes.len() >= CONNECTIONS_MAX;
                 if full
@@ -244,13 +245,14 @@ impl Server {
                 match &self.tls {
                     None => {
                         if let Ok(halves) = channel::plain(self.wire, stream) {
-                            self.open(service, halves, now);
+                            self.open(service, from.ip(), halves, now);
                         }
                     }
                     Some(tls) => {
                         if let Ok(handshake) = ServerHandshake::new(tls) {
                             self.handshakes.push(Pending {
                                 service,
+                                source: from.ip(),
                                 stream,
                                 handshake,
                                 since: now,
@@ -270,9 +272,9 @@ impl Server {
             match pending.handshake.advance(&mut pending.stream) {
                 Ok(None) if !too_late => at += 1,
                 Ok(Some(established)) => {
-                    let Pending { service, stream, .. } = self.handshakes.swap_remove(at);
+                    let Pending { service, source, stream, .. } = self.handshakes.swap_remove(at);
                     if let Ok(halves) = channel::accept_tls(self.wire, stream, established) {
-                        self.open(service, halves, now);
+                        self.open(service, source, halves, now);
                     }
                 }
                 // The alert has been sent; dropping the stream closes it.
@@ -281,12 +283,18 @@ impl Server {
         }
     }
 
-    fn open(&mut self, service: Service, halves: (Receiver, Transmitter), now: UtcTime) {
+    fn open(
+        &mut self,
+        service: Service,
+        source: IpAddr,
+        halves: (Receiver, Transmitter),
+        now: UtcTime,
+    ) {
         if let Some(fd) = halves.0.readiness_fd() {
             // A descriptor that cannot be watched leaves the sleeper to its time-out.
             let _ = self.idle.watch(fd);
         }
-        self.links.open(&mut self.venue, service, halves, now);
+        self.links.open(&mut self.venue, service, Some(source), halves, now);
     }
 
     fn write_arrivals(&mut self) -> io::Result<()> {

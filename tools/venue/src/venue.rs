@@ -19,6 +19,7 @@ mod prices;
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use taut::session::Outbox;
@@ -30,7 +31,9 @@ use accounts::Accounts;
 
 use crate::gateway::report::BusinessReject;
 use crate::gateway::reporter::Reporter;
-use crate::gateway::{ClientCredentials, ConnectionId, Gateway, Inbound, ReplayStats, Service};
+use crate::gateway::{
+    ClientCredentials, ClientSetup, ConnectionId, Gateway, Inbound, ReplayStats, Service,
+};
 use crate::limits::ARRIVALS_MAX;
 use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticConfig};
 use crate::market_data::MarketData;
@@ -115,6 +118,8 @@ pub struct VenueStats {
     pub subscriptions: usize,
     /// Connections dropped because their peer did not read.
     pub slow_drops: u64,
+    /// Sessions disconnected for too many errors.
+    pub error_drops: u64,
     /// Reports that nobody was there to receive, and that could not be kept either.
     pub reports_lost: u64,
     /// Reports that are kept for those who were not there.
@@ -189,8 +194,13 @@ impl Venue {
         for client in &config.clients {
             let account = accounts.open(client, &mut engine)?;
             let credentials = client.credentials(&secrets)?;
-            let credentials = ClientCredentials::new(credentials);
-            gateway.add_client(client.comp_id()?, client.market, credentials);
+            gateway.add_client(ClientSetup {
+                sender: client.comp_id()?,
+                market: client.market,
+                credentials: ClientCredentials::new(credentials),
+                sources: client.sources()?,
+                sees_market_data: client.can_see_market_data,
+            });
             oes.add_client(account, client.permissions(), accounts.limits(client));
         }
         if let Some(dir) = &config.replay.journal {
@@ -215,22 +225,41 @@ impl Venue {
         Ok(venue)
     }
 
-    /// Somebody connected to a service.
+    /// Somebody connected to a service; nobody asks from where.
     pub fn connected(&mut self, service: Service, now: UtcTime) -> ConnectionId {
-        self.gateway.connected(service, now)
+        self.gateway.connected(service, None, now)
+    }
+
+    /// Somebody connected to a service from an address, which the client that logs on has to have in
+    /// its allow-list (venue file 1).
+    pub fn connected_from(
+        &mut self,
+        service: Service,
+        source: IpAddr,
+        now: UtcTime,
+    ) -> ConnectionId {
+        self.gateway.connected(service, Some(source), now)
     }
 
     /// Bytes came from a connection. All that they ask for is done before this returns.
     pub fn received(&mut self, id: ConnectionId, bytes: &[u8], now: UtcTime) {
         self.gateway.feed(id, bytes);
         while let Some(inbound) = self.gateway.next(id, now) {
+            self.due(now);
             self.order_entry(inbound, now);
         }
+        self.due(now);
     }
 
     /// A connection is gone, by whoever's will.
     pub fn disconnected(&mut self, id: ConnectionId, now: UtcTime) {
-        if let Some(inbound) = self.gateway.disconnected(id, now) {
+        self.gateway.disconnected(id, now);
+        self.due(now);
+    }
+
+    /// What is due in the stages behind the gateway without a message.
+    fn due(&mut self, now: UtcTime) {
+        while let Some(inbound) = self.gateway.due(now) {
             self.order_entry(inbound, now);
         }
     }
@@ -249,6 +278,7 @@ impl Venue {
     /// Time passes: heartbeats, time-outs, liquidity, orders that become live, trigger or expire.
     pub fn tick(&mut self, now: UtcTime) {
         self.gateway.tick(now);
+        self.due(now);
         if let Some(liquidity) = &mut self.liquidity
             && liquidity.next_at().is_some_and(|at| at <= now)
         {
@@ -295,6 +325,7 @@ impl Venue {
                 let record = self.oes.cancel_on_disconnect(owner);
                 self.trade(&record, now);
             }
+            Inbound::Rollover => self.oes.roll_over(),
             Inbound::MarketData { from, request } => {
                 let Self { market_data, engine, gateway, .. } = self;
                 market_data.request(from, &request, engine, now, gateway);

@@ -10,7 +10,7 @@ use taut::types::CompId;
 use taut_codec::value::Decimal;
 
 use super::{ConfigError, bad};
-use crate::gateway::Market;
+use crate::gateway::{Market, Source};
 use crate::matching::Asset;
 use crate::oes::Permissions;
 
@@ -30,6 +30,8 @@ pub struct ClientConfig {
     pub can_trade: bool,
     /// Whether it may trade with leverage.
     pub can_use_margin: bool,
+    /// Addresses that it may log on from, such as `192.0.2.7` or `192.0.2.0/24`. None: any.
+    pub sources: Vec<String>,
     /// Whether it may log on to market data.
     pub can_see_market_data: bool,
     /// Its account, by any name; clients with the same one share it, and the first of them fills it.
@@ -78,6 +80,7 @@ impl Default for ClientConfig {
             api_secret_env: Credentials::SECRET_VARIABLE.into(),
             can_trade: true,
             can_use_margin: true,
+            sources: Vec::new(),
             can_see_market_data: true,
             account: String::new(),
             tier: TierName::Pro,
@@ -111,6 +114,17 @@ impl ClientConfig {
             Ok(_) => Err(bad("clients.sender", "is empty")),
             Err(error) => Err(bad(format!("clients.{:?}.sender", self.sender), error)),
         }
+    }
+
+    /// Where it may log on from.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn sources(&self) -> Result<Vec<Source>, ConfigError> {
+        let field = || format!("clients.{:?}.sources", self.sender);
+        let read =
+            |text: &String| text.parse().map_err(|why| bad(field(), format!("{text:?} {why}")));
+        self.sources.iter().map(read).collect()
     }
 
     pub(crate) const fn permissions(&self) -> Permissions {

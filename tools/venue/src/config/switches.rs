@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SessionSwitches;
 use crate::gateway::checks::UnknownTags;
 use crate::gateway::report::{BusinessTextForm, RejectForm};
 use crate::gateway::{GatewaySwitches, ReplayLimits};
@@ -35,6 +36,8 @@ pub struct Switches {
     pub refusal_number: RefusalNumber,
     /// What becomes of a Logon with 141=N and a lower number than expected (C6). Default `replay`.
     pub low_logon_number: LowLogonNumber,
+    /// The life of a session.
+    pub session: SessionSwitches,
     /// Whether 141=Y at logon starts the ClOrdID watermark anew (6.9). Default no.
     pub reset_flag_resets_watermark: bool,
     /// Whether numeric ClOrdIDs, read as microseconds, are held to the 120 s of the UUIDs (6.9).
@@ -62,6 +65,7 @@ impl Default for Switches {
             logon_refusal: LogonRefusal::default(),
             refusal_number: RefusalNumber::default(),
             low_logon_number: LowLogonNumber::default(),
+            session: SessionSwitches::default(),
             reset_flag_resets_watermark: false,
             numeric_id_window: false,
             rate_limit_cancels: true,
@@ -113,6 +117,7 @@ impl Switches {
             business_text: self.business_text,
             fee_basis: self.fee_basis,
             refusal_skips_a_number: self.refusal_number == RefusalNumber::Documented,
+            session: self.session,
             reset_flag_resets_watermark: self.reset_flag_resets_watermark,
             numeric_id_window: self.numeric_id_window,
             low_logon_replays: self.low_logon_number == LowLogonNumber::Replay,
@@ -132,6 +137,8 @@ impl Switches {
             mass_cancel_all: self.mass_cancel_all_scope,
             rate_limit_cancels: self.rate_limit_cancels,
             mass_cancel_points: self.mass_cancel_points,
+            rollover_clears_cache: self.session.rollover_clears_cache,
+            rollover_resets_watermark: self.session.rollover_resets_watermark,
             derivatives: DerivativesLimits::default(),
         }
     }

@@ -47,6 +47,33 @@ rate_limit_cancels = true
 # Whether a mass cancel adds the points of each order that it cancels.
 mass_cancel_points = true
 
+# The life of a session.
+[switches.session]
+# A second logon of a CompID that is up: "refuse" (closed without a word) or "evict" (the first is cut).
+duplicate_logon = "refuse"
+# Wrong logons in a row that lock a client out (0: never), and for how many seconds.
+lockout_after = 0
+lockout_s = 60
+# Rejects in one second that end a session (0: any number is taken).
+errors_per_second_max = 100
+# Cancel on disconnect: milliseconds from the end of the connection to the cancels, and whether a clean
+# logout, a heartbeat time-out and a takeover by a second logon cancel too.
+cancel_grace_ms = 0
+logout_cancels = false
+timeout_cancels = true
+takeover_cancels = true
+# Rollover at 22:00 UTC: sessions end by "logout" (with a text) or "drop".
+rollover_notice = "logout"
+# For so many seconds the venue is closed: connections are closed at once ("close") or logons are answered
+# by a Logout ("logout").
+rollover_window_s = 30
+rollover_closed = "close"
+# Whether the rollover cancels orders, clears what the gateway remembers of a CompID's orders, and starts
+# the ClOrdID watermark anew.
+rollover_cancels = false
+rollover_clears_cache = false
+rollover_resets_watermark = false
+
 # Rate limits of a derivatives session: tokens in a full bucket, milliseconds in which an empty one
 # fills, and what D, G, F and q cost.
 [derivatives_limits]
@@ -173,6 +200,8 @@ api_secret_env = "TAUT_API_SECRET"
 can_trade = true
 can_use_margin = true
 can_see_market_data = true
+# Addresses that it may log on from, such as "192.0.2.7" or "192.0.2.0/24"; none: any.
+sources = []
 # Clients with the same account share it; empty for one of its own.
 account = ""
 # Rate limits: "starter", "intermediate", "pro" or "unlimited".

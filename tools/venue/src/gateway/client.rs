@@ -1,9 +1,12 @@
 //! A client as the gateway knows it, and its session on each service.
 
+use std::net::IpAddr;
+
 use taut::session::{ResendPolicy, Session, SessionConfig};
 use taut::types::CompId;
 
-use super::{ClientCredentials, ConnectionId, GatewaySwitches, Market, Service};
+use super::guard::{Errors, Lockout};
+use super::{ClientCredentials, ConnectionId, GatewaySwitches, Market, Service, Source};
 
 /// One known session: a client on one service.
 pub(super) struct Known {
@@ -15,6 +18,11 @@ pub(super) struct Known {
     pub cancel_on_disconnect: bool,
     /// Logouts were exchanged.
     pub logged_out: bool,
+    /// The logon was accepted, and the session has not ended since.
+    pub up: bool,
+    /// The rollover ends it.
+    pub rolling: bool,
+    pub errors: Errors,
 }
 
 impl Known {
@@ -35,8 +43,26 @@ impl Known {
             logons: 0,
             cancel_on_disconnect: true,
             logged_out: false,
+            up: false,
+            rolling: false,
+            errors: Errors::default(),
         }
     }
+}
+
+/// What the gateway is told of a client.
+#[derive(Debug)]
+pub struct ClientSetup {
+    /// SenderCompID(49).
+    pub sender: CompId,
+    /// The market that it may log on to.
+    pub market: Market,
+    /// What it logs on to trading with.
+    pub credentials: ClientCredentials,
+    /// Where it may come from; from anywhere if there is none.
+    pub sources: Vec<Source>,
+    /// Whether it may log on to market data.
+    pub sees_market_data: bool,
 }
 
 /// A client.
@@ -44,14 +70,25 @@ pub(super) struct Client {
     pub sender: CompId,
     pub market: Market,
     pub credentials: ClientCredentials,
+    pub sees_market_data: bool,
+    pub lockout: Lockout,
+    sources: Vec<Source>,
     /// By service; made at its first logon there, because a session that sends snapshots has a large
     /// buffer.
     known: [Option<Box<Known>>; Service::ALL.len()],
 }
 
 impl Client {
-    pub(super) fn new(sender: CompId, market: Market, credentials: ClientCredentials) -> Self {
-        Self { sender, market, credentials, known: Default::default() }
+    pub(super) fn new(setup: ClientSetup) -> Self {
+        let ClientSetup { sender, market, credentials, sources, sees_market_data } = setup;
+        let (lockout, known) = Default::default();
+        Self { sender, market, credentials, sees_market_data, lockout, sources, known }
+    }
+
+    /// Whether it may come from there. An address that is not known is that of an embedding program.
+    pub(super) fn may_come_from(&self, source: Option<IpAddr>) -> bool {
+        let listed = |address| self.sources.iter().any(|source| source.contains(address));
+        self.sources.is_empty() || source.is_none_or(listed)
     }
 
     /// The session on a service, if there ever was one.
@@ -68,6 +105,11 @@ impl Client {
     pub(super) fn know(&mut self, service: Service, switches: &GatewaySwitches) -> &mut Known {
         let make = || Box::new(Known::new(self.sender, service, switches));
         self.known[service as usize].get_or_insert_with(make)
+    }
+
+    /// See [`Client::all_known`].
+    pub(super) fn all_known_mut(&mut self) -> impl Iterator<Item = &mut Known> {
+        self.known.iter_mut().flatten().map(Box::as_mut)
     }
 
     /// Every session that there ever was.

@@ -1,5 +1,7 @@
 //! One TCP connection, before and after it is known whose it is.
 
+use std::net::IpAddr;
+
 use taut::session::Outbox;
 use taut_codec::value::UtcTime;
 
@@ -24,11 +26,20 @@ pub(super) struct Connection {
     pub logged_on: bool,
     /// To be closed, whatever its session thinks.
     pub close: bool,
+    /// Dropped then, whatever still waits.
+    pub close_at: Option<UtcTime>,
+    /// Where it comes from, if that is known.
+    pub source: Option<IpAddr>,
     opened: UtcTime,
 }
 
 impl Connection {
-    pub(super) fn new(service: Service, now: UtcTime, outbox: Outbox) -> Self {
+    pub(super) fn new(
+        service: Service,
+        source: Option<IpAddr>,
+        now: UtcTime,
+        outbox: Outbox,
+    ) -> Self {
         Self {
             service,
             outbox,
@@ -37,12 +48,20 @@ impl Connection {
             instance: None,
             logged_on: false,
             close: false,
+            close_at: None,
+            source,
             opened: now,
         }
     }
 
     pub(super) const fn logon_deadline(&self) -> UtcTime {
         self.opened.plus_nanos(LOGON_TIMEOUT_NS)
+    }
+
+    /// Ends it as soon as what waits is sent, and then at the latest.
+    pub(super) fn close_by(&mut self, at: UtcTime) {
+        self.close = true;
+        self.close_at = Some(at);
     }
 
     /// Ends it at once; what waits is not sent.

@@ -4,7 +4,7 @@ use taut::session::Phase;
 use taut::types::CompId;
 use taut_codec::value::UtcTime;
 
-use super::{ConnectionId, Gateway, GatewaySwitches, Router, Service};
+use super::{ConnectionId, Gateway, GatewaySwitches, Logons, Router, Service};
 
 impl Gateway {
     /// The switches.
@@ -64,9 +64,15 @@ impl Gateway {
         self.slow_drops
     }
 
-    /// Control: refuses every logon from now on, or no longer.
-    pub fn refuse_logons(&mut self, refuse: bool) {
-        self.refuse_logons = refuse;
+    /// Sessions that were disconnected for too many errors.
+    #[must_use]
+    pub const fn error_drops(&self) -> u64 {
+        self.error_drops
+    }
+
+    /// Control: what becomes of logons from now on.
+    pub fn set_logons(&mut self, logons: Logons) {
+        self.logons = logons;
     }
 
     /// Control: cuts a connection without a word.
@@ -90,7 +96,7 @@ impl Gateway {
 
     /// Control: the venue ends. Logs out every session that is up, and cuts every other connection.
     pub fn stop(&mut self, text: &str, now: UtcTime) {
-        self.refuse_logons = true;
+        self.logons = Logons::Refuse;
         for connection in self.connections.values_mut() {
             match connection.client.filter(|_| connection.logged_on) {
                 Some(client) => {

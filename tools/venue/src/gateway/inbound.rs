@@ -1,6 +1,6 @@
 //! What leaves the gateway for the stages behind it, and the way there: session, field checks, parse.
 
-use taut::session::Received;
+use taut::session::{Received, SessionEvent};
 use taut::types::ClOrdId;
 use taut_codec::message::Message;
 use taut_codec::tag;
@@ -34,11 +34,13 @@ pub enum Inbound {
         /// What it asks.
         request: MdRequest,
     },
-    /// A trading session is gone without logout and wants its orders cancelled (venue file 2.3).
+    /// The orders of a trading session that is gone are to be cancelled (venue file 2.3).
     CancelOnDisconnect {
         /// The connection whose orders go.
         owner: OwnerId,
     },
+    /// A day is over (venue file 3.5).
+    Rollover,
     /// A market data session is gone.
     MarketDataGone {
         /// Whose.
@@ -79,9 +81,18 @@ impl Gateway {
         // What it may ask for again is stored first.
         self.replay.store(&mut known.session, connection, now);
         let received = known.session.received(message, now, &mut connection.outbox);
-        while known.session.next_event().is_some() {}
+        let mut errors = 0;
+        while let Some(event) = known.session.next_event() {
+            errors += u32::from(matches!(event, SessionEvent::Rejected { .. }));
+        }
         let taken = (received != Received::Ignored).then_some(message);
         if !self.replay.store_inbound(&mut known.session, connection, taken, now) {
+            return None;
+        }
+        (0..errors).for_each(|_| self.note_error(client, service, now));
+        let known = self.clients[usize::from(client)].known_mut(service)?;
+        if self.connections.get(&id)?.close {
+            // Too many errors: nothing more is taken from it.
             return None;
         }
         match received {

@@ -10,7 +10,9 @@ use taut_codec::value::UtcTime;
 
 use super::client::Client;
 use super::connection::Connection;
-use super::{ConnectionId, Gateway, Inbound};
+use super::leave::Leave;
+use super::{ConnectionId, Gateway, GatewaySwitches, Inbound, Service, Subscriber};
+use crate::config::DuplicateLogon;
 use crate::limits::LOGONS_MAX;
 use crate::oes::Owner;
 
@@ -52,10 +54,55 @@ impl ClientCredentials {
     }
 }
 
+/// What becomes of logons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Logons {
+    /// They are judged.
+    #[default]
+    Judge,
+    /// Each is answered by a Logout.
+    Refuse,
+    /// Each connection is closed without a word.
+    CloseSilently,
+}
+
+impl Client {
+    /// Whether it may log on; if not, the text of the Logout, or nothing for a silent close.
+    fn judge(
+        &mut self,
+        service: Service,
+        message: &Message<'_>,
+        [refuse, closed]: [bool; 2],
+        switches: &GatewaySwitches,
+        now: UtcTime,
+    ) -> Result<(), Option<&'static str>> {
+        if refuse {
+            return Err(Some("Logon refused"));
+        }
+        if closed {
+            return Err(Some("Logon failed: daily rollover"));
+        }
+        if !service.is_trading() {
+            let seen = self.sees_market_data;
+            return if seen { Ok(()) } else { Err(Some("EGeneral:Permission denied")) };
+        }
+        if self.lockout.is_locked(now) {
+            return Err(Some("EGeneral:Temporary lockout"));
+        }
+        if self.credentials.verify(message, now) {
+            self.lockout.right();
+            return Ok(());
+        }
+        let nanos = u64::from(switches.session.lockout_s) * 1_000_000_000;
+        self.lockout.wrong(switches.session.lockout_after, nanos, now);
+        Err(switches.refusal_text)
+    }
+}
+
 impl Gateway {
     /// The first message of a connection: binds it to a session if it is a Logon of a known client,
-    /// signed by it where that is needed, who is not connected to this service yet (FIX session cases
-    /// 1S.b, 1S.c). `false`: to be closed; a Logout may wait.
+    /// signed by it where that is needed, who is not connected to this service yet or may take its own
+    /// session over (FIX session cases 1S.b, 1S.c). `false`: to be closed; a Logout may wait.
     ///
     /// The session is not touched before: whoever merely knows a SenderCompID can neither use its
     /// numbers up, nor reset them, nor keep the client out.
@@ -74,31 +121,41 @@ impl Gateway {
         }
         let of_market = |client: &Client| client.market == service.market();
         let is_it = |client: &Client| client.sender.as_bytes() == sender && of_market(client);
-        let at = self.clients.iter().position(is_it);
-        let Some(client) = at.map(|at| &mut self.clients[at]) else { return false };
-        let refusal = if self.refuse_logons {
-            Some(Some("Logon refused"))
-        } else if service.is_trading() && !client.credentials.verify(message, now) {
-            Some(self.switches.refusal_text)
-        } else {
-            None
-        };
-        if let Some(text) = refusal {
+        let Some(at) = self.clients.iter().position(is_it) else { return false };
+        let client = &mut self.clients[at];
+        if self.logons == Logons::CloseSilently || !client.may_come_from(connection.source) {
+            return false;
+        }
+        let closed = self.rollover.is_closed(now);
+        let refuse = self.logons == Logons::Refuse;
+        if let Err(text) = client.judge(service, message, [refuse, closed], &self.switches, now) {
             let number = if self.switches.refusal_skips_a_number { 2 } else { 1 };
             text.inspect(|text| turn_away(connection, client.sender, number, text, now));
             return false;
         }
-        let known = client.know(service, &self.switches);
-        if known.live.is_some() {
-            return false;
+        let (client, whose) = (at as u16, Subscriber { client: at as u16, service });
+        let first = self.clients[at].know(service, &self.switches).live;
+        if let Some(first) = first {
+            if self.switches.session.duplicate_logon == DuplicateLogon::Refuse {
+                return false;
+            }
+            let known = self.clients[at].know(service, &self.switches);
+            if let Some(first) = self.connections.get_mut(&first) {
+                self.replay.end(&mut known.session, first, now);
+                first.client = None;
+            }
+            self.leave(whose, Some(Leave::TakenOver), now);
         }
+        let entry = &mut self.clients[at];
+        let known = entry.know(service, &self.switches);
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
         known.live = Some(id);
         known.logged_out = false;
         known.prepare_store(service, self.switches.replay);
         // An acceptor writes nothing yet, so nothing can fail.
         let waits = known.session.connected(now, &mut connection.outbox, |_, _| {});
-        connection.client = at.map(|at| at as u16);
-        connection.instance = Some(self.router.open(client.sender));
+        connection.client = Some(client);
+        connection.instance = Some(self.router.open(entry.sender));
         waits.is_ok()
     }
 
@@ -134,6 +191,7 @@ impl Gateway {
         known.logons += 1;
         known.cancel_on_disconnect = cancel;
         connection.logged_on = true;
+        known.up = true;
         while known.session.next_event().is_some() {}
         let reset_watermark = message.flag(tag::FORCE_RESET_CL_ORD_ID)
             || self.switches.reset_flag_resets_watermark && message.flag(tag::RESET_SEQ_NUM_FLAG);

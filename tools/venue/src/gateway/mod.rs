@@ -6,7 +6,9 @@ mod client;
 mod connection;
 mod control;
 pub mod exec_id;
+mod guard;
 mod inbound;
+mod leave;
 mod logon;
 pub mod number;
 mod outbound;
@@ -14,35 +16,39 @@ mod parse;
 mod replay;
 pub mod report;
 pub mod reporter;
+mod rollover;
 mod router;
 mod service;
 mod switches;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
-use taut::journal::Keeper;
 use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES};
 use taut::session::{Outbox, Session};
-use taut::types::CompId;
 use taut_codec::frame::{Frame, Framer};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
 
+pub use client::ClientSetup;
 pub use connection::ConnectionId;
+pub use guard::Source;
 pub use inbound::{Inbound, RefusedCommand};
-pub use logon::ClientCredentials;
+pub use logon::{ClientCredentials, Logons};
 pub use replay::{ReplayLimits, ReplayStats};
 pub use router::{Instance, Router};
 pub use service::{Market, Service, Subscriber};
 pub use switches::GatewaySwitches;
 
+use crate::config::RolloverClosed;
 use crate::limits::CONNECTIONS_MAX;
-use crate::oes::Owner;
 use client::Client;
 use connection::Connection;
+use leave::Due;
+use rollover::Rollover;
 
 /// The gateway, all instances of it.
 pub struct Gateway {
@@ -54,11 +60,17 @@ pub struct Gateway {
     framer: Framer,
     scanner: Scanner,
     fields: Vec<Field>,
-    refuse_logons: bool,
+    logons: Logons,
     slow_drops: u64,
     replay: ReplayStats,
     /// The last time that was heard of.
     now: UtcTime,
+    error_drops: u64,
+    rollover: Rollover,
+    /// What the stages behind have to be told, beside what a connection brings.
+    queue: VecDeque<Inbound>,
+    /// Cancels on disconnect, by time.
+    cancels: VecDeque<Due>,
 }
 
 impl Gateway {
@@ -74,25 +86,37 @@ impl Gateway {
             framer: Framer::new(MESSAGE_BYTES_MAX),
             scanner: Scanner::new(),
             fields: vec![Field::default(); taut::limits::FIELDS_MAX],
-            refuse_logons: false,
+            logons: Logons::default(),
             slow_drops: 0,
             replay: ReplayStats::default(),
             now: UtcTime(0),
+            error_drops: 0,
+            rollover: Rollover::new(),
+            queue: VecDeque::new(),
+            cancels: VecDeque::new(),
         }
     }
 
     /// Adds a client; the position is its number.
-    pub fn add_client(&mut self, sender: CompId, market: Market, credentials: ClientCredentials) {
-        self.clients.push(Client::new(sender, market, credentials));
+    pub fn add_client(&mut self, client: ClientSetup) {
+        self.clients.push(Client::new(client));
     }
 
-    /// A connection was made.
-    pub fn connected(&mut self, service: Service, now: UtcTime) -> ConnectionId {
+    /// A connection was made, from an address if it is known.
+    pub fn connected(
+        &mut self,
+        service: Service,
+        source: Option<IpAddr>,
+        now: UtcTime,
+    ) -> ConnectionId {
         self.now = now;
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        let mut connection = Connection::new(service, now, Outbox::with_capacity(OUTBOX_BYTES));
-        connection.close = self.connections.len() >= CONNECTIONS_MAX;
+        let mut connection =
+            Connection::new(service, source, now, Outbox::with_capacity(OUTBOX_BYTES));
+        let shut = self.switches.session.rollover_closed == RolloverClosed::Close;
+        connection.close =
+            self.connections.len() >= CONNECTIONS_MAX || shut && self.rollover.is_closed(now);
         self.connections.insert(id, connection);
         id
     }
@@ -143,29 +167,6 @@ impl Gateway {
         out
     }
 
-    /// The peer or the network closed a connection.
-    pub fn disconnected(&mut self, id: ConnectionId, now: UtcTime) -> Option<Inbound> {
-        let connection = self.connections.remove(&id)?;
-        if let Some(instance) = connection.instance {
-            self.router.close(instance);
-        }
-        let client = connection.client?;
-        let service = connection.service;
-        let known = self.clients[usize::from(client)].known_mut(service)?;
-        let was_up = connection.logged_on;
-        known.live = None;
-        // What did not leave any more is kept for the next logon.
-        let _ = Keeper::outbound(&mut known.session, &connection.outbox, now);
-        known.session.disconnected(now);
-        while known.session.next_event().is_some() {}
-        if !service.is_trading() {
-            return Some(Inbound::MarketDataGone { from: Subscriber { client, service } });
-        }
-        let owner = Owner { client, logon: known.logons }.id();
-        (was_up && known.cancel_on_disconnect && !known.logged_out)
-            .then_some(Inbound::CancelOnDisconnect { owner })
-    }
-
     /// Whether a connection has to be closed once its outbox is flushed.
     #[must_use]
     pub fn should_close(&self, id: ConnectionId) -> bool {
@@ -176,7 +177,11 @@ impl Gateway {
     /// Time passes for every session.
     pub fn tick(&mut self, now: UtcTime) {
         self.now = now;
+        self.tick_rollover(now);
         for connection in self.connections.values_mut() {
+            if connection.close_at.is_some_and(|at| now >= at) {
+                connection.drop_now();
+            }
             match connection.client {
                 // A peer that does not read its refusal is not waited for either.
                 None if now >= connection.logon_deadline() => connection.drop_now(),
@@ -201,7 +206,9 @@ impl Gateway {
         };
         let waits = |one: &&Connection| !one.close || !one.outbox.is_empty();
         let open = self.connections.values().filter(waits);
-        open.map(deadline).min().unwrap_or(UtcTime(u64::MAX))
+        let open = open.map(|one| deadline(one).min(one.close_at.unwrap_or(UtcTime(u64::MAX))));
+        let sessions = open.min().unwrap_or(UtcTime(u64::MAX));
+        sessions.min(self.rollover.deadline()).min(self.due_deadline())
     }
 
     fn session(&self, connection: &Connection) -> Option<&Session> {

@@ -20,6 +20,7 @@ impl Gateway {
         reject: &FieldReject,
         now: UtcTime,
     ) {
+        self.note_error(client, service, now);
         let form = self.switches.reject_form;
         let ref_seq_num = message.msg_seq_num().unwrap_or(0);
         self.send_on(client, service, b"3", HeaderOrder::default(), now, |enc| {
@@ -50,6 +51,7 @@ impl Gateway {
         reject: &BusinessReject<'_>,
         now: UtcTime,
     ) {
+        self.note_error(client, service, now);
         let form = self.switches.business_text;
         self.send_on(client, service, b"j", HeaderOrder::default(), now, |enc| {
             report::write_business_reject(enc, reject, form);

@@ -3,6 +3,7 @@
 use super::checks::UnknownTags;
 use super::replay::ReplayLimits;
 use super::report::{BusinessTextForm, RejectForm};
+use crate::config::SessionSwitches;
 
 /// The gateway's switches. What each means and its default: [`crate::config::Switches`].
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct GatewaySwitches {
     /// Whether the Logout that refuses a logon skips a number, as in the documented example: 2 if no
     /// session is concerned yet.
     pub refusal_skips_a_number: bool,
+    /// See [`SessionSwitches`].
+    pub session: SessionSwitches,
     /// Whether 141=Y starts the ClOrdID watermark anew.
     pub reset_flag_resets_watermark: bool,
     /// Whether numeric ClOrdIDs are held to the 120 s of the UUIDs.

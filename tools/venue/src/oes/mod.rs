@@ -46,6 +46,10 @@ pub struct OesSwitches {
     pub rate_limit_cancels: bool,
     /// Whether a mass cancel adds the points of each order that it cancels.
     pub mass_cancel_points: bool,
+    /// Whether the rollover forgets whose orders are whose.
+    pub rollover_clears_cache: bool,
+    /// Whether the rollover starts the ClOrdID watermark anew.
+    pub rollover_resets_watermark: bool,
     /// Costs and sizes of derivatives sessions.
     pub derivatives: DerivativesLimits,
 }

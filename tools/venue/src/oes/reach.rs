@@ -1,6 +1,7 @@
 //! Which orders a request reaches (venue file 3.6): cancel, mass cancel, status.
 
 use super::admit::instrument;
+use super::ids::UsedIds;
 use super::request::{MassCancelScope, OrderName, Origin};
 use super::{EngineRecord, Oes, OrderRecord, Owner, OwnerId, Refusal};
 use crate::matching::{Cancel, CancelReason, CancelWhere, Command, RejectReason, SpotEngine};
@@ -127,10 +128,16 @@ impl Oes {
         EngineRecord { origin: None, command }
     }
 
-    /// The daily rollover: what the gateway remembers of earlier sessions may be forgotten.
-    pub fn forget_caches(&mut self) {
+    /// The daily rollover: by switch, what is remembered of the orders of earlier sessions is forgotten
+    /// (venue file 3.6), and the ClOrdID watermark starts anew (6.9).
+    pub fn roll_over(&mut self) {
         for client in &mut self.clients {
-            client.cache_from = client.last_logon + 1;
+            if self.switches.rollover_clears_cache {
+                client.cache_from = client.last_logon + 1;
+            }
+            if self.switches.rollover_resets_watermark {
+                client.used = UsedIds::default();
+            }
         }
     }
 }

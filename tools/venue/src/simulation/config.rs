@@ -209,6 +209,7 @@ impl SimConfig {
         let mut venue = VenueConfig::default();
         // What is simulated is order and truth at any speed.
         venue.clients[0].tier = TierName::Unlimited;
+        venue.switches.session.errors_per_second_max = 0;
         venue.liquidity.synthetic.seed = seed;
         Self {
             seed,

@@ -188,7 +188,7 @@ impl<S: Strategy> Simulation<S> {
         let lane = &mut self.lanes[usize::from(session.0)];
         lane.open(link, routes, &mut self.rng);
         lane.advance(now.0, routes, &mut self.rng);
-        self.links.open(&mut self.venue, service, channel::memory(theirs), now);
+        self.links.open(&mut self.venue, service, None, channel::memory(theirs), now);
         channel::memory(ours)
     }
 

@@ -4,7 +4,7 @@ use taut::types::{CompId, PairStatus};
 use taut_codec::value::UtcTime;
 
 use super::{Venue, VenueStats};
-use crate::gateway::{ConnectionId, Service};
+use crate::gateway::{ConnectionId, Logons, Service};
 use crate::market_data::TradingStatus;
 use crate::matching::{AccountId, Asset, Balance, SpotEngine};
 
@@ -24,6 +24,7 @@ impl Venue {
             live_orders: self.engine.live_orders(),
             subscriptions: self.market_data.subscriptions(),
             slow_drops: self.gateway.slow_drops(),
+            error_drops: self.gateway.error_drops(),
             reports_lost: self.reporter.lost(),
             replay: self.gateway.replay_stats(),
             arrivals_lost: self.arrivals_lost,
@@ -87,9 +88,15 @@ impl Venue {
         self.gateway.stop("Venue is stopping", now);
     }
 
-    /// Control: refuses every logon from now on, or no longer.
-    pub fn refuse_logons(&mut self, refuse: bool) {
-        self.gateway.refuse_logons(refuse);
+    /// Control: what becomes of logons from now on.
+    pub fn set_logons(&mut self, logons: Logons) {
+        self.gateway.set_logons(logons);
+    }
+
+    /// Control: the daily rollover (venue file 3.5) begins now; the next one is at 22:00 UTC.
+    pub fn roll_over(&mut self, now: UtcTime) {
+        self.gateway.roll_over(now);
+        self.due(now);
     }
 
     /// Control: sets the status of an instrument and tells who subscribed to the list. `false` if it

@@ -1,5 +1,6 @@
 use super::harness::*;
 use crate::config::{ClientConfig, LogonRefusal, LowLogonNumber, RefusalNumber};
+use crate::gateway::Logons;
 use crate::{Service, Venue};
 
 #[test]
@@ -99,7 +100,8 @@ fn a_refused_peer_that_does_not_read_is_not_waited_for() {
     world.pass(10_000);
     world.venue.tick(world.now);
     assert!(world.venue.should_close(id) && world.venue.outbox(id).is_empty());
-    assert_eq!(world.venue.next_deadline().0, u64::MAX);
+    let rollover = taut_codec::value::UtcTime::parse(b"20260407-22:00:00.000").unwrap();
+    assert_eq!(world.venue.next_deadline(), rollover, "nothing else is waited for");
 }
 
 #[test]
@@ -177,12 +179,16 @@ fn sessions_are_spread_over_the_gateway_instances_and_stick() {
 #[test]
 fn logons_are_refused_on_demand() {
     let mut world = World::new();
-    world.venue.refuse_logons(true);
+    world.venue.set_logons(Logons::Refuse);
     let body = world.logon_body("TAUT", Service::SpotMarketData, 1, "141=Y|");
     let (id, answers) = world.try_logon(Service::SpotMarketData, &body);
     assert_eq!(values(&answers[0], &[35, 58]), "5 Logon refused");
     world.venue.disconnected(id, world.now);
-    world.venue.refuse_logons(false);
+    world.venue.set_logons(Logons::CloseSilently);
+    let (id, answers) = world.try_logon(Service::SpotMarketData, &body);
+    assert!(answers.is_empty() && world.venue.should_close(id));
+    world.venue.disconnected(id, world.now);
+    world.venue.set_logons(Logons::Judge);
     world.logon("TAUT", Service::SpotMarketData);
 }
 

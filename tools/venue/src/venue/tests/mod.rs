@@ -3,6 +3,7 @@
 mod book;
 mod harness;
 mod hostile;
+mod leaving;
 mod level3;
 mod lifecycle;
 mod limits;
