@@ -6,6 +6,7 @@
 pub mod alternate;
 pub mod orders;
 pub mod read;
+pub mod session;
 
 use taut_codec::encode::{Encoder, Header, HeaderOrder};
 use taut_codec::scan::{Level, Scanner};

@@ -1,7 +1,9 @@
 //! Orders, cancels and amends, by the encoder and by a template.
 
+use std::ops::Range;
+
 use taut_codec::encode::template::Template;
-use taut_codec::encode::{Encoder, Header, HeaderOrder};
+use taut_codec::encode::{EncodeError, Encoder, Header, HeaderOrder};
 use taut_codec::value::{Decimal, TimestampCache, UtcTime};
 
 use crate::{Numbers, START, VARIANTS};
@@ -158,6 +160,22 @@ impl Kind {
         times: &mut TimestampCache,
         buffer: &mut [u8],
     ) -> usize {
+        self.render(order, template, msg_seq_num, times, buffer).map_or(0, |range| range.len())
+    }
+
+    /// [`Kind::fill`], with where the message stands.
+    ///
+    /// # Errors
+    /// If the buffer is too small.
+    #[inline(always)]
+    pub fn render(
+        self,
+        order: &Order,
+        template: &Template<12>,
+        msg_seq_num: u64,
+        times: &mut TimestampCache,
+        buffer: &mut [u8],
+    ) -> Result<Range<usize>, EncodeError> {
         let now = times.to_fix_millis(order.time);
         let filler = template.fill(buffer).uint(msg_seq_num).time(now).uint(order.cl_ord_id);
         match self {
@@ -170,7 +188,6 @@ impl Kind {
         .bytes(&[order.side])
         .time(now)
         .finish()
-        .map_or(0, |range| range.len())
     }
 }
 

@@ -63,51 +63,35 @@ pub(super) struct Inbound<'a> {
 
 impl<'a> Inbound<'a> {
     pub(super) fn read(message: &Message<'a>) -> Self {
-        let mut slots: [(u32, Option<&'a [u8]>); 6] = [
-            (tag::SENDER_COMP_ID, None),
-            (tag::TARGET_COMP_ID, None),
-            (tag::SENDING_TIME, None),
-            (tag::MSG_SEQ_NUM, None),
-            (tag::POSS_DUP_FLAG, None),
-            (tag::ORIG_SENDING_TIME, None),
-        ];
-        const REQUIRED: usize = 4;
+        let mut slots = Slots::default();
         let mut flaw = None;
         let mut third_party = false;
-        for field in message.fields().iter().skip(3).take_while(|f| is_header(f.tag)) {
+        for field in message.fields().iter().skip(3) {
+            let Some(slot) = slots.of(field.tag) else {
+                if !is_header(field.tag) {
+                    break;
+                }
+                third_party |= is_third_party(field.tag);
+                if field.start == field.end {
+                    flaw =
+                        flaw.or(Some(Flaw { reason: reason::TAG_WITHOUT_VALUE, tag: field.tag }));
+                }
+                continue;
+            };
             let value = message.value(field);
             if value.is_empty() {
                 flaw = flaw.or(Some(Flaw { reason: reason::TAG_WITHOUT_VALUE, tag: field.tag }));
             }
-            third_party |= is_third_party(field.tag);
-            if let Some((tag, slot)) = slots.iter_mut().find(|(tag, _)| *tag == field.tag) {
-                if slot.is_some() {
-                    flaw = flaw.or(Some(Flaw { reason: reason::TAG_TWICE, tag: *tag }));
-                }
-                slot.get_or_insert(value);
+            if slot.is_some() {
+                flaw = flaw.or(Some(Flaw { reason: reason::TAG_TWICE, tag: field.tag }));
             }
+            slot.get_or_insert(value);
         }
-        if slots[..REQUIRED].iter().any(|(_, slot)| slot.is_none()) {
-            // Behind the body they are out of order, but they say who sent what all the same.
-            let behind = message.fields().iter().skip(3).skip_while(|f| is_header(f.tag));
-            for field in behind {
-                let Some((tag, slot)) =
-                    slots[..REQUIRED].iter_mut().find(|(tag, _)| *tag == field.tag)
-                else {
-                    continue;
-                };
-                if slot.is_none() {
-                    *slot = Some(message.value(field));
-                    let out_of_order = Flaw { reason: reason::TAG_OUT_OF_ORDER, tag: *tag };
-                    flaw = flaw.or(Some(out_of_order));
-                }
-            }
-            for &(tag, _) in slots[..REQUIRED].iter().filter(|(_, slot)| slot.is_none()) {
-                flaw = flaw.or(Some(Flaw { reason: reason::REQUIRED_TAG_MISSING, tag }));
-            }
+        if REQUIRED.iter().any(|&tag| slots.of(tag).is_none_or(|slot| slot.is_none())) {
+            flaw = slots.look_behind(message).fold(flaw, Option::or);
         }
-        let [sender, target, sending_time, msg_seq_num, poss_dup, orig_sending_time] =
-            slots.map(|(_, slot)| slot);
+        let Slots { sender, target, sending_time, msg_seq_num, poss_dup, orig_sending_time } =
+            slots;
         if !matches!(poss_dup, None | Some(b"Y" | b"N" | b"")) {
             let bad = Flaw { reason: reason::INCORRECT_FORMAT, tag: tag::POSS_DUP_FLAG };
             flaw = flaw.or(Some(bad));
@@ -147,6 +131,55 @@ impl<'a> Inbound<'a> {
             Some(Ok(sent)) if original > sent => flaw(reason::SENDING_TIME_PROBLEM),
             _ => None,
         }
+    }
+}
+
+/// In the order in which a missing one is named.
+const REQUIRED: [u32; 4] =
+    [tag::SENDER_COMP_ID, tag::TARGET_COMP_ID, tag::SENDING_TIME, tag::MSG_SEQ_NUM];
+
+/// The header fields that the session reads.
+#[derive(Default)]
+struct Slots<'a> {
+    sender: Option<&'a [u8]>,
+    target: Option<&'a [u8]>,
+    sending_time: Option<&'a [u8]>,
+    msg_seq_num: Option<&'a [u8]>,
+    poss_dup: Option<&'a [u8]>,
+    orig_sending_time: Option<&'a [u8]>,
+}
+
+impl<'a> Slots<'a> {
+    #[inline(always)]
+    fn of(&mut self, tag: u32) -> Option<&mut Option<&'a [u8]>> {
+        Some(match tag {
+            tag::MSG_SEQ_NUM => &mut self.msg_seq_num,
+            tag::SENDER_COMP_ID => &mut self.sender,
+            tag::SENDING_TIME => &mut self.sending_time,
+            tag::TARGET_COMP_ID => &mut self.target,
+            tag::POSS_DUP_FLAG => &mut self.poss_dup,
+            tag::ORIG_SENDING_TIME => &mut self.orig_sending_time,
+            _ => return None,
+        })
+    }
+
+    /// Required fields behind the body are out of order, but they say who sent what all the same; what
+    /// is nowhere is missing. The flaws, in this order.
+    #[cold]
+    fn look_behind(&mut self, message: &Message<'a>) -> impl Iterator<Item = Option<Flaw>> {
+        let mut flaws = [None; 2];
+        let behind = message.fields().iter().skip(3).skip_while(|field| is_header(field.tag));
+        for field in behind.filter(|field| REQUIRED.contains(&field.tag)) {
+            if let Some(slot @ None) = self.of(field.tag) {
+                *slot = Some(message.value(field));
+                let out_of_order = Flaw { reason: reason::TAG_OUT_OF_ORDER, tag: field.tag };
+                flaws[0] = flaws[0].or(Some(out_of_order));
+            }
+        }
+        let missing = |tag: &&u32| self.of(**tag).is_some_and(|slot| slot.is_none());
+        let missing = REQUIRED.iter().find(missing);
+        flaws[1] = missing.map(|&tag| Flaw { reason: reason::REQUIRED_TAG_MISSING, tag });
+        flaws.into_iter()
     }
 }
 
