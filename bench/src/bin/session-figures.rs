@@ -7,8 +7,9 @@ use std::hint::black_box;
 
 use taut::session::{Outbox, Phase, Received, Session, SessionConfig};
 use taut_bench::alternate::{Method, measure};
+use taut_bench::orders::{Kind, orders};
 use taut_bench::session::{logon_answer, numbered};
-use taut_bench::{corpora, encode_order, forced_scanner, order_template, orders};
+use taut_bench::{corpora, forced_scanner};
 use taut_codec::message::Message;
 use taut_codec::scan::Field;
 use taut_codec::value::{TimestampCache, UtcTime};
@@ -107,35 +108,42 @@ fn outbound(corpus: &Corpus) -> Vec<Method<'_>> {
     let by_session = orders();
     let (mut rendered, mut other) = corpus.session();
     let by_template = orders();
-    let template = order_template();
+    let template = Kind::New.template();
     let mut times = TimestampCache::new();
     let alone = orders();
-    let alone_template = order_template();
+    let alone_template = Kind::New.template();
     let (mut alone_times, mut alone_buffer) = (TimestampCache::new(), [0; 512]);
     let for_encoder = orders();
     let mut buffer = [0; 512];
     vec![
         Method::new("outbound: encoder alone", move |at| {
             let order = black_box(&for_encoder[at % for_encoder.len()]);
-            black_box(encode_order(order, 10_000 + at as u64, &mut buffer));
+            black_box(Kind::New.encode(order, 10_000 + at as u64, &mut buffer));
             black_box(&mut buffer);
         }),
         Method::new("outbound: encoder through the session", move |at| {
             let order = black_box(&by_session[at % by_session.len()]);
-            let sent = session.send(b"D", order.time, &mut out, |body| order.write(body));
+            let sent =
+                session.send(b"D", order.time, &mut out, |body| Kind::New.write(order, body));
             let _ = black_box(sent);
             out.consume(usize::MAX);
         }),
         Method::new("outbound: template alone", move |at| {
             let order = black_box(&alone[at % alone.len()]);
             let number = 10_000 + at as u64;
-            black_box(order.fill(&alone_template, number, &mut alone_times, &mut alone_buffer));
+            black_box(Kind::New.fill(
+                order,
+                &alone_template,
+                number,
+                &mut alone_times,
+                &mut alone_buffer,
+            ));
             black_box(&mut alone_buffer);
         }),
         Method::new("outbound: template through the session", move |at| {
             let order = black_box(&by_template[at % by_template.len()]);
             let sent = rendered.send_rendered(b"D", order.time, &mut other, |buffer, number| {
-                order.render(&template, number, &mut times, buffer)
+                Kind::New.render(order, &template, number, &mut times, buffer)
             });
             let _ = black_box(sent);
             other.consume(usize::MAX);
