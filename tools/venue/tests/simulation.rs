@@ -1,11 +1,13 @@
 //! The whole system from one seed. `TAUT_SEEDS=N` runs every property over N seeds in place of its
 //! usual number; `TAUT_SEED=S` over the seed S only.
 
-use taut::conductor::ResetPolicy;
+use std::time::Duration;
+
+use taut::conductor::{ResetPolicy, Rollover};
 use taut::pipeline::{MARKET_DATA, TRADING};
 use taut::strategy::{Context, InstrumentId, OrderUpdate, SessionUpdate, Side, Strategy};
 use taut_venue::simulation::strategies::{Quoter, Storm};
-use taut_venue::simulation::{Cut, FaultKind, SimConfig, Simulation, TO_ENGINE, TO_VENUE};
+use taut_venue::simulation::{Cut, End, FaultKind, SimConfig, Simulation, TO_ENGINE, TO_VENUE};
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
@@ -215,6 +217,46 @@ fn a_session_that_is_called_up_too_early_loses_an_order_and_the_simulation_sees_
     });
     let violation = found.expect("one of them sends an order before the ResendRequest is here");
     assert!(violation.contains("the venue does not have"), "{violation}");
+}
+
+#[test]
+fn the_engine_holds_its_orders_for_the_rollover_and_trades_on_in_a_new_epoch() {
+    let mut config = SimConfig::calm(3);
+    // The simulated day begins at 08:00:00. The venue does not drop the sessions: we leave at the end of
+    // the window.
+    let (at, second) = (Duration::from_secs(8 * 3600 + 5), Duration::from_secs(1));
+    config.rollover = Some(Rollover { at, window: second, hold: second });
+    config.reset = ResetPolicy::AfterRollover;
+    config.reconnect_after = Some(MS..=4 * MS);
+    let mut sim = Simulation::new(config, Eager(Storm::new(3, 2)));
+    assert!(sim.run_until(|sim| sim.is_up(), SECOND));
+    // A session that goes down is forgiven from here on.
+    let delay = FaultKind::Delay { direction: TO_ENGINE, extra_ns: 0, nanos: 1 };
+    sim.inject(TRADING, delay);
+    sim.run_for(3_500 * MS);
+    let orders = |sim: &Simulation<Eager>| sim.desk().stats().orders;
+    let before = orders(&sim);
+    assert!(before > 0, "it trades");
+    assert!(
+        sim.run_until(|sim| sim.now().0 % (86_400 * SECOND) >= (8 * 3600 + 4) * SECOND, SECOND)
+    );
+    let held = orders(&sim);
+    sim.run_for(1_500 * MS);
+    assert_eq!(orders(&sim), held, "no new order in the second before the rollover and behind it");
+    assert!(sim.run_until(|sim| sim.downs() == 2, SECOND), "both sessions leave");
+    assert!(sim.run_until(|sim| sim.is_up(), SECOND), "and come back");
+    sim.run_for(SECOND);
+    assert!(orders(&sim) > held, "it trades on");
+    let epochs: Vec<u32> = sim
+        .sent_log()
+        .iter()
+        .filter_map(|one| match one.end {
+            Some(End::OnWire { epoch, .. }) => Some(epoch),
+            _ => None,
+        })
+        .collect();
+    assert!(epochs.is_sorted() && epochs.first() < epochs.last(), "{:?}", epochs.last());
+    end(&mut sim);
 }
 
 #[test]
