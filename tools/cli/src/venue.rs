@@ -15,7 +15,7 @@ use taut_venue::certificate::Certificate;
 use taut_venue::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server};
-use taut_venue::venue::{LiquiditySource, Venue};
+use taut_venue::{LiquiditySource, Venue};
 
 use crate::demo::child::{Farewell, Ready};
 use crate::{Failure, kebab};
@@ -38,7 +38,8 @@ pub struct VenueArgs {
     /// Replay a recorded Kraken book instead of the synthetic market
     #[arg(long, value_name = "FILE")]
     pub capture: Option<PathBuf>,
-    /// The pair to trade: of the recording, or one of the configuration for the synthetic market
+    /// The pair to trade: of the recording (`all` for all of them), or one of the configuration for the
+    /// synthetic market
     #[arg(long)]
     pub symbol: Option<String>,
     /// Speed of the replay, 1 is as recorded
@@ -176,22 +177,18 @@ fn choose_liquidity(
         section.symbol = canonical_symbol(symbol);
     }
     if let Some(file) = &args.capture {
-        let capture = Box::new(Capture::load(file, &section.symbol)?);
-        let text = format!(
-            "{} replayed at {}x: {} updates in {:.1} s, {} checksums verified",
-            capture.symbol,
-            args.speed,
-            capture.updates.len() - 1,
-            capture.duration() as f64 / 1e9,
-            capture.checksums
-        );
+        let captures = match args.symbol.as_deref() {
+            Some("all") => Capture::load_all(file)?,
+            _ => vec![Capture::load(file, &section.symbol)?],
+        };
         // A recorded pair may well be one that the configuration gives nobody money for.
         for client in &mut config.clients {
-            for asset in capture.symbol.as_str().split('/') {
+            for asset in captures.iter().flat_map(|one| one.symbol.as_str().split('/')) {
                 client.balances.entry(asset.to_owned()).or_insert_with(|| "1000000".to_owned());
             }
         }
-        return Ok((Some(LiquiditySource::Capture { capture, speed: speed(args.speed)? }), text));
+        let text = describe(&captures, args.speed);
+        return Ok((Some(LiquiditySource::Captures { captures, speed: speed(args.speed)? }), text));
     }
     let synthetic = &mut section.synthetic;
     synthetic.seed = args.seed.unwrap_or(synthetic.seed);
@@ -204,6 +201,19 @@ fn choose_liquidity(
         ),
     };
     Ok((None, text))
+}
+
+/// What is replayed, in words.
+fn describe(captures: &[Capture], speed: f64) -> String {
+    let names: Vec<&str> = captures.iter().map(|one| one.symbol.as_str()).collect();
+    let longest = captures.iter().map(Capture::duration).max().unwrap_or(0);
+    format!(
+        "{} replayed at {speed}x: {} updates in {:.1} s, {} checksums verified",
+        names.join(", "),
+        captures.iter().map(|one| one.updates.len() - 1).sum::<usize>(),
+        longest as f64 / 1e9,
+        captures.iter().map(|one| one.checksums).sum::<usize>()
+    )
 }
 
 /// Thousandths of the recorded speed.

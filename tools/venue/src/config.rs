@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::Service;
 use crate::limits::{CLIENTS_MAX, GATEWAY_INSTANCES_MAX, INSTRUMENTS_MAX};
-use crate::liquidity::SyntheticConfig;
+use crate::liquidity::{LiquiditySource, SyntheticConfig, SyntheticMarket};
 use crate::matching::{FeeCurrency, FeeSchedule, SetupError};
 use crate::oes::DerivativesLimits;
 
@@ -152,6 +152,24 @@ pub struct LiquidityConfig {
     pub symbol: String,
     /// The synthetic market.
     pub synthetic: SyntheticConfig,
+    /// Further synthetic markets, each in another instrument. Default none.
+    pub markets: Vec<SyntheticMarket>,
+}
+
+impl LiquidityConfig {
+    /// What the configuration asks for.
+    #[must_use]
+    pub fn source(&self) -> LiquiditySource {
+        match self.mode {
+            LiquidityMode::None => LiquiditySource::None,
+            LiquidityMode::Synthetic => {
+                let (symbol, synthetic) = (self.symbol.clone(), self.synthetic.clone());
+                let first = SyntheticMarket { symbol, synthetic };
+                let markets = std::iter::once(first).chain(self.markets.iter().cloned());
+                LiquiditySource::Synthetic(markets.collect())
+            }
+        }
+    }
 }
 
 impl Default for LiquidityConfig {
@@ -160,6 +178,7 @@ impl Default for LiquidityConfig {
             mode: LiquidityMode::default(),
             symbol: "BTC/USD".into(),
             synthetic: SyntheticConfig::default(),
+            markets: Vec::new(),
         }
     }
 }

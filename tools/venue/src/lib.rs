@@ -21,4 +21,5 @@ pub mod venue;
 
 pub use config::{ConfigError, VenueConfig};
 pub use gateway::{ConnectionId, Service};
-pub use venue::{Arrival, LiquiditySource, Outcome, Venue, VenueStats};
+pub use liquidity::LiquiditySource;
+pub use venue::{Arrival, Outcome, Venue, VenueStats};

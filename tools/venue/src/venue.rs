@@ -20,13 +20,12 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 
 use taut::session::Outbox;
-use taut::types::{ClOrdId, CompId, Instrument, InstrumentId};
+use taut::types::{ClOrdId, CompId, InstrumentId};
 use taut_codec::value::UtcTime;
 
-use crate::config::{ConfigError, LiquidityMode, VenueConfig};
+use crate::config::{ConfigError, VenueConfig};
 use accounts::Accounts;
 
 use crate::gateway::report::BusinessReject;
@@ -35,32 +34,11 @@ use crate::gateway::{
     ClientCredentials, ClientSetup, ConnectionId, Gateway, Inbound, ReplayStats, Service,
 };
 use crate::limits::ARRIVALS_MAX;
-use crate::liquidity::{Capture, CaptureReplay, Liquidity, Synthetic, SyntheticConfig};
+use crate::liquidity::{self, Liquidity, LiquiditySource};
 use crate::market_data::MarketData;
-use crate::matching::{AccountFlags, AccountId, EngineEvent, SpotConfig, SpotEngine};
+use crate::matching::{AccountFlags, EngineEvent, SpotConfig, SpotEngine};
 use crate::oes::request::{OrderRequest, Origin, RequestKind};
 use crate::oes::{Admitted, EngineRecord, Oes, OesSwitches};
-
-/// Where the other side of the trades comes from.
-#[derive(Debug, Clone)]
-pub enum LiquiditySource {
-    /// Nobody: clients are among themselves.
-    None,
-    /// A synthetic market in a listed instrument.
-    Synthetic {
-        /// Its symbol.
-        symbol: String,
-        /// How it behaves.
-        config: SyntheticConfig,
-    },
-    /// The replay of a recorded book. Its instrument is listed, in place of one with its symbol.
-    Capture {
-        /// The recording.
-        capture: Box<Capture>,
-        /// Thousandths of the recorded speed.
-        speed: NonZeroU32,
-    },
-}
 
 /// How far a client's command came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,16 +149,10 @@ impl Venue {
         secrets: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         config.check()?;
-        let liquidity = liquidity.unwrap_or_else(|| match config.liquidity.mode {
-            LiquidityMode::None => LiquiditySource::None,
-            LiquidityMode::Synthetic => LiquiditySource::Synthetic {
-                symbol: config.liquidity.symbol.clone(),
-                config: config.liquidity.synthetic.clone(),
-            },
-        });
+        let liquidity = liquidity.unwrap_or_else(|| config.liquidity.source());
         let engine_config = SpotConfig { fees: config.fee_schedule(), ..config.trading.spot() };
         let mut engine = SpotEngine::new(&engine_config)?;
-        for instrument in instruments(config, &liquidity)? {
+        for instrument in liquidity::listed(config, &liquidity)? {
             engine.add_instrument(instrument)?;
         }
         let indices = prices::prepare(&mut engine, config)?;
@@ -206,7 +178,7 @@ impl Venue {
         if let Some(dir) = &config.replay.journal {
             gateway.keep_journals(dir)?;
         }
-        let liquidity = open(liquidity, &engine, house, now)?;
+        let liquidity = liquidity::open(liquidity, &engine, house, now)?;
         let market_data = MarketData::new(engine.instruments().len(), config.switches.market_data);
         let mut venue = Self {
             gateway,
@@ -406,53 +378,4 @@ impl std::fmt::Debug for Venue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Venue").field("stats", &self.stats()).finish_non_exhaustive()
     }
-}
-
-/// The instruments to list. That of a recording takes the place of one with its symbol.
-fn instruments(
-    config: &VenueConfig,
-    liquidity: &LiquiditySource,
-) -> Result<Vec<Instrument>, ConfigError> {
-    let listed: Result<Vec<Instrument>, ConfigError> =
-        config.instruments.iter().map(|one| one.instrument()).collect();
-    let mut listed = listed?;
-    if let LiquiditySource::Capture { capture, .. } = liquidity {
-        let recorded = capture.instrument();
-        match listed.iter_mut().find(|one| one.symbol == recorded.symbol) {
-            Some(one) => *one = recorded,
-            None => listed.push(recorded),
-        }
-    }
-    Ok(listed)
-}
-
-fn open(
-    source: LiquiditySource,
-    engine: &SpotEngine,
-    house: AccountId,
-    now: UtcTime,
-) -> Result<Option<Box<dyn Liquidity + Send>>, ConfigError> {
-    let find = |symbol: &str| -> Result<(InstrumentId, Instrument), ConfigError> {
-        let id = engine.instrument_id(symbol.as_bytes());
-        id.and_then(|id| Some((id, *engine.instrument(id)?))).ok_or_else(|| ConfigError::Value {
-            field: "liquidity.symbol".into(),
-            why: format!("{symbol:?} is not listed"),
-        })
-    };
-    Ok(match source {
-        LiquiditySource::None => None,
-        LiquiditySource::Synthetic { symbol, config } => {
-            let (id, instrument) = find(&symbol)?;
-            let made = Synthetic::new(config, id, &instrument, house, now);
-            let market = made.map_err(|error| ConfigError::Value {
-                field: "liquidity.synthetic".into(),
-                why: error.to_string(),
-            })?;
-            Some(Box::new(market))
-        }
-        LiquiditySource::Capture { capture, speed } => {
-            let (id, _) = find(capture.symbol.as_str())?;
-            Some(Box::new(CaptureReplay::new(*capture, id, house, now, speed)))
-        }
-    })
 }

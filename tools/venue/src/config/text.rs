@@ -125,6 +125,9 @@ currency = "given"
 # "synthetic" or "none". A recorded market is chosen on the command line.
 mode = "synthetic"
 symbol = "BTC/USD"
+# Further synthetic markets, each in another instrument, with the fields of [liquidity.synthetic]:
+# markets = [{ symbol = "ETH/USD", synthetic = { seed = 2, start_price = "3000" } }]
+markets = []
 
 [liquidity.synthetic]
 # One seed, one market.
@@ -150,6 +153,9 @@ market_percent = 8
 cancel_percent = 40
 # Chance that a market order is followed by another of the same side, per cent.
 cluster_percent = 60
+# By how much a market order raises the rate of what follows, per cent of the usual rate; it dies down by
+# a sixteenth with each step.
+excitation_percent = 0
 
 # What is traded. Decimal numbers are texts, so that they are exact.
 [[instruments]]

@@ -4,6 +4,7 @@
 pub mod capture;
 mod parse;
 mod replay;
+mod source;
 pub mod synthetic;
 
 use taut_codec::value::UtcTime;
@@ -12,6 +13,8 @@ use crate::matching::{EngineEvent, SpotEngine};
 
 pub use capture::{Capture, CaptureError, canonical_symbol};
 pub use replay::CaptureReplay;
+pub use source::{LiquiditySource, SyntheticMarket};
+pub(crate) use source::{listed, open};
 pub use synthetic::{Synthetic, SyntheticConfig};
 
 /// A source of house orders, pulled by the venue. Deterministic: what it does depends on how it was
@@ -35,6 +38,33 @@ impl Liquidity for NoLiquidity {
     }
 
     fn act(&mut self, _: UtcTime, _: &mut SpotEngine, _: &mut Vec<EngineEvent>) {}
+}
+
+/// Several sources, each in its own instrument.
+pub struct SideBySide {
+    sources: Vec<Box<dyn Liquidity + Send>>,
+}
+
+impl SideBySide {
+    /// Of sources that trade in different instruments.
+    #[must_use]
+    pub fn new(sources: Vec<Box<dyn Liquidity + Send>>) -> Self {
+        Self { sources }
+    }
+}
+
+impl Liquidity for SideBySide {
+    fn next_at(&self) -> Option<UtcTime> {
+        self.sources.iter().filter_map(|one| one.next_at()).min()
+    }
+
+    fn act(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
+        for source in &mut self.sources {
+            if source.next_at().is_some_and(|at| at <= now) {
+                source.act(now, engine, events);
+            }
+        }
+    }
 }
 
 /// Session tag of house orders; no client session has it.

@@ -1,4 +1,4 @@
-//! One line of a recorded WS-v1 book stream.
+//! One line of a recorded WS-v1 book stream: of spot, in the form below, or of futures (`futures`).
 //!
 //! ```text
 //! wss://ws.kraken.com <- 1618678132.82: {...}                       a header: skipped
@@ -8,9 +8,22 @@
 //! 1618678134.22: [992,{"a":[..]},{"b":[[px,qty,time,"r"]..],"c":".."},"book-1000","XMR/USD"]
 //! ```
 
+mod futures;
+
 use serde_json::{Map, Value};
 use taut::types::Side;
 use taut_codec::value::Decimal;
+
+/// How a message proves that nothing is missing before it.
+#[derive(Clone, Copy)]
+pub(super) enum Proof {
+    /// Nothing: the snapshot of a spot book.
+    None,
+    /// The checksum of the book after it: spot.
+    Checksum(u32),
+    /// A number that counts the messages of the book, the snapshot's included: futures.
+    Sequence(u64),
+}
 
 /// A message of a book channel.
 pub(super) struct BookMessage {
@@ -20,7 +33,7 @@ pub(super) struct BookMessage {
     pub(super) depth: usize,
     pub(super) is_snapshot: bool,
     pub(super) entries: Vec<Entry>,
-    pub(super) checksum: Option<u32>,
+    pub(super) proof: Proof,
 }
 
 /// One level of a message.
@@ -44,12 +57,15 @@ pub(super) fn line(line: &str) -> Result<Option<BookMessage>, &'static str> {
         .and_then(|nanos| u64::try_from(nanos).ok())
         .ok_or("the time is not a number of seconds")?;
     let value: Value = serde_json::from_str(json).map_err(|_| "the message is not JSON")?;
-    let parts = match value {
-        Value::Array(parts) => parts,
-        Value::Object(_) => return Ok(None),
-        _ => return Err("the message is neither array nor object"),
-    };
-    let [_, bodies @ .., Value::String(channel), Value::String(pair)] = parts.as_slice() else {
+    match value {
+        Value::Array(parts) => spot(at, &parts),
+        Value::Object(body) => futures::message(at, &body),
+        _ => Err("the message is neither array nor object"),
+    }
+}
+
+fn spot(at: u64, parts: &[Value]) -> Result<Option<BookMessage>, &'static str> {
+    let [_, bodies @ .., Value::String(channel), Value::String(pair)] = parts else {
         return Err("a channel message ends with channel and pair");
     };
     let Some(depth) = channel.strip_prefix("book-") else { return Ok(None) };
@@ -60,7 +76,7 @@ pub(super) fn line(line: &str) -> Result<Option<BookMessage>, &'static str> {
         depth,
         is_snapshot: false,
         entries: Vec::new(),
-        checksum: None,
+        proof: Proof::None,
     };
     for body in bodies {
         message.read(body.as_object().ok_or("a body is not an object")?)?;
@@ -68,7 +84,7 @@ pub(super) fn line(line: &str) -> Result<Option<BookMessage>, &'static str> {
     if bodies.is_empty() {
         return Err("the message has no body");
     }
-    if !message.is_snapshot && message.checksum.is_none() {
+    if !message.is_snapshot && !matches!(message.proof, Proof::Checksum(_)) {
         return Err("an update has no checksum");
     }
     Ok(Some(message))
@@ -80,7 +96,8 @@ impl BookMessage {
             let side = match key.as_str() {
                 "c" => {
                     let text = value.as_str().and_then(|text| text.parse().ok());
-                    self.checksum = Some(text.ok_or("the checksum is not a 32-bit number")?);
+                    self.proof =
+                        Proof::Checksum(text.ok_or("the checksum is not a 32-bit number")?);
                     continue;
                 }
                 "a" | "as" => Side::Sell,
@@ -107,17 +124,18 @@ fn entry(side: Side, level: &Value) -> Result<Entry, &'static str> {
         return Err("a level ends with something else than `r`");
     }
     let number = |text: &str| Decimal::parse(text.as_bytes()).ok();
-    let (price, volume) =
+    let (px_number, qty_number) =
         number(px).zip(number(qty)).ok_or("price or volume is not a decimal number")?;
-    if price.mantissa <= 0 || volume.mantissa < 0 {
-        return Err("price or volume is out of range");
+    let digits =
+        [px, qty].map(|text| text.replace('.', "").trim_start_matches('0').to_owned()).concat();
+    Entry::new(side, px_number, qty_number, digits)
+}
+
+impl Entry {
+    fn new(side: Side, px: Decimal, qty: Decimal, digits: String) -> Result<Self, &'static str> {
+        if px.mantissa <= 0 || qty.mantissa < 0 {
+            return Err("price or volume is out of range");
+        }
+        Ok(Self { side, px: px.normalized(), qty: qty.normalized(), digits })
     }
-    Ok(Entry {
-        side,
-        px: price.normalized(),
-        qty: volume.normalized(),
-        digits: [px, qty]
-            .map(|text| text.replace('.', "").trim_start_matches('0').to_owned())
-            .concat(),
-    })
 }

@@ -13,7 +13,7 @@ use taut::wire::memory::{Cut, Direction, LinkConfig};
 use taut_codec::value::Decimal;
 
 use crate::config::{TierName, VenueConfig};
-use crate::venue::LiquiditySource;
+use crate::liquidity::LiquiditySource;
 
 /// From the engine to the venue.
 pub const TO_VENUE: Direction = Direction::AToB;

@@ -166,8 +166,8 @@ fn a_recorded_market_reaches_the_client_as_it_was() {
     }
     let capture = Capture::load(&path, "XMR/USD").unwrap();
     let (last, end) = (capture.last.clone(), capture.duration());
-    let source = LiquiditySource::Capture {
-        capture: Box::new(capture),
+    let source = LiquiditySource::Captures {
+        captures: vec![capture],
         speed: NonZeroU32::new(1000).unwrap(),
     };
     let mut world = World::new();

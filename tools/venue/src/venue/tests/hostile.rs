@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::harness::*;
 use super::market_data::subscribe;
-use crate::liquidity::SyntheticConfig;
+use crate::liquidity::SyntheticMarket;
 use crate::{LiquiditySource, Service};
 
 #[test]
@@ -198,8 +198,10 @@ fn a_silent_session_is_tested_and_then_closed() {
 
 #[test]
 fn clients_trade_with_a_synthetic_house() {
-    let source =
-        LiquiditySource::Synthetic { symbol: "BTC/USD".into(), config: SyntheticConfig::default() };
+    let source = LiquiditySource::Synthetic(vec![SyntheticMarket {
+        symbol: "BTC/USD".into(),
+        ..SyntheticMarket::default()
+    }]);
     let mut world = World::new();
     let mut config = config();
     config.liquidity.mode = crate::config::LiquidityMode::Synthetic;
