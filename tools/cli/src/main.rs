@@ -4,7 +4,9 @@ mod decode;
 mod demo;
 mod echo;
 mod journal;
+mod suite;
 mod venue;
+mod venue_check;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -79,6 +81,12 @@ pub enum Failure {
     /// The recording is refused.
     #[error(transparent)]
     Capture(#[from] taut_venue::liquidity::CaptureError),
+    /// A scenario file is refused.
+    #[error(transparent)]
+    Scenario(#[from] taut_venue::scenario::ScenarioError),
+    /// Scenarios that were not as expected; the report says where.
+    #[error("{0} scenarios failed")]
+    Scenarios(usize),
     /// The venue cannot listen.
     #[error(transparent)]
     Server(#[from] taut_venue::server::ServerError),

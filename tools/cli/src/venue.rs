@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use taut::pipeline::{IdlePolicy, pin_current};
 use taut::trace::Clock;
 use taut::wire::WireKind;
@@ -22,7 +22,10 @@ use crate::{Failure, kebab};
 
 /// What can be said on the command line; the rest stands in the configuration file.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct VenueArgs {
+    #[command(subcommand)]
+    command: Option<VenueCommand>,
     /// Configuration file (see --print-config)
     #[arg(long)]
     config: Option<PathBuf>,
@@ -81,8 +84,18 @@ pub struct VenueArgs {
     child: bool,
 }
 
+/// What can be done with a venue instead of running it.
+#[derive(Debug, Subcommand)]
+enum VenueCommand {
+    /// Play scenarios against the venue in this process, or against any address
+    Check(crate::venue_check::CheckArgs),
+}
+
 /// Runs until Ctrl-C.
 pub fn run(args: &VenueArgs) -> Result<(), Failure> {
+    if let Some(VenueCommand::Check(check)) = &args.command {
+        return crate::venue_check::run(check);
+    }
     if args.print_config {
         print!("{}", VenueConfig::commented_toml());
         return Ok(());

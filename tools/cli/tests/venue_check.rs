@@ -1,0 +1,106 @@
+//! `taut venue check`, in process and over sockets.
+
+#![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+
+const CONFIG: &str = r#"
+[liquidity]
+mode = "none"
+[[clients]]
+sender = "TAUT"
+tier = "unlimited"
+[[clients]]
+sender = "OTHER"
+tier = "unlimited"
+"#;
+
+fn taut(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("TAUT_API_KEY", "APIKEY").env("TAUT_API_SECRET", "c2VjcmV0");
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A venue on free ports; gone at the end of the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An offset at which all of Kraken's ports are free.
+fn free_offset() -> u16 {
+    let free =
+        |offset: &u16| (4000..4006).all(|p| TcpListener::bind(("127.0.0.1", p + offset)).is_ok());
+    (20_000..60_000).step_by(97).find(free).unwrap()
+}
+
+fn venue(offset: u16) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("venue.toml");
+    std::fs::write(&file, CONFIG).unwrap();
+    let (file, offset) = (file.display().to_string(), offset.to_string());
+    let mut child =
+        taut(&["venue", "--plain", "--config", &file, "--base-port", &offset]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let running = Running(child);
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("Ctrl-C"))), "the venue starts");
+    running
+}
+
+#[test]
+fn the_suite_passes_in_process_and_says_so() {
+    let output = taut(&["venue", "check"]).output().unwrap();
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("PASS orders.fix: A resting limit order on spot"), "{text}");
+    assert!(text.trim_end().ends_with(" 0 failed, 0 skipped"), "{text}");
+}
+
+#[test]
+fn a_file_that_expects_something_else_fails_with_the_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.fix");
+    std::fs::write(&file, "== Wrong\n!logon A spot-market-data TAUT\nA> 1|112=x\nA< 0|112=y\n")
+        .unwrap();
+    let output = taut(&["venue", "check", &file.display().to_string()]).output().unwrap();
+    let text = said(&output);
+    assert!(!output.status.success());
+    assert!(text.contains("TestReqID(112): expected \"y\", got \"x\""), "{text}");
+    assert!(text.contains("0 passed, 1 failed, 0 skipped"), "{text}");
+}
+
+#[test]
+fn scenarios_pass_over_sockets_and_what_steers_the_venue_is_skipped_with_the_reason() {
+    let offset = free_offset();
+    let _venue = venue(offset);
+    let offset = offset.to_string();
+    let peers =
+        ["TAUT", "OTHER"].map(|name| format!("--peer={name}={name},TAUT_API_KEY,TAUT_API_SECRET"));
+    let mut arguments =
+        vec!["venue", "check", "--address", "127.0.0.1", "--base-port", &offset, "--plain"];
+    arguments.extend(peers.iter().map(String::as_str));
+    let mut limited = arguments.clone();
+    arguments.extend(["--alone", "--only", "order"]);
+    let output = taut(&arguments).output().unwrap();
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("PASS orders.fix: Price and time decide who trades first"), "{text}");
+    assert!(text.contains("SKIP rejects.fix: A market in cancel-only mode"), "{text}");
+    assert!(text.contains("steers the venue"), "{text}");
+    limited.extend(["--only", "Price and time"]);
+    let text = said(&taut(&limited).output().unwrap());
+    assert!(text.contains("it needs a market without anybody else"), "{text}");
+    let output = taut(&["venue", "check", "--address", "fix.kraken.com"]).output().unwrap();
+    assert!(!output.status.success(), "a production host is refused");
+}

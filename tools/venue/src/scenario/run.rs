@@ -1,0 +1,434 @@
+//! Playing a scenario.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use taut::kraken::logon::Credentials;
+use taut_codec::value::UtcTime;
+
+use super::expect::{self, Finding, Received};
+use super::report::{LineReport, Outcome, Report};
+use super::values::Values;
+use super::{Field, Line, Scenario, Step};
+use crate::gateway::Service;
+
+/// Why the other side did not do what a step needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkError {
+    /// It cannot: the scenario ends here, without blame.
+    Unsupported(String),
+    /// It failed.
+    Failed(String),
+}
+
+/// Who a name of a scenario stands for.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// SenderCompID.
+    pub sender: String,
+    /// What it logs on to trading with.
+    pub credentials: Option<Credentials>,
+}
+
+/// The side that a scenario talks to.
+pub trait Link {
+    /// The time there.
+    fn now(&self) -> UtcTime;
+
+    /// Who a SenderCompID of a scenario stands for.
+    ///
+    /// # Errors
+    /// [`LinkError::Unsupported`] if nobody does.
+    fn peer(&self, sender: &str) -> Result<Peer, LinkError>;
+
+    /// Connects; the number names the connection.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn connect(&mut self, service: Service) -> Result<usize, LinkError>;
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn send(&mut self, connection: usize, bytes: &[u8]) -> Result<(), LinkError>;
+
+    /// Appends what came, waiting for something up to `patience`. `false` once the connection is closed
+    /// and all of it was read.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn receive(
+        &mut self,
+        connection: usize,
+        patience: Duration,
+        into: &mut Vec<u8>,
+    ) -> Result<bool, LinkError>;
+
+    /// Drops a connection without a word.
+    fn drop_connection(&mut self, connection: usize);
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn advance(&mut self, time: Duration) -> Result<(), LinkError>;
+
+    /// Steers the venue; `connection` knows connections by their names.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn control(
+        &mut self,
+        words: &[String],
+        connection: &dyn Fn(&str) -> Option<usize>,
+    ) -> Result<(), LinkError>;
+}
+
+/// How long a message may take, and how long none has to come.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_millis(200);
+/// Most of one answer that is waited for piece by piece.
+const PIECES_MAX: usize = 10_000;
+
+/// Plays a scenario to its first line that is not as expected.
+pub fn run(scenario: &Scenario, link: &mut dyn Link) -> Report {
+    let mut player =
+        Player { link, values: Values::default(), sessions: BTreeMap::new(), nonce: 0 };
+    let mut lines = Vec::new();
+    let mut outcome = Outcome::Passed;
+    for line in &scenario.steps {
+        let (findings, message) = match player.step(line) {
+            Ok(()) => {
+                lines.push(LineReport::good(line));
+                continue;
+            }
+            Err(Trouble::Link(LinkError::Unsupported(why))) => {
+                outcome = Outcome::Skipped { from: line.number, why };
+                break;
+            }
+            Err(Trouble::Link(LinkError::Failed(why)) | Trouble::Text(why)) => {
+                (vec![Finding { tag: 0, expected: "the step to work".into(), got: why }], None)
+            }
+            Err(Trouble::Differs { findings, message }) => (findings, message),
+        };
+        lines.push(LineReport { line: line.clone(), findings, message });
+        outcome = Outcome::Failed;
+        break;
+    }
+    if outcome == Outcome::Passed
+        && let Some((name, message)) = player.left_over()
+    {
+        let text = format!("end of the scenario, connection {name}");
+        let line = Line { number: scenario.line, text, step: Step::Nothing { name } };
+        let finding = Finding {
+            tag: 35,
+            expected: "no further message".into(),
+            got: message.msg_type().into(),
+        };
+        lines.push(LineReport { line, findings: vec![finding], message: Some(message.text()) });
+        outcome = Outcome::Failed;
+    }
+    player.close();
+    Report { file: scenario.file.clone(), title: scenario.title.clone(), outcome, lines }
+}
+
+struct Session {
+    connection: usize,
+    peer: Peer,
+    service: Service,
+    next_out: u64,
+    buffer: Vec<u8>,
+    open: bool,
+}
+
+struct Player<'a> {
+    link: &'a mut dyn Link,
+    values: Values,
+    sessions: BTreeMap<String, Session>,
+    nonce: u64,
+}
+
+enum Trouble {
+    Link(LinkError),
+    Text(String),
+    Differs { findings: Vec<Finding>, message: Option<String> },
+}
+
+impl From<LinkError> for Trouble {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+fn differs(expected: &str, got: &str) -> Trouble {
+    let finding = Finding { tag: 35, expected: expected.to_owned(), got: got.to_owned() };
+    Trouble::Differs { findings: vec![finding], message: None }
+}
+
+impl Player<'_> {
+    fn step(&mut self, line: &Line) -> Result<(), Trouble> {
+        match &line.step {
+            Step::Connect { name, service, sender, logon } => {
+                self.connect(name, service, sender)?;
+                if let Some(extra) = logon {
+                    self.log_on(name, extra)?;
+                }
+                Ok(())
+            }
+            Step::Drop { name } => {
+                let session = self.sessions.remove(name).ok_or_else(|| unknown(name))?;
+                self.link.drop_connection(session.connection);
+                Ok(())
+            }
+            Step::Send { name, msg_type, fields } => self.send(name, msg_type, fields),
+            Step::Raw { name, text } => {
+                // These two are computed last: what they cover has to be there.
+                let text = text.replace("{len}", "\u{1}len").replace("{sum}", "\u{1}sum");
+                let bytes = raw(&self.values.fill(&text, self.link.now())?);
+                let connection = self.session(name)?.connection;
+                Ok(self.link.send(connection, &bytes)?)
+            }
+            Step::Expect { name, exact, msg_type, fields } => {
+                self.expect(name, *exact, msg_type, fields)
+            }
+            Step::Nothing { name } => match self.next(name, None, SILENCE)? {
+                None => Ok(()),
+                Some(message) => {
+                    let Trouble::Differs { findings, .. } =
+                        differs("no message", message.msg_type())
+                    else {
+                        return Ok(());
+                    };
+                    Err(Trouble::Differs { findings, message: Some(message.text()) })
+                }
+            },
+            Step::Closed { name } => {
+                if let Some(message) = self.next(name, None, PATIENCE)? {
+                    return Err(differs("the connection closed", &message.text()));
+                }
+                if self.session(name)?.open {
+                    return Err(differs("the connection closed", "it is open"));
+                }
+                Ok(())
+            }
+            Step::Advance(time) => Ok(self.link.advance(*time)?),
+            Step::Set { name, value } => {
+                let value = self.values.fill(value, self.link.now())?;
+                self.values.set(name, &value);
+                Ok(())
+            }
+            Step::Control(words) => {
+                let Self { link, sessions, .. } = self;
+                let connection = |name: &str| sessions.get(name).map(|one| one.connection);
+                Ok(link.control(words, &connection)?)
+            }
+        }
+    }
+
+    fn session(&mut self, name: &str) -> Result<&mut Session, Trouble> {
+        self.sessions.get_mut(name).ok_or_else(|| unknown(name))
+    }
+
+    fn connect(&mut self, name: &str, service: &str, sender: &str) -> Result<(), Trouble> {
+        let service = Service::ALL.into_iter().find(|one| one.name() == service);
+        let service = service.ok_or_else(|| "no such service".to_owned())?;
+        let peer = self.link.peer(sender)?;
+        let connection = self.link.connect(service)?;
+        let (next_out, buffer, open) = (1, Vec::new(), true);
+        if let Some(before) = self.sessions.remove(name) {
+            self.link.drop_connection(before.connection);
+        }
+        self.sessions
+            .insert(name.to_owned(), Session { connection, peer, service, next_out, buffer, open });
+        Ok(())
+    }
+
+    fn log_on(&mut self, name: &str, extra: &[Field]) -> Result<(), Trouble> {
+        let has = |tag: u32| extra.iter().any(|field| field.0 == tag);
+        let mut fields: Vec<Field> = Vec::new();
+        for (tag, value) in [(98, "0"), (108, "60")] {
+            if !has(tag) {
+                fields.push((tag, value.into()));
+            }
+        }
+        fields.extend(extra.iter().cloned());
+        let session = self.session(name)?;
+        if session.service.is_trading() && !has(553) {
+            for (tag, value) in [(553, "{key}"), (554, "{password}"), (5025, "{nonce}")] {
+                fields.push((tag, value.into()));
+            }
+        }
+        self.send(name, "A", &fields)?;
+        self.expect(name, false, "A", &[])
+    }
+
+    fn send(&mut self, name: &str, msg_type: &str, fields: &[Field]) -> Result<(), Trouble> {
+        let now = self.link.now();
+        let Session { connection, peer, service, next_out, .. } = self.session(name)?;
+        let (connection, peer, service, number) = (*connection, peer.clone(), *service, *next_out);
+        let given =
+            |tag: u32| fields.iter().find(|field| field.0 == tag).map(|field| field.1.clone());
+        let time = String::from_utf8_lossy(&now.to_fix_millis()).into_owned();
+        let mut header = vec![(35, msg_type.to_owned())];
+        for (tag, usual) in [
+            (34, Some(number.to_string())),
+            (49, Some(peer.sender.clone())),
+            (52, Some(time)),
+            (56, Some(service.comp_id().to_owned())),
+            (43, None),
+            (97, None),
+            (122, None),
+        ] {
+            if let Some(value) = given(tag).or(usual).filter(|value| value != "-") {
+                header.push((tag, self.values.fill(&value, now)?));
+            }
+        }
+        if msg_type == "A" {
+            self.sign(&header, &peer, now);
+        }
+        let body =
+            fields.iter().filter(|field| !header.iter().any(|h| h.0 == field.0) && field.1 != "-");
+        let mut text = String::new();
+        for (tag, value) in &header {
+            text += &format!("{tag}={value}\x01");
+        }
+        for (tag, value) in body {
+            text += &format!("{tag}={}\x01", self.values.fill(value, now)?);
+        }
+        if given(34).is_none_or(|text| text == number.to_string()) {
+            self.session(name)?.next_out += 1;
+        }
+        let head = format!("8=FIX.4.4\x019={}\x01{text}", text.len());
+        let sum = head.bytes().fold(0u8, u8::wrapping_add);
+        Ok(self.link.send(connection, format!("{head}10={sum:03}\x01").as_bytes())?)
+    }
+
+    /// Makes `{key}`, `{password}` and `{nonce}` those of a Logon with this header.
+    fn sign(&mut self, header: &[Field], peer: &Peer, now: UtcTime) {
+        let Some(credentials) = &peer.credentials else { return };
+        let get = |tag: u32| header.iter().find(|h| h.0 == tag).map_or("", |h| h.1.as_str());
+        self.nonce = now.millis().max(self.nonce + 1);
+        let (number, sender, target) = (get(34).parse().unwrap_or(0), get(49), get(56));
+        self.values.set("key", credentials.api_key().expose());
+        self.values.set("nonce", &self.nonce.to_string());
+        if let Ok(password) =
+            credentials.password(number, sender.as_bytes(), target.as_bytes(), self.nonce)
+        {
+            self.values.set("password", &String::from_utf8_lossy(&password));
+        }
+    }
+
+    fn expect(
+        &mut self,
+        name: &str,
+        exact: bool,
+        msg_type: &str,
+        fields: &[Field],
+    ) -> Result<(), Trouble> {
+        let Some(message) = self.next(name, Some(msg_type), PATIENCE)? else {
+            let got = if self.session(name)?.open { "no message" } else { "the connection closed" };
+            return Err(differs(msg_type, got));
+        };
+        let now = self.link.now();
+        let mut filled = Vec::new();
+        for (tag, value) in fields {
+            filled.push((*tag, self.values.fill(value, now)?));
+        }
+        let (findings, remember) = expect::compare(&message, exact, msg_type, &filled);
+        for (name, value) in remember {
+            self.values.set(&name, &value);
+        }
+        if findings.is_empty() {
+            return Ok(());
+        }
+        Err(Trouble::Differs { findings, message: Some(message.text()) })
+    }
+
+    /// The next message of a connection. Heartbeats are passed over and TestRequests answered, unless
+    /// they are what is wanted.
+    fn next(
+        &mut self,
+        name: &str,
+        wanted: Option<&str>,
+        patience: Duration,
+    ) -> Result<Option<Received>, Trouble> {
+        for _ in 0..PIECES_MAX {
+            let session = self.sessions.get_mut(name).ok_or_else(|| unknown(name))?;
+            if let Some(message) = Received::take(&mut session.buffer)? {
+                match message.msg_type() {
+                    "0" if wanted != Some("0") => {}
+                    "1" if wanted != Some("1") => {
+                        let id = message.get(112).unwrap_or_default().to_owned();
+                        self.send(name, "0", &[(112, id)])?;
+                    }
+                    _ => return Ok(Some(message)),
+                }
+                continue;
+            }
+            let before = session.buffer.len();
+            if session.open {
+                session.open =
+                    self.link.receive(session.connection, patience, &mut session.buffer)?;
+            }
+            if session.buffer.len() == before {
+                return Ok(None);
+            }
+        }
+        Err(Trouble::Text("the message does not end".into()))
+    }
+
+    /// A message that nobody expected.
+    fn left_over(&mut self) -> Option<(String, Received)> {
+        let names: Vec<String> = self.sessions.keys().cloned().collect();
+        names.into_iter().find_map(|name| {
+            let message = self.next(&name, None, Duration::ZERO).ok().flatten()?;
+            Some((name, message))
+        })
+    }
+
+    fn close(&mut self) {
+        for session in std::mem::take(&mut self.sessions).into_values() {
+            self.link.drop_connection(session.connection);
+        }
+    }
+}
+
+fn unknown(name: &str) -> Trouble {
+    Trouble::Text(format!("there is no connection {name:?}"))
+}
+
+/// Bytes as written: `|` for SOH; a SOH and `len` for what BodyLength has to say, and `sum` for CheckSum.
+fn raw(text: &str) -> Vec<u8> {
+    let mut text = text.replace('|', "\x01");
+    if let Some((head, body)) = text.split_once("\x01len\x01") {
+        let end = body.rfind("10=").unwrap_or(body.len());
+        text = format!("{head}{end}\x01{body}");
+    }
+    if let Some((before, after)) = text.split_once("\x01sum") {
+        let covered = before.strip_suffix("10=").unwrap_or(before);
+        let sum = covered.bytes().fold(0u8, u8::wrapping_add);
+        text = format!("{before}{sum:03}{after}");
+    }
+    text.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_text_gets_its_length_and_sum() {
+        let text = "8=FIX.4.4|9=\x01len|35=0|34=2|49=A|52=20260407-14:32:01.000|56=B|10=\x01sum|";
+        let mut bytes = raw(text);
+        let message = Received::take(&mut bytes).unwrap().unwrap();
+        assert_eq!(message.msg_type(), "0");
+        assert_eq!(raw("a|b"), b"a\x01b");
+    }
+}

@@ -1,0 +1,119 @@
+//! The scenario suite against the venue in process, and what it covers.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use taut_venue::scenario::{self, Outcome, Scenario, embedded};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+fn files() -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(root().join("scenarios")).expect("the folder of the suite");
+    let mut files: Vec<(String, String)> = entries
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(path).expect("a text"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn suite() -> Vec<Scenario> {
+    let parsed = files().into_iter().map(|(name, text)| scenario::parse(&name, &text));
+    parsed.flat_map(|scenarios| scenarios.unwrap_or_else(|error| panic!("{error}"))).collect()
+}
+
+#[test]
+fn every_scenario_passes_in_process() {
+    let mut failed = Vec::new();
+    for scenario in suite() {
+        let report = embedded::play(&scenario);
+        if report.outcome != Outcome::Passed {
+            println!("{report}");
+            failed.push(format!("{}: {}", report.file, report.title));
+        }
+    }
+    assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
+}
+
+#[test]
+fn a_scenario_that_expects_something_else_fails_with_the_field() {
+    let text = "== Wrong\n!logon A spot-market-data TAUT\nA> 1|112=x\nA< 0|112=y|58=?\n";
+    let scenarios = scenario::parse("f", text).expect("a scenario");
+    let report = embedded::play(&scenarios[0]);
+    assert_eq!(report.outcome, Outcome::Failed);
+    let shown = report.to_string();
+    assert!(shown.contains("FAIL    4  A< 0|112=y|58=?"), "{shown}");
+    assert!(shown.contains("TestReqID(112): expected \"y\", got \"x\""), "{shown}");
+    assert!(shown.contains("Text(58): expected \"?\", got no such field"), "{shown}");
+}
+
+#[test]
+fn a_message_that_nobody_expected_fails_the_scenario() {
+    let text = "== Left\n!logon A spot-market-data TAUT\nA> g|335=1|336=SESSION|263=0\n";
+    let scenarios = scenario::parse("f", text).expect("a scenario");
+    let report = embedded::play(&scenarios[0]);
+    assert_eq!(report.outcome, Outcome::Failed);
+    assert!(report.to_string().contains("no further message"), "{report}");
+}
+
+/// Names of Rust functions in the sources.
+fn functions(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            functions(&path, into);
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let names = text.split("fn ").skip(1).map(|rest| {
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+            });
+            into.extend(names);
+        }
+    }
+}
+
+#[test]
+fn every_scenario_and_test_that_the_coverage_table_names_exists() {
+    let table = std::fs::read_to_string(root().join("COVERAGE.md")).expect("the table");
+    let titles: BTreeSet<String> = suite().into_iter().map(|one| one.title).collect();
+    let mut tests = BTreeSet::new();
+    for folder in ["tools", "engine", "codec"] {
+        functions(&root().join("../..").join(folder), &mut tests);
+    }
+    let mut named = BTreeSet::new();
+    let mut wrong = Vec::new();
+    let mut rows = 0;
+    for (at, line) in table.lines().enumerate() {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let [.., what] = cells.as_slice() else { continue };
+        if cells.len() != 3 || line.starts_with("| section") {
+            continue;
+        }
+        rows += 1;
+        let what = what.trim_end_matches(" |");
+        let (kind, rest) = what.split_once(": ").unwrap_or((what, ""));
+        for one in rest.split("; ") {
+            let exists = match kind {
+                "scenario" => titles.contains(one),
+                "test" => tests.contains(one),
+                "not" => !one.is_empty(),
+                _ => false,
+            };
+            if kind == "scenario" {
+                named.insert(one.to_owned());
+            }
+            if !exists {
+                wrong.push(format!("line {}: {kind}: {one}", at + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(rows > 100, "{rows} rows");
+    let idle: Vec<&String> = titles.difference(&named).collect();
+    assert!(idle.is_empty(), "scenarios that no row names: {idle:#?}");
+}
