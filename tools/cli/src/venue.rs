@@ -54,6 +54,9 @@ pub struct VenueArgs {
     /// Events a second of the synthetic market
     #[arg(long)]
     pub rate: Option<u32>,
+    /// Do something on purpose so long after the start, such as "10s roll-over"; --print-config lists what
+    #[arg(long, value_name = "STEP")]
+    control: Vec<String>,
     /// Let clients trade without rate limits, whatever their tier
     #[arg(long)]
     no_rate_limits: bool,
@@ -104,6 +107,7 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         Some(file) => VenueConfig::from_toml(&crate::read_file(file)?)?,
         None => VenueConfig::default(),
     };
+    config.control.extend_from_slice(&args.control);
     if args.no_rate_limits {
         config.clients.iter_mut().for_each(|client| client.tier = TierName::Unlimited);
     }

@@ -13,11 +13,14 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::Service;
+use taut_codec::value::UtcTime;
+
+use crate::gateway::{Routing, Service};
 use crate::limits::{CLIENTS_MAX, GATEWAY_INSTANCES_MAX, INSTRUMENTS_MAX};
 use crate::liquidity::{LiquiditySource, SyntheticConfig, SyntheticMarket};
 use crate::matching::{FeeCurrency, FeeSchedule, SetupError};
 use crate::oes::DerivativesLimits;
+use crate::venue::Script;
 
 pub use clients::{ClientConfig, TierName};
 pub use instruments::{IndexSource, InstrumentConfig, StatusName};
@@ -67,8 +70,12 @@ pub struct VenueConfig {
     pub port_offset: u16,
     /// Gateway instances behind the router. Default 2.
     pub gateway_instances: u16,
+    /// What the venue does on purpose and when, such as `10s roll-over`; see [`Step`](crate::venue::Step).
+    pub control: Vec<String>,
     /// Where the venue's documents disagree or are silent.
     pub switches: Switches,
+    /// How requests get from the gateway to the order entry service.
+    pub routing: Routing,
     /// Rate limits of derivatives sessions; those of spot are each client's `tier`.
     pub derivatives_limits: DerivativesLimits,
     /// What is kept to be sent again.
@@ -98,7 +105,9 @@ impl Default for VenueConfig {
             allow_remote: false,
             port_offset: 0,
             gateway_instances: 2,
+            control: Vec::new(),
             switches: Switches::default(),
+            routing: Routing::default(),
             derivatives_limits: DerivativesLimits::default(),
             replay: ReplayConfig::default(),
             trading: Trading::default(),
@@ -243,6 +252,7 @@ impl VenueConfig {
         count("instruments", self.instruments.len(), INSTRUMENTS_MAX)?;
         count("clients", self.clients.len(), CLIENTS_MAX)?;
         self.replay.check()?;
+        self.script(UtcTime(0))?;
         for instrument in &self.instruments {
             instrument.instrument()?;
             instrument.margin()?;
@@ -257,6 +267,14 @@ impl VenueConfig {
             client.sources()?;
         }
         Ok(())
+    }
+
+    /// The control script, counted from `start`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn script(&self, start: UtcTime) -> Result<Script, ConfigError> {
+        Script::read(&self.control, start).map_err(|error| bad("control", error))
     }
 
     /// The fees.

@@ -22,6 +22,12 @@ pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 256;
 pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
 /// Deepest L2 subscription; `264=0` is capped to it (venue file 4.9).
 pub const DEPTH_MAX: usize = 1000;
+/// Requests on their way in the `websocket_like` routing; with more, the first arrives early.
+pub const TRANSIT_MAX: usize = 4096;
+/// Batches of delayed bytes of one connection; with more, the last ones leave together.
+pub const DELAY_LINE_MAX: usize = 4096;
+/// Steps of a control script.
+pub const CONTROL_STEPS_MAX: usize = 4096;
 /// Logons of one client on one market while the venue runs; a later one is refused.
 pub const LOGONS_MAX: u32 = (1 << 20) - 1;
 /// Entries in one market data incremental; a longer one is split.

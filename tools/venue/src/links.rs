@@ -95,8 +95,12 @@ impl Links {
         let mut at = 0;
         while at < self.connections.len() {
             let Connection { id, transmitter, .. } = &mut self.connections[at];
+            // Bytes that wait are stored before they leave.
+            let _ = venue.outbox(*id);
+            let most = venue.sendable(*id, now);
             let outbox = venue.outbox(*id);
-            let sent = transmitter.accept(outbox.pending()).and_then(|count| {
+            let open = most.min(outbox.pending().len());
+            let sent = transmitter.accept(&outbox.pending()[..open]).and_then(|count| {
                 tap(*id, &outbox.pending()[..count]);
                 outbox.consume(count);
                 if transmitter.pending() == 0 { Ok(true) } else { transmitter.flush() }

@@ -361,4 +361,63 @@ mod tests {
         assert_eq!(error, "--base-port 61535: spot-trading at 4001 above it would exceed 65535");
         assert_eq!(listen(61_534).port(Service::SpotTrading).unwrap(), 65_535);
     }
+
+    #[test]
+    fn a_plain_client_of_a_tls_port_gets_an_alert_and_the_end() {
+        use std::io::Read;
+
+        let mut config = crate::VenueConfig::default();
+        config.liquidity.mode = crate::config::LiquidityMode::None;
+        let clock = Clock::system();
+        let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+        let certificate = crate::certificate::Certificate::generate(&["localhost"]).unwrap();
+        let tls = certificate.server_tls(taut::wire::tls::TlsMode::RecordLayer).unwrap();
+        let listen = Listen {
+            address: [127, 0, 0, 1].into(),
+            base_port: None,
+            allow_remote: false,
+            wire: WireKind::BusyPoll,
+            idle: IdlePolicy::Park,
+        };
+        let mut server = Server::bind(venue, Some(tls), &listen, clock).unwrap();
+        let addresses = server.addresses().unwrap();
+        assert_eq!(addresses.len(), Service::ALL.len(), "every port is served");
+        for (service, address) in addresses {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.set_nonblocking(true).unwrap();
+            client.write_all(b"8=FIX.4.4\x019=76\x0135=A\x01").unwrap();
+            let (mut answer, mut buffer) = (Vec::new(), [0; 64]);
+            // As long as it takes: the end of the stream is the condition.
+            loop {
+                server.step().unwrap();
+                match client.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => answer.extend_from_slice(&buffer[..count]),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    // What it had sent beyond what was read makes the end a reset.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                    Err(error) => panic!("{service:?}: {error}"),
+                }
+            }
+            // A record of type 21, two bytes long: fatal.
+            assert_eq!((answer[0], answer[5]), (21, 2), "{service:?}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_beyond_this_machine_is_not_bound_without_leave() {
+        let mut config = crate::VenueConfig::default();
+        config.liquidity.mode = crate::config::LiquidityMode::None;
+        let clock = Clock::system();
+        let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+        let listen = Listen {
+            address: [0, 0, 0, 0].into(),
+            base_port: None,
+            allow_remote: false,
+            wire: WireKind::BusyPoll,
+            idle: IdlePolicy::Park,
+        };
+        let error = Server::bind(venue, None, &listen, clock).err().unwrap();
+        assert!(matches!(error, ServerError::Remote(_)), "{error}");
+    }
 }

@@ -15,6 +15,7 @@
 mod accounts;
 mod control;
 mod prices;
+mod script;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +28,9 @@ use taut_codec::value::UtcTime;
 
 use crate::config::{ConfigError, VenueConfig};
 use accounts::Accounts;
+pub use script::{Script, Step, StepError};
 
+use crate::gateway::Transit;
 use crate::gateway::report::BusinessReject;
 use crate::gateway::reporter::Reporter;
 use crate::gateway::{
@@ -104,6 +107,8 @@ pub struct VenueStats {
     pub replay: ReplayStats,
     /// Arrivals that were not taken in time.
     pub arrivals_lost: u64,
+    /// Steps of the script that could not be done: nobody was there.
+    pub steps_missed: u64,
     /// Connections per gateway instance.
     pub instances: Vec<u32>,
 }
@@ -120,6 +125,9 @@ pub struct Venue {
     events: Vec<EngineEvent>,
     arrivals: VecDeque<Arrival>,
     arrivals_lost: u64,
+    transit: Option<Transit>,
+    script: Script,
+    steps_missed: u64,
     /// What is given out for a connection that is not there.
     nowhere: Outbox,
 }
@@ -191,6 +199,9 @@ impl Venue {
             events: Vec::new(),
             arrivals: VecDeque::new(),
             arrivals_lost: 0,
+            transit: Transit::new(config.routing, config.gateway_instances),
+            script: config.script(now)?,
+            steps_missed: 0,
             nowhere: Outbox::with_capacity(0),
         };
         venue.tick(now);
@@ -218,7 +229,10 @@ impl Venue {
         self.gateway.feed(id, bytes);
         while let Some(inbound) = self.gateway.next(id, now) {
             self.due(now);
-            self.order_entry(inbound, now);
+            match (&mut self.transit, inbound) {
+                (Some(transit), Inbound::Order(request)) => transit.send(request, now),
+                (_, inbound) => self.order_entry(inbound, now),
+            }
         }
         self.due(now);
     }
@@ -234,11 +248,20 @@ impl Venue {
         while let Some(inbound) = self.gateway.due(now) {
             self.order_entry(inbound, now);
         }
+        while let Some(request) = self.transit.as_mut().and_then(|transit| transit.arrived(now)) {
+            self.order(&request, now);
+        }
     }
 
     /// Bytes that wait for a connection's peer.
     pub fn outbox(&mut self, id: ConnectionId) -> &mut Outbox {
         self.gateway.outbox(id).unwrap_or(&mut self.nowhere)
+    }
+
+    /// How many of the bytes that wait for a connection's peer may leave now: all of them, unless a
+    /// fault holds them back.
+    pub fn sendable(&mut self, id: ConnectionId, now: UtcTime) -> usize {
+        self.gateway.sendable(id, now)
     }
 
     /// Whether a connection has to be closed once its outbox is flushed.
@@ -249,6 +272,7 @@ impl Venue {
 
     /// Time passes: heartbeats, time-outs, liquidity, orders that become live, trigger or expire.
     pub fn tick(&mut self, now: UtcTime) {
+        self.follow_script(now);
         self.gateway.tick(now);
         self.due(now);
         if let Some(liquidity) = &mut self.liquidity
@@ -264,8 +288,10 @@ impl Venue {
     /// When [`Venue::tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> UtcTime {
+        let transit = self.transit.as_ref().map_or(UtcTime(u64::MAX), Transit::deadline);
+        let own = self.script.deadline().min(transit);
         let liquidity = self.liquidity.as_ref().and_then(|liquidity| liquidity.next_at());
-        let others = self.gateway.next_deadline().min(self.engine.next_deadline());
+        let others = self.gateway.next_deadline().min(self.engine.next_deadline()).min(own);
         liquidity.unwrap_or(UtcTime(u64::MAX)).min(others)
     }
 

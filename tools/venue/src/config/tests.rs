@@ -98,3 +98,36 @@ fn a_bad_key_and_a_bad_secret_are_named_by_their_own_variables() {
     let text = error("a\x01b", "c2VjcmV0");
     assert!(text.contains("variable TAUT_API_KEY: the API key"), "{text}");
 }
+
+/// Every switch by its path, with its default as TOML.
+fn switches() -> Vec<(String, String)> {
+    fn leaves(path: &str, value: &toml::Value, out: &mut Vec<(String, String)>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (name, value) in table {
+                    let path =
+                        if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    leaves(&path, value, out);
+                }
+            }
+            value => out.push((path.to_owned(), value.to_string())),
+        }
+    }
+    let mut out = Vec::new();
+    leaves("", &toml::Value::try_from(Switches::default()).unwrap(), &mut out);
+    out
+}
+
+#[test]
+fn the_page_of_switches_lists_each_with_its_default_and_no_other() {
+    let page = include_str!("../../SWITCHES.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let switches = switches();
+    for (path, default) in &switches {
+        let row = format!("| `{path}` | `{}` | ", default.trim_matches('"'));
+        let found = rows.iter().filter(|line| line.starts_with(&row)).count();
+        assert_eq!(found, 1, "{row}");
+    }
+    assert_eq!(rows.len(), switches.len(), "a row that is no switch");
+    assert!(rows.iter().all(|row| row.split(" | ").count() == 4), "default, source and meaning");
+}

@@ -12,6 +12,12 @@ port_offset = 0
 # Gateway instances behind the router. A session sticks to the one that it was given first.
 gateway_instances = 2
 
+# What the venue does on purpose, so long after its start: "10s roll-over", "12.5s drop TAUT spot-trading"
+# (or cut, half-open), "20s stall TAUT spot-trading 500ms" (or delay), "21s sequence-jump TAUT spot-trading 7"
+# (or resend-storm), "30s logons refuse" (or close, judge), "31s market BTC/USD cancel_only",
+# "40s instance 0 stop" (or start), "50s report-copies 2".
+control = []
+
 # Where Kraken's documents are silent or contradict each other.
 [switches]
 # Orders that OrderCancelRequest (F) reaches: "connection" (the same connection only) or
@@ -73,6 +79,13 @@ rollover_closed = "close"
 rollover_cancels = false
 rollover_clears_cache = false
 rollover_resets_watermark = false
+
+# "sticky": all requests of a session take one path and keep their order. "websocket_like": each takes any
+# gateway instance and up to so many microseconds, by the seed, so that they may overtake each other.
+[routing]
+mode = "sticky"
+seed = 1
+delay_us_max = 2000
 
 # Rate limits of a derivatives session: tokens in a full bucket, milliseconds in which an empty one
 # fills, and what D, G, F and q cost.

@@ -6,6 +6,7 @@ use taut::session::Outbox;
 use taut_codec::value::UtcTime;
 
 use super::Service;
+use super::faults::Faults;
 use super::router::Instance;
 
 /// Names a connection; never given twice.
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     pub close_at: Option<UtcTime>,
     /// Where it comes from, if that is known.
     pub source: Option<IpAddr>,
+    /// What goes wrong with it on purpose.
+    pub faults: Faults,
     opened: UtcTime,
 }
 
@@ -50,6 +53,7 @@ impl Connection {
             close: false,
             close_at: None,
             source,
+            faults: Faults::default(),
             opened: now,
         }
     }

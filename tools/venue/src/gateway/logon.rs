@@ -133,6 +133,8 @@ impl Gateway {
             text.inspect(|text| turn_away(connection, client.sender, number, text, now));
             return false;
         }
+        let Some(instance) = self.router.open(client.sender) else { return false };
+        connection.instance = Some(instance);
         let (client, whose) = (at as u16, Subscriber { client: at as u16, service });
         let first = self.clients[at].know(service, &self.switches).live;
         if let Some(first) = first {
@@ -155,7 +157,6 @@ impl Gateway {
         // An acceptor writes nothing yet, so nothing can fail.
         let waits = known.session.connected(now, &mut connection.outbox, |_, _| {});
         connection.client = Some(client);
-        connection.instance = Some(self.router.open(entry.sender));
         waits.is_ok()
     }
 

@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod control;
 pub mod exec_id;
+mod faults;
 mod guard;
 mod inbound;
 mod leave;
@@ -22,6 +23,7 @@ mod service;
 mod switches;
 #[cfg(test)]
 mod tests;
+mod transit;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -35,6 +37,7 @@ use taut_codec::value::UtcTime;
 
 pub use client::ClientSetup;
 pub use connection::ConnectionId;
+pub use faults::Fault;
 pub use guard::Source;
 pub use inbound::{Inbound, RefusedCommand};
 pub use logon::{ClientCredentials, Logons};
@@ -42,6 +45,8 @@ pub use replay::{ReplayLimits, ReplayStats};
 pub use router::{Instance, Router};
 pub use service::{Market, Service, Subscriber};
 pub use switches::GatewaySwitches;
+pub(crate) use transit::Transit;
+pub use transit::{Routing, RoutingMode};
 
 use crate::config::RolloverClosed;
 use crate::limits::CONNECTIONS_MAX;
@@ -66,6 +71,7 @@ pub struct Gateway {
     /// The last time that was heard of.
     now: UtcTime,
     error_drops: u64,
+    report_copies: u8,
     rollover: Rollover,
     /// What the stages behind have to be told, beside what a connection brings.
     queue: VecDeque<Inbound>,
@@ -91,6 +97,7 @@ impl Gateway {
             replay: ReplayStats::default(),
             now: UtcTime(0),
             error_drops: 0,
+            report_copies: 1,
             rollover: Rollover::new(),
             queue: VecDeque::new(),
             cancels: VecDeque::new(),
@@ -123,7 +130,9 @@ impl Gateway {
 
     /// Takes bytes of a connection; [`Gateway::next`] reads them.
     pub fn feed(&mut self, id: ConnectionId, bytes: &[u8]) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && !connection.faults.is_deaf()
+        {
             connection.input.extend_from_slice(bytes);
         }
     }
@@ -206,7 +215,10 @@ impl Gateway {
         };
         let waits = |one: &&Connection| !one.close || !one.outbox.is_empty();
         let open = self.connections.values().filter(waits);
-        let open = open.map(|one| deadline(one).min(one.close_at.unwrap_or(UtcTime(u64::MAX))));
+        let open = open.map(|one| {
+            let close_at = one.close_at.unwrap_or(UtcTime(u64::MAX));
+            deadline(one).min(close_at).min(one.faults.deadline())
+        });
         let sessions = open.min().unwrap_or(UtcTime(u64::MAX));
         sessions.min(self.rollover.deadline()).min(self.due_deadline())
     }

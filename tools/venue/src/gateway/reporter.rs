@@ -183,10 +183,12 @@ impl Reporter {
             text: draft.text,
         };
         let (service, order) = (Service::SpotTrading, HeaderOrder::default());
-        let sent = gateway.send_on(client, service, b"8", order, now, |enc| {
-            write_execution_report(enc, &report);
-        });
-        self.lost += u64::from(!sent);
+        for _ in 0..gateway.report_copies() {
+            let sent = gateway.send_on(client, service, b"8", order, now, |enc| {
+                write_execution_report(enc, &report);
+            });
+            self.lost += u64::from(!sent);
+        }
     }
 }
 

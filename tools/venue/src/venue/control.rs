@@ -28,6 +28,7 @@ impl Venue {
             reports_lost: self.reporter.lost(),
             replay: self.gateway.replay_stats(),
             arrivals_lost: self.arrivals_lost,
+            steps_missed: self.steps_missed,
             instances: self.gateway.router().connections().to_vec(),
         }
     }

@@ -1,0 +1,227 @@
+//! What the venue does on purpose and when: steps that test code calls, and that the configuration and
+//! the command line write as text.
+//!
+//! ```text
+//! 10s roll-over
+//! 12.5s drop TAUT spot-trading            (or cut, half-open)
+//! 20s stall TAUT spot-trading 500ms       (or delay)
+//! 21s sequence-jump TAUT spot-trading 7   (or resend-storm)
+//! 30s logons refuse                       (or close, judge)
+//! 31s market BTC/USD cancel_only
+//! 40s instance 0 stop                     (or start)
+//! 50s report-copies 2
+//! ```
+
+use std::collections::VecDeque;
+
+use taut_codec::value::UtcTime;
+
+use super::Venue;
+use crate::config::StatusName;
+use crate::gateway::{Fault, Instance, Logons, Service};
+use crate::limits::CONTROL_STEPS_MAX;
+
+/// One thing that the venue does on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The daily rollover, now (venue file 3.5).
+    RollOver,
+    /// Something happens to a client's session.
+    Session {
+        /// SenderCompID(49).
+        sender: String,
+        /// On which service.
+        service: Service,
+        /// What.
+        fault: Fault,
+    },
+    /// What becomes of logons.
+    Logons(Logons),
+    /// AssetPairStatus(5032) of an instrument.
+    Market {
+        /// Its symbol.
+        symbol: String,
+        /// The status.
+        status: StatusName,
+    },
+    /// A gateway instance ends or starts.
+    Instance {
+        /// Which.
+        instance: Instance,
+        /// Whether it is up from now on.
+        up: bool,
+    },
+    /// Each report is sent so many times.
+    ReportCopies(u8),
+}
+
+/// Why a step cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?}: {why}")]
+pub struct StepError {
+    text: String,
+    why: &'static str,
+}
+
+impl std::str::FromStr for Step {
+    type Err = StepError;
+
+    fn from_str(text: &str) -> Result<Self, StepError> {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        read(&words).map_err(|why| StepError { text: text.to_owned(), why })
+    }
+}
+
+fn read(words: &[&str]) -> Result<Step, &'static str> {
+    const NO_NUMBER: &str = "the number is not one";
+    let session = |sender: &str, service: &str, fault| -> Result<Step, &'static str> {
+        let service = Service::ALL.into_iter().find(|one| one.name() == service);
+        let service = service.ok_or("there is no such service")?;
+        Ok(Step::Session { sender: sender.to_owned(), service, fault })
+    };
+    Ok(match *words {
+        ["roll-over"] => Step::RollOver,
+        ["drop", sender, service] => session(sender, service, Fault::Drop)?,
+        ["cut", sender, service] => session(sender, service, Fault::Cut)?,
+        ["half-open", sender, service] => session(sender, service, Fault::HalfOpen)?,
+        ["stall", sender, service, time] => session(sender, service, Fault::Stall(nanos(time)?))?,
+        ["delay", sender, service, time] => session(sender, service, Fault::Delay(nanos(time)?))?,
+        ["sequence-jump", sender, service, by] => {
+            let by = by.parse().map_err(|_| NO_NUMBER)?;
+            session(sender, service, Fault::SequenceJump(by))?
+        }
+        ["resend-storm", sender, service, times] => {
+            let times = times.parse().map_err(|_| NO_NUMBER)?;
+            session(sender, service, Fault::ResendStorm(times))?
+        }
+        ["logons", "judge"] => Step::Logons(Logons::Judge),
+        ["logons", "refuse"] => Step::Logons(Logons::Refuse),
+        ["logons", "close"] => Step::Logons(Logons::CloseSilently),
+        ["market", symbol, status] => {
+            let deserializer =
+                serde::de::value::StrDeserializer::<serde::de::value::Error>::new(status);
+            let status = serde::Deserialize::deserialize(deserializer);
+            let status = status.map_err(|_| "there is no such status")?;
+            Step::Market { symbol: symbol.to_owned(), status }
+        }
+        ["instance", number, what @ ("stop" | "start")] => {
+            let instance = Instance(number.parse().map_err(|_| NO_NUMBER)?);
+            Step::Instance { instance, up: what == "start" }
+        }
+        ["report-copies", copies] => Step::ReportCopies(copies.parse().map_err(|_| NO_NUMBER)?),
+        _ => return Err("there is no such step"),
+    })
+}
+
+/// `1.5s`, `200ms`, exact to the nanosecond.
+fn nanos(text: &str) -> Result<u64, &'static str> {
+    const BAD: &str = "a time is a number with `s` or `ms`";
+    let (number, decimals) = match text.strip_suffix("ms") {
+        Some(number) => (number, 6),
+        None => (text.strip_suffix('s').ok_or(BAD)?, 9),
+    };
+    let decimal = taut_codec::value::Decimal::parse(number.as_bytes()).map_err(|_| BAD)?;
+    let units = decimal.to_scale(decimals).map_err(|_| BAD)?;
+    u64::try_from(units).map_err(|_| BAD)
+}
+
+/// Steps and when they are due, counted from the start of the venue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    steps: VecDeque<(UtcTime, Step)>,
+}
+
+impl Script {
+    /// Reads lines such as `10s roll-over`.
+    ///
+    /// # Errors
+    /// [`StepError`] names the line.
+    pub fn read(lines: &[String], start: UtcTime) -> Result<Self, StepError> {
+        let one = |line: &String| {
+            let error = |why| StepError { text: line.clone(), why };
+            let (time, step) = line.trim().split_once(' ').ok_or(error("a time comes first"))?;
+            Ok((start.plus_nanos(nanos(time).map_err(error)?), step.parse()?))
+        };
+        if lines.len() > CONTROL_STEPS_MAX {
+            let text = format!("{} steps", lines.len());
+            return Err(StepError { text, why: "too many" });
+        }
+        let mut steps: Vec<_> = lines.iter().map(one).collect::<Result<_, _>>()?;
+        steps.sort_by_key(|&(at, _)| at);
+        Ok(Self { steps: steps.into() })
+    }
+
+    pub(super) fn due(&mut self, now: UtcTime) -> Option<Step> {
+        self.steps.front().filter(|(at, _)| *at <= now)?;
+        self.steps.pop_front().map(|(_, step)| step)
+    }
+
+    pub(super) fn deadline(&self) -> UtcTime {
+        self.steps.front().map_or(UtcTime(u64::MAX), |&(at, _)| at)
+    }
+}
+
+impl Venue {
+    /// Control: does one step. `false` if there is nothing that it could be done to.
+    pub fn control(&mut self, step: &Step, now: UtcTime) -> bool {
+        match step {
+            Step::RollOver => self.roll_over(now),
+            Step::Session { sender, service, fault } => {
+                return self.gateway.suffer(sender.as_bytes(), *service, *fault, now);
+            }
+            Step::Logons(logons) => self.set_logons(*logons),
+            Step::Market { symbol, status } => {
+                return self.set_market_status(symbol, (*status).into(), now);
+            }
+            Step::Instance { instance, up } => return self.gateway.set_instance(*instance, *up),
+            Step::ReportCopies(copies) => self.gateway.set_report_copies(*copies),
+        }
+        true
+    }
+
+    /// Steps of the script that are due.
+    pub(super) fn follow_script(&mut self, now: UtcTime) {
+        while let Some(step) = self.script.due(now) {
+            let done = self.control(&step, now);
+            self.steps_missed += u64::from(!done);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_read_and_sorted_by_time() {
+        let lines = ["2s logons refuse", "1.5s roll-over", "1500ms report-copies 2"];
+        let lines = lines.map(str::to_owned);
+        let mut script = Script::read(&lines, UtcTime(0)).unwrap();
+        assert_eq!(script.deadline(), UtcTime(1_500_000_000));
+        assert_eq!(script.due(UtcTime(1_499_999_999)), None);
+        let now = UtcTime(1_600_000_000);
+        assert_eq!(
+            [(); 3].map(|()| script.due(now)),
+            [Some(Step::RollOver), Some(Step::ReportCopies(2)), None]
+        );
+        assert_eq!(script.due(UtcTime(2_000_000_000)), Some(Step::Logons(Logons::Refuse)));
+    }
+
+    #[test]
+    fn a_step_that_makes_no_sense_is_named() {
+        for (line, why) in [
+            ("roll-over", "a time comes first"),
+            ("1 roll-over", "a time is a number"),
+            ("-1s roll-over", "a time is a number"),
+            ("1s jump", "no such step"),
+            ("1s drop TAUT", "no such step"),
+            ("1s drop TAUT spot", "no such service"),
+            ("1s stall TAUT spot-trading 5", "a time is a number"),
+            ("1s market BTC/USD shut", "no such status"),
+            ("1s instance x stop", "the number is not one"),
+        ] {
+            let error = Script::read(&[line.to_owned()], UtcTime(0)).unwrap_err().to_string();
+            assert!(error.contains(why), "{line}: {error}");
+        }
+    }
+}

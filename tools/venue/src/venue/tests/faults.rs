@@ -1,0 +1,214 @@
+//! What the venue does on purpose: faults of a session, lost instances, routing, the script.
+
+use super::harness::*;
+use crate::config::VenueConfig;
+use crate::gateway::{Fault, Instance, RoutingMode};
+use crate::venue::Step;
+use crate::{Outcome, Service};
+
+const TRADING: Service = Service::SpotTrading;
+
+fn with(change: impl FnOnce(&mut VenueConfig)) -> World {
+    let mut config = config();
+    change(&mut config);
+    World::with(&config)
+}
+
+fn suffer(world: &mut World, fault: Fault) {
+    let step = Step::Session { sender: "TAUT".into(), service: TRADING, fault };
+    assert!(world.venue.control(&step, world.now));
+}
+
+/// What a server would send now.
+fn flow(world: &mut World, peer: &Peer) -> Vec<u8> {
+    let most = world.venue.sendable(peer.id, world.now);
+    let outbox = world.venue.outbox(peer.id);
+    let bytes = outbox.pending()[..most].to_vec();
+    outbox.consume(most);
+    bytes
+}
+
+fn tell(world: &mut World, peer: &mut Peer, text: &str) {
+    let bytes = world.message(peer, text);
+    world.venue.received(peer.id, &bytes, world.now);
+}
+
+#[test]
+fn a_stalled_session_is_silent_and_then_says_all() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    suffer(&mut world, Fault::Stall(500_000_000));
+    tell(&mut world, &mut peer, "1|112=x|");
+    assert!(flow(&mut world, &peer).is_empty());
+    assert_eq!(world.venue.next_deadline(), world.now.plus_nanos(500_000_000));
+    world.pass(500);
+    assert_eq!(get(&split(&flow(&mut world, &peer))[0], 112), Some("x"));
+}
+
+#[test]
+fn a_delayed_session_says_everything_later_in_the_same_order() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    suffer(&mut world, Fault::Delay(100_000_000));
+    for id in ["a", "b"] {
+        tell(&mut world, &mut peer, &format!("1|112={id}|"));
+        assert!(flow(&mut world, &peer).is_empty());
+        world.pass(60);
+    }
+    assert_eq!(split(&flow(&mut world, &peer)).len(), 1, "120 ms after a, 60 ms after b");
+    world.pass(40);
+    assert_eq!(get(&split(&flow(&mut world, &peer))[0], 112), Some("b"));
+    suffer(&mut world, Fault::Delay(0));
+    tell(&mut world, &mut peer, "1|112=c|");
+    assert_eq!(get(&split(&flow(&mut world, &peer))[0], 112), Some("c"));
+}
+
+#[test]
+fn a_cut_connection_ends_in_the_middle_of_a_message() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    world.limit(&mut peer, 1, 1, "1", "100");
+    suffer(&mut world, Fault::Cut);
+    assert!(!world.venue.should_close(peer.id));
+    tell(&mut world, &mut peer, "1|112=x|");
+    let bytes = flow(&mut world, &peer);
+    assert_eq!(bytes.len(), 30);
+    assert!(bytes.starts_with(b"8=FIX.4.4\x019="));
+    assert_eq!(flow(&mut world, &peer).len(), 0);
+    assert!(world.venue.should_close(peer.id) && world.venue.outbox(peer.id).is_empty());
+    world.lose(&peer);
+    assert_eq!(world.venue.open_orders("TAUT"), 0, "a lost connection");
+}
+
+#[test]
+fn a_half_open_connection_neither_hears_nor_speaks() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    suffer(&mut world, Fault::HalfOpen);
+    world.limit(&mut peer, 1, 1, "1", "100");
+    assert!(flow(&mut world, &peer).is_empty());
+    assert_eq!(world.venue.open_orders("TAUT"), 0);
+    assert!(!world.venue.should_close(peer.id));
+}
+
+#[test]
+fn a_jump_of_the_number_is_a_gap_that_the_client_can_ask_about() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    suffer(&mut world, Fault::SequenceJump(7));
+    let answer = &world.send(&mut peer, "1|112=x|")[0];
+    assert_eq!(values(answer, &[35, 34]), "0 9", "2 was next");
+    let answers = world.send(&mut peer, "2|7=2|16=8|");
+    assert_eq!(values(&answers[0], &[35, 34, 43, 123, 36]), "4 2 Y Y 9");
+}
+
+#[test]
+fn a_storm_of_resend_requests_asks_for_everything_again_and_again() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    suffer(&mut world, Fault::ResendStorm(20));
+    let storm = world.take(peer.id);
+    assert_eq!(storm.len(), 20);
+    assert!(storm.iter().all(|one| values(one, &[35, 7, 16]) == "2 1 0"), "{storm:?}");
+    assert_eq!(get(&world.send(&mut peer, "1|112=x|")[0], 112), Some("x"));
+}
+
+#[test]
+fn a_report_may_come_more_than_once_with_the_same_exec_id() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    assert!(world.venue.control(&Step::ReportCopies(2), world.now));
+    let reports = world.limit(&mut peer, 1, 1, "1", "100");
+    assert_eq!(reports.len(), 4);
+    for pair in reports.chunks(2) {
+        assert_eq!(get(&pair[0], 17), get(&pair[1], 17));
+        assert_ne!(get(&pair[0], 34), get(&pair[1], 34), "not a resend: a message of its own");
+    }
+}
+
+#[test]
+fn a_lost_instance_takes_its_sessions_with_it_and_the_next_logon_goes_elsewhere() {
+    let mut world = World::new();
+    let taut = world.trader();
+    let other = world.logon("OTHER", TRADING);
+    assert_eq!(world.venue.stats().instances, [1, 1]);
+    let step = |number, up| Step::Instance { instance: Instance(number), up };
+    assert!(world.venue.control(&step(0, false), world.now));
+    assert!(!world.venue.control(&step(9, false), world.now));
+    assert!(world.venue.should_close(taut.id) && !world.venue.should_close(other.id));
+    world.lose(&taut);
+    world.trader();
+    assert_eq!(world.venue.stats().instances, [0, 2]);
+    assert!(world.venue.control(&step(1, false), world.now));
+    let body = world.logon_body("TAUT", Service::SpotMarketData, 1, "141=Y|");
+    let (id, answers) = world.try_logon(Service::SpotMarketData, &body);
+    assert!(answers.is_empty() && world.venue.should_close(id), "no instance is up");
+}
+
+/// ClOrdIDs in the order in which they came to the order entry service.
+fn arrivals(mode: RoutingMode, seed: u64) -> (Vec<u64>, usize) {
+    let mut world = with(|config| {
+        config.gateway_instances = 4;
+        config.routing.mode = mode;
+        config.routing.seed = seed;
+    });
+    let mut peer = world.trader();
+    for id in 1..=50 {
+        let time = world.time();
+        let order = format!("D|11={id}|38=1|40=2|44=100|54=1|55=BTC/USD|59=1|60={time}|");
+        tell(&mut world, &mut peer, &order);
+        world.now = world.now.plus_nanos(100_000);
+    }
+    let end = world.now.plus_nanos(10_000_000);
+    while world.venue.next_deadline() <= end {
+        world.now = world.now.max(world.venue.next_deadline());
+        world.venue.tick(world.now);
+    }
+    let arrived: Vec<_> = world.venue.take_arrivals().collect();
+    let refused = arrived.iter().filter(|one| one.outcome == Outcome::RefusedByOes).count();
+    (arrived.iter().map(|one| one.cl_ord_id.unwrap().as_numeric().unwrap()).collect(), refused)
+}
+
+#[test]
+fn sticky_routing_keeps_the_order_of_a_session_and_spreading_its_messages_does_not() {
+    let sent: Vec<u64> = (1..=50).collect();
+    for seed in 1..=20 {
+        assert_eq!(arrivals(RoutingMode::Sticky, seed), (sent.clone(), 0), "seed {seed}");
+        let (mut arrived, refused) = arrivals(RoutingMode::WebsocketLike, seed);
+        assert_ne!(arrived, sent, "seed {seed}");
+        assert!(refused > 0, "an id that was overtaken is not increasing any more");
+        assert_eq!((arrived.clone(), refused), arrivals(RoutingMode::WebsocketLike, seed));
+        arrived.sort_unstable();
+        assert_eq!(arrived, sent, "nothing is lost, nothing comes twice");
+    }
+}
+
+#[test]
+fn the_script_of_the_configuration_is_followed_by_the_clock() {
+    let mut world = with(|config| {
+        config.control = [
+            "2s market BTC/USD cancel_only",
+            "1s drop TAUT spot-trading",
+            "1s drop OTHER spot-trading",
+            "3s roll-over",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+    });
+    let start = world.now;
+    let peer = world.trader();
+    assert_eq!(world.venue.next_deadline(), start.plus_nanos(1_000_000_000));
+    world.pass(1_000);
+    world.venue.tick(world.now);
+    assert!(world.venue.should_close(peer.id));
+    assert_eq!(world.venue.stats().steps_missed, 1, "OTHER is not there");
+    world.lose(&peer);
+    let mut peer = world.trader();
+    world.pass(1_000);
+    world.venue.tick(world.now);
+    let answers = world.limit(&mut peer, 1, 1, "1", "100");
+    assert!(get(&answers[0], 58).unwrap().contains("cancel_only"), "{answers:?}");
+    world.pass(1_000);
+    world.venue.tick(world.now);
+    assert_eq!(get(&world.take(peer.id)[0], 58), Some("Daily rollover"));
+}
