@@ -95,7 +95,7 @@ fn scenarios_pass_over_sockets_and_what_steers_the_venue_is_skipped_with_the_rea
     let output = taut(&arguments).output().unwrap();
     let text = said(&output);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("PASS orders.fix: Price and time decide who trades first"), "{text}");
+    assert!(text.contains("PASS level3.fix: Every order is shown"), "{text}");
     assert!(text.contains("SKIP rejects.fix: A market in cancel-only mode"), "{text}");
     assert!(text.contains("steers the venue"), "{text}");
     limited.extend(["--only", "Price and time"]);

@@ -3,6 +3,7 @@
 //! | step | what happens |
 //! |---|---|
 //! | `!alone` | nothing; it says that nobody else may trade, which holds here |
+//! | `!fresh` | nothing; it says that the clients used no ClOrdID before, which holds here |
 //! | `!market BTC/USD cancel_only` | sets AssetPairStatus (names of `instruments.status`) |
 //! | `!trading post_only` | sets TradSesStatus: `unknown`, `maintenance`, `online`, `cancel_only`, `post_only` |
 //! | `!index BTC/USD 1000.5` | the index price (388=1); `down`: there is none |
@@ -37,7 +38,7 @@ pub fn apply(
     };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["alone"] => Ok(()),
+        ["alone" | "fresh"] => Ok(()),
         ["market", symbol, status] => {
             let name = serde_json::Value::String((*status).to_owned());
             let status: StatusName =

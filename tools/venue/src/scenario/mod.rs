@@ -23,7 +23,8 @@
 //! * Heartbeats are passed over and TestRequests answered, unless they are what is expected.
 //! * `!connect A spot-trading TAUT` connects without logon, `!drop A` drops the connection, `!set name value`
 //!   remembers a value.
-//! * `!alone` says that nobody else may trade meanwhile and that the books have to be empty.
+//! * `!alone` says that nobody else may trade meanwhile and that the books have to be empty, `!fresh` that the
+//!   clients used no ClOrdID before (captured ones are old).
 //! * Control steps steer the venue, so that they run in process only: `!advance 5s` (on sockets: waits, up
 //!   to [`WAIT_MAX`]), and those of [`control`]. On sockets a scenario ends at the first of these, and one
 //!   with a configuration is skipped; the report says so.
@@ -32,6 +33,7 @@ pub mod control;
 pub mod embedded;
 mod expect;
 mod parse;
+mod raw;
 mod report;
 mod run;
 pub mod socket;

@@ -16,6 +16,9 @@ use crate::gateway::Service;
 /// How long a connection and its handshake may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the other side has to notice that a connection is gone.
+const SETTLE: Duration = Duration::from_millis(150);
+
 /// Where to, and as whom.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -133,8 +136,12 @@ impl Link for Sockets<'_> {
     }
 
     fn drop_connection(&mut self, connection: usize) {
-        if let Some((_, mut transmitter)) = self.connections.remove(&connection) {
+        if let Some(halves) = self.connections.remove(&connection) {
+            let (_, mut transmitter) = halves;
             transmitter.close();
+            drop(transmitter);
+            // A logon that overtakes the end of the connection before it would find the CompID in use.
+            std::thread::sleep(SETTLE);
         }
     }
 
@@ -156,6 +163,9 @@ impl Link for Sockets<'_> {
             [word] if word == "alone" && self.target.alone => Ok(()),
             [word] if word == "alone" => {
                 Err(LinkError::Unsupported("it needs a market without anybody else".into()))
+            }
+            [word] if word == "fresh" => {
+                Err(LinkError::Unsupported("it needs clients that never sent an order".into()))
             }
             _ => Err(LinkError::Unsupported(format!("!{} steers the venue", words.join(" ")))),
         }
