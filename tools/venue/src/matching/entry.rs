@@ -108,7 +108,7 @@ impl<S: Settlement> Engine<S> {
                     let sign = if order.fires_rising() { 1 } else { -1 };
                     Some(Px(at.0.saturating_add(moved.saturating_mul(sign))))
                 }
-                None if order.trails() => None,
+                None if order.trails() => self.trigger_of(&order),
                 _ => Some(command.stop),
             };
         }

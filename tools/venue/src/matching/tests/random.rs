@@ -10,28 +10,94 @@ use super::*;
 /// One random step; numbers are reduced to what makes sense when it is played.
 #[derive(Debug, Clone)]
 enum Step {
-    New { who: usize, buy: bool, market: bool, ioc: bool, post: bool, mode: u8, qty: i64, px: i64 },
-    Amend { who: usize, which: usize, qty: i64, px: i64, post: bool },
-    Cancel { who: usize, which: usize },
-    CancelWhere { who: Option<usize>, session: Option<u32>, drop: bool },
+    New(New),
+    Amend {
+        who: usize,
+        which: usize,
+        qty: i64,
+        px: i64,
+        post: bool,
+        stop: i64,
+        show: Option<i64>,
+    },
+    Cancel {
+        who: usize,
+        which: usize,
+    },
+    CancelWhere {
+        who: Option<usize>,
+        session: Option<u32>,
+        drop: bool,
+    },
     Status(PairStatus),
+    /// Nothing but time.
+    Tick,
+}
+
+#[derive(Debug, Clone)]
+struct New {
+    who: usize,
+    buy: bool,
+    kind: OrdType,
+    tif: TimeInForce,
+    post: bool,
+    mode: SelfTrade,
+    qty: i64,
+    px: i64,
+    stop: i64,
+    show: Option<i64>,
+    /// EffectiveTime and ExpireTime, steps from now.
+    start: Option<u64>,
+    end: u64,
+}
+
+fn rarely<T: std::fmt::Debug + Clone + 'static>(
+    weight: u32,
+    some: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Option<T>> {
+    prop_oneof![weight => Just(None), 1 => some.prop_map(Some)]
+}
+
+fn kinds() -> impl Strategy<Value = OrdType> {
+    let triggered = proptest::sample::select(OrdType::ALL[2..].to_vec());
+    prop_oneof![8 => Just(OrdType::Limit), 1 => Just(OrdType::Market), 3 => triggered]
+}
+
+fn tifs() -> impl Strategy<Value = TimeInForce> {
+    use TimeInForce::{Fok, Gtc, Gtd, Ioc};
+    prop_oneof![6 => Just(Gtc), 1 => Just(Ioc), 1 => Just(Fok), 1 => Just(Gtd)]
+}
+
+fn modes() -> impl Strategy<Value = SelfTrade> {
+    use SelfTrade::{CancelBoth, CancelNewest, CancelOldest};
+    proptest::sample::select(vec![CancelNewest, CancelOldest, CancelBoth])
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let new = (0usize..3, any::<bool>(), 0u8..8, 0u8..6, 0u8..6, 0u8..3, 0i64..25, 0i64..14)
-        .prop_map(|(who, buy, market, ioc, post, mode, qty, px)| Step::New {
-            who,
-            buy,
-            market: market == 0,
-            ioc: ioc == 0,
-            post: post == 0,
-            mode,
-            qty,
-            px,
-        });
-    let amend = (0usize..3, any::<usize>(), 0i64..30, 0i64..14, 0u8..4).prop_map(
-        |(who, which, qty, px, post)| Step::Amend { who, which, qty, px, post: post == 0 },
-    );
+    let who = (0usize..3, any::<bool>(), modes());
+    let what = (kinds(), tifs(), 0u8..6, 0i64..25, 0i64..14, 0i64..14);
+    let more = (rarely(3, 0i64..8), rarely(8, 0u64..6), 0u64..12);
+    let new = (who, what, more).prop_map(|(who, what, more)| {
+        let (kind, tif, post, qty, px, stop) = what;
+        // Distances and offsets are small numbers.
+        let trails = matches!(kind, OrdType::TrailingStop | OrdType::TrailingStopLimit);
+        let (px, stop) = if trails { (px - 7, stop / 3) } else { (px, stop) };
+        let show = more.0.filter(|_| kind == OrdType::Limit || qty == 7);
+        let (start, end) = (more.1, more.2);
+        let ((who, buy, mode), post) = (who, post == 0);
+        Step::New(New { who, buy, kind, tif, post, mode, qty, px, stop, show, start, end })
+    });
+    let amend =
+        (0usize..3, any::<usize>(), 0i64..30, 0i64..14, 0u8..4, 0i64..14, rarely(4, 0i64..8))
+            .prop_map(|(who, which, qty, px, post, stop, show)| Step::Amend {
+                who,
+                which,
+                qty,
+                px,
+                post: post == 0,
+                stop,
+                show,
+            });
     let cancel = (0usize..3, any::<usize>()).prop_map(|(who, which)| Step::Cancel { who, which });
     let many = (proptest::option::of(0usize..3), proptest::option::of(0u32..3), any::<bool>())
         .prop_map(|(who, session, drop)| Step::CancelWhere { who, session, drop });
@@ -43,7 +109,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(PairStatus::Maintenance),
     ]
     .prop_map(Step::Status);
-    let step = prop_oneof![30 => new, 14 => amend, 6 => cancel, 1 => many, 1 => status];
+    let step = prop_oneof![
+        30 => new, 14 => amend, 6 => cancel, 1 => many, 2 => status, 2 => Just(Step::Tick)
+    ];
     proptest::collection::vec(step, 10..80)
 }
 
@@ -69,8 +137,9 @@ fn reduce(events: &[EngineEvent]) -> Vec<Said> {
         EventKind::Cancelled { order, reason, cancelled, .. } => {
             Said::Cancelled(order.client_key, reason, cancelled.0)
         }
-        EventKind::Amended { order, orig_client_key, .. } => {
-            Said::Amended(order.client_key, orig_client_key, order.qty.0, order.leaves.0)
+        EventKind::Amended { order, orig_client_key, pending } => {
+            let (qty, leaves) = (order.qty.0, order.leaves.0);
+            Said::Amended(order.client_key, orig_client_key, qty, leaves, pending)
         }
     });
     reduced.collect()
@@ -81,8 +150,8 @@ struct Pair {
     desk: Desk,
     model: Model,
     accounts: [AccountId; 3],
-    /// Every order ever accepted: its name, the key it was set with last, its account, its mode.
-    known: Vec<(OrderRef, u128, AccountId, SelfTrade)>,
+    /// Every order ever accepted: its name, and the key it was set with last.
+    known: Vec<(OrderRef, u128)>,
 }
 
 impl Pair {
@@ -106,46 +175,53 @@ impl Pair {
         Self { desk, model, accounts, known: Vec::new() }
     }
 
-    fn target(&self, which: usize) -> (OrderRef, u128, SelfTrade) {
+    fn target(&self, which: usize) -> (OrderRef, u128) {
         match self.known.len() {
-            0 => (OrderRef::from_bits(7), u128::MAX, SelfTrade::CancelNewest),
-            count => {
-                let (order, key, _, mode) = self.known[which % count];
-                (order, key, mode)
-            }
+            0 => (OrderRef::from_bits(7), u128::MAX),
+            // Mostly one of the latest: those live.
+            count => self.known[count - 1 - which % count % 12],
+        }
+    }
+
+    fn new_order(&self, new: &New, now: UtcTime, key: u128) -> NewOrder {
+        NewOrder {
+            account: self.accounts[new.who],
+            session: key as u32 % 3,
+            client_key: key,
+            instrument: ID,
+            side: if new.buy { Side::Buy } else { Side::Sell },
+            ord_type: new.kind,
+            time_in_force: new.tif,
+            qty: Qty(new.qty),
+            price: Px(new.px),
+            post_only: new.post,
+            self_trade: new.mode,
+            conditions: Conditions {
+                stop: Px(new.stop),
+                display: new.show.map(Qty),
+                effective_at: new.start.map(|steps| now.plus_nanos(steps)),
+                expires_at: (new.tif == TimeInForce::Gtd).then(|| now.plus_nanos(new.end)),
+                ..Conditions::default()
+            },
         }
     }
 
     fn play(&mut self, step: &Step, key: u128) -> (Vec<Said>, Vec<Said>) {
         let mut said = Vec::new();
         let now = UtcTime(1000 + key as u64);
+        self.model.now = now.0;
         self.desk.events.clear();
         match *step {
-            Step::New { who, buy, market, ioc, post, mode, qty, px } => {
-                let modes =
-                    [SelfTrade::CancelNewest, SelfTrade::CancelOldest, SelfTrade::CancelBoth];
-                let order = NewOrder {
-                    account: self.accounts[who],
-                    session: key as u32 % 3,
-                    client_key: key,
-                    instrument: ID,
-                    side: if buy { Side::Buy } else { Side::Sell },
-                    ord_type: if market { OrdType::Market } else { OrdType::Limit },
-                    time_in_force: if ioc { TimeInForce::Ioc } else { TimeInForce::Gtc },
-                    qty: Qty(qty),
-                    price: Px(px),
-                    post_only: post,
-                    self_trade: modes[usize::from(mode)],
-                    conditions: Conditions::default(),
-                };
+            Step::New(ref new) => {
+                let order = self.new_order(new, now, key);
                 let made = self.desk.engine.new_order(now, &order, &mut self.desk.events);
                 if let Some(made) = made {
-                    self.known.push((made, key, order.account, order.self_trade));
+                    self.known.push((made, key));
                 }
                 self.model.new_order(&order, &mut said);
             }
-            Step::Amend { who, which, qty, px, post } => {
-                let (order, target, mode) = self.target(which);
+            Step::Amend { who, which, qty, px, post, stop, show } => {
+                let (order, target) = self.target(which);
                 let command = Amend {
                     account: self.accounts[who],
                     session: key as u32 % 3,
@@ -154,18 +230,18 @@ impl Pair {
                     qty: Qty(qty),
                     price: Px(px),
                     post_only: post,
-                    stop: Px(0),
-                    display: None,
+                    stop: Px(stop),
+                    display: show.map(Qty),
                     valid_until: None,
                 };
                 if self.desk.engine.amend(now, &command, &mut self.desk.events) {
                     let known = self.known.iter_mut().find(|known| known.0 == order);
                     known.expect("the target was known").1 = key;
                 }
-                self.model.amend(&command, target, mode, &mut said);
+                self.model.amend(&command, target, &mut said);
             }
             Step::Cancel { who, which } => {
-                let (order, target, _) = self.target(which);
+                let (order, target) = self.target(which);
                 let account = self.accounts[who];
                 let command = Cancel { account, session: 0, client_key: key, order };
                 self.desk.engine.cancel(now, &command, &mut self.desk.events);
@@ -186,7 +262,11 @@ impl Pair {
             }
             Step::Status(status) => {
                 self.desk.status(status);
-                self.model.status = status;
+                self.model.set_status(status);
+            }
+            Step::Tick => {
+                self.desk.engine.tick(now, &mut self.desk.events);
+                self.model.tick(&mut said);
             }
         }
         (reduce(&self.desk.events), said)
@@ -199,18 +279,21 @@ impl Pair {
             prop_assert!(bid < ask, "crossed: {bid:?} {ask:?}");
         }
         for side in [Side::Buy, Side::Sell] {
-            let mut naive: Vec<_> = self.model.live.iter().filter(|o| o.side == side).collect();
-            naive.sort_by_key(|o| (-side.sign() * o.limit.unwrap_or(0), o.queued));
-            let naive: Vec<_> =
-                naive.iter().map(|o| (o.key, o.limit.unwrap_or(0), o.leaves())).collect();
-            let ours: Vec<_> =
-                engine.resting(ID, side).map(|o| (o.client_key, o.price.0, o.leaves().0)).collect();
+            let naive: Vec<_> = self.model.book(side);
+            let naive: Vec<_> = naive
+                .iter()
+                .map(|o| (o.key, o.limit.unwrap_or(0), o.leaves(), o.visible()))
+                .collect();
+            let ours: Vec<_> = engine
+                .resting(ID, side)
+                .map(|o| (o.client_key, o.price.0, o.leaves().0, o.visible().0))
+                .collect();
             prop_assert_eq!(&ours, &naive);
             let mut totals: Vec<(i64, i64, u32)> = Vec::new();
-            for &(_, px, leaves) in &ours {
+            for &(_, px, _, visible) in &ours {
                 match totals.last_mut() {
-                    Some(last) if last.0 == px => *last = (px, last.1 + leaves, last.2 + 1),
-                    _ => totals.push((px, leaves, 1)),
+                    Some(last) if last.0 == px => *last = (px, last.1 + visible, last.2 + 1),
+                    _ => totals.push((px, visible, 1)),
                 }
             }
             let levels: Vec<_> = book.levels(side).map(|l| (l.px.0, l.total.0, l.orders)).collect();
@@ -270,8 +353,12 @@ fn run(
                     prop_assert!(!own || trade.maker.account == pair.desk.house);
                     "trade"
                 }
+                EventKind::Amended { pending: true, .. } => "amended before it was live",
                 EventKind::Amended { .. } => "amended",
-                _ => "accepted",
+                EventKind::Triggered(_) => "triggered",
+                EventKind::Expired { .. } => "expired",
+                EventKind::Accepted(_) => "accepted",
+                EventKind::Live(_) => "live",
             };
             *seen.entry(name).or_default() += 1;
         }
@@ -293,10 +380,16 @@ fn run(
     Ok(())
 }
 
+/// Runs of up to 80 commands; `TAUT_CASES` asks for more.
+fn cases() -> u32 {
+    let asked = std::env::var("TAUT_CASES").ok();
+    asked.map_or(4000, |count| count.parse().expect("TAUT_CASES is a number"))
+}
+
 #[test]
 fn random_commands_end_as_in_the_naive_model_with_every_invariant_kept() {
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 4000,
+        cases: cases(),
         failure_persistence: None,
         ..ProptestConfig::default()
     });
@@ -315,6 +408,15 @@ fn random_commands_end_as_in_the_naive_model_with_every_invariant_kept() {
         "accepted",
         "trade",
         "amended",
+        "amended before it was live",
+        "triggered",
+        "expired",
+        "live",
+        RejectReason::InvalidStart.text(),
+        RejectReason::InvalidExpiry.text(),
+        RejectReason::InvalidDisplay.text(),
+        RejectReason::InvalidArguments.text(),
+        CancelReason::FillOrKill.text(),
         RejectReason::InsufficientFunds.text(),
         RejectReason::OrderMinimum.text(),
         RejectReason::CostMinimum.text(),
