@@ -173,7 +173,8 @@ impl Book {
 
     /// Puts an order at the back of the queue of its price.
     pub(super) fn push_back(&mut self, orders: &mut Orders, slot: u32, now: UtcTime) {
-        let order = *orders.get(slot);
+        let order = orders.get(slot);
+        let visible = i128::from(order.visible().0);
         let level = self.find_or_make(order.side, order.price, now);
         let place = &mut self.levels[level as usize];
         let previous = core::mem::replace(&mut place.tail, slot);
@@ -182,7 +183,7 @@ impl Book {
         } else {
             orders.get_mut(previous).queue_next = slot;
         }
-        place.total += i128::from(order.visible().0);
+        place.total += visible;
         place.orders += 1;
         let order = orders.get_mut(slot);
         order.level = level;
@@ -195,20 +196,22 @@ impl Book {
 
     /// Takes an order out of its queue; the level goes with its last order.
     pub(super) fn remove(&mut self, orders: &mut Orders, slot: u32, now: UtcTime) {
-        let order = *orders.get(slot);
-        let level = order.level;
+        let order = orders.get(slot);
+        let (level, side, price) = (order.level, order.side, order.price);
+        let (queue_prev, queue_next) = (order.queue_prev, order.queue_next);
+        let visible = i128::from(order.visible().0);
         assert!(level != NONE, "only a resting order can leave the book");
         self.touch(level, now);
         let place = &mut self.levels[level as usize];
-        place.total -= i128::from(order.visible().0);
+        place.total -= visible;
         place.orders -= 1;
-        match order.queue_prev {
-            NONE => place.head = order.queue_next,
-            previous => orders.get_mut(previous).queue_next = order.queue_next,
+        match queue_prev {
+            NONE => place.head = queue_next,
+            previous => orders.get_mut(previous).queue_next = queue_next,
         }
-        match order.queue_next {
-            NONE => place.tail = order.queue_prev,
-            next => orders.get_mut(next).queue_prev = order.queue_prev,
+        match queue_next {
+            NONE => place.tail = queue_prev,
+            next => orders.get_mut(next).queue_prev = queue_prev,
         }
         let empty = place.orders == 0;
         let gone = orders.get_mut(slot);
@@ -217,11 +220,11 @@ impl Book {
         gone.queue_next = NONE;
         if empty {
             assert_eq!(place.total, 0, "a level without orders has no quantity");
-            let side = &mut self.sides[order.side as usize];
-            let at = side
-                .binary_search_by_key(&key(order.side, order.price), |&(key, _)| key)
+            let sorted = &mut self.sides[side as usize];
+            let at = sorted
+                .binary_search_by_key(&key(side, price), |&(key, _)| key)
                 .expect("a level that has orders is listed");
-            side.remove(at);
+            sorted.remove(at);
             self.free.push(level);
         }
     }

@@ -1,0 +1,350 @@
+//! How many commands a second the venue's spot engine takes on one core, journal off, and how long the
+//! slow ones take; beside a naive book of maps that does the same without money, fees, checks and events.
+//!
+//! The mix is that of a market: orders that rest near the best price of a deep book (50 %), cancels (25 %),
+//! amends of price or quantity (15 %), orders that take (10 %). It runs in batches, each method in turn;
+//! the figures are the fastest batch, the median and the slowest. Then every command is timed alone; the
+//! reading of the clock, some 20 ns, is in those figures.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hint::black_box;
+use std::time::Instant;
+
+use taut::types::{Instrument, InstrumentId, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
+use taut_codec::value::{Decimal, UtcTime};
+use taut_venue::matching::{
+    AccountFlags, AccountId, Amend, Cancel, Conditions, EngineEvent, EventKind, NewOrder, OrderRef,
+    SelfTrade, SpotConfig, SpotEngine,
+};
+
+const BATCH: usize = 100_000;
+const BATCHES: usize = 31;
+const MIDDLE: i64 = 600_000;
+/// Levels of each side at the start, one order on each.
+const DEPTH: i64 = 5_000;
+/// Orders that the mix keeps alive beyond those.
+const ALIVE: usize = 20_000;
+const ID: InstrumentId = InstrumentId(0);
+
+/// What a step does; which order it concerns is a position among those alive.
+#[derive(Clone, Copy)]
+enum Step {
+    Rest { buy: bool, away: i64, qty: i64 },
+    Cancel { which: usize },
+    Amend { which: usize, away: i64, qty: i64 },
+    Take { buy: bool, qty: i64 },
+}
+
+fn steps(seed: u64) -> Vec<Step> {
+    let mut state = seed;
+    let mut below = |n: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % n
+    };
+    let mut made = Vec::with_capacity(BATCH);
+    for _ in 0..BATCH {
+        // Mostly near the best price, sometimes far.
+        let range = [8, 40, 400][below(3) as usize];
+        let (buy, away, qty) = (below(2) == 0, below(range) as i64, 1 + below(500) as i64);
+        let which = below(u64::MAX) as usize;
+        made.push(match below(100) {
+            0..50 => Step::Rest { buy, away, qty },
+            50..75 => Step::Cancel { which },
+            75..90 => Step::Amend { which, away, qty },
+            _ => Step::Take { buy, qty: qty * 2 },
+        });
+    }
+    made
+}
+
+trait Market {
+    fn rest(&mut self, buy: bool, px: i64, qty: i64);
+    fn cancel(&mut self, which: usize);
+    fn amend(&mut self, which: usize, away: i64, qty: i64);
+    fn take(&mut self, buy: bool, qty: i64);
+    fn alive(&self) -> usize;
+
+    fn fill(&mut self) {
+        for away in 1..=DEPTH {
+            self.rest(true, MIDDLE - away, 500);
+            self.rest(false, MIDDLE + away, 500);
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Rest { buy, away, qty } if self.alive() < ALIVE + 2 * DEPTH as usize => {
+                self.rest(buy, if buy { MIDDLE - 1 - away } else { MIDDLE + 1 + away }, qty);
+            }
+            Step::Rest { qty, .. } => self.cancel(qty as usize * 7919),
+            Step::Cancel { which } => self.cancel(which),
+            Step::Amend { which, away, qty } => self.amend(which, away, qty),
+            Step::Take { buy, qty } => self.take(buy, qty),
+        }
+    }
+}
+
+struct Engine {
+    engine: SpotEngine,
+    makers: AccountId,
+    takers: AccountId,
+    alive: Vec<OrderRef>,
+    events: Vec<EngineEvent>,
+    number: u128,
+    now: u64,
+}
+
+impl Engine {
+    fn new() -> Self {
+        let config = SpotConfig { orders_max: 1 << 17, levels: 1 << 14, ..SpotConfig::default() };
+        let mut engine = SpotEngine::new(&config).expect("good fees");
+        let instrument = Instrument {
+            symbol: "BTC/USD".parse().expect("short"),
+            price_precision: 1,
+            qty_precision: 4,
+            tick_size: Px(1),
+            qty_step: Qty(1),
+            qty_min: Qty(1),
+            cost_min: Decimal::new(0, 0),
+            status: PairStatus::Online,
+        };
+        engine.add_instrument(instrument).expect("a good pair");
+        let mut client = || {
+            let account = engine.add_account(AccountFlags::default()).expect("room");
+            for asset in ["BTC", "USD"] {
+                let rich = Decimal::new(100_000_000_000, 0);
+                engine.deposit(account, asset.parse().expect("short"), rich).expect("in range");
+            }
+            account
+        };
+        let (makers, takers) = (client(), client());
+        let (alive, events) = (Vec::with_capacity(1 << 17), Vec::with_capacity(1 << 14));
+        Self { engine, makers, takers, alive, events, number: 0, now: 0 }
+    }
+
+    fn order(&mut self, account: AccountId, buy: bool, qty: i64) -> NewOrder {
+        self.number += 1;
+        NewOrder {
+            account,
+            session: 1,
+            client_key: self.number,
+            instrument: ID,
+            side: if buy { Side::Buy } else { Side::Sell },
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::Gtc,
+            qty: Qty(qty),
+            price: Px(0),
+            post_only: false,
+            self_trade: SelfTrade::CancelNewest,
+            conditions: Conditions::default(),
+        }
+    }
+
+    fn run(&mut self, order: &NewOrder) -> Option<OrderRef> {
+        self.events.clear();
+        self.now += 1000;
+        let made = self.engine.new_order(UtcTime(self.now), order, &mut self.events);
+        black_box(&self.events);
+        made
+    }
+
+    fn pick(&mut self, which: usize) -> Option<(usize, OrderRef)> {
+        let at = which.checked_rem(self.alive.len())?;
+        Some((at, self.alive[at]))
+    }
+}
+
+impl Market for Engine {
+    fn rest(&mut self, buy: bool, px: i64, qty: i64) {
+        let order = NewOrder { price: Px(px), ..self.order(self.makers, buy, qty) };
+        let made = self.run(&order);
+        self.alive.extend(made);
+    }
+
+    fn cancel(&mut self, which: usize) {
+        let Some((at, order)) = self.pick(which) else { return };
+        self.number += 1;
+        self.now += 1000;
+        self.events.clear();
+        let (account, client_key) = (self.makers, self.number);
+        let cancel = Cancel { account, session: 1, client_key, order };
+        self.engine.cancel(UtcTime(self.now), &cancel, &mut self.events);
+        black_box(&self.events);
+        self.alive.swap_remove(at);
+    }
+
+    fn amend(&mut self, which: usize, away: i64, qty: i64) {
+        let Some((_, order)) = self.pick(which) else { return };
+        let Some(buy) = self.engine.order(order).map(|order| order.side == Side::Buy) else {
+            return;
+        };
+        self.number += 1;
+        self.now += 1000;
+        self.events.clear();
+        let amend = Amend {
+            account: self.makers,
+            session: 1,
+            client_key: self.number,
+            order,
+            qty: Qty(qty),
+            price: Px(if buy { MIDDLE - 1 - away } else { MIDDLE + 1 + away }),
+            post_only: false,
+            stop: Px(0),
+            display: None,
+            valid_until: None,
+        };
+        self.engine.amend(UtcTime(self.now), &amend, &mut self.events);
+        black_box(&self.events);
+    }
+
+    fn take(&mut self, buy: bool, qty: i64) {
+        let order = self.order(self.takers, buy, qty);
+        let market = NewOrder { ord_type: OrdType::Market, ..order };
+        self.run(&market);
+        assert!(!matches!(self.events[0].kind, EventKind::Rejected(_)), "the book is deep");
+    }
+
+    fn alive(&self) -> usize {
+        self.alive.len()
+    }
+}
+
+#[derive(Default)]
+struct Maps {
+    bids: BTreeMap<i64, VecDeque<u64>>,
+    offers: BTreeMap<i64, VecDeque<u64>>,
+    orders: HashMap<u64, (bool, i64, i64)>,
+    alive: Vec<u64>,
+    next: u64,
+}
+
+impl Maps {
+    fn side(&mut self, buy: bool) -> &mut BTreeMap<i64, VecDeque<u64>> {
+        if buy { &mut self.bids } else { &mut self.offers }
+    }
+
+    fn remove(&mut self, order: u64) -> Option<(bool, i64, i64)> {
+        let (buy, px, qty) = self.orders.remove(&order)?;
+        let side = self.side(buy);
+        let queue = side.get_mut(&px)?;
+        queue.retain(|&one| one != order);
+        if queue.is_empty() {
+            side.remove(&px);
+        }
+        Some((buy, px, qty))
+    }
+
+    fn put(&mut self, order: u64, buy: bool, px: i64, qty: i64) {
+        self.side(buy).entry(px).or_default().push_back(order);
+        self.orders.insert(order, (buy, px, qty));
+    }
+}
+
+impl Market for Maps {
+    fn rest(&mut self, buy: bool, px: i64, qty: i64) {
+        self.next += 1;
+        self.put(self.next, buy, px, qty);
+        self.alive.push(self.next);
+    }
+
+    fn cancel(&mut self, which: usize) {
+        let Some(at) = which.checked_rem(self.alive.len()) else { return };
+        let order = self.alive.swap_remove(at);
+        black_box(self.remove(order));
+    }
+
+    fn amend(&mut self, which: usize, away: i64, qty: i64) {
+        let Some(at) = which.checked_rem(self.alive.len()) else { return };
+        let order = self.alive[at];
+        if let Some((buy, _, _)) = self.remove(order) {
+            self.put(order, buy, if buy { MIDDLE - 1 - away } else { MIDDLE + 1 + away }, qty);
+        }
+    }
+
+    fn take(&mut self, buy: bool, mut qty: i64) {
+        while qty > 0 {
+            let side = if buy { &mut self.offers } else { &mut self.bids };
+            let best = if buy { side.first_entry() } else { side.last_entry() };
+            let Some(mut best) = best else { return };
+            let Some(&order) = best.get().front() else { return };
+            let left = &mut self.orders.get_mut(&order).expect("it is in a queue").2;
+            let traded = qty.min(*left);
+            *left -= traded;
+            qty -= traded;
+            if black_box(*left) == 0 {
+                self.orders.remove(&order);
+                best.get_mut().pop_front();
+                if best.get().is_empty() {
+                    best.remove();
+                }
+            }
+        }
+    }
+
+    fn alive(&self) -> usize {
+        self.alive.len()
+    }
+}
+
+/// Nanoseconds per command of one batch.
+fn batch(market: &mut impl Market, steps: &[Step]) -> f64 {
+    let start = Instant::now();
+    for &step in steps {
+        market.step(step);
+    }
+    start.elapsed().as_nanos() as f64 / steps.len() as f64
+}
+
+fn sorted(mut figures: Vec<f64>) -> Vec<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures
+}
+
+fn main() {
+    let (mut engine, mut maps) = (Engine::new(), Maps::default());
+    engine.fill();
+    maps.fill();
+    let (mut ours, mut naive) = (Vec::new(), Vec::new());
+    for round in 0..BATCHES as u64 + 3 {
+        let steps = steps(0x9e37_79b9_7f4a_7c15 ^ (round + 1));
+        let both = (batch(&mut engine, &steps), batch(&mut maps, &steps));
+        // The first ones warm up.
+        if round >= 3 {
+            ours.push(both.0);
+            naive.push(both.1);
+        }
+    }
+    for (name, figures) in [("taut engine", sorted(ours)), ("naive maps", sorted(naive))] {
+        let (min, median) = (figures[0], figures[figures.len() / 2]);
+        let max = figures[figures.len() - 1];
+        let rate = 1000.0 / min;
+        println!(
+            "{name}: {min:.0} ns a command at best, median {median:.0}, max {max:.0}; {rate:.2} M/s at best, {:.2} M/s in the median",
+            1000.0 / median
+        );
+    }
+    let mut single = Vec::with_capacity(BATCH * 10);
+    for round in 0..10 {
+        for step in steps(77 + round) {
+            let start = Instant::now();
+            engine.step(step);
+            single.push(start.elapsed().as_nanos() as f64);
+        }
+    }
+    let single = sorted(single);
+    let at = |share: f64| single[(share * (single.len() - 1) as f64) as usize];
+    println!(
+        "one command, ns: p50 {} p90 {} p99 {} p99.9 {} max {}",
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(0.999),
+        at(1.0)
+    );
+    println!("{} orders alive, {} levels", engine.engine.live_orders(), {
+        let book = engine.engine.book(ID).expect("listed");
+        book.depth(Side::Buy) + book.depth(Side::Sell)
+    });
+}
