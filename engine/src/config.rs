@@ -3,6 +3,7 @@
 
 mod returning;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::journal::{Durability, JournalConfig, JournalError};
 use crate::limits::{HEARTBEAT_SECONDS_MAX, HOSTS_MAX, INSTRUMENTS_MAX};
 use crate::pipeline::{IdlePolicy, Layout};
 use crate::risk::RiskLimits;
+use crate::session::{Resend, ResendPolicy};
 use crate::types::{CompId, Symbol};
 use crate::wire::WireKind;
 use crate::wire::tls::TlsMode;
@@ -167,6 +169,10 @@ pub struct JournalSection {
     /// How many segments of a session are kept; 0: all.
     #[serde(default = "segments_kept")]
     pub segments_kept: u32,
+    /// What of the trading session's messages is sent again when the venue asks, by MsgType(35). What is
+    /// not named is gap filled: never an order, a cancel or an amend unless it is named on purpose.
+    #[serde(default)]
+    pub resend: BTreeMap<String, Resend>,
 }
 
 impl JournalSection {
@@ -179,7 +185,19 @@ impl JournalSection {
             interval_ms: interval_ms(),
             segment_mib: segment_mib(),
             segments_kept: segments_kept(),
+            resend: BTreeMap::new(),
         }
+    }
+
+    /// The policy that `resend` describes.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]: not a type of the application, or too many are named.
+    pub fn resend_policy(&self) -> Result<ResendPolicy, ConfigError> {
+        self.resend.iter().try_fold(ResendPolicy::NOTHING, |policy, (msg_type, answer)| {
+            let next = policy.with(msg_type.as_bytes(), *answer);
+            next.ok_or_else(|| value("journal.resend", format!("{msg_type:?} cannot be named")))
+        })
     }
 
     /// What the journal of a session is told.
@@ -306,6 +324,7 @@ impl EngineConfig {
         if let Some(journal) = &self.journal {
             let refused = |error: JournalError| value("journal", error.to_string());
             journal.config().check().map_err(refused)?;
+            journal.resend_policy()?;
         }
         let InstrumentsSection { symbols, depth } = &self.instruments;
         if symbols.is_empty() || symbols.len() > INSTRUMENTS_MAX {
@@ -400,6 +419,24 @@ mod tests {
         let config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
         assert_eq!(config.path.layout, Layout::Inline);
         assert!(config.tls.enabled && !config.tls.uat_insecure && !config.path.live);
+    }
+
+    #[test]
+    fn a_resend_policy_names_types_and_never_an_order_by_itself() {
+        let section = |text: &str| toml::from_str::<JournalSection>(text).unwrap();
+        let silent = section("dir = 'x'").resend_policy().unwrap();
+        assert_eq!(silent, ResendPolicy::NOTHING);
+        let named =
+            section("dir = 'x'\n[resend]\nH = 'replay'\nq = 'ask'").resend_policy().unwrap();
+        let answers = ["H", "q", "D", "F", "G"].map(|one| named.of(one.as_bytes()));
+        let void = Resend::GapFill;
+        assert_eq!(answers, [Resend::Replay, Resend::Ask, void, void, void]);
+        for refused in ["A = 'replay'", "'' = 'ask'", "LONG = 'replay'"] {
+            let refused = section(&format!("dir = 'x'\n[resend]\n{refused}")).resend_policy();
+            assert!(matches!(refused, Err(ConfigError::Value { .. })), "{refused:?}");
+        }
+        let unknown = toml::from_str::<JournalSection>("dir = 'x'\n[resend]\nH = 'perhaps'");
+        assert!(unknown.is_err());
     }
 
     #[test]

@@ -44,6 +44,7 @@ use crate::journal::{Housekeeper, Journal, JournalError, Recovered};
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::{DIAL_RING, TRACE_RING};
 use crate::session::SessionConfig;
+use crate::session::resend::ResendJudge;
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Collector, Record};
 use crate::wire;
@@ -147,6 +148,7 @@ pub struct Engine {
     config: EngineConfig,
     credentials: Credentials,
     trust: Option<Trust>,
+    judge: Option<ResendJudge>,
 }
 
 impl Engine {
@@ -156,13 +158,21 @@ impl Engine {
     /// [`ConfigError`].
     pub fn new(config: EngineConfig, credentials: Credentials) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { config, credentials, trust: None })
+        Ok(Self { config, credentials, trust: None, judge: None })
     }
 
     /// Trust these roots instead of those that the configuration names.
     #[must_use]
     pub fn with_trust(mut self, trust: Trust) -> Self {
         self.trust = Some(trust);
+        self
+    }
+
+    /// Has `judge` decide whether a message of the trading session is sent again, where the configuration
+    /// (`[journal.resend]`) says "ask". Without one it is not.
+    #[must_use]
+    pub fn ask_before_resend(mut self, judge: ResendJudge) -> Self {
+        self.judge = Some(judge);
         self
     }
 
@@ -182,7 +192,7 @@ impl Engine {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub fn start<S: Strategy + Send + 'static>(
-        self,
+        mut self,
         strategy: S,
     ) -> Result<Running<S>, StartError> {
         if let Some(warning) = self.warning() {
@@ -260,15 +270,19 @@ impl Engine {
     }
 
     fn session_core(
-        &self,
+        &mut self,
         clock: Clock,
         traces: rtrb::Producer<Record>,
     ) -> Result<(SessionCore, Vec<(SessionId, Recovered)>), StartError> {
         let trading =
             Logon::trading(self.credentials.clone(), self.config.trading.cancel_on_disconnect);
+        let mut trading_config = session_config(&self.config.trading)?;
+        if let Some(section) = &self.config.journal {
+            trading_config.resend_policy = section.resend_policy()?;
+        }
         let sessions = vec![
             (session_config(&self.config.market_data)?, Logon::MarketData),
-            (session_config(&self.config.trading)?, trading),
+            (trading_config, trading),
         ];
         let mut core = SessionCore::new(sessions, &self.config.symbols()?, clock, traces);
         let mut recovered = Vec::new();
@@ -278,6 +292,9 @@ impl Engine {
                 core.keep_journal(session, journal)?;
                 recovered.push((session, found));
             }
+        }
+        if let Some(judge) = self.judge.take() {
+            core.ask_before_resend(TRADING, judge);
         }
         Ok((core, recovered))
     }
