@@ -306,3 +306,16 @@ fn a_refused_logon_during_a_stop_of_logons_changes_nothing() {
     assert!(answers.is_empty() && world.venue.should_close(id));
     assert_eq!(get(&world.send(&mut peer, "1|112=x|")[0], 112), Some("x"));
 }
+
+#[test]
+fn a_client_without_the_permission_trades_without_leverage_only() {
+    let mut world = with(|config| config.clients[0].can_use_margin = false);
+    let mut peer = world.trader();
+    let time = world.time();
+    let order = |id, leverage: &str| {
+        format!("D|11={id}|38=1|40=2|44=100|54=1|55=BTC/USD|59=1|60={time}|{leverage}")
+    };
+    let answers = world.send(&mut peer, &order(1, "5001=1|"));
+    assert_eq!(values(&answers[0], &[35, 58]), "j 1 : EOrder:Cannot open position");
+    assert_eq!(world.send(&mut peer, &order(2, "5001=0|")).len(), 2);
+}
