@@ -24,7 +24,7 @@ use core::ops::Range;
 use self::envelope::GAP;
 use crate::SOH;
 use crate::value::print::{self, Written};
-use crate::value::{Decimal, UtcTime, write_u64};
+use crate::value::{Decimal, TimeText, UtcTime, write_u64};
 
 /// Room for a field with a short value: a tag, `=`, [`print::ROOM`] and SOH.
 const PLACE: usize = 64;
@@ -115,7 +115,7 @@ pub struct Encoder<'b> {
     sum: u8,
     error: Option<EncodeError>,
     /// The last timestamp and its text: SendingTime and TransactTime are mostly the same.
-    time: (UtcTime, [u8; 21]),
+    time: (UtcTime, TimeText),
 }
 
 impl<'b> Encoder<'b> {
@@ -131,7 +131,7 @@ impl<'b> Encoder<'b> {
         precision: TimePrecision,
     ) -> Self {
         let error = (buffer.len() < GAP).then_some(EncodeError::Full);
-        let time = (header.sending_time, header.sending_time.to_fix_millis());
+        let time = (header.sending_time, TimeText::new(header.sending_time));
         let mut this = Self { buffer, at: GAP, sum: 0, error, time };
         this.bytes(35, header.msg_type);
         match header.order {
@@ -194,7 +194,7 @@ impl<'b> Encoder<'b> {
     #[inline]
     pub fn time(&mut self, tag: u32, value: UtcTime) -> &mut Self {
         if self.time.0 != value {
-            self.time = (value, value.to_fix_millis());
+            self.time = (value, TimeText::new(value));
         }
         let text = self.time.1;
         self.number(tag, |room| print::put_timestamp(room, &text))

@@ -14,6 +14,9 @@ const BEGIN: &[u8; 12] = b"8=FIX.4.4\x019=";
 /// Most digits of BodyLength.
 const LENGTH_DIGITS_MAX: usize = 6;
 
+/// Where BeginString goes before three digits and a SOH.
+const START: usize = GAP - 1 - 3 - BEGIN.len();
+
 /// `10=nnn<SOH>`
 pub(super) const TRAILER: usize = 7;
 
@@ -28,19 +31,33 @@ pub(super) fn close(
 ) -> Result<Range<usize>, EncodeError> {
     const FIXED: u8 = sum_of(BEGIN).wrapping_add(SOH);
     let trailer = behind.first_chunk_mut::<TRAILER>().ok_or(EncodeError::Full)?;
+    let (start, digits_sum) = match body {
+        // Nearly every message.
+        100..=999 => {
+            let digits = print::three_digits_of(body as u32);
+            gap[GAP - 4..GAP - 1].copy_from_slice(&digits);
+            (START, digits[0].wrapping_add(digits[1]).wrapping_add(digits[2]))
+        }
+        _ => other_length(gap, body)?,
+    };
+    gap[start..][..BEGIN.len()].copy_from_slice(BEGIN);
+    gap[GAP - 1] = SOH;
+    let sum = sum.wrapping_add(digits_sum).wrapping_add(FIXED);
+    let [a, b, c] = print::three_digits(sum);
+    *trailer = [b'1', b'0', b'=', a, b, c, SOH];
+    Ok(start..GAP + body + TRAILER)
+}
+
+/// Writes a length of other than three digits. Returns where BeginString goes, and the digits' sum.
+#[inline(never)]
+fn other_length(gap: &mut [u8; GAP], body: usize) -> Result<(usize, u8), EncodeError> {
     let (text, digits) = print::right_aligned(body as u64).ok_or(EncodeError::Full)?;
     if digits.len > LENGTH_DIGITS_MAX {
         return Err(EncodeError::Full);
     }
     // The digits with zeros before them; BeginString is written over those.
     gap[GAP - 9..GAP - 1].copy_from_slice(&text);
-    let start = GAP - 1 - digits.len - BEGIN.len();
-    gap[start..][..BEGIN.len()].copy_from_slice(BEGIN);
-    gap[GAP - 1] = SOH;
-    let sum = sum.wrapping_add(digits.sum).wrapping_add(FIXED);
-    let [a, b, c] = print::three_digits(sum);
-    *trailer = [b'1', b'0', b'=', a, b, c, SOH];
-    Ok(start..GAP + body + TRAILER)
+    Ok((GAP - 1 - digits.len - BEGIN.len(), digits.sum))
 }
 
 const fn sum_of(bytes: &[u8]) -> u8 {

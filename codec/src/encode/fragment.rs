@@ -2,7 +2,7 @@
 //! told alike.
 
 use super::{EncodeError, Encoder};
-use crate::value::UtcTime;
+use crate::value::{TimeText, UtcTime};
 
 /// Complete fields without a header, made by [`Encoder::finish_fragment`].
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ impl<'b> Encoder<'b> {
     /// ```
     pub fn fragment(buffer: &'b mut [u8]) -> Self {
         let epoch = UtcTime(0);
-        Self { buffer, at: 0, sum: 0, error: None, time: (epoch, epoch.to_fix_millis()) }
+        Self { buffer, at: 0, sum: 0, error: None, time: (epoch, TimeText::new(epoch)) }
     }
 
     /// Ends what [`Encoder::fragment`] started.

@@ -44,7 +44,7 @@ use super::envelope::{self, GAP};
 use super::{EncodeError, PLACE};
 use crate::SOH;
 use crate::value::print::{self, ROOM, Written};
-use crate::value::{Decimal, write_u64};
+use crate::value::{Decimal, TimeText, write_u64};
 
 /// Bytes that are copied at once.
 const STRIDE: usize = 32;
@@ -66,7 +66,10 @@ pub struct Template<const N: usize> {
 #[repr(align(64))]
 struct Piece {
     text: [u8; STRIDE],
-    len: usize,
+    /// Where its last byte stands: at least one is there, once the template is made.
+    last: u8,
+    /// Whether there is one.
+    is_empty: bool,
     sum: u8,
     /// Whether another piece follows without a value between.
     goes_on: bool,
@@ -79,7 +82,14 @@ impl<const N: usize> Template<N> {
     #[must_use]
     pub fn new(msg_type: &[u8]) -> Self {
         const { assert!(N > 0) };
-        let none = Piece { text: [0; STRIDE], len: 0, sum: 0, goes_on: false, tag: 0 };
+        let none = Piece {
+            text: [0; STRIDE],
+            last: 0,
+            is_empty: true,
+            sum: 0,
+            goes_on: false,
+            tag: 0,
+        };
         let mut this = Self { pieces: [none; N], len: 1, error: None };
         this.bytes(35, msg_type);
         this
@@ -125,7 +135,7 @@ impl<const N: usize> Template<N> {
 
     fn put(&mut self, bytes: &[u8]) -> &mut Self {
         for &byte in bytes {
-            if self.pieces[self.len - 1].len == STRIDE {
+            if usize::from(self.pieces[self.len - 1].last) == STRIDE - 1 {
                 self.pieces[self.len - 1].goes_on = true;
                 self.next_piece();
             }
@@ -133,8 +143,9 @@ impl<const N: usize> Template<N> {
                 break;
             }
             let piece = &mut self.pieces[self.len - 1];
-            piece.text[piece.len] = byte;
-            piece.len += 1;
+            piece.last += u8::from(!piece.is_empty);
+            piece.is_empty = false;
+            piece.text[usize::from(piece.last)] = byte;
             piece.sum = piece.sum.wrapping_add(byte);
         }
         self
@@ -152,8 +163,8 @@ impl<const N: usize> Template<N> {
             Some((gap, rest)) => (Some(gap), rest, self.error),
             None => (None, Default::default(), Some(EncodeError::Full)),
         };
-        let pieces = self.pieces[..self.len].iter();
-        let mut this = Filler { pieces, tag: 0, gap, rest, len: 0, sum: 0, error };
+        let (pieces, room) = (&self.pieces[..self.len], rest.len());
+        let mut this = Filler { pieces, written: 0, gap, rest, room, sum: 0, error };
         this.pieces(NOTHING);
         this
     }
@@ -164,48 +175,36 @@ const NOTHING: Written = Written { len: 0, sum: 0 };
 /// A message that a [`Template`] is being made to. Passed on by value: its counters stay in registers.
 #[must_use]
 pub struct Filler<'t, 'b> {
-    /// What is to come.
-    pieces: core::slice::Iter<'t, Piece>,
-    /// Of the next value.
-    tag: u32,
+    /// All of the template's, and how many are written.
+    pieces: &'t [Piece],
+    written: usize,
     gap: Option<&'b mut [u8; GAP]>,
     /// What is behind the part of the body that is written.
     rest: &'b mut [u8],
-    /// Length of that part and the sum of its bytes.
-    len: usize,
-    sum: u8,
+    /// How long that was at first.
+    room: usize,
+    /// Of the bytes that are written; the lowest eight bits count.
+    sum: u32,
     error: Option<EncodeError>,
 }
 
 impl Filler<'_, '_> {
     /// The next value, an unsigned integer.
     #[inline(always)]
-    pub fn uint(mut self, value: u64) -> Self {
-        if let Some(room) = self.room() {
-            let value = print::put_uint(room, value);
-            self.pieces(value);
-        }
-        self
+    pub fn uint(self, value: u64) -> Self {
+        self.number(|room| print::put_uint(room, value))
     }
 
     /// The next value, a decimal with at least `decimals_min` (0 or 1) decimals; see [`Decimal::write`].
     #[inline(always)]
-    pub fn decimal(mut self, value: Decimal, decimals_min: u8) -> Self {
-        if let Some(room) = self.room() {
-            let value = print::put_decimal(room, value, decimals_min);
-            self.pieces(value);
-        }
-        self
+    pub fn decimal(self, value: Decimal, decimals_min: u8) -> Self {
+        self.number(|room| print::put_decimal(room, value, decimals_min))
     }
 
     /// The next value, a timestamp as [`TimestampCache`](crate::value::TimestampCache) writes it.
     #[inline(always)]
-    pub fn time(mut self, text: &[u8; 21]) -> Self {
-        if let Some(room) = self.room() {
-            let value = print::put_timestamp(room, text);
-            self.pieces(value);
-        }
-        self
+    pub fn time(self, text: &TimeText) -> Self {
+        self.number(|room| print::put_timestamp(room, text))
     }
 
     /// The next value, a text. A control byte or no byte at all is an error.
@@ -213,11 +212,10 @@ impl Filler<'_, '_> {
     pub fn bytes(mut self, value: &[u8]) -> Self {
         match self.rest.first_chunk_mut().and_then(|room| print::put_text(room, value)) {
             Some(text) => self.pieces(text),
-            None => match long_text(self.rest, self.tag, value) {
+            None => match long_text(self.rest, self.tag(), value) {
                 Ok(text) => {
                     self.rest = &mut core::mem::take(&mut self.rest)[text.len..];
-                    self.len += text.len;
-                    self.sum = self.sum.wrapping_add(text.sum);
+                    self.sum = self.sum.wrapping_add(u32::from(text.sum));
                     self.pieces(NOTHING);
                 }
                 Err(error) => self.fail(error),
@@ -236,22 +234,26 @@ impl Filler<'_, '_> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if !self.pieces.as_slice().is_empty() {
+        if self.written != self.pieces.len() {
             return Err(EncodeError::SlotCount);
         }
         let gap = self.gap.ok_or(EncodeError::Full)?;
-        envelope::close(gap, self.len, self.sum, self.rest)
+        envelope::close(gap, self.room - self.rest.len(), self.sum as u8, self.rest)
     }
 
     // Nothing here takes the address of `self` but what is inlined, so that it stays in registers.
 
-    /// Room for the next value.
+    /// A value that cannot fail, and the pieces behind it.
     #[inline(always)]
-    fn room(&mut self) -> Option<&mut [u8; ROOM]> {
-        if self.rest.len() < PLACE {
-            self.fail(EncodeError::Full);
+    fn number(mut self, put: impl FnOnce(&mut [u8; ROOM]) -> Written) -> Self {
+        match self.rest.first_chunk_mut::<PLACE>().and_then(|place| place.first_chunk_mut()) {
+            Some(room) => {
+                let value = put(room);
+                self.pieces(value);
+            }
+            None => self.fail(EncodeError::Full),
         }
-        self.rest.first_chunk_mut::<PLACE>()?.first_chunk_mut()
+        self
     }
 
     /// The pieces behind a value that stands at the front of the rest.
@@ -260,18 +262,17 @@ impl Filler<'_, '_> {
         let mut written = value;
         loop {
             let (Some(piece), Some(place)) =
-                (self.pieces.next(), self.rest.first_chunk_mut::<PLACE>())
+                (self.pieces.get(self.written), self.rest.first_chunk_mut::<PLACE>())
             else {
                 let is_full = self.rest.len() < PLACE;
                 return self.fail(if is_full { EncodeError::Full } else { EncodeError::SlotCount });
             };
             // Neither is ever more: said for the compiler.
-            let (at, len) = (written.len % ROOM, piece.len.min(STRIDE));
+            let (at, len) = (written.len % ROOM, usize::from(piece.last) % STRIDE + 1);
             place[at..][..STRIDE].copy_from_slice(&piece.text);
             self.rest = &mut core::mem::take(&mut self.rest)[at + len..];
-            self.len += at + len;
-            self.sum = self.sum.wrapping_add(written.sum).wrapping_add(piece.sum);
-            self.tag = piece.tag;
+            self.sum += u32::from(written.sum) + u32::from(piece.sum);
+            self.written += 1;
             if !piece.goes_on {
                 return;
             }
@@ -279,12 +280,24 @@ impl Filler<'_, '_> {
         }
     }
 
+    /// Of the next value.
+    fn tag(&self) -> u32 {
+        let before = self.written.checked_sub(1).and_then(|before| self.pieces.get(before));
+        before.map_or(0, |piece| piece.tag)
+    }
+
     #[inline(always)]
     fn fail(&mut self, error: EncodeError) {
-        if self.error.is_none() {
-            self.error = Some(error);
-        }
+        // Nothing fits any more: what follows fails too, without a look at the error.
+        self.rest = &mut [];
+        self.error = first_error(self.error, error);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn first_error(before: Option<EncodeError>, error: EncodeError) -> Option<EncodeError> {
+    before.or(Some(error))
 }
 
 /// A text that is long, empty or has a control byte.

@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Decimal, TimestampCache, UtcTime, parse_u64};
+use super::{Decimal, TimeText, TimestampCache, UtcTime, parse_u64};
 
 /// Mostly what a parser takes, sometimes not.
 fn text(alphabet: &'static [u8], len: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -70,7 +70,8 @@ proptest! {
     )) {
         let mut cache = TimestampCache::new();
         for time in times.into_iter().map(UtcTime) {
-            prop_assert_eq!(*cache.to_fix_millis(time), time.to_fix_millis());
+            prop_assert_eq!(*cache.to_fix_millis(time), TimeText::new(time));
+            prop_assert_eq!(cache.to_fix_millis(time).as_bytes(), &time.to_fix_millis());
         }
     }
 }

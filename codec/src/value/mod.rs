@@ -11,7 +11,7 @@ pub use decimal::{DECIMAL_TEXT_MAX, Decimal, SCALE_MAX};
 pub(crate) use int::parse_u64_at;
 pub use int::{parse_u32, parse_u64, write_u64};
 pub use text::FixStr;
-pub use time::{TimestampCache, UtcTime};
+pub use time::{TimeText, TimestampCache, UtcTime};
 
 /// Why a value could not be read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

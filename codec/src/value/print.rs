@@ -8,7 +8,7 @@
 //! are characters, with one multiplication: zeros that are left out add nothing.
 
 use super::swar::{E8, E16, HIGHS, ONES, ZEROS, eight_chars};
-use super::{DECIMAL_TEXT_MAX, Decimal};
+use super::{DECIMAL_TEXT_MAX, Decimal, TimeText};
 
 /// Room for any number, and for what is written behind it for the sake of speed.
 pub(crate) const ROOM: usize = 32;
@@ -25,7 +25,13 @@ pub(crate) struct Written {
 /// An unsigned integer.
 #[inline(always)]
 pub(crate) fn put_uint(room: &mut [u8; ROOM], value: u64) -> Written {
-    if value < E16 { put_sixteen(room, value) } else { put_long_uint(room, value) }
+    if value < E8 {
+        put_first_digits(room, value)
+    } else if value < E16 {
+        put_sixteen(room, value)
+    } else {
+        put_long_uint(room, value)
+    }
 }
 
 /// A number below 10^16: 1 to 16 digits.
@@ -82,11 +88,7 @@ pub(crate) fn right_aligned(value: u64) -> Option<([u8; 8], Written)> {
 /// `nnn`
 #[inline(always)]
 pub(crate) const fn three_digits(number: u8) -> [u8; 3] {
-    let n = number as u32;
-    // 41 / 2^12 is 1/100 and 205 / 2^11 is 1/10, near enough for a byte.
-    let (hundreds, tens) = ((n * 41) >> 12, (n * 205) >> 11);
-    let rest = [hundreds, tens - 10 * hundreds, n - 10 * tens];
-    [b'0' + rest[0] as u8, b'0' + rest[1] as u8, b'0' + rest[2] as u8]
+    three_digits_of(number as u32)
 }
 
 /// The eight digits (values, not characters) of a number below 10^8, the first in the lowest byte.
@@ -102,6 +104,15 @@ pub(crate) const fn eight_digits(value: u64) -> u64 {
     let pairs = (fours << 16).wrapping_add(pairs.wrapping_mul(1u64.wrapping_sub(100 << 16)));
     let tens = (pairs * 103) >> 10 & 0x000f_000f_000f_000f;
     (pairs << 8).wrapping_add(tens.wrapping_mul(1u64.wrapping_sub(10 << 8)))
+}
+
+/// A number below 1000.
+#[inline(always)]
+pub(crate) const fn three_digits_of(n: u32) -> [u8; 3] {
+    // 41 / 2^12 is 1/100 and 205 / 2^11 is 1/10, near enough below 1000.
+    let (hundreds, tens) = ((n * 41) >> 12, (n * 205) >> 11);
+    let rest = [hundreds, tens - 10 * hundreds, n - 10 * tens];
+    [b'0' + rest[0] as u8, b'0' + rest[1] as u8, b'0' + rest[2] as u8]
 }
 
 /// The sum of eight digits: at most 72.
@@ -143,6 +154,9 @@ pub(crate) fn put_decimal(room: &mut [u8; ROOM], value: Decimal, decimals_min: u
     // A negative number is a large one here.
     let mantissa = value.mantissa as u64;
     let scale = usize::from(value.scale);
+    if mantissa < E8 && scale < 8 {
+        return put_eight_digit_decimal(room, mantissa, scale, decimals_min);
+    }
     match UNITS.get(scale) {
         Some(unit) if mantissa < E16 && scale <= 8 => {
             put_short_decimal(room, mantissa, unit, decimals_min)
@@ -150,6 +164,33 @@ pub(crate) fn put_decimal(room: &mut [u8; ROOM], value: Decimal, decimals_min: u
         Some(unit) if mantissa < E16 => put_fine_decimal(room, mantissa, unit, decimals_min),
         _ => put_any_decimal(room, value, decimals_min),
     }
+}
+
+/// A mantissa below 10^8 with at most seven decimals: the digits are made once, and stored twice, around
+/// the point.
+#[inline(always)]
+fn put_eight_digit_decimal(
+    room: &mut [u8; ROOM],
+    mantissa: u64,
+    scale: usize,
+    decimals_min: u8,
+) -> Written {
+    let digits = eight_digits(mantissa);
+    let chars = digits | ZEROS;
+    // The last whole digit is written even if it is a zero.
+    let before_last = 56 - 8 * scale as u32;
+    let zero_bits = (digits | 1 << before_last).trailing_zeros() & 56;
+    let whole = (8 - scale - zero_bits as usize / 8) & 15;
+    room[..8].copy_from_slice(&(chars >> zero_bits).to_le_bytes());
+    room[whole] = b'.';
+    let decimals = chars >> 8 >> before_last | ZEROS;
+    room[whole + 1..][..8].copy_from_slice(&decimals.to_le_bytes());
+    let zeros = digits.leading_zeros() as usize / 8;
+    let count = scale.saturating_sub(zeros).max(usize::from(decimals_min.min(1)));
+    let point = usize::from(count > 0);
+    let len = whole + point + count;
+    let sum = b'0'.wrapping_mul((whole + count) as u8).wrapping_add(b'.' * point as u8);
+    Written { len, sum: sum.wrapping_add(sum_of_digits(digits)) }
 }
 
 #[inline(always)]
@@ -222,7 +263,7 @@ impl Unit {
     }
 }
 
-/// A text of 1 to 16 bytes without a control byte; `None` of any other, and then nothing is written that
+/// A text of 1 to 24 bytes without a control byte; `None` of any other, and then nothing is written that
 /// counts.
 #[inline(always)]
 pub(crate) fn put_text(room: &mut [u8; ROOM], text: &[u8]) -> Option<Written> {
@@ -239,6 +280,7 @@ pub(crate) fn put_text(room: &mut [u8; ROOM], text: &[u8]) -> Option<Written> {
             let sum = sum_of_words(first, rest);
             (!has_control(first) & !has_control(last)).then_some(Written { len, sum })
         }
+        (Some(_), Some(last)) if len <= 24 => put_longer_text(room, text, *last),
         (None, None) if len > 0 => {
             let word = eight_chars(text)? >> (64 - bits);
             room[..8].copy_from_slice(&word.to_le_bytes());
@@ -249,16 +291,39 @@ pub(crate) fn put_text(room: &mut [u8; ROOM], text: &[u8]) -> Option<Written> {
     }
 }
 
+/// A text of 17 to 24 bytes: an OrderID, an ExecID.
+#[inline(always)]
+fn put_longer_text(room: &mut [u8; ROOM], text: &[u8], last: [u8; 8]) -> Option<Written> {
+    let len = text.len();
+    let front = text.first_chunk::<16>()?;
+    room[..16].copy_from_slice(front);
+    room[(len - 8) & 31..].first_chunk_mut::<8>()?.copy_from_slice(&last);
+    let (words, _) = front.as_chunks::<8>();
+    let [first, second] = [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])];
+    let last = u64::from_le_bytes(last);
+    // What the first sixteen bytes have not.
+    let rest = last & u64::MAX.unbounded_shl(192 - 8 * len as u32);
+    let sum = sum_of_words(first, second).wrapping_add(sum_of_words(rest, 0));
+    let bad = has_control(first) | has_control(second) | has_control(last);
+    (!bad).then_some(Written { len, sum })
+}
+
 /// A timestamp to the millisecond.
 #[inline(always)]
-pub(crate) fn put_timestamp(room: &mut [u8; ROOM], text: &[u8; 21]) -> Written {
-    room[..21].copy_from_slice(text);
+pub(crate) fn put_timestamp(room: &mut [u8; ROOM], text: &TimeText) -> Written {
+    room[..21].copy_from_slice(&text.text);
+    Written { len: 21, sum: text.sum }
+}
+
+/// The sum of a timestamp's bytes, modulo 256.
+#[inline(always)]
+pub(crate) fn sum_of_timestamp(text: &[u8; 21]) -> u8 {
     let (words, _) = text.as_chunks::<8>();
     let last = *text.last_chunk::<8>().expect("21 bytes have 8");
     // Five bytes are new of the last eight.
     let last = u64::from_le_bytes(last) & (u64::MAX << 24);
     let sum = sum_of_words(u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
-    Written { len: 21, sum: sum.wrapping_add(sum_of_words(last, 0)) }
+    sum.wrapping_add(sum_of_words(last, 0))
 }
 
 /// Whether a byte is below 0x20, or 0x7f.

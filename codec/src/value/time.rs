@@ -1,6 +1,6 @@
 //! UTC timestamps as nanoseconds since the Unix epoch.
 
-use super::print::eight_digits;
+use super::print::{eight_digits, sum_of_timestamp};
 use super::{ValueError, swar};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Reaches to the year 2554.
@@ -201,22 +201,57 @@ fn clock(second: u64) -> [u8; 8] {
 /// `.mmm`
 #[inline(always)]
 const fn fraction(millis: u32) -> [u8; 4] {
+    fraction_text(fraction_digits(millis))
+}
+
+#[inline(always)]
+const fn fraction_text(digits: u32) -> [u8; 4] {
+    (digits | u32::from_le_bytes(*b".000")).to_le_bytes()
+}
+
+/// The values of three digits, behind an empty byte.
+#[inline(always)]
+const fn fraction_digits(millis: u32) -> u32 {
     // 41 / 2^12 is 1/100 and 103 / 2^10 is 1/10, near enough below 1000 and below 100.
     let hundreds = (millis * 41) >> 12;
     let rest = millis - 100 * hundreds;
     let tens = (rest * 103) >> 10;
     let ones = rest - 10 * tens;
-    let digits = hundreds << 8 | tens << 16 | ones << 24;
-    (digits + u32::from_le_bytes(*b".000")).to_le_bytes()
+    hundreds << 8 | tens << 16 | ones << 24
 }
 
 /// The text of the last timestamp. The next one is mostly of the same second: only its milliseconds are
 /// written then, and only its time of day if it is of the same day.
 #[derive(Debug, Clone, Copy)]
 pub struct TimestampCache {
-    // Invariant: what `text` says up to the point, in nanoseconds.
+    // Invariant: what the text says up to the point, in nanoseconds.
     second: u64,
-    text: [u8; 21],
+    // Invariant: the sum of the text up to the point, and the point.
+    sum: u8,
+    text: TimeText,
+}
+
+/// `YYYYMMDD-HH:MM:SS.mmm`, and its share of CheckSum(10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeText {
+    pub(super) text: [u8; 21],
+    /// Of the bytes, modulo 256.
+    pub(super) sum: u8,
+}
+
+impl TimeText {
+    /// What [`UtcTime::to_fix_millis`] writes.
+    #[must_use]
+    pub fn new(time: UtcTime) -> Self {
+        let text = time.to_fix_millis();
+        Self { text, sum: sum_of_timestamp(&text) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 21] {
+        &self.text
+    }
 }
 
 impl Default for TimestampCache {
@@ -228,16 +263,21 @@ impl Default for TimestampCache {
 impl TimestampCache {
     /// A cache of the epoch.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { second: 0, text: *b"19700101-00:00:00.000" }
+    pub fn new() -> Self {
+        let mut this = Self { second: 0, sum: 0, text: TimeText::new(UtcTime(0)) };
+        this.sum = this.sum_of_second();
+        this
     }
 
     /// What [`UtcTime::to_fix_millis`] writes.
     #[inline]
-    pub fn to_fix_millis(&mut self, time: UtcTime) -> &[u8; 21] {
+    pub fn to_fix_millis(&mut self, time: UtcTime) -> &TimeText {
         let since = time.0.wrapping_sub(self.second);
         if since < NANOS_PER_SECOND {
-            self.text[17..].copy_from_slice(&fraction((since / 1_000_000) as u32));
+            let digits = fraction_digits((since / 1_000_000) as u32);
+            self.text.text[17..].copy_from_slice(&fraction_text(digits));
+            // The digits' values, added up in the top byte.
+            self.text.sum = self.sum.wrapping_add((digits.wrapping_mul(0x0101_0101) >> 24) as u8);
         } else {
             self.turn(time);
         }
@@ -248,11 +288,19 @@ impl TimestampCache {
     fn turn(&mut self, time: UtcTime) {
         const NANOS_PER_DAY: u64 = SECONDS_PER_DAY * NANOS_PER_SECOND;
         if time.0 / NANOS_PER_DAY == self.second / NANOS_PER_DAY {
-            self.text[9..].copy_from_slice(&time.to_fix_time_only());
+            self.text.text[9..].copy_from_slice(&time.to_fix_time_only());
+            self.text.sum = sum_of_timestamp(&self.text.text);
         } else {
-            self.text = time.to_fix_millis();
+            self.text = TimeText::new(time);
         }
         self.second = time.0 - time.0 % NANOS_PER_SECOND;
+        self.sum = self.sum_of_second();
+    }
+
+    /// The sum without the values of the milliseconds' digits.
+    fn sum_of_second(&self) -> u8 {
+        let values = self.text.text[18..].iter().fold(0, |sum, &digit| sum + (digit - b'0'));
+        self.text.sum.wrapping_sub(values)
     }
 }
 
