@@ -21,6 +21,7 @@
 //! the head only, so a stream of garbage costs time in proportion to its length.
 
 use crate::SOH;
+use crate::value::swar;
 
 /// What stands at the front of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,13 +116,11 @@ impl Framer {
         if head != HEAD {
             return None;
         }
-        let digits = (2..=5).find(|&digits| digits_and_more[digits] == SOH)?;
-        let length = crate::value::swar::uint(&digits_and_more[..digits])? as usize;
+        let (length, digits) = swar::digits_to_soh(*digits_and_more)?;
+        let length = length as usize;
         let (start, end) = (12 + digits + 1, 12 + digits + 1 + length + TRAILER);
         let tail = bytes.get(..end)?.last_chunk::<TAIL>()?;
-        let trailer =
-            tail[..4] == *b"\x0110=" && tail[4..7].iter().all(u8::is_ascii_digit) && tail[7] == SOH;
-        let usual = trailer
+        let usual = swar::is_trailer(*tail)
             && bytes[start..].starts_with(b"35=")
             && length >= BODY_MIN
             && end <= self.message_bytes_max;

@@ -82,14 +82,8 @@ impl<const N: usize> Template<N> {
     #[must_use]
     pub fn new(msg_type: &[u8]) -> Self {
         const { assert!(N > 0) };
-        let none = Piece {
-            text: [0; STRIDE],
-            last: 0,
-            is_empty: true,
-            sum: 0,
-            goes_on: false,
-            tag: 0,
-        };
+        let none =
+            Piece { text: [0; STRIDE], last: 0, is_empty: true, sum: 0, goes_on: false, tag: 0 };
         let mut this = Self { pieces: [none; N], len: 1, error: None };
         this.bytes(35, msg_type);
         this

@@ -19,28 +19,40 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// The value of a field with `tag`, if there is one.
-    #[inline]
+    #[inline(always)]
     pub fn get(&mut self, tag: u32) -> Option<&'a [u8]> {
         self.field(tag).map(|field| self.message.value(field))
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, tag: u32) -> Option<&'a Field> {
+        // A plain loop over indices: nothing to set up, and most searches are short.
         let fields = self.message.fields();
-        let (front, behind) = fields.split_at_checked(self.at).unwrap_or((fields, &[]));
-        let at = match behind.iter().position(|field| field.tag == tag) {
-            Some(at) => self.at + at,
-            None => front.iter().position(|field| field.tag == tag)?,
-        };
+        let mut at = self.at;
+        while let Some(field) = fields.get(at) {
+            at += 1;
+            if field.tag == tag {
+                self.at = at;
+                return Some(field);
+            }
+        }
+        let (at, field) = self.from_front(tag)?;
         self.at = at + 1;
-        Some(&fields[at])
+        Some(field)
+    }
+
+    /// A field that stands before the last one.
+    #[cold]
+    #[inline(never)]
+    fn from_front(&self, tag: u32) -> Option<(usize, &'a Field)> {
+        self.message.fields().iter().enumerate().find(|(_, field)| field.tag == tag)
     }
 
     /// [`Cursor::get`], or an error that names the tag.
     ///
     /// # Errors
     /// [`FieldError::Missing`].
-    #[inline]
+    #[inline(always)]
     pub fn require(&mut self, tag: u32) -> Result<&'a [u8], FieldError> {
         self.get(tag).ok_or(FieldError::Missing { tag })
     }
@@ -49,7 +61,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// [`FieldError`].
-    #[inline]
+    #[inline(always)]
     pub fn uint(&mut self, tag: u32) -> Result<u64, FieldError> {
         let field = self.field(tag).ok_or(FieldError::Missing { tag })?;
         self.message.uint_of(field).map_err(|error| FieldError::Value { tag, error })
@@ -59,7 +71,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// [`FieldError`].
-    #[inline]
+    #[inline(always)]
     pub fn decimal(&mut self, tag: u32) -> Result<Decimal, FieldError> {
         let field = self.field(tag).ok_or(FieldError::Missing { tag })?;
         self.message.decimal_of(field).map_err(|error| FieldError::Value { tag, error })
@@ -69,7 +81,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// [`FieldError`].
-    #[inline]
+    #[inline(always)]
     pub fn time(&mut self, tag: u32) -> Result<UtcTime, FieldError> {
         UtcTime::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
     }

@@ -68,8 +68,15 @@ impl Decimal {
     pub(crate) fn parse_at(bytes: &[u8], start: usize, end: usize) -> Result<Self, ValueError> {
         match swar::decimal_at(bytes, start, end) {
             Some((digits, scale)) => Ok(Self { mantissa: digits as i64, scale }),
-            None => Self::parse(&bytes[start..end]),
+            None => Self::parse_rarely(&bytes[start..end]),
         }
+    }
+
+    /// [`Decimal::parse`]: a negative number, a long one, one near the start of the bytes, an error.
+    #[cold]
+    #[inline(never)]
+    fn parse_rarely(bytes: &[u8]) -> Result<Self, ValueError> {
+        Self::parse(bytes)
     }
 
     /// [`Decimal::parse`], one byte at a time.

@@ -17,7 +17,14 @@ pub fn parse_u64(bytes: &[u8]) -> Result<u64, ValueError> {
 /// [`parse_u64`] of `bytes[start..end]`, which must be inside.
 #[inline(always)]
 pub(crate) fn parse_u64_at(bytes: &[u8], start: usize, end: usize) -> Result<u64, ValueError> {
-    swar::uint_at(bytes, start, end).map_or_else(|| parse_u64(&bytes[start..end]), Ok)
+    swar::uint_at(bytes, start, end).map_or_else(|| parse_rarely(&bytes[start..end]), Ok)
+}
+
+/// [`parse_u64`]: a long number, one near the start of the bytes, an error.
+#[cold]
+#[inline(never)]
+fn parse_rarely(bytes: &[u8]) -> Result<u64, ValueError> {
+    parse_u64(bytes)
 }
 
 /// [`parse_u64`], one byte at a time.

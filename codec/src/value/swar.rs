@@ -80,16 +80,73 @@ fn window(bytes: &[u8], start: usize, end: usize) -> Option<Values> {
     Some([value(0), value(1)])
 }
 
+/// [`window`] of a text of 1 to 8 characters, if there are eight bytes up to its end.
+#[inline(always)]
+fn short_window(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
+    let less_one = end.wrapping_sub(start).wrapping_sub(1);
+    if less_one >= 8 {
+        return None;
+    }
+    let eight: &[u8; 8] = bytes.get(..end)?.last_chunk()?;
+    Some((u64::from_le_bytes(*eight) ^ ZEROS) & u64::MAX << (56 - 8 * less_one))
+}
+
 /// [`uint`] of `bytes[start..end]`.
 #[inline(always)]
 pub(crate) fn uint_at(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
-    sixteen_digit_number(window(bytes, start, end)?)
+    match short_window(bytes, start, end) {
+        Some(values) => (no_digits(values) == 0).then(|| eight_digit_number(values)),
+        None => sixteen_digit_number(window(bytes, start, end)?),
+    }
 }
 
 /// [`decimal`] of `bytes[start..end]`.
 #[inline(always)]
 pub(crate) fn decimal_at(bytes: &[u8], start: usize, end: usize) -> Option<(u64, u8)> {
-    decimal_of(window(bytes, start, end)?, end - start)
+    match short_window(bytes, start, end) {
+        Some(values) => short_decimal_of(values, end - start),
+        None => decimal_of(window(bytes, start, end)?, end - start),
+    }
+}
+
+/// [`decimal_of`] a text of at most eight characters.
+#[inline(always)]
+fn short_decimal_of(values: u64, len: usize) -> Option<(u64, u8)> {
+    // The lowest bit of the point's byte.
+    let point = (values & POINT_BIT) >> 4;
+    if point & point.wrapping_sub(1) != 0 || (len == 1 && point != 0) {
+        return None;
+    }
+    // A point becomes a zero; another character with its bit does not.
+    let without = values ^ point * u64::from(POINT);
+    // The bytes before the point: none if there is none.
+    let front = point.saturating_sub(1);
+    let digits = (without & front) << 8 | without & !front;
+    if without & (point << 8).wrapping_sub(point) | no_digits(digits) != 0 {
+        return None;
+    }
+    Some((eight_digit_number(digits), (point.leading_zeros() / 8 & 7) as u8))
+}
+
+/// `2` to `5` digits up to a SOH, as BodyLength(9) mostly has; their number, and how many.
+#[inline(always)]
+pub(crate) fn digits_to_soh(text: [u8; 8]) -> Option<(u64, usize)> {
+    let word = u64::from_le_bytes(text);
+    let x = word ^ ONES;
+    // The lowest set bit is exact: a borrow can only disturb the bytes above it.
+    let bits = (x.wrapping_sub(ONES) & !x & HIGHS).trailing_zeros() & !7;
+    if !(16..=40).contains(&bits) {
+        return None;
+    }
+    let values = (word ^ ZEROS) << (64 - bits);
+    (no_digits(values) == 0).then(|| (eight_digit_number(values), bits as usize / 8))
+}
+
+/// Whether the text is `|10=nnn|`, where `|` is a SOH.
+#[inline(always)]
+pub(crate) fn is_trailer(text: [u8; 8]) -> bool {
+    let x = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b"\x0110=000\x01");
+    x & 0xff00_0000_ffff_ffff | no_digits(x) == 0
 }
 
 /// The digits of a right-aligned text and how many stand behind the point.
@@ -192,29 +249,48 @@ pub(crate) fn eight_chars(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// `YYYYMMDD` as century, year of it, month, day; `HH:MM:SS` as hour, minute, second. `None` if a byte is
-/// no digit or no separator.
+/// What `YYYYMMDD-HH:MM:SS.mmm` says.
+pub(crate) struct Numbers {
+    /// 0 to 9999.
+    pub(crate) year: u64,
+    /// 0 to 99.
+    pub(crate) month: u64,
+    /// 0 to 99.
+    pub(crate) day: u64,
+    /// Of the day; the hour is 0 to 23, the minute 0 to 59, the second 0 to 60.
+    pub(crate) second: u64,
+    /// 0 to 999.
+    pub(crate) millis: u64,
+}
+
+/// The numbers of a timestamp. `None` if a byte is no digit or no separator, or the time of day is none.
 #[inline(always)]
-pub(crate) fn date_and_clock(date: [u8; 8], clock: [u8; 8]) -> Option<([u64; 4], [u64; 3])> {
+pub(crate) fn timestamp(
+    date: [u8; 8],
+    dash: u8,
+    clock: [u8; 8],
+    millis: [u8; 4],
+) -> Option<Numbers> {
     let date = u64::from_le_bytes(date) ^ ZEROS;
     let clock = u64::from_le_bytes(clock) ^ u64::from_le_bytes(*b"00:00:00");
-    if no_digits(date) | no_digits(clock) | clock & 0x0000_ff00_00ff_0000 != 0 {
+    let millis = u64::from(u32::from_le_bytes(millis) ^ u32::from_le_bytes(*b".000"));
+    let separators = clock & 0x0000_ff00_00ff_0000 | millis & 0xff | u64::from(dash ^ b'-');
+    if no_digits(date) | no_digits(clock) | no_digits(millis) | separators != 0 {
         return None;
     }
     // Pairs of digits, in every second byte of the one and every third of the other.
     let (date, clock) = (date * 10 + (date >> 8), clock * 10 + (clock >> 8));
-    Some((
-        [date & 0xff, date >> 16 & 0xff, date >> 32 & 0xff, date >> 48 & 0xff],
-        [clock & 0xff, clock >> 24 & 0xff, clock >> 48 & 0xff],
-    ))
-}
-
-/// The number of `.mmm`.
-#[inline(always)]
-pub(crate) fn millis(text: [u8; 4]) -> Option<u64> {
-    let values = u64::from(u32::from_le_bytes(text) ^ u32::from_le_bytes(*b".000"));
-    if no_digits(values) | values & 0xff != 0 {
+    let clock = clock & 0x00ff_0000_ff00_00ff;
+    // The top bit of a byte says that the hour, the minute or the second is too large.
+    if (clock + (67 << 48 | 68 << 24 | 104)) & HIGHS != 0 {
         return None;
     }
-    Some((values >> 8 & 0xff) * 100 + (values >> 16 & 0xff) * 10 + (values >> 24))
+    let minute = clock.wrapping_mul(60 << 24 | 1) >> 24 & 0xffff;
+    Some(Numbers {
+        year: (date & 0xff) * 100 + (date >> 16 & 0xff),
+        month: date >> 32 & 0xff,
+        day: date >> 48 & 0xff,
+        second: minute * 60 + (clock >> 48),
+        millis: (millis >> 8 & 0xff) * 100 + (millis >> 16 & 0xff) * 10 + (millis >> 24),
+    })
 }

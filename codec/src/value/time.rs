@@ -87,41 +87,55 @@ impl UtcTime {
     pub fn parse(bytes: &[u8]) -> Result<Self, ValueError> {
         match Self::parse_quickly(bytes) {
             Some(time) => Ok(time),
-            None => Parts::read(bytes)?.time(),
+            None => Self::parse_plainly(bytes),
         }
     }
 
     /// `None` if the text is malformed, or might be.
     #[inline(always)]
     fn parse_quickly(bytes: &[u8]) -> Option<Self> {
+        match bytes.first_chunk::<21>() {
+            Some(text) if bytes.len() == 21 => Self::of_millis(*text),
+            _ => Self::parse_other(bytes),
+        }
+    }
+
+    /// No milliseconds, micro- or nanoseconds: the same, but for the fraction.
+    #[inline(never)]
+    fn parse_other(bytes: &[u8]) -> Option<Self> {
         let (head, fraction) = bytes.split_first_chunk::<17>()?;
-        let nanos = match fraction.len() {
-            4 => swar::millis(*fraction.first_chunk()?)? * 1_000_000,
-            0 => 0,
-            7 | 10 if fraction[0] == b'.' => {
-                let digits = &fraction[1..];
-                swar::uint(digits)? * if digits.len() == 6 { 1000 } else { 1 }
-            }
+        let nanos = match fraction {
+            [] => 0,
+            [b'.', digits @ ..] if digits.len() == 6 => swar::uint(digits)? * 1000,
+            [b'.', digits @ ..] if digits.len() == 9 => swar::uint(digits)?,
             _ => return None,
         };
-        let (date, [b'-', clock @ ..]) = (*head.first_chunk()?, *head.last_chunk::<9>()?) else {
-            return None;
-        };
-        let ([century, year, month, day], [hour, minute, second]) =
-            swar::date_and_clock(date, clock)?;
-        let year = YEARS.get((century * 100 + year).wrapping_sub(YEAR_MIN) as usize)?;
+        let mut text = *b"YYYYMMDD-HH:MM:SS.000";
+        text[..17].copy_from_slice(head);
+        Some(Self(Self::of_millis(text)?.0 + nanos))
+    }
+
+    #[inline(always)]
+    fn of_millis(text: [u8; 21]) -> Option<Self> {
+        let [date @ .., _, _, _, _, _, _, _, _, _, _, _, _, _] = text;
+        let [_, _, _, _, _, _, _, _, dash, clock @ .., _, _, _, _] = text;
+        let [.., a, b, c, d] = text;
+        let swar::Numbers { year, month, day, second, millis } =
+            swar::timestamp(date, dash, clock, [a, b, c, d])?;
+        let year = YEARS.get(year.wrapping_sub(YEAR_MIN) as usize)?;
         let month = MONTHS[usize::from(year.is_leap)].get(month as usize)?;
         let day = day.wrapping_sub(1);
-        if day >= u64::from(month.days) || hour > 23 || minute > 59 || second > 60 {
+        if day >= u64::from(month.days) {
             return None;
         }
         let days = u64::from(year.before) + u64::from(month.before) + day;
-        let seconds = days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
-        Some(Self(seconds * NANOS_PER_SECOND + nanos))
+        let millis = (days * SECONDS_PER_DAY + second) * 1000 + millis;
+        Some(Self(millis * 1_000_000))
     }
 
     /// [`UtcTime::parse`], part by part.
-    #[cfg(test)]
+    #[cold]
+    #[inline(never)]
     pub(super) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
         Parts::read(bytes)?.time()
     }
