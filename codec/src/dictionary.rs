@@ -66,6 +66,7 @@ struct Names {
 struct OwnedPart {
     members: Vec<Member>,
     scopes: Vec<Scope>,
+    slots: Vec<u16>,
     conditions: Vec<Condition>,
     market: Option<Market>,
 }
@@ -221,12 +222,15 @@ impl OwnedPart {
     ) -> Result<Self, DictionaryError> {
         let mut part = Self { market, ..Self::default() };
         part.add_scope(model, items, 0, sets)?;
+        rules::link(&part.members, &mut part.scopes);
+        part.slots.resize(rules::slots_len(&part.scopes), 0);
+        rules::fill(&part.members, &part.scopes, &mut part.slots);
         Ok(part)
     }
 
     fn part(&self) -> Part<'_> {
-        let Self { members, scopes, conditions, market } = self;
-        Part { members, scopes, conditions, market: *market }
+        let Self { members, scopes, slots, conditions, market } = self;
+        Part { members, scopes, slots, conditions, market: *market }
     }
 
     /// Adds a scope and, behind it, those of its groups; returns its number. The model's limits keep
@@ -242,7 +246,7 @@ impl OwnedPart {
         let start = self.members.len();
         let end = start + items.len();
         self.members.resize(end, Member::new(0, 0, Kind::Text));
-        self.scopes.push(Scope { start: start as u16, end: end as u16, first });
+        self.scopes.push(Scope::new(start as u16, end as u16, first));
         let mut sorted: Vec<_> = items.iter().zip(0u16..).collect();
         sorted.sort_by_key(|(item, _)| item.tag);
         for (at, (item, position)) in (start..).zip(sorted) {

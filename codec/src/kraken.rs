@@ -73,9 +73,57 @@ pub fn value_name(tag: u32, value: &[u8]) -> Option<&'static str> {
 }
 
 fn find(msg_type: &[u8]) -> Option<&'static (&'static str, &'static str, &'static Part<'static>)> {
-    let at = MESSAGES.binary_search_by(|(one, ..)| one.as_bytes().cmp(msg_type)).ok()?;
-    Some(&MESSAGES[at])
+    match msg_type {
+        // Each of the dialect has one byte.
+        [byte] => MESSAGES.get(usize::from(*BY_MSG_TYPE.get(usize::from(*byte))?)),
+        _ => None,
+    }
 }
+
+/// Where in [`MESSAGES`] a MsgType stands, behind its end if the dialect does not have it.
+static BY_MSG_TYPE: [u8; 128] = {
+    let mut out = [u8::MAX; 128];
+    let mut n = 0;
+    while n < MESSAGES.len() {
+        let [byte] = MESSAGES[n].0.as_bytes() else { panic!("a MsgType of more than one byte") };
+        out[*byte as usize] = n as u8;
+        n += 1;
+    }
+    assert!(n < u8::MAX as usize);
+    out
+};
+
+/// The bytes that are values of a set by themselves: a bit each. On spot and on derivatives.
+type Bytes = [u128; 2];
+
+/// Those of each set.
+static BYTES: [Bytes; SETS.len()] = {
+    let mut out = [[0; 2]; SETS.len()];
+    let mut n = 0;
+    while n < SETS.len() {
+        let mut at = 0;
+        while at < SETS[n].len() {
+            if let [byte] = SETS[n][at].as_bytes() {
+                out[n][0] |= 1 << *byte;
+                out[n][1] |= 1 << *byte;
+            }
+            at += 1;
+        }
+        n += 1;
+    }
+    let mut at = 0;
+    while at < RESTRICTED.len() {
+        let (set, value, only) = RESTRICTED[at];
+        let [byte] = value.as_bytes() else { panic!("a longer value of one market only") };
+        let elsewhere = match only {
+            Market::Spot => 1,
+            Market::Derivatives => 0,
+        };
+        out[set as usize - 1][elsewhere] &= !(1 << *byte);
+        at += 1;
+    }
+    out
+};
 
 impl Dialect for Kraken {
     fn header(&self) -> Part<'_> {
@@ -95,12 +143,16 @@ impl Dialect for Kraken {
     }
 
     fn is_valid(&self, values: u16, value: &[u8], market: Option<Market>) -> bool {
-        let set = usize::from(values).checked_sub(1).and_then(|at| SETS.get(at));
-        let elsewhere = |&(set, one, only): &(u16, &str, Market)| {
-            set == values && one.as_bytes() == value && market.is_some_and(|here| here != only)
-        };
-        set.is_some_and(|set| set.iter().any(|one| one.as_bytes() == value))
-            && !RESTRICTED.iter().any(elsewhere)
+        let set = usize::from(values).wrapping_sub(1);
+        if let ([byte], Some([spot, derivatives])) = (value, BYTES.get(set)) {
+            let bytes = match market {
+                None => spot | derivatives,
+                Some(Market::Spot) => *spot,
+                Some(Market::Derivatives) => *derivatives,
+            };
+            return *byte < 128 && bytes >> byte & 1 != 0;
+        }
+        SETS.get(set).is_some_and(|set| set.iter().any(|one| one.as_bytes() == value))
     }
 
     fn data_fields(&self) -> DataFields<'_> {

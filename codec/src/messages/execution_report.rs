@@ -5,7 +5,7 @@
 use crate::ids::Market;
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope};
+use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
 use crate::typed::fields;
 use crate::value::{Decimal, UtcTime};
 
@@ -218,13 +218,6 @@ static MEMBERS: [Member; 36] = [
 ];
 
 #[rustfmt::skip]
-static SCOPES: [Scope; 3] = [
-    Scope { start: 0, end: 31, first: 0 },
-    Scope { start: 31, end: 32, first: 79 },
-    Scope { start: 32, end: 36, first: 137 },
-];
-
-#[rustfmt::skip]
 static CONDITIONS: [Condition; 9] = [
     Condition::new(0, 6).when(150, 22),
     Condition::new(0, 31).when(150, 22),
@@ -238,5 +231,12 @@ static CONDITIONS: [Condition; 9] = [
 ];
 
 #[rustfmt::skip]
+static SCOPES: [Scope; 3] = scopes(&MEMBERS, [(0, 31, 0), (31, 32, 79), (32, 36, 137)]);
+
+#[rustfmt::skip]
+static SLOTS: [u16; slots_len(&SCOPES)] =
+    slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };
+    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };

@@ -4,7 +4,7 @@
 
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope};
+use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -109,16 +109,16 @@ static MEMBERS: [Member; 10] = [
 ];
 
 #[rustfmt::skip]
-static SCOPES: [Scope; 3] = [
-    Scope { start: 0, end: 8, first: 0 },
-    Scope { start: 8, end: 9, first: 55 },
-    Scope { start: 9, end: 10, first: 269 },
-];
-
-#[rustfmt::skip]
 static CONDITIONS: [Condition; 0] = [
 ];
 
 #[rustfmt::skip]
+static SCOPES: [Scope; 3] = scopes(&MEMBERS, [(0, 8, 0), (8, 9, 55), (9, 10, 269)]);
+
+#[rustfmt::skip]
+static SLOTS: [u16; slots_len(&SCOPES)] =
+    slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };
+    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };

@@ -5,7 +5,7 @@
 use crate::ids::Market;
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope};
+use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
 use crate::typed::{UtcSeconds, Words, fields};
 use crate::value::{Decimal, UtcTime};
 
@@ -130,12 +130,6 @@ static MEMBERS: [Member; 20] = [
 ];
 
 #[rustfmt::skip]
-static SCOPES: [Scope; 2] = [
-    Scope { start: 0, end: 19, first: 0 },
-    Scope { start: 19, end: 20, first: 79 },
-];
-
-#[rustfmt::skip]
 static CONDITIONS: [Condition; 5] = [
     Condition::new(0, 18).on(Market::Derivatives),
     Condition::new(0, 18).word(10).on(Market::Derivatives),
@@ -145,5 +139,12 @@ static CONDITIONS: [Condition; 5] = [
 ];
 
 #[rustfmt::skip]
+static SCOPES: [Scope; 2] = scopes(&MEMBERS, [(0, 19, 0), (19, 20, 79)]);
+
+#[rustfmt::skip]
+static SLOTS: [u16; slots_len(&SCOPES)] =
+    slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: None };
+    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };

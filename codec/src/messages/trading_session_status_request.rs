@@ -4,7 +4,7 @@
 
 use crate::ids::Market;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope};
+use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -38,14 +38,16 @@ static MEMBERS: [Member; 3] = [
 ];
 
 #[rustfmt::skip]
-static SCOPES: [Scope; 1] = [
-    Scope { start: 0, end: 3, first: 0 },
-];
-
-#[rustfmt::skip]
 static CONDITIONS: [Condition; 0] = [
 ];
 
 #[rustfmt::skip]
+static SCOPES: [Scope; 1] = scopes(&MEMBERS, [(0, 3, 0)]);
+
+#[rustfmt::skip]
+static SLOTS: [u16; slots_len(&SCOPES)] =
+    slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
 pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, conditions: &CONDITIONS, market: Some(Market::Spot) };
+    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: Some(Market::Spot) };

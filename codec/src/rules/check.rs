@@ -1,7 +1,7 @@
 //! The walk over one message.
 
 use super::{
-    Condition, Demand, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Reason,
+    Condition, Demand, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Reason, Scope,
     USER_DEFINED, When,
 };
 use crate::ids::Market;
@@ -27,8 +27,8 @@ pub fn check(
     if is_elsewhere(body.market, options.market) {
         return fault(Reason::NotOnThisMarket, tag::MSG_TYPE);
     }
-    let walk = Walk { dialect, message: *message, fields: message.fields(), options };
-    walk.run([dialect.header(), body, dialect.trailer()])
+    let parts = [dialect.header(), body, dialect.trailer()];
+    Walk { dialect, message: *message, fields: message.fields(), options, parts }.run()
 }
 
 struct Walk<'d, 'm, D: ?Sized> {
@@ -36,50 +36,63 @@ struct Walk<'d, 'm, D: ?Sized> {
     message: Message<'m>,
     fields: &'m [Field],
     options: Options,
+    parts: [Part<'d>; 3],
 }
 
 const HEADER: usize = 0;
 const BODY: usize = 1;
+const TRAILER: usize = 2;
 
 impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
-    fn run(&self, parts: [Part<'_>; 3]) -> Result<(), FieldFault> {
+    #[inline]
+    fn run(&self) -> Result<(), FieldFault> {
         let mut seen = [Seen::NONE; 3];
         let mut section = HEADER;
         let mut at = 0;
         while let Some(field) = self.fields.get(at) {
             at += 1;
-            // Where the walk is now is the likeliest; a tag belongs to one part only.
-            let order = if section == HEADER { [0, 1, 2] } else { [1, 0, 2] };
-            let found = order.into_iter().find_map(|n| Some((n, parts[n].find(0, field.tag)?)));
-            let Some((part, index)) = found else {
-                self.stranger(&parts[BODY], field)?;
+            let Some((part, index, member)) = self.find(section, field.tag) else {
+                self.stranger(&self.parts[BODY], field)?;
                 continue;
             };
             if self.options.check_order && part < section {
                 return fault(Reason::OutOfOrder, field.tag);
             }
             section = section.max(part);
-            let member = &parts[part].members[index];
             if is_elsewhere(member.market, self.options.market) {
                 self.unknown(field)?;
                 continue;
             }
-            self.value(member, field)?;
-            self.data(member, at - 1)?;
-            if seen[part].insert(index) {
+            self.value(member, field, at - 1)?;
+            if seen[part].insert(index, member) {
                 return fault(Reason::Repeated, field.tag);
             }
             if member.group != 0 {
-                at = self.group(&parts[part], member, at)?;
+                at = self.group(&self.parts[part], member, at)?;
             }
         }
-        for (part, seen) in parts.iter().zip(&seen) {
-            self.required(part, 0, seen)?;
+        for (part, seen) in self.parts.iter().zip(&seen) {
+            self.required(part, &part.scopes[0], seen)?;
         }
-        for (part, seen) in parts.iter().zip(&seen) {
+        for (part, seen) in self.parts.iter().zip(&seen) {
             self.conditions(part, 0, seen, self.fields)?;
         }
         Ok(())
+    }
+
+    /// The part that has a field, its place there, and what is known of it. Where the walk is now is the
+    /// likeliest; a tag belongs to one part only.
+    #[inline(always)]
+    fn find(&self, section: usize, tag: u32) -> Option<(usize, usize, &Member)> {
+        let find = |n: usize| {
+            let part = &self.parts[n];
+            let (index, member) = part.find(&part.scopes[0], tag)?;
+            Some((n, index, member))
+        };
+        match section {
+            HEADER => find(HEADER).or_else(|| find(BODY)).or_else(|| find(TRAILER)),
+            _ => find(BODY).or_else(|| find(HEADER)).or_else(|| find(TRAILER)),
+        }
     }
 
     /// A field that neither header nor body nor trailer has.
@@ -107,15 +120,14 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
     /// The entries of a group from `at`; returns where they end.
     fn group(&self, part: &Part<'_>, count: &Member, start: usize) -> Result<usize, FieldFault> {
         let said = parse_u32(self.message.value(&self.fields[start - 1])).unwrap_or(0);
-        let first = part.scopes[usize::from(count.group)].first;
+        let scope = &part.scopes[usize::from(count.group)];
         let mut entries = 0;
         let mut seen = Seen::NONE;
         let mut position = 0;
         let (mut at, mut entry_at) = (start, start);
         while let Some(field) = self.fields.get(at) {
-            let Some(index) = part.find(count.group, field.tag) else { break };
-            let member = &part.members[index];
-            if field.tag == first {
+            let Some((index, member)) = part.find(scope, field.tag) else { break };
+            if field.tag == scope.first {
                 if entries > 0 {
                     self.end_of_entry(part, count.group, &seen, entry_at..at)?;
                 }
@@ -123,9 +135,8 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
             } else if entries == 0 {
                 return fault(Reason::GroupOutOfOrder, field.tag);
             }
-            self.value(member, field)?;
-            self.data(member, at)?;
-            if seen.insert(index - usize::from(part.scopes[usize::from(count.group)].start)) {
+            self.value(member, field, at)?;
+            if seen.insert(index, member) {
                 return fault(Reason::Repeated, field.tag);
             }
             if self.options.check_order && member.position < position {
@@ -150,30 +161,47 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         seen: &Seen,
         entry: core::ops::Range<usize>,
     ) -> Result<(), FieldFault> {
-        self.required(part, scope, seen)?;
+        self.required(part, &part.scopes[usize::from(scope)], seen)?;
         self.conditions(part, scope, seen, &self.fields[entry])
     }
 
-    fn not_empty(&self, field: &Field) -> Result<Option<&[u8]>, FieldFault> {
-        let value = self.message.value(field);
-        match value.is_empty() {
-            false => Ok(Some(value)),
-            true if self.options.allow_empty => Ok(None),
-            true => fault(Reason::Empty, field.tag),
+    /// Whether a field has a value.
+    #[inline(always)]
+    fn not_empty(&self, field: &Field) -> Result<bool, FieldFault> {
+        if field.start != field.end {
+            Ok(true)
+        } else if self.options.allow_empty {
+            Ok(false)
+        } else {
+            fault(Reason::Empty, field.tag)
         }
     }
 
-    fn value(&self, member: &Member, field: &Field) -> Result<(), FieldFault> {
-        let Some(value) = self.not_empty(field)? else { return Ok(()) };
-        let (tag, market) = (field.tag, self.options.market);
-        member.kind.check_on(value, market).map_err(|reason| FieldFault { reason, tag })?;
-        let valid = |value: &[u8]| self.dialect.is_valid(member.values, value, market);
-        let good = match member.kind {
-            _ if member.values == 0 => true,
+    /// Whether the value of the field `at` may stand there.
+    #[inline(always)]
+    fn value(&self, member: &Member, field: &Field, at: usize) -> Result<(), FieldFault> {
+        if self.not_empty(field)? {
+            let (tag, market) = (field.tag, self.options.market);
+            let form = member.kind.check_field(&self.message, field, market);
+            form.map_err(|reason| FieldFault { reason, tag })?;
+            if member.values != 0 && !self.is_enumerated(member, field) {
+                return fault(Reason::ValueIncorrect, tag);
+            }
+        }
+        match member.kind {
+            Kind::Length | Kind::Data => self.data(member, at),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    fn is_enumerated(&self, member: &Member, field: &Field) -> bool {
+        let value = self.message.value(field);
+        let valid = |value| self.dialect.is_valid(member.values, value, self.options.market);
+        match member.kind {
             Kind::Words => value.split(|&byte| byte == b' ').all(valid),
             _ => valid(value),
-        };
-        if good { Ok(()) } else { fault(Reason::ValueIncorrect, tag) }
+        }
     }
 
     /// A data field stands directly behind its length, and nothing else does.
@@ -190,18 +218,18 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         fault(Reason::OutOfOrder, member.tag)
     }
 
-    fn required(&self, part: &Part<'_>, scope: u16, seen: &Seen) -> Result<(), FieldFault> {
-        if !self.options.check_required {
+    #[inline(always)]
+    fn required(&self, part: &Part<'_>, scope: &Scope, seen: &Seen) -> Result<(), FieldFault> {
+        if seen.required == scope.required || !self.options.check_required {
             return Ok(());
         }
-        let members = part.scope(scope).iter().enumerate();
-        let missing = members.filter(|(index, member)| member.required && !seen.has(*index));
-        match missing.min_by_key(|(_, member)| member.position) {
-            Some((_, member)) => fault(Reason::RequiredMissing, member.tag),
+        match missing(part, scope, seen) {
+            Some(tag) => fault(Reason::RequiredMissing, tag),
             None => Ok(()),
         }
     }
 
+    #[inline(always)]
     fn conditions(
         &self,
         part: &Part<'_>,
@@ -209,40 +237,49 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         seen: &Seen,
         fields: &[Field],
     ) -> Result<(), FieldFault> {
-        let start = usize::from(part.scopes[usize::from(scope)].start);
-        let has = |tag| part.find(scope, tag).is_some_and(|index| seen.has(index - start));
+        for condition in part.conditions.iter().filter(|condition| condition.scope == scope) {
+            self.condition(condition, part, seen, fields)?;
+        }
+        Ok(())
+    }
+
+    fn condition(
+        &self,
+        condition: &Condition,
+        part: &Part<'_>,
+        seen: &Seen,
+        fields: &[Field],
+    ) -> Result<(), FieldFault> {
+        if !self.applies(condition) {
+            return Ok(());
+        }
+        let scope = &part.scopes[usize::from(condition.scope)];
+        let has = |tag| part.find(scope, tag).is_some_and(|(index, _)| seen.has(index));
         let value = |tag: u32| {
             let field = fields.iter().find(|field| field.tag == tag)?;
             Some(self.message.value(field))
         };
         let any_market = |set, value: &[u8]| self.dialect.is_valid(set, value, None);
-        for condition in part.conditions.iter().filter(|condition| condition.scope == scope) {
-            if !self.applies(condition) {
-                continue;
+        let (met, reason) = match condition.demand {
+            Demand::Present if condition.when == When::Always => {
+                (has(condition.tag), Reason::RequiredMissing)
             }
-            let is_due = match condition.when {
-                When::Always => true,
-                When::Value { on, values } => value(on).is_some_and(|v| any_market(values, v)),
-                When::Absent { on } => !has(on),
-            };
-            let (met, reason) = match condition.demand {
-                Demand::Present if condition.when == When::Always => {
-                    (has(condition.tag), Reason::RequiredMissing)
-                }
-                Demand::Present => (has(condition.tag), Reason::ConditionallyMissing),
-                Demand::Word(set) => {
-                    let mut words = value(condition.tag).map(|v| v.split(|&byte| byte == b' '));
-                    let met = words.as_mut().is_none_or(|words| words.any(|w| any_market(set, w)));
-                    (met, Reason::ValueIncorrect)
-                }
-            };
-            if is_due && !met {
-                return fault(reason, condition.tag);
+            Demand::Present => (has(condition.tag), Reason::ConditionallyMissing),
+            Demand::Word(set) => {
+                let mut words = value(condition.tag).map(|v| v.split(|&byte| byte == b' '));
+                let met = words.as_mut().is_none_or(|words| words.any(|w| any_market(set, w)));
+                (met, Reason::ValueIncorrect)
             }
-        }
-        Ok(())
+        };
+        let is_due = || match condition.when {
+            When::Always => true,
+            When::Value { on, values } => value(on).is_some_and(|v| any_market(values, v)),
+            When::Absent { on } => !has(on),
+        };
+        if met || !is_due() { Ok(()) } else { fault(reason, condition.tag) }
     }
 
+    #[inline(always)]
     fn applies(&self, condition: &Condition) -> bool {
         let options = &self.options;
         let wanted = match condition.demand {
@@ -260,36 +297,38 @@ fn is_elsewhere(market: Option<Market>, here: Option<Market>) -> bool {
     market.zip(here).is_some_and(|(market, here)| market != here)
 }
 
-impl<'a> Part<'a> {
-    fn scope(&self, scope: u16) -> &'a [Member] {
-        let scope = self.scopes[usize::from(scope)];
-        &self.members[usize::from(scope.start)..usize::from(scope.end)]
-    }
-
-    /// Where in the members the field of a scope stands.
-    fn find(&self, scope: u16, tag: u32) -> Option<usize> {
-        let found = self.scope(scope).binary_search_by_key(&tag, |member| member.tag).ok()?;
-        Some(usize::from(self.scopes[usize::from(scope)].start) + found)
-    }
+/// The first field of a scope, in the order of the dictionary, that is required and was not seen.
+#[cold]
+fn missing(part: &Part<'_>, scope: &Scope, seen: &Seen) -> Option<u32> {
+    let members = &part.members[usize::from(scope.start)..usize::from(scope.end)];
+    let missing =
+        members.iter().enumerate().filter(|(at, member)| member.required && !seen.has(*at));
+    missing.min_by_key(|(_, member)| member.position).map(|(_, member)| member.tag)
 }
 
-/// Which members of a scope were seen.
+/// Which members of a scope were seen, and how many of those that are required.
 #[derive(Clone, Copy)]
-struct Seen([u64; MEMBERS_MAX / 64]);
+struct Seen {
+    members: [u64; MEMBERS_MAX / 64],
+    required: u16,
+}
 
 impl Seen {
-    const NONE: Self = Self([0; MEMBERS_MAX / 64]);
+    const NONE: Self = Self { members: [0; MEMBERS_MAX / 64], required: 0 };
 
     /// Notes a member; whether it was seen before.
-    fn insert(&mut self, index: usize) -> bool {
-        let (word, bit) = (&mut self.0[index / 64], 1 << (index % 64));
+    #[inline(always)]
+    fn insert(&mut self, index: usize, member: &Member) -> bool {
+        let (word, bit) = (&mut self.members[index / 64], 1 << (index % 64));
         let before = *word & bit != 0;
         *word |= bit;
+        self.required += u16::from(member.required);
         before
     }
 
+    #[inline(always)]
     fn has(&self, index: usize) -> bool {
-        self.0[index / 64] & 1 << (index % 64) != 0
+        self.members[index / 64] & 1 << (index % 64) != 0
     }
 }
 

@@ -26,9 +26,13 @@
 
 mod check;
 mod kind;
+mod lookup;
 
 pub use check::check;
 pub use kind::Kind;
+#[cfg(feature = "dictionary")]
+pub(crate) use lookup::{fill, link};
+pub(crate) use lookup::{scopes, slots, slots_len};
 
 use crate::ids::Market;
 use crate::scan::DataFields;
@@ -45,6 +49,8 @@ pub struct Part<'a> {
     pub members: &'a [Member],
     /// The scopes: the part itself, then its groups' entries. Not empty.
     pub scopes: &'a [Scope],
+    /// The hash tables of the scopes.
+    pub(crate) slots: &'a [u16],
     /// What is demanded beyond that: under a condition, on a market, by the documents.
     pub conditions: &'a [Condition],
     /// The market that has the message, if not all do.
@@ -60,6 +66,19 @@ pub struct Scope {
     pub end: u16,
     /// The tag that starts each entry of a group, 0 for the part itself.
     pub first: u32,
+    /// Where its hash table starts among the slots of the part.
+    slots: u32,
+    /// How many of its members are required.
+    required: u16,
+    /// What is left of a hash of 32 bits after a shift by this is a slot.
+    shift: u8,
+}
+
+impl Scope {
+    /// A scope that is not linked to its members yet.
+    pub(crate) const fn new(start: u16, end: u16, first: u32) -> Self {
+        Self { start, end, first, slots: 0, required: 0, shift: 31 }
+    }
 }
 
 /// A field of a scope.

@@ -93,7 +93,7 @@ impl UtcTime {
 
     /// `None` if the text is malformed, or might be.
     #[inline(always)]
-    fn parse_quickly(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse_quickly(bytes: &[u8]) -> Option<Self> {
         match bytes.first_chunk::<21>() {
             Some(text) if bytes.len() == 21 => Self::of_millis(*text),
             _ => Self::parse_other(bytes),

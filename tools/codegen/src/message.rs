@@ -107,7 +107,7 @@ fn imports(body: &str, indent: &str) -> String {
         ("crate::ids", &["Market"][..]),
         ("crate::message", &["GroupSpec"]),
         ("crate::messages", &["values"]),
-        ("crate::rules", &["Condition", "Kind", "Member", "Part", "Scope"]),
+        ("crate::rules", &["Condition", "Kind", "Member", "Part", "Scope", "scopes", "slots", "slots_len"]),
         ("crate::typed", &["TimeOfDay", "UtcSeconds", "Words", "fields"]),
         ("crate::value", &["Decimal", "UtcTime"]),
     ] {
@@ -288,18 +288,17 @@ fn part(
         );
     };
     table("MEMBERS", "Member", &tables.members);
-    let scopes: Vec<_> = tables
-        .scopes
-        .iter()
-        .map(|(start, end, first)| {
-            format!("    Scope {{ start: {start}, end: {end}, first: {first} }},\n")
-        })
-        .collect();
-    table("SCOPES", "Scope", &scopes);
     table("CONDITIONS", "Condition", &tables.conditions);
+    let scopes = &tables.scopes;
     let _ = write!(
         out,
-        "\n#[rustfmt::skip]\npub(crate) static {name}: Part<'static> =\n    Part {{ members: &{prefix}MEMBERS, scopes: &{prefix}SCOPES, conditions: &{prefix}CONDITIONS, market: {} }};\n",
+        "\n#[rustfmt::skip]\nstatic {prefix}SCOPES: [Scope; {}] = scopes(&{prefix}MEMBERS, {scopes:?});\n\
+         \n#[rustfmt::skip]\nstatic {prefix}SLOTS: [u16; slots_len(&{prefix}SCOPES)] =\n    slots(&{prefix}MEMBERS, &{prefix}SCOPES);\n",
+        scopes.len()
+    );
+    let _ = write!(
+        out,
+        "\n#[rustfmt::skip]\npub(crate) static {name}: Part<'static> =\n    Part {{ members: &{prefix}MEMBERS, scopes: &{prefix}SCOPES, slots: &{prefix}SLOTS, conditions: &{prefix}CONDITIONS, market: {} }};\n",
         only.map_or("None".into(), |only| format!("Some({})", market(only)))
     );
     Ok(out)
