@@ -93,19 +93,22 @@ static BY_MSG_TYPE: [u8; 128] = {
     out
 };
 
-/// The bytes that are values of a set by themselves: a bit each. On spot and on derivatives.
-type Bytes = [u128; 2];
+/// The bytes that are values by themselves: 128 bits.
+type Bytes = [u64; 2];
 
-/// Those of each set.
-static BYTES: [Bytes; SETS.len()] = {
-    let mut out = [[0; 2]; SETS.len()];
+/// Those of each set: on spot, on derivatives, on any market.
+static BYTES: [[Bytes; 3]; SETS.len()] = {
+    let mut out = [[[0; 2]; 3]; SETS.len()];
     let mut n = 0;
     while n < SETS.len() {
         let mut at = 0;
         while at < SETS[n].len() {
             if let [byte] = SETS[n][at].as_bytes() {
-                out[n][0] |= 1 << *byte;
-                out[n][1] |= 1 << *byte;
+                let mut market = 0;
+                while market < 3 {
+                    out[n][market][*byte as usize / 64] |= 1 << (*byte % 64);
+                    market += 1;
+                }
             }
             at += 1;
         }
@@ -116,14 +119,23 @@ static BYTES: [Bytes; SETS.len()] = {
         let (set, value, only) = RESTRICTED[at];
         let [byte] = value.as_bytes() else { panic!("a longer value of one market only") };
         let elsewhere = match only {
-            Market::Spot => 1,
-            Market::Derivatives => 0,
+            Market::Spot => Market::Derivatives,
+            Market::Derivatives => Market::Spot,
         };
-        out[set as usize - 1][elsewhere] &= !(1 << *byte);
+        out[set as usize - 1][row(Some(elsewhere))][*byte as usize / 64] &= !(1 << (*byte % 64));
         at += 1;
     }
     out
 };
+
+/// Where in a row of [`BYTES`] a market stands.
+const fn row(market: Option<Market>) -> usize {
+    match market {
+        Some(Market::Spot) => 0,
+        Some(Market::Derivatives) => 1,
+        None => 2,
+    }
+}
 
 impl Dialect for Kraken {
     fn header(&self) -> Part<'_> {
@@ -144,13 +156,9 @@ impl Dialect for Kraken {
 
     fn is_valid(&self, values: u16, value: &[u8], market: Option<Market>) -> bool {
         let set = usize::from(values).wrapping_sub(1);
-        if let ([byte], Some([spot, derivatives])) = (value, BYTES.get(set)) {
-            let bytes = match market {
-                None => spot | derivatives,
-                Some(Market::Spot) => *spot,
-                Some(Market::Derivatives) => *derivatives,
-            };
-            return *byte < 128 && bytes >> byte & 1 != 0;
+        if let ([byte], Some(bytes)) = (value, BYTES.get(set)) {
+            let word = bytes[row(market)].get(usize::from(byte / 64));
+            return word.is_some_and(|word| word >> (byte % 64) & 1 != 0);
         }
         SETS.get(set).is_some_and(|set| set.iter().any(|one| one.as_bytes() == value))
     }

@@ -1,8 +1,8 @@
 //! The walk over one message.
 
 use super::{
-    Condition, Demand, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Reason, Scope,
-    USER_DEFINED, When,
+    Condition, Demand, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Reason,
+    Scope, USER_DEFINED, When,
 };
 use crate::ids::Market;
 use crate::message::Message;
@@ -41,58 +41,72 @@ struct Walk<'d, 'm, D: ?Sized> {
 
 const HEADER: usize = 0;
 const BODY: usize = 1;
-const TRAILER: usize = 2;
 
 impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
     #[inline]
     fn run(&self) -> Result<(), FieldFault> {
         let mut seen = [Seen::NONE; 3];
         let mut section = HEADER;
-        let mut at = 0;
-        while let Some(field) = self.fields.get(at) {
-            at += 1;
-            let Some((part, index, member)) = self.find(section, field.tag) else {
-                self.stranger(&self.parts[BODY], field)?;
-                continue;
-            };
-            if self.options.check_order && part < section {
-                return fault(Reason::OutOfOrder, field.tag);
-            }
-            section = section.max(part);
-            if is_elsewhere(member.market, self.options.market) {
-                self.unknown(field)?;
-                continue;
-            }
-            self.value(member, field, at - 1)?;
-            if seen[part].insert(index, member) {
-                return fault(Reason::Repeated, field.tag);
-            }
-            if member.group != 0 {
-                at = self.group(&self.parts[part], member, at)?;
+        let (mut at, mut body_at) = (0, 0);
+        loop {
+            at = self.stretch(&self.parts[section], at, &mut seen[section])?;
+            let Some(field) = self.fields.get(at) else { break };
+            match self.part_of(field.tag) {
+                Some(part) if self.options.check_order && part < section => {
+                    return fault(Reason::OutOfOrder, field.tag);
+                }
+                Some(part) => {
+                    if section == HEADER && self.options.check_order {
+                        body_at = at;
+                    }
+                    section = part;
+                }
+                None => {
+                    self.stranger(&self.parts[BODY], field)?;
+                    at += 1;
+                }
             }
         }
         for (part, seen) in self.parts.iter().zip(&seen) {
             self.required(part, &part.scopes[0], seen)?;
         }
-        for (part, seen) in self.parts.iter().zip(&seen) {
-            self.conditions(part, 0, seen, self.fields)?;
-        }
-        Ok(())
+        let [header, body, trailer] = &self.parts;
+        let [in_header, in_body, in_trailer] = &seen;
+        self.conditions(header, 0, in_header, self.fields)?;
+        self.conditions(body, 0, in_body, &self.fields[body_at..])?;
+        self.conditions(trailer, 0, in_trailer, self.fields)
     }
 
-    /// The part that has a field, its place there, and what is known of it. Where the walk is now is the
-    /// likeliest; a tag belongs to one part only.
-    #[inline(always)]
-    fn find(&self, section: usize, tag: u32) -> Option<(usize, usize, &Member)> {
-        let find = |n: usize| {
-            let part = &self.parts[n];
-            let (index, member) = part.find(&part.scopes[0], tag)?;
-            Some((n, index, member))
-        };
-        match section {
-            HEADER => find(HEADER).or_else(|| find(BODY)).or_else(|| find(TRAILER)),
-            _ => find(BODY).or_else(|| find(HEADER)).or_else(|| find(TRAILER)),
+    /// Checks the fields from `at` on that a part has, and the groups that they start; returns where the
+    /// first field stands that the part does not have.
+    fn stretch(
+        &self,
+        part: &Part<'_>,
+        mut at: usize,
+        seen: &mut Seen,
+    ) -> Result<usize, FieldFault> {
+        let scope = part.scopes[0];
+        while let Some(field) = self.fields.get(at) {
+            let Some((index, member)) = part.find(&scope, field.tag) else { break };
+            at += 1;
+            if is_elsewhere(member.market, self.options.market) {
+                self.unknown(field)?;
+                continue;
+            }
+            self.value(member, field, at - 1)?;
+            if seen.insert(index, member) {
+                return fault(Reason::Repeated, field.tag);
+            }
+            if member.group != 0 {
+                at = self.group(part, member, at)?;
+            }
         }
+        Ok(at)
+    }
+
+    /// The part that has a field; a tag belongs to one part only.
+    fn part_of(&self, tag: u32) -> Option<usize> {
+        self.parts.iter().position(|part| part.find(&part.scopes[0], tag).is_some())
     }
 
     /// A field that neither header nor body nor trailer has.
@@ -237,7 +251,8 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         seen: &Seen,
         fields: &[Field],
     ) -> Result<(), FieldFault> {
-        for condition in part.conditions.iter().filter(|condition| condition.scope == scope) {
+        let of_scope = |condition: &&Condition| condition.scope == scope && self.applies(condition);
+        for condition in part.conditions.iter().filter(of_scope) {
             self.condition(condition, part, seen, fields)?;
         }
         Ok(())
@@ -250,9 +265,6 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         seen: &Seen,
         fields: &[Field],
     ) -> Result<(), FieldFault> {
-        if !self.applies(condition) {
-            return Ok(());
-        }
         let scope = &part.scopes[usize::from(condition.scope)];
         let has = |tag| part.find(scope, tag).is_some_and(|(index, _)| seen.has(index));
         let value = |tag: u32| {
@@ -306,20 +318,22 @@ fn missing(part: &Part<'_>, scope: &Scope, seen: &Seen) -> Option<u32> {
     missing.min_by_key(|(_, member)| member.position).map(|(_, member)| member.tag)
 }
 
+const WORDS: usize = MEMBERS_MAX / 64;
+
 /// Which members of a scope were seen, and how many of those that are required.
 #[derive(Clone, Copy)]
 struct Seen {
-    members: [u64; MEMBERS_MAX / 64],
+    members: [u64; WORDS],
     required: u16,
 }
 
 impl Seen {
-    const NONE: Self = Self { members: [0; MEMBERS_MAX / 64], required: 0 };
+    const NONE: Self = Self { members: [0; WORDS], required: 0 };
 
     /// Notes a member; whether it was seen before.
     #[inline(always)]
     fn insert(&mut self, index: usize, member: &Member) -> bool {
-        let (word, bit) = (&mut self.members[index / 64], 1 << (index % 64));
+        let (word, bit) = (&mut self.members[index / 64 % WORDS], 1 << (index % 64));
         let before = *word & bit != 0;
         *word |= bit;
         self.required += u16::from(member.required);
@@ -328,7 +342,7 @@ impl Seen {
 
     #[inline(always)]
     fn has(&self, index: usize) -> bool {
-        self.members[index / 64] & 1 << (index % 64) != 0
+        self.members[index / 64 % WORDS] & 1 << (index % 64) != 0
     }
 }
 

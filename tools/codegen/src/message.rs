@@ -107,7 +107,10 @@ fn imports(body: &str, indent: &str) -> String {
         ("crate::ids", &["Market"][..]),
         ("crate::message", &["GroupSpec"]),
         ("crate::messages", &["values"]),
-        ("crate::rules", &["Condition", "Kind", "Member", "Part", "Scope", "scopes", "slots", "slots_len"]),
+        (
+            "crate::rules",
+            &["Condition", "Kind", "Member", "Part", "Scope", "scopes", "slots", "slots_len"],
+        ),
         ("crate::typed", &["TimeOfDay", "UtcSeconds", "Words", "fields"]),
         ("crate::value", &["Decimal", "UtcTime"]),
     ] {
