@@ -258,9 +258,12 @@ impl OwnedPart {
             };
             let required = item.presence == Presence::Required && !item.documented;
             let kind = if field.is_length { Kind::Length } else { kind(item.kind) };
-            let market = item.market.map(market);
-            self.members[at] =
-                Member { tag: item.tag, position, values, group, kind, required, market };
+            let member = Member::new(item.tag, position, kind).values(values).group(group);
+            let member = Member { required, ..member };
+            self.members[at] = match item.market {
+                Some(only) => member.only_on(self::market(only)),
+                None => member,
+            };
         }
         for item in items {
             self.add_conditions(number, item, sets)?;

@@ -41,6 +41,7 @@ struct Walk<'d, 'm, D: ?Sized> {
 
 const HEADER: usize = 0;
 const BODY: usize = 1;
+const TRAILER: usize = 2;
 
 impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
     #[inline]
@@ -51,7 +52,7 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         loop {
             at = self.stretch(&self.parts[section], at, &mut seen[section])?;
             let Some(field) = self.fields.get(at) else { break };
-            match self.part_of(field.tag) {
+            match self.other_part(section, field.tag) {
                 Some(part) if self.options.check_order && part < section => {
                     return fault(Reason::OutOfOrder, field.tag);
                 }
@@ -79,24 +80,29 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
 
     /// Checks the fields from `at` on that a part has, and the groups that they start; returns where the
     /// first field stands that the part does not have.
+    #[inline(never)]
     fn stretch(
         &self,
         part: &Part<'_>,
         mut at: usize,
         seen: &mut Seen,
     ) -> Result<usize, FieldFault> {
-        let scope = part.scopes[0];
+        // The first of the scopes starts with the first of the members.
+        let scope = &part.scopes[0];
         while let Some(field) = self.fields.get(at) {
-            let Some((index, member)) = part.find(&scope, field.tag) else { break };
-            at += 1;
-            if is_elsewhere(member.market, self.options.market) {
-                self.unknown(field)?;
-                continue;
+            let Some((index, member)) = part.find(scope, field.tag) else { break };
+            if !(member.plain && field.start != field.end) {
+                if is_elsewhere(member.market, self.options.market) {
+                    self.unknown(field)?;
+                    at += 1;
+                    continue;
+                }
+                self.value(member, field, at)?;
             }
-            self.value(member, field, at - 1)?;
             if seen.insert(index, member) {
                 return fault(Reason::Repeated, field.tag);
             }
+            at += 1;
             if member.group != 0 {
                 at = self.group(part, member, at)?;
             }
@@ -104,9 +110,16 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         Ok(at)
     }
 
-    /// The part that has a field; a tag belongs to one part only.
-    fn part_of(&self, tag: u32) -> Option<usize> {
-        self.parts.iter().position(|part| part.find(&part.scopes[0], tag).is_some())
+    /// The part that has a field which the section does not have; a tag belongs to one part only.
+    #[inline(always)]
+    fn other_part(&self, section: usize, tag: u32) -> Option<usize> {
+        let likeliest_first = match section {
+            HEADER => [BODY, TRAILER],
+            BODY => [TRAILER, HEADER],
+            _ => [BODY, HEADER],
+        };
+        let has = |part: &Part<'_>| part.find(&part.scopes[0], tag).is_some();
+        likeliest_first.into_iter().find(|&n| has(&self.parts[n]))
     }
 
     /// A field that neither header nor body nor trailer has.
@@ -149,8 +162,10 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
             } else if entries == 0 {
                 return fault(Reason::GroupOutOfOrder, field.tag);
             }
-            self.value(member, field, at)?;
-            if seen.insert(index, member) {
+            if !(member.plain && field.start != field.end) {
+                self.value(member, field, at)?;
+            }
+            if seen.insert(index - usize::from(scope.start), member) {
                 return fault(Reason::Repeated, field.tag);
             }
             if self.options.check_order && member.position < position {
@@ -258,6 +273,7 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         Ok(())
     }
 
+    #[inline(always)]
     fn condition(
         &self,
         condition: &Condition,
@@ -266,7 +282,9 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         fields: &[Field],
     ) -> Result<(), FieldFault> {
         let scope = &part.scopes[usize::from(condition.scope)];
-        let has = |tag| part.find(scope, tag).is_some_and(|(index, _)| seen.has(index));
+        let has = |tag| {
+            part.find(scope, tag).is_some_and(|(at, _)| seen.has(at - usize::from(scope.start)))
+        };
         let value = |tag: u32| {
             let field = fields.iter().find(|field| field.tag == tag)?;
             Some(self.message.value(field))
@@ -305,8 +323,9 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
 }
 
 /// Whether something of one market is met on the other.
+#[inline(always)]
 fn is_elsewhere(market: Option<Market>, here: Option<Market>) -> bool {
-    market.zip(here).is_some_and(|(market, here)| market != here)
+    market.is_some_and(|market| here.is_some_and(|here| market != here))
 }
 
 /// The first field of a scope, in the order of the dictionary, that is required and was not seen.

@@ -96,18 +96,27 @@ impl Scope {
 }
 
 impl<'a> Part<'a> {
-    /// The field of a scope with this tag, and its place in the scope.
+    /// The field of a scope with this tag, and its place among the members.
     #[inline(always)]
     pub(super) fn find(&self, scope: &Scope, tag: u32) -> Option<(usize, &'a Member)> {
-        let mut slot = home(tag, scope.shift) as usize;
+        let home = home(tag, scope.shift) as usize;
+        let at = usize::from(*self.slots.get(scope.slots as usize + home)?);
+        // A free slot ends the search.
+        let member = self.members.get(at)?;
+        if member.tag == tag { Some((at, member)) } else { self.find_from(scope, home, tag) }
+    }
+
+    /// [`Part::find`] behind a slot that another tag has taken.
+    #[cold]
+    fn find_from(&self, scope: &Scope, taken: usize, tag: u32) -> Option<(usize, &'a Member)> {
+        let mut slot = taken;
         loop {
+            slot = (slot + 1) & (scope.room() - 1);
             let at = usize::from(*self.slots.get(scope.slots as usize + slot)?);
-            // A free slot ends the search.
             let member = self.members.get(at)?;
             if member.tag == tag {
-                return Some((at.wrapping_sub(usize::from(scope.start)), member));
+                return Some((at, member));
             }
-            slot = (slot + 1) & (scope.room() - 1);
         }
     }
 }

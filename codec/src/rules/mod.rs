@@ -98,13 +98,16 @@ pub struct Member {
     pub required: bool,
     /// The market that has it, if not all do.
     pub market: Option<Market>,
+    /// Whether any value will do, on any market: then nothing of the above needs to be looked at.
+    pub(crate) plain: bool,
 }
 
 impl Member {
     /// An optional field that may have any value of its kind.
     #[must_use]
     pub const fn new(tag: u32, position: u16, kind: Kind) -> Self {
-        Self { tag, position, values: 0, group: 0, kind, required: false, market: None }
+        let plain = matches!(kind, Kind::Text);
+        Self { tag, position, values: 0, group: 0, kind, required: false, market: None, plain }
     }
 
     /// The same field, required.
@@ -116,19 +119,19 @@ impl Member {
     /// The same field, of one market only.
     #[must_use]
     pub const fn only_on(self, market: Market) -> Self {
-        Self { market: Some(market), ..self }
+        Self { market: Some(market), plain: false, ..self }
     }
 
     /// The same field with a set of valid values.
     #[must_use]
     pub const fn values(self, values: u16) -> Self {
-        Self { values, ..self }
+        Self { values, plain: self.plain && values == 0, ..self }
     }
 
     /// The same field as the count of a group.
     #[must_use]
     pub const fn group(self, scope: u16) -> Self {
-        Self { group: scope, ..self }
+        Self { group: scope, plain: self.plain && scope == 0, ..self }
     }
 }
 
