@@ -230,9 +230,6 @@ fn the_engine_holds_its_orders_for_the_rollover_and_trades_on_in_a_new_epoch() {
     config.reconnect_after = Some(MS..=4 * MS);
     let mut sim = Simulation::new(config, Eager(Storm::new(3, 2)));
     assert!(sim.run_until(|sim| sim.is_up(), SECOND));
-    // A session that goes down is forgiven from here on.
-    let delay = FaultKind::Delay { direction: TO_ENGINE, extra_ns: 0, nanos: 1 };
-    sim.inject(TRADING, delay);
     sim.run_for(3_500 * MS);
     let orders = |sim: &Simulation<Eager>| sim.desk().stats().orders;
     let before = orders(&sim);

@@ -10,10 +10,13 @@ use taut::desk::InstrumentConfig;
 use taut::risk::RiskLimits;
 use taut::types::Symbol;
 use taut::wire::memory::{Cut, Direction, LinkConfig};
-use taut_codec::value::Decimal;
+use taut_codec::value::{Decimal, UtcTime};
 
 use crate::config::{TierName, VenueConfig};
 use crate::liquidity::LiquiditySource;
+
+/// When a simulation starts, unless told otherwise: at 08:00:00, far from midnight.
+const START: UtcTime = UtcTime(1_800_000_000_000_000_000);
 
 /// From the engine to the venue.
 pub const TO_VENUE: Direction = Direction::AToB;
@@ -26,6 +29,8 @@ pub const TO_ENGINE: Direction = Direction::BToA;
 pub struct SimConfig {
     /// Everything that is left to chance follows from it.
     pub seed: u64,
+    /// The time of day at which it begins.
+    pub start: UtcTime,
     /// The venue. The engine trades as its first client.
     pub venue: VenueConfig,
     /// The venue's liquidity; `None`: what its configuration says, with the seed of the simulation.
@@ -213,6 +218,7 @@ impl SimConfig {
         venue.liquidity.synthetic.seed = seed;
         Self {
             seed,
+            start: START,
             venue,
             liquidity: None,
             instruments: vec![InstrumentConfig { symbol, risk }],

@@ -10,7 +10,8 @@
 //! - a session is never up twice;
 //! - money is conserved at the venue, and no client owns less than nothing;
 //! - every fill that was told is counted once; no checksum is wrong, no book stale;
-//! - before the first fault: no alarm, no session down, no disagreement, no report of an unknown order;
+//! - before the first fault and the first rollover: no alarm, no session down, no disagreement, no report
+//!   of an unknown order;
 //! - whenever nothing is on its way: books, live orders and balances are the same on both sides. After
 //!   a lost connection balances may differ by fills whose reports were lost with it, but by no more
 //!   until the next break.
@@ -58,8 +59,6 @@ use crate::venue::{Arrival, Venue};
 use check::Checks;
 use network::Lane;
 
-/// When a simulation starts: any time of day, far from midnight.
-const START: UtcTime = UtcTime(1_800_000_000_000_000_000);
 /// Time that passes at least from one step to the next while only deadlines are due, nanoseconds.
 const STEP_MIN_NS: u64 = 10_000;
 /// Time that passes at most from one step to the next, nanoseconds.
@@ -94,13 +93,14 @@ impl<S: Strategy> Simulation<S> {
     /// If the venue or the desk refuses the configuration.
     #[must_use]
     pub fn new(config: SimConfig, strategy: S) -> Self {
-        let time = Arc::new(AtomicU64::new(START.0));
+        let start = config.start;
+        let time = Arc::new(AtomicU64::new(start.0));
         let clock = Clock::virtual_at(Arc::clone(&time));
         let mut rng = Rng::with_seed(config.seed);
         // Made up for each run; nobody else knows the venue.
         let secret = "dGF1dCBzaW11bGF0aW9uIHNlY3JldA==";
         let read = |_: &str| Some(secret.to_owned());
-        let venue = Venue::with_secrets(&config.venue, config.liquidity.clone(), START, read)
+        let venue = Venue::with_secrets(&config.venue, config.liquidity.clone(), start, read)
             .expect("the venue takes its configuration");
         let sender = config.venue.clients[0].sender.clone();
         let credentials = Credentials::new(Secret::new(secret), Secret::new(secret))
@@ -116,18 +116,19 @@ impl<S: Strategy> Simulation<S> {
         let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
         let conductors = [TRADING, MARKET_DATA].map(|session| {
             let conductor = config.conductor(rng.u64(..));
-            (session, Conductor::new(conductor, None, START))
+            (session, Conductor::new(conductor, None, start))
         });
         let conductors = conductors.into();
-        let engine = InlineEngine::new(desk, core, conductors, clock.clone(), Record::new(START));
+        let record = Record::new(start, config.rollover);
+        let engine = InlineEngine::new(desk, core, conductors, clock.clone(), record);
         let next_random_fault =
-            config.random_faults.as_ref().map(|faults| START.0 + rng.u64(faults.every_ns.clone()));
+            config.random_faults.as_ref().map(|faults| start.0 + rng.u64(faults.every_ns.clone()));
         let mut sim = Self {
             seed: config.seed,
             rng,
             time,
             clock,
-            start: START,
+            start,
             depth: config.depth,
             sender,
             config,

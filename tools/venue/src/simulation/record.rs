@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use taut::command::{Command, CommandKind, SessionId};
+use taut::conductor::Rollover;
 use taut::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use taut::pipeline::{TRADING, Watch};
 use taut::session::SessionEvent;
@@ -12,6 +13,9 @@ use taut::types::{ClOrdId, ExecId};
 use taut_codec::value::UtcTime;
 
 use crate::venue::Arrival;
+
+/// How long after the window of a rollover a session may still end because of it, nanoseconds.
+const FLUSH_NS: u64 = 5_000_000_000;
 
 /// An order command of the engine, in the order of issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,8 @@ pub struct Record {
     /// Faults so far; until the first, nothing may look like one.
     pub(super) faults: u64,
     pub(super) stopping: bool,
+    /// A session that it ends counts as a fault.
+    rollover: Option<Rollover>,
     /// Counts faults, and connections that came and went: what is known of the account may be off by
     /// a constant after each.
     pub(super) breaks: u64,
@@ -90,9 +96,10 @@ pub struct Record {
 }
 
 impl Record {
-    pub(super) fn new(now: UtcTime) -> Self {
+    pub(super) fn new(now: UtcTime, rollover: Option<Rollover>) -> Self {
         Self {
             now,
+            rollover,
             digest: Digest::new(),
             faults: 0,
             stopping: false,
@@ -195,6 +202,14 @@ impl Record {
         }
     }
 
+    /// Whether the venue's day has just ended, with time for what was on its way.
+    fn is_rolling_over(&self) -> bool {
+        self.rollover.is_some_and(|rollover| {
+            let end = rollover.window_end(self.now).plus_nanos(FLUSH_NS);
+            self.now < end
+        })
+    }
+
     fn session(&mut self, session: SessionId, up: bool) {
         self.breaks += 1;
         let was_up = std::mem::replace(&mut self.up[usize::from(session.0)], up);
@@ -218,6 +233,7 @@ impl Watch for Record {
             EventKind::SessionDown(reason) => {
                 self.downs.push((self.now, event.session, *reason));
                 self.session(event.session, false);
+                self.faults += u64::from(self.is_rolling_over());
                 if self.faults == 0 && !(self.stopping && *reason == DownReason::LoggedOut) {
                     self.violated(format!("{:?} went down: {reason:?}", event.session));
                 }
