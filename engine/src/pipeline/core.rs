@@ -1,26 +1,27 @@
 //! The session core: every session's state, its outbox and its road to the wire (stages t5, t9 to
 //! t11). The one place where a command becomes bytes.
 
+mod lane;
+mod steering;
+
 use std::collections::VecDeque;
 
 use rtrb::Producer;
-use taut_codec::value::UtcTime;
 
+use self::lane::{Flushed, InFlight, Lane, push_out};
 use super::inlet::Inbound;
 use crate::command::{Command, CommandKind, SessionId};
-use crate::conductor::Numbers;
-use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
-use crate::journal::{AppendError, Housekeeper, Journal, JournalError, Keeper};
+use crate::event::{Alarm, Event, EventKind, WithdrawReason};
+use crate::journal::Keeper;
 use crate::kraken::decode::decode;
-use crate::kraken::encode::{Encodable, Templates, encodable};
+use crate::kraken::encode::{Templates, encodable};
 use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
 use crate::limits::COMMAND_RING;
-use crate::session::resend::ResendJudge;
-use crate::session::{Outbox, Received, SendError, Session, SessionConfig, SessionEvent};
+use crate::session::{Outbox, Received, SendError, Session, SessionConfig};
 use crate::trace::{Clock, Record, Stage, Stamps};
 use crate::types::{ClOrdId, Symbol};
-use crate::wire::{Transmitter, WireError};
+use crate::wire::Transmitter;
 
 /// Takes events towards the desk: by a call, or through a ring.
 pub trait EventSink {
@@ -35,38 +36,6 @@ pub struct SessionCore {
     clock: Clock,
     traces: Producer<Record>,
     traces_lost: u64,
-}
-
-/// One session: the ordered road from commands to the wire.
-struct Lane {
-    id: SessionId,
-    session: Session,
-    logon: Logon,
-    outbox: Outbox,
-    templates: Templates,
-    transmitter: Option<Transmitter>,
-    /// The last connection has ended, and nobody has been told yet.
-    ended: Option<DownReason>,
-    /// Its transmitter, to be put away.
-    spent: Option<Transmitter>,
-    /// The application asked for the end of the session.
-    leaves: bool,
-    /// Commands whose bytes the kernel has not taken yet, in order.
-    in_flight: VecDeque<InFlight>,
-    /// Plain bytes that the transmitter has accepted on this connection.
-    accepted: u64,
-    /// Why the session's journal did not take something; the connection ends at the next flush.
-    journal_failed: Option<AppendError>,
-}
-
-#[derive(Clone, Copy)]
-struct InFlight {
-    /// Where its last byte stands in the outbox's count.
-    end: u64,
-    msg_seq_num: u64,
-    msg_type: u8,
-    cl_ord_id: Option<ClOrdId>,
-    stamps: Stamps,
 }
 
 impl SessionCore {
@@ -99,126 +68,6 @@ impl SessionCore {
             traces,
             traces_lost: 0,
         }
-    }
-
-    /// Keeps what `session` sends and receives in `journal`, goes on from its state, and answers resend
-    /// requests from it, as [`SessionConfig::resend_policy`] says. Before the first connection.
-    ///
-    /// A message is stored before its first byte goes to the wire. What cannot be stored does not go: the
-    /// connection ends, with [`Alarm::Journal`].
-    ///
-    /// # Errors
-    /// [`JournalError::Config`] if the session has a connection, or the numbers are used up.
-    pub fn keep_journal(
-        &mut self,
-        session: SessionId,
-        journal: Journal,
-    ) -> Result<(), JournalError> {
-        let lane = &mut self.lanes[usize::from(session.0)];
-        let state = Keeper::attach(&mut lane.session, journal)?;
-        lane.logon.continue_after(state.nonce);
-        Ok(())
-    }
-
-    /// The parts of all journals that wait for the disk, for a thread off the path; once.
-    pub fn housekeepers(&mut self) -> Vec<Housekeeper> {
-        let keepers = self.lanes.iter_mut().filter_map(|lane| lane.session.store_mut::<Keeper>());
-        keepers.filter_map(|keeper| keeper.journal_mut().housekeeper()).collect()
-    }
-
-    /// The journal of `session`.
-    #[must_use]
-    pub fn journal(&self, session: SessionId) -> Option<&Journal> {
-        self.lanes[usize::from(session.0)].session.store().map(Keeper::journal)
-    }
-
-    /// Who decides, for [`Resend::Ask`](crate::session::Resend::Ask), whether a message of `session` is
-    /// sent again. Needs a journal.
-    pub fn ask_before_resend(&mut self, session: SessionId, judge: ResendJudge) {
-        self.lanes[usize::from(session.0)].session.ask_before_resend(judge);
-    }
-
-    /// Trace records that did not fit their ring.
-    #[must_use]
-    pub const fn traces_lost(&self) -> u64 {
-        self.traces_lost
-    }
-
-    /// Whether every session is without a connection.
-    #[must_use]
-    pub fn is_disconnected(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.transmitter.is_none())
-    }
-
-    /// Whether `session` has a connection.
-    #[must_use]
-    pub fn is_connected(&self, session: SessionId) -> bool {
-        self.lanes[usize::from(session.0)].transmitter.is_some()
-    }
-
-    /// Whether `session` is logged on and in step with the venue.
-    #[must_use]
-    pub fn is_up(&self, session: SessionId) -> bool {
-        self.lanes[usize::from(session.0)].session.is_up()
-    }
-
-    /// Where the numbers of `session` stand.
-    #[must_use]
-    pub fn numbers(&self, session: SessionId) -> Numbers {
-        let session = &self.lanes[usize::from(session.0)].session;
-        let (epoch, next_in, next_out) = (session.epoch(), session.next_in(), session.next_out());
-        Numbers { epoch, next_in, next_out }
-    }
-
-    /// Whether [`SessionCore::take_ended`] or [`SessionCore::take_logout_wish`] has something.
-    #[must_use]
-    pub fn has_news(&self, session: SessionId) -> bool {
-        let lane = &self.lanes[usize::from(session.0)];
-        lane.ended.is_some() || lane.leaves
-    }
-
-    /// Why the last connection of `session` ended, and its transmitter; once.
-    pub fn take_ended(&mut self, session: SessionId) -> Option<(DownReason, Option<Transmitter>)> {
-        let lane = &mut self.lanes[usize::from(session.0)];
-        let reason = lane.ended.take()?;
-        Some((reason, lane.spent.take()))
-    }
-
-    /// Whether the application has asked for the end of `session`; once.
-    pub fn take_logout_wish(&mut self, session: SessionId) -> bool {
-        std::mem::take(&mut self.lanes[usize::from(session.0)].leaves)
-    }
-
-    /// Logs `session` out; it may come back.
-    pub fn log_out(&mut self, session: SessionId, sink: &mut impl EventSink) {
-        let now = self.clock.now();
-        let lane = &mut self.lanes[usize::from(session.0)];
-        lane.session.logout(None, now, &mut lane.outbox);
-        lane.session_events(sink);
-    }
-
-    /// Both sequence spaces of `session`, which has no connection, start at 1, in a new epoch.
-    pub fn roll_over(&mut self, session: SessionId) {
-        let idle = self.lanes[usize::from(session.0)].session.rollover();
-        assert!(idle, "the session has no connection");
-    }
-
-    /// The next number that `session`, which has no connection, uses is at least this one.
-    pub fn skip_to(&mut self, session: SessionId, next_out: u64) {
-        // A number that is not above ours would be refused again, as the conductor will see.
-        self.lanes[usize::from(session.0)].session.skip_to(next_out);
-    }
-
-    /// When [`SessionCore::tick`] has something to do; the end of time if never.
-    #[must_use]
-    pub fn next_deadline(&self) -> UtcTime {
-        let deadlines = self.lanes.iter().map(|lane| lane.session.next_deadline());
-        deadlines.min().unwrap_or(UtcTime(u64::MAX))
-    }
-
-    /// Whether the next Logon of `session` asks for a reset (141=Y).
-    pub fn ask_reset(&mut self, session: SessionId, reset: bool) {
-        self.lanes[usize::from(session.0)].session.set_reset_on_logon(reset);
     }
 
     /// A connection of `session` stands: sends the Logon.
@@ -401,122 +250,6 @@ impl SessionCore {
                 }
             }
         }
-    }
-}
-
-/// What one attempt to send came to.
-struct Flushed {
-    /// When the last record was sealed, ticks.
-    sealed: u64,
-    /// Whether the kernel has taken everything that was accepted.
-    complete: bool,
-}
-
-/// Seals as much of the outbox as there is room for, then sends. Repeats while both make progress.
-fn push_out(
-    outbox: &mut Outbox,
-    transmitter: &mut Transmitter,
-    accepted: &mut u64,
-    clock: &Clock,
-) -> Result<Flushed, WireError> {
-    loop {
-        let count = transmitter.accept(outbox.pending())?;
-        outbox.consume(count);
-        *accepted += count as u64;
-        let sealed = clock.ticks();
-        let complete = transmitter.flush()?;
-        if outbox.is_empty() || !complete || count == 0 {
-            return Ok(Flushed { sealed, complete });
-        }
-    }
-}
-
-impl Lane {
-    /// Writes a command's message into the outbox; returns its MsgSeqNum.
-    fn send(
-        &mut self,
-        kind: &CommandKind,
-        body: &Encodable<'_>,
-        instruments: &Instruments,
-        now: UtcTime,
-    ) -> Result<u64, SendError> {
-        let (session, outbox) = (&mut self.session, &mut self.outbox);
-        match self.templates.prepare(kind, instruments) {
-            Some(prepared) => {
-                let fill = |buffer: &mut [u8], seq| prepared.fill(buffer, seq, now);
-                session.send_rendered(body.msg_type(), now, outbox, fill)
-            }
-            None => session.send(body.msg_type(), now, outbox, |out| body.write(out, now)),
-        }
-    }
-
-    fn emit(&self, kind: EventKind, sink: &mut impl EventSink) {
-        sink.push(&Event { session: self.id, stamps: Stamps::NONE, kind });
-    }
-
-    /// Everything that the transmitter accepted has been taken by the kernel.
-    fn on_wire(
-        &mut self,
-        sealed: u64,
-        sent: u64,
-        sink: &mut impl EventSink,
-        mut trace: impl FnMut(Record),
-    ) {
-        while let Some(front) = self.in_flight.front().filter(|f| f.end <= self.accepted) {
-            let InFlight { msg_seq_num, msg_type, cl_ord_id, mut stamps, .. } = *front;
-            self.in_flight.pop_front();
-            stamps.set(Stage::Seal, sealed);
-            stamps.set(Stage::Send, sent);
-            trace(Record::Sent { session: self.id, msg_type, msg_seq_num, cl_ord_id, stamps });
-            if let Some(cl_ord_id) = cl_ord_id {
-                self.emit(EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks: sent }, sink);
-            }
-        }
-    }
-
-    /// Tells the application what the session has to say.
-    fn session_events(&mut self, sink: &mut impl EventSink) {
-        while let Some(event) = self.session.next_event() {
-            let kind = match event {
-                SessionEvent::Up { epoch, connection } => {
-                    EventKind::SessionUp { epoch, connection }
-                }
-                SessionEvent::Down { reason } => {
-                    self.ended = Some(reason);
-                    EventKind::SessionDown(reason)
-                }
-                SessionEvent::Gap { from, to } => EventKind::Alarm(Alarm::Gap { from, to }),
-                SessionEvent::Withheld { from, to, messages } => {
-                    EventKind::Alarm(Alarm::Withheld { from, to, messages })
-                }
-                // Told by whoever skipped the bytes.
-                SessionEvent::Garbled { .. } => continue,
-                other => EventKind::Session(other),
-            };
-            self.emit(kind, sink);
-        }
-    }
-
-    /// The connection is over. Every command that was not yet on the wire ends here: one whose bytes
-    /// the transmitter had accepted may have left, so it counts as sent and its order as uncertain;
-    /// the rest never left.
-    fn down(&mut self, now: UtcTime, sink: &mut impl EventSink) {
-        let Some(mut transmitter) = self.transmitter.take() else { return };
-        transmitter.close();
-        self.spent = Some(transmitter);
-        while let Some(command) = self.in_flight.pop_front() {
-            let Some(cl_ord_id) = command.cl_ord_id else { continue };
-            let kind = if command.end <= self.accepted {
-                let msg_seq_num = command.msg_seq_num;
-                EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks: 0 }
-            } else {
-                EventKind::Withdrawn { cl_ord_id, reason: WithdrawReason::SessionDown }
-            };
-            self.emit(kind, sink);
-        }
-        self.outbox.clear();
-        self.session.disconnected(now);
-        self.session_events(sink);
     }
 }
 

@@ -4,12 +4,9 @@
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
 
 use super::{Receive, WireError};
 
-/// Longest sleep of [`Receive::wait`]: a plain socket has nothing to wait on without a poller.
-const NAP: Duration = Duration::from_micros(50);
 /// `SO_BUSY_POLL`, microseconds: how long the driver's queue is polled inside `recv`.
 const BUSY_POLL_MICROS: u32 = 50;
 
@@ -42,13 +39,6 @@ impl Receive for BusyPollRx {
     #[inline]
     fn receive(&mut self, into: &mut [u8]) -> Result<usize, WireError> {
         read(&mut &self.stream, &mut self.ended, into)
-    }
-
-    /// Sleeps for 50 microseconds at most. To park for longer choose the wire `mio`.
-    fn wait(&mut self, at_most: Duration) {
-        if self.ended.is_none() {
-            std::thread::sleep(at_most.min(NAP));
-        }
     }
 }
 

@@ -8,7 +8,7 @@
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::RawFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::tls::handshake::{self, Opener, Sealer};
 use super::tls::{ClientTls, Established, HandshakeError};
@@ -114,20 +114,6 @@ impl Receiver {
             }
             Some(Opener::Record(tls)) => tls.receive(&mut self.wire, into, on_received),
             Some(Opener::Rustls(tls)) => tls.receive(&mut self.wire, into, on_received),
-        }
-    }
-
-    /// Sleeps until [`Receiver::receive`] may have something, or `at_most` has passed. To be
-    /// called after a `receive` that returned `Ok(0)`; otherwise it may sleep beside plain text
-    /// that is buffered already. (With the record layer even that is noticed.)
-    pub fn wait(&mut self, at_most: Duration) {
-        let buffered = match &self.tls {
-            None => false,
-            Some(Opener::Record(tls)) => tls.has_buffered(),
-            Some(Opener::Rustls(tls)) => tls.has_buffered(),
-        };
-        if !buffered {
-            self.wire.wait(at_most);
         }
     }
 

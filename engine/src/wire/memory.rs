@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::{Receive, Transmit, WireError, WireRx, WireTx};
 
@@ -186,9 +185,6 @@ impl Receive for MemoryRx {
         let now_ns = state.now_ns;
         state.directions[self.direction.index()].receive(into, now_ns)
     }
-
-    /// Returns at once: time is virtual.
-    fn wait(&mut self, _at_most: Duration) {}
 }
 
 impl Drop for MemoryRx {

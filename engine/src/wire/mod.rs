@@ -5,15 +5,16 @@
 //! [`channel`] puts TLS on top and is what the engine and the venue use; the modules below are the
 //! transports:
 //!
-//! | kind | reads by | waits by |
-//! |---|---|---|
-//! | [`uring`] | multishot receive into provided buffers; enters the kernel only when it has news | `io_uring_enter` |
-//! | [`busy_poll`] | non-blocking `recv`; what Onload and VMA accelerate by `LD_PRELOAD` | short sleeps |
-//! | [`mio_wire`] | non-blocking `recv` | `epoll` / `kqueue` |
-//! | [`memory`] | a simulated link with virtual time | (never) |
+//! | kind | reads by |
+//! |---|---|
+//! | [`uring`] | multishot receive into provided buffers; enters the kernel only when it has news |
+//! | [`busy_poll`] | non-blocking `recv` and `SO_BUSY_POLL`; what Onload and VMA accelerate by `LD_PRELOAD` |
+//! | [`mio_wire`] | non-blocking `recv` as every system has it |
+//! | [`memory`] | a simulated link with virtual time |
 //!
 //! Every socket kind sends by plain non-blocking `send`. Nothing here allocates after a half has
-//! been made, reads a clock or retries silently.
+//! been made, reads a clock, sleeps or retries silently: a thread that has nothing to do sleeps in
+//! [`Idle`](crate::pipeline::Idle), which watches the sockets of all its connections.
 
 pub mod busy_poll;
 pub mod channel;
@@ -27,7 +28,6 @@ pub mod uring;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -73,10 +73,6 @@ pub trait Receive {
     /// # Errors
     /// [`WireError::Closed`] at the end of the stream, after all bytes before it were delivered.
     fn receive(&mut self, into: &mut [u8]) -> Result<usize, WireError>;
-
-    /// Sleeps until bytes may be there or `at_most` has passed; for the idle policy `park`. May
-    /// return early and without reason.
-    fn wait(&mut self, at_most: Duration);
 }
 
 /// The sending half of a transport.
@@ -101,7 +97,7 @@ pub enum WireKind {
     Uring,
     /// Spinning non-blocking `recv`; see [`busy_poll`].
     BusyPoll,
-    /// The portable one that can sleep; see [`mio_wire`].
+    /// The portable one; see [`mio_wire`].
     Mio,
 }
 
@@ -163,15 +159,6 @@ impl Receive for WireRx {
             Self::BusyPoll(rx) => rx.receive(into),
             Self::Mio(rx) => rx.receive(into),
             Self::Memory(rx) => rx.receive(into),
-        }
-    }
-
-    fn wait(&mut self, at_most: Duration) {
-        match self {
-            Self::Uring(rx) => rx.wait(at_most),
-            Self::BusyPoll(rx) => rx.wait(at_most),
-            Self::Mio(rx) => rx.wait(at_most),
-            Self::Memory(rx) => rx.wait(at_most),
         }
     }
 }
@@ -262,7 +249,7 @@ pub fn open(kind: WireKind, stream: TcpStream) -> io::Result<(WireRx, WireTx)> {
     let rx = match kind {
         WireKind::Uring => WireRx::Uring(uring::UringRx::new(stream)?),
         WireKind::BusyPoll => WireRx::BusyPoll(busy_poll::BusyPollRx::new(stream)),
-        WireKind::Mio => WireRx::Mio(mio_wire::MioRx::new(stream)?),
+        WireKind::Mio => WireRx::Mio(mio_wire::MioRx::new(stream)),
     };
     Ok((rx, tx))
 }

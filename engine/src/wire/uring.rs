@@ -24,9 +24,8 @@ use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
 
-use io_uring::types::{BufRingEntry, CancelBuilder, Fd, SubmitArgs, Timespec};
+use io_uring::types::{BufRingEntry, CancelBuilder, Fd, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 
 use super::{Receive, WireError};
@@ -216,16 +215,6 @@ impl Receive for UringRx {
             _ => Ok(filled),
         }
     }
-
-    fn wait(&mut self, at_most: Duration) {
-        if !self.armed || self.ended.is_some() || self.held.is_some() {
-            return;
-        }
-        let time = Timespec::new().sec(at_most.as_secs()).nsec(at_most.subsec_nanos());
-        // Returns at once when a completion is there. A time-out or an interrupt is no error here;
-        // a real one comes back at the next `receive`.
-        let _ = self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time));
-    }
 }
 
 impl Drop for UringRx {
@@ -345,7 +334,7 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::net::TcpListener;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     fn pair() -> (UringRx, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -425,10 +414,7 @@ mod tests {
         peer.write_all(b"x").unwrap();
         let got = std::thread::spawn(move || {
             let mut into = [0; 8];
-            until(|| {
-                rx.wait(Duration::from_millis(5));
-                rx.receive(&mut into).unwrap() == 1
-            });
+            until(|| rx.receive(&mut into).unwrap() == 1);
             into[0]
         });
         assert_eq!(got.join().unwrap(), b'x');

@@ -147,14 +147,6 @@ impl TlsRx {
         }
     }
 
-    /// Whether a call of [`TlsRx::receive`] has something to say without reading the transport.
-    #[must_use]
-    pub fn has_buffered(&self) -> bool {
-        self.plain.0 < self.plain.1
-            || self.ended.is_some()
-            || self.whole_record().is_ok_and(|r| r > 0)
-    }
-
     /// Opens records into `into` until it is full, no whole record is left, or the stream ended.
     #[inline]
     fn deliver(&mut self, into: &mut [u8]) -> usize {

@@ -83,13 +83,6 @@ impl RustlsRx {
         }
     }
 
-    /// Whether [`RustlsRx::receive`] has something to say without reading the transport.
-    #[must_use]
-    pub fn has_buffered(&self) -> bool {
-        // rustls does not tell how much plain text it holds without a read.
-        self.start < self.end || self.ended.is_some()
-    }
-
     fn deliver(&mut self, into: &mut [u8]) -> usize {
         let mut connection = lock(&self.shared);
         loop {

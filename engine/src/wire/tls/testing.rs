@@ -74,8 +74,6 @@ impl Receive for Port {
         let limit = if self.at_once == 0 { into.len() } else { into.len().min(self.at_once) };
         Ok(self.incoming.read(&mut into[..limit]).unwrap())
     }
-
-    fn wait(&mut self, _at_most: std::time::Duration) {}
 }
 
 impl Transmit for Port {

@@ -1,0 +1,86 @@
+use super::*;
+use crate::kraken::logon::Credentials;
+use crate::pipeline::{Engine, Layout};
+use crate::secret::Secret;
+use crate::session::{Resend, ResendPolicy};
+use crate::wire::tls::Trust;
+
+#[test]
+fn the_commented_configuration_reads() {
+    let config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
+    assert_eq!(config.path.layout, Layout::Inline);
+    assert!(config.tls.enabled && !config.tls.uat_insecure && !config.path.live);
+}
+
+#[test]
+fn a_resend_policy_names_types_and_never_an_order_by_itself() {
+    let section = |text: &str| toml::from_str::<JournalSection>(text).unwrap();
+    let silent = section("dir = 'x'").resend_policy().unwrap();
+    assert_eq!(silent, ResendPolicy::NOTHING);
+    let named = section("dir = 'x'\n[resend]\nH = 'replay'\nq = 'ask'").resend_policy().unwrap();
+    let answers = ["H", "q", "D", "F", "G"].map(|one| named.of(one.as_bytes()));
+    let void = Resend::GapFill;
+    assert_eq!(answers, [Resend::Replay, Resend::Ask, void, void, void]);
+    for refused in ["A = 'replay'", "'' = 'ask'", "LONG = 'replay'"] {
+        let refused = section(&format!("dir = 'x'\n[resend]\n{refused}")).resend_policy();
+        assert!(matches!(refused, Err(ConfigError::Value { .. })), "{refused:?}");
+    }
+    let unknown = toml::from_str::<JournalSection>("dir = 'x'\n[resend]\nH = 'perhaps'");
+    assert!(unknown.is_err());
+}
+
+#[test]
+fn a_production_host_is_refused_without_live() {
+    for host in ["fix.kraken.com", "FIX.Kraken.com.", "colo-london.vip-fix.kraken.com"] {
+        let text = EngineConfig::commented_toml().replacen("127.0.0.1", host, 1);
+        let refused = EngineConfig::from_toml(&text);
+        assert!(matches!(refused, Err(ConfigError::NotLive { .. })), "{host}: {refused:?}");
+        let live = text.replace("live = false", "live = true");
+        assert!(EngineConfig::from_toml(&live).is_ok(), "{host}");
+    }
+    for host in ["fix.uat.kraken.com", "colo-london.vip-fix.uat.kraken.com", "notkraken.com"] {
+        assert!(!is_production(host), "{host}");
+    }
+}
+
+#[test]
+fn without_tls_only_this_machine_is_dialled() {
+    let plain = EngineConfig::commented_toml()
+        .replace("enabled = true", "enabled = false")
+        .replace("live = false", "live = true");
+    for host in ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost", "LOCALHOST"] {
+        assert!(EngineConfig::from_toml(&plain.replace("127.0.0.1", host)).is_ok(), "{host}");
+    }
+    for host in ["fix.kraken.com", "10.0.0.1", "localhost.example.org", "127.0.0.1.nip.io"] {
+        // Either session is enough.
+        for text in [plain.replacen("127.0.0.1", host, 1), plain.replace("127.0.0.1", host)] {
+            let error = EngineConfig::from_toml(&text).expect_err(host).to_string();
+            assert!(error.contains("tls.enabled") && error.contains(host), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_unverified_certificate_is_refused_with_a_production_host() {
+    let text = EngineConfig::commented_toml()
+        .replacen("127.0.0.1", "fix.kraken.com", 1)
+        .replace("live = false", "live = true")
+        .replace("uat_insecure = false", "uat_insecure = true");
+    assert!(EngineConfig::from_toml(&text).is_err());
+}
+
+#[test]
+fn an_engine_that_verifies_no_certificate_says_so() {
+    let engine = |text: &str| {
+        let config = EngineConfig::from_toml(text).expect("it reads");
+        let credentials = Credentials::new(Secret::new("key"), Secret::new("c2VjcmV0"));
+        Engine::new(config, credentials.expect("they are usable")).expect("it is checked")
+    };
+    let safe = EngineConfig::commented_toml();
+    let insecure = safe.replace("uat_insecure = false", "uat_insecure = true");
+    assert_eq!(engine(safe).warning(), None);
+    assert!(engine(&insecure).warning().is_some_and(|text| text.contains("uat_insecure")));
+    // The trust that a program gives takes the place of the file's.
+    assert_eq!(engine(&insecure).with_trust(Trust::WebPki).warning(), None);
+    assert!(engine(safe).with_trust(Trust::UatInsecure).warning().is_some());
+}

@@ -1,0 +1,236 @@
+//! The threads of a layout, from their start to the engine's end, and the housekeeping beside them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rtrb::RingBuffer;
+
+use super::core::SessionCore;
+use super::dialler::Dialler;
+use super::full::{self, CoreEnd, Reader};
+use super::idle::{Bell, Idle, IdlePolicy};
+use super::links::Spent;
+use super::pin::{Pinning, available_cores, pin_current};
+use super::running::Outcome;
+use super::slab::slab;
+use super::threads::{self, Connections, StrategyStage};
+use super::{Control, Layout, inline};
+use crate::config::EngineConfig;
+use crate::journal::{Housekeeper, JournalError};
+use crate::limits::DIAL_RING;
+use crate::strategy::Strategy;
+use crate::trace::{Clock, Collector, Record};
+
+/// How often the housekeeping thread empties the trace ring.
+const HOUSEKEEPING_PERIOD: Duration = Duration::from_millis(5);
+
+/// Everything that the threads of the path own.
+pub(super) struct Path<S: Strategy> {
+    pub(super) config: EngineConfig,
+    pub(super) core: SessionCore,
+    pub(super) stage: StrategyStage<S>,
+    pub(super) connections: Connections,
+    pub(super) spent: rtrb::Producer<Spent>,
+    pub(super) dialler: Dialler,
+    pub(super) clock: Clock,
+    pub(super) records: rtrb::Consumer<Record>,
+}
+
+impl<S: Strategy + Send> Path<S> {
+    /// Runs the layout on scoped threads until the engine is over. This thread does the housekeeping.
+    pub(super) fn run(self, control: &Arc<Control>) -> std::io::Result<Outcome<S>> {
+        let Self {
+            config,
+            mut core,
+            mut stage,
+            connections,
+            spent,
+            mut dialler,
+            clock,
+            mut records,
+        } = self;
+        let layout = config.path.layout;
+        let idle = idle_policy(&config);
+        let core_of = |thread: usize| {
+            let cores = &config.path.cores;
+            (!cores.is_empty()).then(|| cores[thread % cores.len()])
+        };
+        let mut idles = Vec::new();
+        for _ in 0..layout.threads() {
+            idles.push(Idle::new(idle)?);
+        }
+        let mut collector = Collector::new(clock.clone(), config.path.sent_log);
+        let mut journals = Housekeeping { parts: core.housekeepers(), trouble: None };
+        journals.run();
+        let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
+        let bodies = bodies(layout, idles, control, &clock, parts);
+        let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
+            // A thread that cannot be started must not leave the others waiting for it.
+            let _finish = FinishOnDrop(control);
+            let mut threads = Vec::new();
+            for (name, body) in bodies {
+                let pin = core_of(threads.len());
+                let builder = std::thread::Builder::new().name(name.into());
+                threads.push(builder.spawn_scoped(scope, move || {
+                    // Whatever ends this thread ends the engine: the others must not wait for ever.
+                    let _finish = FinishOnDrop(control);
+                    let pinning = pin_current(name, pin);
+                    body();
+                    pinning
+                })?);
+            }
+            let own = pin_current("taut-housekeeping", config.path.housekeeping_core);
+            while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                while let Ok(record) = records.pop() {
+                    collector.add(&record);
+                }
+                clock.discipline();
+                journals.run();
+                dialler.run();
+                std::thread::sleep(HOUSEKEEPING_PERIOD);
+            }
+            dialler.finish();
+            let mut pinning = vec![own];
+            for thread in threads {
+                match thread.join() {
+                    Ok(pinned) => pinning.push(pinned),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(pinning)
+        })?;
+        while let Ok(record) = records.pop() {
+            collector.add(&record);
+        }
+        journals.finish();
+        Ok(Outcome {
+            journal_trouble: journals.trouble,
+            ended: *stage.sessions.ended(),
+            desk: stage.desk,
+            latency: collector.finish(),
+            traces_lost: core.traces_lost(),
+            pinning,
+            idle,
+        })
+    }
+}
+
+/// What the housekeeping thread does for the journals.
+struct Housekeeping {
+    parts: Vec<Housekeeper>,
+    trouble: Option<JournalError>,
+}
+
+impl Housekeeping {
+    fn run(&mut self) {
+        let now = Instant::now();
+        self.each(|part| part.run(now));
+    }
+
+    fn finish(&mut self) {
+        self.each(Housekeeper::finish);
+    }
+
+    fn each(&mut self, mut what: impl FnMut(&mut Housekeeper) -> Result<(), JournalError>) {
+        for part in &mut self.parts {
+            if let Err(error) = what(part) {
+                self.trouble.get_or_insert(error);
+            }
+        }
+    }
+}
+
+/// A thread of the path: its name and what it runs.
+type Body<'a> = (&'static str, Box<dyn FnOnce() + Send + 'a>);
+
+/// What the threads of the path share out among them.
+struct Parts<'a, S: Strategy> {
+    core: &'a mut SessionCore,
+    stage: &'a mut StrategyStage<S>,
+    connections: Connections,
+    /// For the reader of the layout `full`.
+    spent: rtrb::Producer<Spent>,
+}
+
+/// The threads of a layout. `idles` has one entry for each.
+fn bodies<'a, S: Strategy + Send>(
+    layout: Layout,
+    idles: Vec<Idle>,
+    control: &'a Arc<Control>,
+    clock: &'a Clock,
+    parts: Parts<'a, S>,
+) -> Vec<Body<'a>> {
+    let Parts { core, stage, connections, spent } = parts;
+    let mut idles = idles.into_iter();
+    let mut next_idle = || idles.next().expect("one for each thread");
+    match layout {
+        Layout::Inline => {
+            let mut idle = next_idle();
+            let all = move || inline::run_inline(stage, core, connections, &mut idle);
+            vec![("taut-inline", Box::new(all))]
+        }
+        Layout::Split => {
+            let (mut io, mut strategy) = (next_idle(), next_idle());
+            let (session_end, strategy_end) = threads::link(&io, &strategy, control);
+            let run_io =
+                move || threads::run_io(control, clock, core, connections, session_end, &mut io);
+            let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
+            vec![("taut-io", Box::new(run_io)), ("taut-strategy", Box::new(run_strategy))]
+        }
+        Layout::Full => {
+            let (mut reader, mut middle, mut strategy) = (next_idle(), next_idle(), next_idle());
+            let (session_end, strategy_end) = threads::link(&middle, &strategy, control);
+            let (core_bell, reader_bell) = (middle.bell(), reader.bell());
+            let (for_reader, core_end) = apart(connections, spent, reader_bell);
+            let run_reader = move || {
+                full::run_reader(control, clock, for_reader, &core_bell, &mut reader);
+            };
+            let run_core = move || {
+                full::run_core(control, clock, core, core_end, session_end, &mut middle);
+            };
+            let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
+            vec![
+                ("taut-reader", Box::new(run_reader)),
+                ("taut-core", Box::new(run_core)),
+                ("taut-strategy", Box::new(run_strategy)),
+            ]
+        }
+    }
+}
+
+/// The connections, half on the reader's thread and half on the session core's.
+fn apart(
+    connections: Connections,
+    spent: rtrb::Producer<Spent>,
+    bell: Arc<Bell>,
+) -> (Reader, CoreEnd) {
+    let Connections { inlets, links, end } = connections;
+    let (slab_in, slab_out) = slab();
+    let (handover_in, handovers) = RingBuffer::new(DIAL_RING);
+    let attempts = vec![0; inlets.len()];
+    (
+        Reader { inlets, attempts, slab: slab_in, handovers, spent },
+        CoreEnd { links, end, reader: handover_in, bell, slab: slab_out },
+    )
+}
+
+/// Ends the engine when a thread of the path ends, by a panic too.
+struct FinishOnDrop<'a>(&'a Control);
+
+impl Drop for FinishOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.finished.store(true, Ordering::Release);
+    }
+}
+
+/// Spin only if every thread of the path has a core of its own.
+fn idle_policy(config: &EngineConfig) -> IdlePolicy {
+    let own: std::collections::BTreeSet<_> = config.path.cores.iter().collect();
+    let cores = if own.is_empty() { available_cores().len() } else { own.len() };
+    config.path.idle.unwrap_or(if cores >= config.path.layout.threads() {
+        IdlePolicy::Spin
+    } else {
+        IdlePolicy::Park
+    })
+}

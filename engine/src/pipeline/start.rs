@@ -1,0 +1,244 @@
+//! From a configuration to running threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtrb::RingBuffer;
+
+use super::core::SessionCore;
+use super::dialler::{Dialler, Dialling, Host};
+use super::inlet::Inlet;
+use super::links::Links;
+use super::run::Path;
+use super::running::Running;
+use super::threads::{Connections, StrategyStage};
+use super::{Control, MARKET_DATA, Problems, TRADING};
+use crate::command::SessionId;
+use crate::conductor::{Conductor, ConductorConfig};
+use crate::config::{ConfigError, EngineConfig, SessionSection};
+use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig};
+use crate::journal::{Journal, JournalError, Recovered};
+use crate::kraken::logon::{Credentials, Logon};
+use crate::limits::TRACE_RING;
+use crate::session::SessionConfig;
+use crate::session::resend::ResendJudge;
+use crate::strategy::Strategy;
+use crate::trace::{Clock, Record};
+use crate::wire;
+use crate::wire::tls::{ClientTls, Trust};
+
+/// From this distance of the venue's clock on the application is told; a Logon is refused at five times
+/// as much (venue file 2.1).
+const CLOCK_SKEW_WARNING: Duration = Duration::from_secs(1);
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The desk cannot be set up.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// A journal cannot be opened.
+    #[error("journal: {0}")]
+    Journal(#[from] JournalError),
+    /// The roots to trust could not be read.
+    #[error("trusted certificates: {0}")]
+    Trust(String),
+    /// The wire does not work on this machine.
+    #[error("wire {wire}: {problem}")]
+    Wire {
+        /// Which.
+        wire: wire::WireKind,
+        /// Why, and what to do.
+        problem: std::io::Error,
+    },
+    /// The system refused a thread, a descriptor or memory.
+    #[error("system: {0}")]
+    System(#[from] std::io::Error),
+}
+
+const UAT_INSECURE: &str = "tls.uat_insecure: the venue's certificate is NOT verified; whoever is \
+    between here and it can read and change everything";
+
+/// An engine before it starts.
+pub struct Engine {
+    config: EngineConfig,
+    credentials: Credentials,
+    trust: Option<Trust>,
+    judge: Option<ResendJudge>,
+}
+
+impl Engine {
+    /// An engine with a checked configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn new(config: EngineConfig, credentials: Credentials) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self { config, credentials, trust: None, judge: None })
+    }
+
+    /// Trust these roots instead of those that the configuration names.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
+    /// Has `judge` decide whether a message of the trading session is sent again, where the configuration
+    /// (`[journal.resend]`) says "ask". Without one it is not.
+    #[must_use]
+    pub fn ask_before_resend(mut self, judge: ResendJudge) -> Self {
+        self.judge = Some(judge);
+        self
+    }
+
+    /// What whoever starts this engine must know, if its peer's certificate is not verified.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        let insecure = match &self.trust {
+            Some(trust) => matches!(trust, Trust::UatInsecure),
+            None => self.config.tls.uat_insecure,
+        };
+        (insecure && self.config.tls.enabled).then_some(UAT_INSECURE)
+    }
+
+    /// Starts the threads of the path. The sessions are dialled, log on and trade; the strategy hears
+    /// of each step, and of what goes wrong. A [`warning`](Self::warning) is written to standard error.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start<S: Strategy + Send + 'static>(
+        mut self,
+        strategy: S,
+    ) -> Result<Running<S>, StartError> {
+        if let Some(warning) = self.warning() {
+            eprintln!("taut: warning: {warning}");
+        }
+        let clock = Clock::system();
+        let (traces, records) = RingBuffer::new(TRACE_RING);
+        let (core, recovered) = self.session_core(clock.clone(), traces)?;
+        let watermark = core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark);
+        let desk = Desk::new(&self.desk_config(watermark)?, clock.clone(), strategy)?;
+        let conductors = self.conductors(&recovered, &clock);
+        let dialling = self.dialling()?;
+        let problems = Problems::default();
+        let (dialler, end, spent) = Dialler::new(dialling, Arc::clone(&problems));
+        let control = Arc::new(Control::default());
+        let stage = StrategyStage::new(desk, Arc::clone(&control), clock.clone());
+        let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
+        let connections = Connections { inlets, links: Links::new(conductors), end };
+        let config = self.config;
+        let path = Path { config, core, stage, connections, spent, dialler, clock, records };
+        let shared = Arc::clone(&control);
+        let thread =
+            std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
+        Ok(Running { control, thread: Some(thread), recovered, problems })
+    }
+
+    /// Trading first: what happened to an order is heard before the market's view of it.
+    fn conductors(
+        &self,
+        recovered: &[(SessionId, Recovered)],
+        clock: &Clock,
+    ) -> Vec<(SessionId, Conductor)> {
+        let now = clock.now();
+        let conductor = |(session, section): (SessionId, &SessionSection)| {
+            let config = ConductorConfig {
+                reconnect: self.config.reconnect.policy(),
+                rollover: self.config.rollover.rollover(),
+                reset: section.reset,
+                hosts: section.hosts().count() as u8,
+                // Different for each session and each start.
+                seed: now.0 ^ u64::from(session.0),
+            };
+            let found = recovered.iter().find(|(which, _)| *which == session);
+            let numbers_of = found.and_then(|(_, found)| found.last_at);
+            (session, Conductor::new(config, numbers_of, now))
+        };
+        let sections = [(TRADING, &self.config.trading), (MARKET_DATA, &self.config.market_data)];
+        sections.map(conductor).into()
+    }
+
+    fn dialling(&self) -> Result<Dialling, StartError> {
+        let wire = self.config.path.wire;
+        wire::probe(wire).map_err(|problem| StartError::Wire { wire, problem })?;
+        let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
+        let hosts = [&self.config.market_data, &self.config.trading].map(|section| {
+            let host = |name: &str| Host { name: name.to_owned(), port: section.port };
+            section.hosts().map(host).collect()
+        });
+        let timeout = Duration::from_millis(self.config.reconnect.dial_timeout_ms.into());
+        Ok(Dialling { hosts, tls, wire, timeout })
+    }
+
+    fn client_tls(&self) -> Result<ClientTls, StartError> {
+        let section = &self.config.tls;
+        let trust = match (&self.trust, &section.ca_file) {
+            (Some(trust), _) => trust.clone(),
+            (None, _) if section.uat_insecure => Trust::UatInsecure,
+            (None, Some(file)) => Trust::Pem(
+                std::fs::read(file)
+                    .map_err(|error| StartError::Trust(format!("{}: {error}", file.display())))?,
+            ),
+            (None, None) => Trust::WebPki,
+        };
+        ClientTls::new(trust, section.mode).map_err(|error| StartError::Trust(error.to_string()))
+    }
+
+    fn session_core(
+        &mut self,
+        clock: Clock,
+        traces: rtrb::Producer<Record>,
+    ) -> Result<(SessionCore, Vec<(SessionId, Recovered)>), StartError> {
+        let trading =
+            Logon::trading(self.credentials.clone(), self.config.trading.cancel_on_disconnect);
+        let mut trading_config = session_config(&self.config.trading)?;
+        if let Some(section) = &self.config.journal {
+            trading_config.resend_policy = section.resend_policy()?;
+        }
+        let sessions = vec![
+            (session_config(&self.config.market_data)?, Logon::MarketData),
+            (trading_config, trading),
+        ];
+        let mut core = SessionCore::new(sessions, &self.config.symbols()?, clock, traces);
+        let mut recovered = Vec::new();
+        if let Some(section) = &self.config.journal {
+            for (session, name) in [(MARKET_DATA, "market-data"), (TRADING, "trading")] {
+                let (journal, found) = Journal::open(section.dir.join(name), section.config())?;
+                core.keep_journal(session, journal)?;
+                recovered.push((session, found));
+            }
+        }
+        if let Some(judge) = self.judge.take() {
+            core.ask_before_resend(TRADING, judge);
+        }
+        Ok((core, recovered))
+    }
+
+    fn desk_config(&self, cl_ord_id_watermark: u64) -> Result<DeskConfig, StartError> {
+        let risk = self.config.risk.limits()?;
+        let symbols = self.config.symbols()?;
+        Ok(DeskConfig {
+            market_data: MARKET_DATA,
+            trading: TRADING,
+            instruments: symbols.iter().map(|&symbol| InstrumentConfig { symbol, risk }).collect(),
+            depth: self.config.instruments.depth,
+            // Without a journal: ids are microseconds, so a later run is above this one.
+            cl_ord_id_watermark,
+        })
+    }
+}
+
+fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError> {
+    let (sender, target) = section.comp_ids()?;
+    let mut config = SessionConfig::initiator(sender, target);
+    config.heartbeat_seconds = section.heartbeat_seconds;
+    config.synchronise = true;
+    config.low_answer_resets = true;
+    config.clock_skew_warning = Some(CLOCK_SKEW_WARNING);
+    config.logon_timeout = Duration::from_millis(section.logon_timeout_ms.into());
+    Ok(config)
+}
