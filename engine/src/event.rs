@@ -2,6 +2,8 @@
 //! function call (layout `inline`), through a ring (`split`, `full`), from a recording or from a
 //! simulation. The message's bytes stay behind on the thread that received them.
 
+mod words;
+
 use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use crate::command::SessionId;
@@ -117,27 +119,6 @@ pub enum DownReason {
     TimedOut,
     /// The venue broke the protocol; the text says how.
     ProtocolError(EventText),
-}
-
-impl std::fmt::Display for DownReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let said = |f: &mut std::fmt::Formatter<'_>, what: &str, text: &EventText| {
-            if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
-        };
-        match self {
-            Self::LoggedOut => f.write_str("logged out"),
-            Self::VenueLoggedOut(text) => said(f, "the venue logged us out", text),
-            Self::LogonRefused(text) => said(f, "the logon was refused", text),
-            Self::ClockSkew { ms, text } => {
-                write!(f, "the logon was refused; the venue's clock minus ours is {ms} ms")?;
-                if text.is_empty() { Ok(()) } else { write!(f, ": {text}") }
-            }
-            Self::ClosedAtLogon => f.write_str("the venue closed without an answer to the logon"),
-            Self::ConnectionLost => f.write_str("the connection was lost"),
-            Self::TimedOut => f.write_str("the venue did not answer in time"),
-            Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
-        }
-    }
 }
 
 /// One level of a book that changed.

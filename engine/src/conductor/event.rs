@@ -19,18 +19,6 @@ pub enum DialProblem {
     System,
 }
 
-impl std::fmt::Display for DialProblem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Resolve => "the name could not be resolved",
-            Self::Connect => "no address took the connection",
-            Self::TimedOut => "no address answered in time",
-            Self::Tls => "the TLS handshake failed",
-            Self::System => "the system refused a socket or memory",
-        })
-    }
-}
-
 /// What a session's end means for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {

@@ -21,6 +21,7 @@ mod config;
 mod event;
 mod reason;
 mod rollover;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,7 @@ mod skew;
 mod store;
 mod sync;
 mod timers;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use taut::event::EventText;
 use taut::strategy::{
     Context, InstrumentId, Level, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px, Qty,
-    Refusal, RequestKind, Side, Strategy, UpdateKind,
+    Refusal, RequestKind, SessionUpdate, Side, Strategy, UpdateKind,
 };
 use taut_codec::value::Decimal;
+
+use super::told::Teller;
 
 /// `[maker]`: how the market maker quotes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,7 @@ pub struct Maker {
     not_sent: NotSent,
     venue_refusal: Option<EventText>,
     behind_fills: u64,
+    teller: Teller,
 }
 
 /// How often the desk refused what the maker asked for, by reason. Of fixed size: it is counted on the
@@ -83,8 +86,8 @@ impl Quote {
 }
 
 impl Maker {
-    /// Not quoting yet.
-    pub const fn new(config: MakerConfig) -> Self {
+    /// Not quoting yet. What it is told of its sessions goes to `teller`.
+    pub const fn new(config: MakerConfig, teller: Teller) -> Self {
         Self {
             config,
             buy: None,
@@ -94,6 +97,7 @@ impl Maker {
             not_sent: NotSent([None; Refusal::COUNT]),
             venue_refusal: None,
             behind_fills: 0,
+            teller,
         }
     }
 
@@ -115,6 +119,11 @@ impl Maker {
     /// What the venue said when it last refused a request.
     pub const fn venue_refusal(&self) -> Option<EventText> {
         self.venue_refusal
+    }
+
+    /// What it was told of its sessions and could not pass on.
+    pub const fn untold(&self) -> u64 {
+        self.teller.lost()
     }
 
     const fn quote(&mut self, side: Side) -> &mut Option<Quote> {
@@ -218,6 +227,10 @@ impl Strategy for Maker {
         }
     }
 
+    fn on_session(&mut self, ctx: &mut Context<'_>, update: &SessionUpdate) {
+        self.teller.tell(ctx.now(), update);
+    }
+
     fn on_stop(&mut self, ctx: &mut Context<'_>) {
         self.stopping = true;
         ctx.cancel_open_orders();
@@ -230,7 +243,7 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_by_reason() {
-        let mut maker = Maker::new(MakerConfig::default());
+        let mut maker = Maker::new(MakerConfig::default(), crate::demo::told::channel().0);
         for refusal in [Refusal::CommandRate, Refusal::OrderIdUnknown, Refusal::CommandRate] {
             maker.not_sent.add(refusal);
         }

@@ -8,6 +8,7 @@ mod journal_check;
 mod maker;
 mod order_check;
 mod summary;
+mod told;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
@@ -31,6 +32,7 @@ use self::child::{Process, Venue};
 use self::config::DemoConfig;
 use self::maker::Maker;
 use self::summary::{Run, Summary};
+use self::told::Listener;
 use crate::{Failure, kebab};
 
 /// What can be said on the command line; the rest stands in the configuration files.
@@ -145,13 +147,14 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         introduce(&venue, &engine_config);
     }
     let started = Instant::now();
-    let running = engine.start(Maker::new(maker_config))?;
+    let (teller, mut listener) = told::channel();
+    let running = engine.start(Maker::new(maker_config, teller))?;
     for (_, recovered) in running.recovered() {
         if let Some(torn) = &recovered.torn {
             eprintln!("taut: journal: {} bytes of segment {} were torn", torn.bytes, torn.segment);
         }
     }
-    watch(args, &running, &stop, started);
+    watch(args, &running, &mut listener, &stop, started);
     let outcome = running.join()?;
     let seconds = started.elapsed().as_secs_f64();
 
@@ -165,6 +168,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     };
     let stored = engine_config.journal.as_ref().map(|section| journal_check::read(&section.dir));
     let run = Run {
+        sessions: listener.finish(),
         stored: stored.transpose()?,
         seconds,
         config: &engine_config,
@@ -175,7 +179,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         farewell: farewell.map(|farewell| farewell.open_orders).map_err(|e| e.to_string()),
         allocations: allocations(),
     };
-    let summary = Summary::of(&outcome, &run);
+    let summary = Summary::of(&outcome, run);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
@@ -307,13 +311,29 @@ fn introduce(venue: &Venue, config: &taut::config::EngineConfig) {
 }
 
 /// Prints progress until it is time to stop, then asks the engine to.
-fn watch(args: &DemoArgs, running: &Running<Maker>, stop: &AtomicBool, started: Instant) {
+fn watch(
+    args: &DemoArgs,
+    running: &Running<Maker>,
+    listener: &mut Listener,
+    stop: &AtomicBool,
+    started: Instant,
+) {
     let limit = (args.seconds > 0).then(|| Duration::from_secs(args.seconds));
     let line = !args.json && std::io::stderr().is_terminal();
     let mut printed = started;
     let mut stopping = false;
     let mut trading_since = None;
-    while !running.is_finished() {
+    let clear = if line { "\r\x1b[K" } else { "" };
+    let mut finished = false;
+    while !finished {
+        // What it said last is heard, too.
+        finished = running.is_finished();
+        let problem = |session| running.dial_problem(session);
+        listener.listen(problem, |said| {
+            if !args.json {
+                eprintln!("{clear}{said}");
+            }
+        });
         // A slow machine may need a second to dial and log on; that is not the time to trade.
         if trading_since.is_none()
             && (running.progress().stats.book_updates > 0 || started.elapsed() >= START_TIMEOUT)
@@ -331,7 +351,9 @@ fn watch(args: &DemoArgs, running: &Running<Maker>, stop: &AtomicBool, started: 
             let text = summary::progress(started.elapsed(), &running.progress());
             if line { eprint!("\r\x1b[K{text}") } else { eprintln!("{text}") }
         }
-        std::thread::sleep(Duration::from_millis(20));
+        if !finished {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
     if line {
         eprint!("\r\x1b[K");

@@ -16,6 +16,7 @@ use taut_codec::value::Decimal;
 use super::journal_check::in_order;
 use super::maker::Maker;
 use super::order_check::{Arrival, compare};
+use super::told::{Line, Log};
 
 /// The circumstances of a run.
 pub struct Run<'a> {
@@ -26,6 +27,8 @@ pub struct Run<'a> {
     pub venue_cores: &'a [usize],
     /// The venue's arrival log, if it ended so that it was written.
     pub arrivals: Option<&'a [Arrival]>,
+    /// What was told of the sessions.
+    pub sessions: Log,
     /// The commands in the journal, if there is one.
     pub stored: Option<Vec<Sent>>,
     /// Orders that were open at the venue when it ended, or why it did not say.
@@ -48,7 +51,19 @@ pub struct Summary {
     total: Row,
     order_to_answer: Row,
     pinning: Vec<Pinning>,
+    reconnects: Reconnects,
+    /// What happened to the sessions, oldest first.
+    sessions: Vec<Line>,
+    /// What was too much to be told.
+    sessions_untold: u64,
     checks: Vec<Check>,
+}
+
+/// How often a session that had been up came back.
+#[derive(Debug, Serialize)]
+struct Reconnects {
+    market_data: u64,
+    trading: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,7 +125,7 @@ struct Check {
 
 impl Summary {
     /// Puts it together.
-    pub fn of(outcome: &Outcome<Maker>, run: &Run<'_>) -> Self {
+    pub fn of(outcome: &Outcome<Maker>, run: Run<'_>) -> Self {
         let stats = outcome.desk.stats();
         let per_second = |count: u64| count as f64 / run.seconds.max(f64::MIN_POSITIVE);
         let counts = Counts {
@@ -136,7 +151,8 @@ impl Summary {
         let mut pinning = outcome.pinning.clone();
         let allowed = run.venue_cores.to_vec();
         pinning.push(Pinning { thread: "taut-venue", asked: run.venue_core, allowed });
-        let checks = checks(outcome, run, &pinning);
+        let checks = checks(outcome, &run, &pinning);
+        let [market_data, trading] = run.sessions.reconnects;
         Self {
             layout: format!("{:?}", run.config.path.layout).to_lowercase(),
             wire: run.config.path.wire.to_string(),
@@ -154,6 +170,9 @@ impl Summary {
             total: outcome.latency.total,
             order_to_answer: outcome.latency.round_trip,
             pinning,
+            reconnects: Reconnects { market_data, trading },
+            sessions: run.sessions.lines,
+            sessions_untold: outcome.desk.strategy().untold(),
             checks,
         }
     }
@@ -389,6 +408,10 @@ impl Display for Summary {
             let reasons: Vec<_> = counts.not_sent.iter().map(one).collect();
             let still = last("still", &counts.trouble);
             writeln!(f, "  not sent: {}{still}", reasons.join(", "))?;
+        }
+        let Reconnects { market_data, trading } = self.reconnects;
+        if market_data + trading > 0 {
+            writeln!(f, "  reconnects: market data {market_data}, trading {trading}")?;
         }
         for traded in &self.instruments {
             let pnl = traded.profit_and_loss.as_deref().unwrap_or("unknown");

@@ -1,0 +1,53 @@
+//! Reasons and alarms in words.
+
+use std::fmt::{Display, Formatter, Result};
+
+use super::{Alarm, DownReason, EventText};
+
+impl Display for DownReason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let said = |f: &mut Formatter<'_>, what: &str, text: &EventText| {
+            if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
+        };
+        match self {
+            Self::LoggedOut => f.write_str("logged out"),
+            Self::VenueLoggedOut(text) => said(f, "the venue logged us out", text),
+            Self::LogonRefused(text) => said(f, "the logon was refused", text),
+            Self::ClockSkew { ms, text } => {
+                write!(f, "the logon was refused; the venue's clock minus ours is {ms} ms")?;
+                if text.is_empty() { Ok(()) } else { write!(f, ": {text}") }
+            }
+            Self::ClosedAtLogon => f.write_str("the venue closed without an answer to the logon"),
+            Self::ConnectionLost => f.write_str("the connection was lost"),
+            Self::TimedOut => f.write_str("the venue did not answer in time"),
+            Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
+        }
+    }
+}
+
+impl Display for Alarm {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match *self {
+            Self::Unreadable { msg_type, tag } => {
+                let msg_type = char::from(msg_type).escape_default();
+                write!(f, "a message of type {msg_type} could not be read")?;
+                if tag == 0 { Ok(()) } else { write!(f, ", for its field {tag}") }
+            }
+            Self::Garbled { bytes } => write!(f, "{bytes} garbled bytes were skipped"),
+            Self::RingFull { count } => {
+                write!(f, "a ring between two threads was full {count} times")
+            }
+            Self::Gap { from, to } => write!(
+                f,
+                "MsgSeqNum {to} of the venue came where {from} was expected: what is between is asked \
+                 for again"
+            ),
+            Self::Withheld { from, to, messages } => write!(
+                f,
+                "{messages} messages from {from} to {to} that the venue asked for were not sent again \
+                 but declared void"
+            ),
+            Self::Journal(error) => write!(f, "the journal refused a message: {error}"),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the strategy is told of its sessions, on its way from the engine's path to whoever watches.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use serde::Serialize;
+use taut::conductor::LinkEvent;
+use taut::pipeline::MARKET_DATA;
+use taut::strategy::{SessionEvent, SessionId, SessionUpdate};
+use taut_codec::value::UtcTime;
+
+/// Most that is kept between two looks, and most that is kept for the summary: a session that comes and
+/// goes for hours says more than anybody reads.
+const TOLD_MAX: usize = 1024;
+
+/// The strategy's end. Of fixed size: it is used on the engine's path.
+pub struct Teller {
+    ring: SyncSender<(UtcTime, SessionUpdate)>,
+    lost: u64,
+}
+
+impl Teller {
+    /// Passes it on, if anybody still listens and there is room.
+    pub fn tell(&mut self, at: UtcTime, update: &SessionUpdate) {
+        let full = matches!(self.ring.try_send((at, *update)), Err(TrySendError::Full(_)));
+        self.lost += u64::from(full);
+    }
+
+    /// What there was no room for.
+    pub const fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// One line of the log.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// `YYYYMMDD-HH:MM:SS.mmm`, UTC.
+    pub at: String,
+    /// `market data` or `trading`, if it is about one of them.
+    pub session: Option<&'static str>,
+    /// What happened and why, with the numbers.
+    pub what: String,
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (_, time) = self.at.split_once('-').unwrap_or_default();
+        write!(f, "{time} {}: {}", self.session.unwrap_or("engine"), self.what)
+    }
+}
+
+/// The watcher's end.
+pub struct Listener {
+    ring: Receiver<(UtcTime, SessionUpdate)>,
+    log: Log,
+}
+
+/// What was heard.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The first of it.
+    pub lines: Vec<Line>,
+    /// How often market data and trading came back after they had been up.
+    pub reconnects: [u64; 2],
+    ups: [u64; 2],
+}
+
+/// Two ends.
+pub fn channel() -> (Teller, Listener) {
+    let (tell, ring) = sync_channel(TOLD_MAX);
+    (Teller { ring: tell, lost: 0 }, Listener { ring, log: Log::default() })
+}
+
+impl Listener {
+    /// Hands over every line that there is since the last call. `problem` says why the last dial of a
+    /// session failed, host and port included.
+    pub fn listen(
+        &mut self,
+        problem: impl Fn(SessionId) -> Option<String>,
+        mut print: impl FnMut(&Line),
+    ) {
+        while let Ok((at, update)) = self.ring.try_recv() {
+            let Some(mut line) = self.log.hear(at, &update) else { continue };
+            if let SessionUpdate::Link { session, event: LinkEvent::DialFailed { attempt, .. } } =
+                update
+                && let Some(problem) = problem(session)
+            {
+                line.what = format!("attempt {attempt}: {problem}");
+            }
+            print(&line);
+            if self.log.lines.len() < TOLD_MAX {
+                self.log.lines.push(line);
+            }
+        }
+    }
+
+    /// Everything that was heard.
+    pub fn finish(mut self) -> Log {
+        self.listen(|_| None, |_| ());
+        self.log
+    }
+}
+
+impl Log {
+    fn hear(&mut self, at: UtcTime, update: &SessionUpdate) -> Option<Line> {
+        let (session, what) = match update {
+            SessionUpdate::Link { session, event } => {
+                self.count(*session, event);
+                (Some(*session), event.to_string())
+            }
+            // Part of every logon.
+            SessionUpdate::Session { event: SessionEvent::Synchronised { .. }, .. } => return None,
+            SessionUpdate::Session { session, event } => (Some(*session), event.to_string()),
+            SessionUpdate::Alarm(alarm) => (None, alarm.to_string()),
+            // Told with the numbers by the link.
+            _ => return None,
+        };
+        let at = String::from_utf8_lossy(&at.to_fix_millis()).into_owned();
+        Some(Line { at, session: session.map(name), what })
+    }
+
+    fn count(&mut self, session: SessionId, event: &LinkEvent) {
+        if matches!(event, LinkEvent::Up { .. }) {
+            let which = usize::from(session != MARKET_DATA);
+            self.reconnects[which] = self.ups[which];
+            self.ups[which] += 1;
+        }
+    }
+}
+
+const fn name(session: SessionId) -> &'static str {
+    if session.0 == MARKET_DATA.0 { "market data" } else { "trading" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use taut::pipeline::TRADING;
+
+    #[test]
+    fn a_session_that_comes_up_again_is_counted_and_told_in_words() {
+        let (mut teller, mut listener) = channel();
+        let at = UtcTime(1_800_050_400_000_000_000);
+        let up = LinkEvent::Up { attempts: 2, epoch: 1, next_in: 4, next_out: 6 };
+        for session in [TRADING, MARKET_DATA, TRADING, TRADING] {
+            teller.tell(at, &SessionUpdate::Link { session, event: up });
+        }
+        let mut lines = Vec::new();
+        listener.listen(|_| None, |line| lines.push(line.to_string()));
+        let wanted = "22:00:00.000 trading: up at attempt 2: sequence space 1, next MsgSeqNum of the \
+                      venue 4, of ours 6";
+        assert_eq!(lines[3], wanted);
+        let log = listener.finish();
+        assert_eq!((log.reconnects, log.lines.len(), teller.lost()), ([0, 2], 4, 0));
+    }
+
+    #[test]
+    fn what_nobody_takes_is_counted_and_holds_nobody_up() {
+        let (mut teller, listener) = channel();
+        let update = SessionUpdate::Link { session: TRADING, event: LinkEvent::Released };
+        for _ in 0..TOLD_MAX + 3 {
+            teller.tell(UtcTime(0), &update);
+        }
+        assert_eq!((teller.lost(), listener.finish().lines.len()), (3, TOLD_MAX));
+    }
+}
