@@ -194,6 +194,16 @@ fn demo(arguments: &[&str]) {
     let broken: Vec<_> = checks.iter().filter(|check| check["holds"] != true).collect();
     assert!(broken.is_empty(), "{arguments:?}: {broken:?} {}", summary["counts"]);
     assert!(checks.len() >= 4, "{checks:?}");
+    let told = |session: &str, what: &str| {
+        let lines = summary["sessions"].as_array().unwrap().iter();
+        let of = lines.filter(|line| line["session"] == session);
+        of.filter(|line| line["what"].as_str().unwrap().contains(what)).count()
+    };
+    for session in ["market data", "trading"] {
+        assert_eq!(told(session, "up at attempt 1: sequence space"), 1, "{}", summary["sessions"]);
+        assert_eq!(told(session, ": logged out; next MsgSeqNum"), 1, "{}", summary["sessions"]);
+    }
+    assert_eq!(summary["reconnects"], serde_json::json!({"market_data": 0, "trading": 0}));
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
 }
 
@@ -279,9 +289,13 @@ fn bad_input_is_named_in_one_line() {
 fn trading_demo() -> (Running, u32) {
     let arguments = ["demo", "--seconds", "0", "--wire", "mio"];
     let mut running = Running::start(&mut taut(&arguments));
-    // The first line of progress: it trades. The rest is read so that nobody waits for us.
+    // The first line of progress, behind what is told of the sessions: it trades. The rest is read so that nobody waits for us.
     let mut progress = BufReader::new(running.0.stderr.take().unwrap());
-    progress.read_line(&mut String::new()).unwrap();
+    let mut line = String::new();
+    while !line.contains("books") {
+        line.clear();
+        assert_ne!(progress.read_line(&mut line).unwrap(), 0, "it ended");
+    }
     std::thread::spawn(move || std::io::copy(&mut progress, &mut std::io::sink()));
     let mut venue = Vec::new();
     until("the demo has a venue", || {
