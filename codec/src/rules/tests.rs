@@ -65,3 +65,20 @@ fn a_fault_is_answered_by_one_kind_of_reject_and_names_its_tag() {
     let business = Reason::ConditionallyMissing;
     assert_eq!((business.session_reject(), business.business_reject()), (None, Some(5)));
 }
+
+#[test]
+fn a_tag_is_found_in_a_scope_if_and_only_if_it_is_a_member() {
+    use crate::messages::{MESSAGES, envelope};
+    let parts = MESSAGES.iter().map(|(.., part)| *part);
+    for part in parts.chain([&envelope::HEADER, &envelope::TRAILER]) {
+        for scope in part.scopes {
+            let members = usize::from(scope.start)..usize::from(scope.end);
+            let required = part.members[members.clone()].iter().filter(|one| one.required).count();
+            assert_eq!(usize::from(scope.required), required);
+            for tag in (0..10_000).chain([u32::MAX]) {
+                let searched = members.clone().find(|&at| part.members[at].tag == tag);
+                assert_eq!(part.find(scope, tag).map(|(at, _)| at), searched, "{tag}");
+            }
+        }
+    }
+}

@@ -1,4 +1,13 @@
 //! Every kernel against a model that is written from the rules and shares no code with them.
+//!
+//! | what | test |
+//! |---|---|
+//! | well formed and mutated; tags of 1 to 9 digits; empty values; `=` and SOH in odd places | `every_kernel_agrees_with_the_model_on_generated_and_mutated_messages` |
+//! | leading zeros; nothing but digits, `=` and SOH | `every_kernel_agrees_with_the_model_on_arbitrary_bytes_of_a_field_like_alphabet` |
+//! | more than 16 fields in 64 bytes | `more_than_sixteen_fields_in_one_block_are_all_found_and_empty_values_are_indexed` |
+//! | every alignment | `every_alignment_and_every_length_gives_the_same_index` |
+//! | every split | `every_prefix_of_a_message_is_an_error_and_never_more`, and of a stream, in `frame/tests.rs`, `a_stream_split_at_every_pair_of_bytes_gives_the_same_messages` |
+//! | an unmapped page at either edge | `a_message_at_either_edge_of_a_mapped_page_is_indexed_without_a_fault` in `codec/tests/unmapped_page.rs` |
 
 use std::boxed::Box;
 use std::format;
