@@ -13,8 +13,8 @@ use taut_codec::value::UtcTime;
 
 use super::error::JournalError;
 use super::format::{
-    BootId, Kind, Position, RECORD_HEADER, Records, SEGMENT_HEADER, SegmentHeader, Tail,
-    read_state, tail,
+    BootId, Kind, Position, RECORD_HEADER, RecordHeader, Records, SEGMENT_HEADER, STATE_BYTES,
+    SegmentHeader, Tail, read_state, record_bytes, tail,
 };
 use super::housekeeper::{Housekeeper, Shared};
 use super::index::{Sent, SentIndex, is_blank};
@@ -33,7 +33,7 @@ pub struct Recovered {
     /// Messages in those that were read, the last
     /// [`segments_mapped`](super::JournalConfig::segments_mapped).
     pub messages: u64,
-    /// When the last message was taken or written; `None` without one.
+    /// When the last message was taken or written, though its segment be deleted; `None` without one.
     pub last_at: Option<UtcTime>,
     /// What was cut off at the end.
     pub torn: Option<Torn>,
@@ -114,6 +114,7 @@ pub(super) fn open(
         segments,
         at: SEGMENT_HEADER,
         state: past.state.unwrap_or(State::START),
+        last_at: past.last_at,
         index: past.index,
         ready,
         retired,
@@ -185,8 +186,10 @@ pub(super) fn load(dir: &Path, number: u32) -> Result<(SegmentHeader, Vec<u8>), 
     }
 }
 
-/// Removes what was made ahead and never written to, and returns the last segment that was. After a
-/// power cut such a file may even be empty.
+/// Removes what a life left unused at the end, and returns the last segment that was used: what was made
+/// ahead and never written to (after a power cut such a file may even be empty), and what holds nothing
+/// but the state in which the segment before it ends. Lives without a message so take none of the
+/// segments that are kept.
 fn drop_unused(
     dir: &Path,
     numbers: &mut Vec<u32>,
@@ -199,6 +202,7 @@ fn drop_unused(
         let unused = match SegmentHeader::read(&bytes) {
             Some(header) if header.number == number => {
                 tail(&bytes, number, SEGMENT_HEADER) == Tail::Clean
+                    || repeats_the_one_before(dir, numbers, &bytes)?
             }
             _ => bytes.iter().all(|&byte| byte == 0),
         };
@@ -209,6 +213,40 @@ fn drop_unused(
         numbers.pop();
     }
     Ok(None)
+}
+
+/// Whether `bytes`, the last of `numbers`, hold one state and nothing else, and the segment before is whole
+/// and ends in that state. If it is not, both are evidence of what was lost.
+fn repeats_the_one_before(dir: &Path, numbers: &[u32], bytes: &[u8]) -> Result<bool, JournalError> {
+    let [.., before, number] = *numbers else { return Ok(false) };
+    let only = (SEGMENT_HEADER + record_bytes(STATE_BYTES), 1);
+    let (state, end) = end_of(bytes, number);
+    if end != only || tail(bytes, number, end.0) != Tail::Clean {
+        return Ok(false);
+    }
+    let (_, bytes) = load(dir, before)?;
+    let (state_before, (offset, _)) = end_of(&bytes, before);
+    Ok(state.is_some() && state == state_before && tail(&bytes, before, offset) == Tail::Clean)
+}
+
+/// In which state a segment ends; where its records end, and how many they are.
+fn end_of(bytes: &[u8], number: u32) -> (Option<State>, (usize, usize)) {
+    let (mut records, mut state, mut count) = (Records::new(bytes, number), None, 0);
+    for (_, header, payload) in records.by_ref() {
+        state = state_behind(state, &header, payload);
+        count += 1;
+    }
+    (state, (records.offset(), count))
+}
+
+/// Where the session stands behind a record.
+fn state_behind(before: Option<State>, header: &RecordHeader, payload: &[u8]) -> Option<State> {
+    let direction = match header.kind {
+        Kind::State => return read_state(header.epoch, payload).or(before),
+        Kind::In => Direction::In,
+        Kind::Out => Direction::Out,
+    };
+    Some(before.unwrap_or(State::START).after(direction, header.epoch, header.seq))
 }
 
 /// What earlier lives say.
@@ -291,30 +329,23 @@ impl Past {
     /// Applies the records of a segment.
     fn take(&mut self, records: &mut Records<'_>, segment: u32) {
         for (at, header, payload) in records.by_ref() {
-            if header.kind == Kind::State {
-                self.state = read_state(header.epoch, payload).or(self.state);
-            } else {
-                let direction =
-                    if header.kind == Kind::In { Direction::In } else { Direction::Out };
-                let before = self.state.unwrap_or(State::START);
-                let (epoch, seq, length) = (header.epoch, header.seq, header.length);
-                let first_use = epoch != before.epoch || seq >= before.next_out;
-                if direction == Direction::Out && first_use {
-                    let offset = (at + RECORD_HEADER) as u32;
-                    let (msg_type, blank) = (MsgType::of_message(payload), is_blank(payload));
-                    self.index.insert(Sent {
-                        epoch,
-                        segment,
-                        seq,
-                        offset,
-                        length,
-                        msg_type,
-                        blank,
-                    });
-                }
-                self.state = Some(before.after(direction, epoch, seq));
-                self.messages += 1;
+            let before = self.state.unwrap_or(State::START);
+            self.state = state_behind(self.state, &header, payload);
+            // A state says when the last message before it was; 0 if there was none.
+            if header.time != 0 {
                 self.last_at = Some(UtcTime(header.time));
+            }
+            if header.kind == Kind::State {
+                continue;
+            }
+            self.messages += 1;
+            let (epoch, seq, length) = (header.epoch, header.seq, header.length);
+            let first_use = epoch != before.epoch || seq >= before.next_out;
+            if header.kind == Kind::Out && first_use {
+                let offset = (at + RECORD_HEADER) as u32;
+                let (msg_type, blank) = (MsgType::of_message(payload), is_blank(payload));
+                let sent = Sent { epoch, segment, seq, offset, length, msg_type, blank };
+                self.index.insert(sent);
             }
         }
     }

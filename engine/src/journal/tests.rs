@@ -169,6 +169,50 @@ fn old_segments_are_deleted_and_the_state_survives_them() {
 }
 
 #[test]
+fn restarts_without_a_message_keep_messages_and_the_time_of_the_last_one() {
+    for segments_mapped in [1, 2, 3] {
+        let dir = dir();
+        let config = JournalConfig { segments_kept: 4, segments_mapped, ..SMALL };
+        let (mut journal, _) = open(&dir, config);
+        for seq in 1..=5 {
+            send(&mut journal, seq).expect("room");
+        }
+        drop(journal);
+        let all = messages(dir.path());
+        for life in 0..12 {
+            let (journal, recovered) = open(&dir, config);
+            assert_eq!(recovered.last_at, Some(UtcTime(5000)), "life {life}");
+            assert_eq!((recovered.segments, recovered.messages), (1, 5), "life {life}");
+            assert_eq!(recovered.state, Some(journal.state()));
+            assert_eq!(journal.state().next_out, 6);
+            let mapped = if segments_mapped == 1 { None } else { Some(content(3)) };
+            assert_eq!(journal.sent(1, 3).map(<[u8]>::to_vec), mapped, "life {life}");
+            drop(journal);
+            assert_eq!(messages(dir.path()), all, "life {life}");
+        }
+    }
+}
+
+#[test]
+fn the_time_of_the_last_message_outlives_its_segment() {
+    let dir = dir();
+    let config = JournalConfig { segments_kept: 1, segments_mapped: 1, ..SMALL };
+    let (mut journal, _) = open(&dir, config);
+    send(&mut journal, 7).expect("room");
+    for nonce in 1..=200 {
+        journal.note(State { nonce, ..journal.state() }).expect("room");
+    }
+    drop(journal);
+    assert_eq!(messages(dir.path()), [], "retention has deleted it");
+    for life in 0..3 {
+        let (_, recovered) = open(&dir, config);
+        let state = State { nonce: 200, epoch: 1, next_out: 8, ..State::START };
+        assert_eq!(recovered.state, Some(state), "life {life}");
+        assert_eq!(recovered.last_at, Some(UtcTime(7000)), "life {life}");
+    }
+}
+
+#[test]
 fn a_torn_tail_is_cut_off_wherever_it_is_torn_and_is_reported() {
     let dir = dir();
     let (mut journal, _) = open(&dir, SMALL);

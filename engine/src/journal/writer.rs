@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rtrb::{Consumer, Producer};
+use taut_codec::value::UtcTime;
 
 use super::error::{AppendError, JournalError};
 use super::format::{
@@ -28,6 +29,8 @@ pub struct Journal {
     /// Where the next record goes in the last segment.
     pub(super) at: usize,
     pub(super) state: State,
+    /// When the last message was taken or written, in this life or an earlier one.
+    pub(super) last_at: Option<UtcTime>,
     pub(super) index: SentIndex,
     pub(super) ready: Consumer<Segment>,
     pub(super) retired: Producer<Segment>,
@@ -122,6 +125,7 @@ impl Journal {
             });
         }
         self.state = self.state.after(direction, epoch, seq);
+        self.last_at = Some(time);
         Ok(self.taken(record_bytes(bytes.len())))
     }
 
@@ -213,7 +217,7 @@ impl Journal {
             kind: Kind::State,
             epoch: self.state.epoch,
             seq: 0,
-            time: 0,
+            time: self.last_at.map_or(0, |at| at.0),
         };
         let segment = self.segments.back_mut().expect("there is always a current segment");
         write_record(&mut segment.map[self.at..], segment.number, &header, &payload);
