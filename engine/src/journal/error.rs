@@ -53,6 +53,12 @@ pub enum JournalError {
         /// The file that should be there.
         path: PathBuf,
     },
+    /// The disk failed to confirm earlier: nothing is called durable until the journal is opened anew.
+    #[error("{}: the disk failed to confirm what was written", dir.display())]
+    Unconfirmed {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The configuration makes no sense.
     #[error("journal configuration: {problem}")]
     Config {

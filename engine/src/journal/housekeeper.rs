@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer};
@@ -23,6 +23,9 @@ pub(super) struct Shared {
     pub appended: AtomicU64,
     /// How far the disk has confirmed. Only rises.
     pub durable: AtomicU64,
+    /// The disk failed to confirm: a later flush could succeed without the pages that this one lost, so
+    /// nothing is called durable any more.
+    pub failed: AtomicBool,
     /// Held, not read: the directory is ours until both are gone.
     pub _lock: File,
 }
@@ -47,10 +50,13 @@ impl Shared {
         if from >= through {
             return Ok(());
         }
+        if self.failed.load(Ordering::Acquire) {
+            return Err(JournalError::Unconfirmed { dir: dir.to_owned() });
+        }
         for number in from.segment..=through.segment {
             let path = path_of(dir, number);
             let mark = if number == through.segment { through.offset.into() } else { ALL_DURABLE };
-            match flush_segment(&path, mark) {
+            match self.flush_segment(&path, mark) {
                 // Deleted by retention: nothing of it is wanted any more.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 result => result.map_err(|error| JournalError::at(&path, error))?,
@@ -59,12 +65,12 @@ impl Shared {
         self.confirm(through);
         Ok(())
     }
-}
 
-fn flush_segment(path: &Path, mark: u64) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.sync_data()?;
-    mark_durable(&file, mark)
+    fn flush_segment(&self, path: &Path, mark: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.sync_data().inspect_err(|_| self.failed.store(true, Ordering::Release))?;
+        mark_durable(&file, mark)
+    }
 }
 
 /// Allocates segments ahead of need, flushes by interval, deletes what is too old: for a thread off the

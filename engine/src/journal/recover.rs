@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rtrb::RingBuffer;
 use rustix::fs::{FlockOperation, flock};
@@ -89,6 +89,7 @@ pub(super) fn open(
         // What was there is as durable as it will be.
         appended: AtomicU64::new(Position { segment: next, offset: 0 }.pack()),
         durable: AtomicU64::new(Position { segment: next, offset: 0 }.pack()),
+        failed: AtomicBool::new(false),
         _lock: lock,
     });
     segments.push_back(Segment::create(&dir, next, boot, &config)?);

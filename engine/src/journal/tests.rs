@@ -13,6 +13,8 @@ use super::segment::{mark_durable, path_of};
 use super::*;
 use crate::session::MsgType;
 
+mod unconfirmed;
+
 const SMALL: JournalConfig = JournalConfig {
     durability: Durability::None,
     interval: Duration::ZERO,

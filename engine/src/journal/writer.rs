@@ -268,8 +268,10 @@ impl Journal {
             return Ok(());
         }
         let segment = self.segments.back_mut().expect("there is always a current segment");
-        if self.unconfirmed || segment.file.sync_data().is_err() {
+        let failed = self.shared.failed.load(Ordering::Acquire);
+        if failed || segment.file.sync_data().is_err() {
             // A second attempt could succeed without the pages that the first one lost.
+            self.shared.failed.store(true, Ordering::Release);
             self.unconfirmed = true;
             return Err(AppendError::Unconfirmed);
         }

@@ -1,13 +1,18 @@
 //! A whole engine, in a process of its own, trades with the venue and is killed (kill -9) at random
-//! moments. Each life goes on from the journal of the one before. After each kill the parent checks the
-//! journal; in the end it holds it against what the venue has numbered and what arrived there.
-//! `TAUT_KILLS=N` for more kills than the usual two dozen.
+//! moments. The venue then cancels what it has open (8674=0): reports that arise while it is down. Each
+//! life goes on from the journal of the one before. After each kill the parent checks the journal; in the
+//! end it holds it against what the venue has numbered, against its arrival log, and against every byte
+//! that was on the wire. `TAUT_KILLS=N` for more kills than the usual two dozen.
+
+#[path = "engine_kill/tap.rs"]
+mod tap;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tap::Tap;
 use taut::config::EngineConfig;
 use taut::journal::{Direction, EntryKind, Journal, JournalConfig, Reader, State};
 use taut::kraken::logon::Credentials;
@@ -83,13 +88,15 @@ fn live(dir: &str) -> ! {
 /// The venue, which the parent drives itself.
 struct World {
     server: Server,
+    /// Between the engine and the venue's trading port.
+    tap: Tap,
     ports: String,
 }
 
 impl World {
-    fn new(journal: &Path) -> Self {
+    fn new(dir: &Path) -> Self {
         let mut config = VenueConfig::default();
-        config.replay.journal = Some(journal.to_owned());
+        config.replay.journal = Some(dir.join("journal"));
         config.liquidity.synthetic.events_per_second = 2_000;
         let clock = Clock::system();
         let secrets =
@@ -102,14 +109,16 @@ impl World {
             wire: WireKind::BusyPoll,
             idle: IdlePolicy::Park,
         };
-        let server = Server::bind(venue, None, &listen, clock).expect("free ports");
+        let mut server = Server::bind(venue, None, &listen, clock).expect("free ports");
+        server.log_arrivals(&dir.join("arrivals")).expect("it can be written");
         let addresses = server.addresses().expect("it listens");
         let port = |wanted| {
             let found = addresses.iter().find(|(service, _)| *service == wanted);
             found.expect("it listens on every service").1.port()
         };
-        let ports = format!("{} {}", port(Service::SpotMarketData), port(Service::SpotTrading));
-        Self { server, ports }
+        let tap = Tap::before(port(Service::SpotTrading)).expect("a free port");
+        let ports = format!("{} {}", port(Service::SpotMarketData), tap.port());
+        Self { server, tap, ports }
     }
 
     /// Runs the venue until `done` says so; `false` if that takes too long.
@@ -119,7 +128,7 @@ impl World {
             if Instant::now() > deadline {
                 return false;
             }
-            let worked = self.server.step().expect("there is no arrival log to fail");
+            let worked = self.server.step().expect("the arrival log can be written");
             if !worked {
                 std::thread::sleep(Duration::from_micros(100));
             }
@@ -143,7 +152,18 @@ impl World {
     fn kill(&mut self, mut child: Child) {
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
-        assert!(self.until(PATIENCE, |venue| venue.stats().connections == 0));
+        let tap = self.tap.clone();
+        let gone = |venue: &mut Venue| tap.open() == 0 && venue.stats().connections == 0;
+        assert!(self.until(PATIENCE, gone));
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        self.until(PATIENCE, |_| Instant::now() >= until);
+    }
+
+    fn is_up(&mut self) -> bool {
+        self.until(PATIENCE, |venue| venue.stats().sessions_up == 2)
     }
 }
 
@@ -157,6 +177,20 @@ struct Stored {
     poss_dup: bool,
 }
 
+impl Stored {
+    fn read(seq: u64, bytes: &[u8], fields: &mut [Field]) -> Self {
+        let count = Scanner::new().index(bytes, fields).expect("it indexes");
+        let message = Message::new(bytes, &fields[..count]);
+        let get = |tag| message.get(tag).unwrap_or_default().to_vec();
+        Self {
+            seq,
+            msg_type: message.msg_type().to_vec(),
+            ids: (get(17), get(11)),
+            poss_dup: message.flag(43) || message.flag(97),
+        }
+    }
+}
+
 fn stored(dir: &Path, wanted: Direction) -> Vec<Stored> {
     let Ok(reader) = Reader::open(dir) else { return Vec::new() };
     let mut fields = vec![Field::default(); 256];
@@ -168,15 +202,7 @@ fn stored(dir: &Path, wanted: Direction) -> Vec<Stored> {
             if direction != wanted {
                 continue;
             }
-            let count = Scanner::new().index(bytes, &mut fields).expect("it indexes");
-            let message = Message::new(bytes, &fields[..count]);
-            let get = |tag| message.get(tag).unwrap_or_default().to_vec();
-            all.push(Stored {
-                seq,
-                msg_type: message.msg_type().to_vec(),
-                ids: (get(17), get(11)),
-                poss_dup: message.flag(43),
-            });
+            all.push(Stored::read(seq, bytes, &mut fields));
         }
     }
     all
@@ -215,65 +241,118 @@ fn check(dir: &Path, before: State) -> State {
     state
 }
 
+/// The venue of this test follows the clock: it waits out a rollover (22:00 UTC) that would come in the
+/// middle.
+fn wait_out_rollover(test: Duration) {
+    const DAY: u64 = 24 * 3600;
+    const OVER: u64 = 22 * 3600 + 35;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is not 1970").as_secs();
+    let left = (OVER + DAY - now % DAY) % DAY;
+    if left < 35 + test.as_secs() {
+        std::thread::sleep(Duration::from_secs(left));
+    }
+}
+
+/// No command was on the wire twice, whatever the venue made of it; and what is in its arrival log, once
+/// each, was on the wire.
+fn check_wire(tap: &Tap, log: &str) -> usize {
+    let mut fields = vec![Field::default(); 256];
+    let mut wire = Vec::new();
+    for bytes in tap.messages() {
+        let one = Stored::read(0, &bytes, &mut fields);
+        if !one.ids.1.is_empty() {
+            assert!(!one.poss_dup, "a command again: {one:?}");
+            wire.push(one.ids.1);
+        }
+    }
+    let once: BTreeSet<_> = wire.iter().collect();
+    assert_eq!(once.len(), wire.len(), "a ClOrdID was on the wire twice");
+    let ids: Vec<&str> = log.lines().filter_map(|line| line.split(' ').nth(3)).collect();
+    let arrived: BTreeSet<_> = ids.iter().collect();
+    assert_eq!(arrived.len(), ids.len(), "a ClOrdID arrived twice");
+    assert!(ids.iter().all(|id| once.contains(&id.as_bytes().to_vec())));
+    ids.len()
+}
+
 #[test]
 fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
     if let Ok(dir) = std::env::var(DIR) {
         live(&dir);
     }
     let kills = std::env::var("TAUT_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(24u64);
+    wait_out_rollover(Duration::from_secs(20 + kills / 2));
     let (ours, theirs) = (tempfile::tempdir(), tempfile::tempdir());
     let (ours, theirs) = (ours.expect("a directory"), theirs.expect("a directory"));
     let trading = ours.path().join("trading");
     let mut world = World::new(theirs.path());
     let mut random = fastrand::Rng::with_seed(kills);
     let mut state = State::START;
-    let (mut traded, mut grew) = (0, 0);
+    // Lives by how far they came for certain; and reports that arose between lives.
+    let (mut early, mut up, mut traded, mut while_down) = (0, 0, 0, 0);
     for kill in 0..kills {
         let child = world.start(ours.path(), kill + 1);
-        // Most lives get as far as trading; some die while they dial, log on or read their journal.
-        if random.u8(..4) > 0 {
-            let up = world.until(PATIENCE, |venue| venue.stats().sessions_up == 2);
-            assert!(up, "life {kill} did not log on to both services");
-            traded += 1;
+        let aim = random.u8(..4);
+        // A quarter dies while it starts, dials, logs on or reads its journal.
+        early += u64::from(aim == 0);
+        if aim > 0 {
+            assert!(world.is_up(), "life {kill} did not log on to both services");
         }
-        let until = Instant::now() + Duration::from_micros(random.u64(..60_000));
-        world.until(PATIENCE, |_| Instant::now() >= until);
+        // A quarter soon after the logon, before or after its first command; half while it trades.
+        up += u64::from(aim == 1);
+        if aim > 1 {
+            let (tap, commands) = (world.tap.clone(), world.tap.commands());
+            let trades = world.until(PATIENCE, |_| tap.commands() > commands);
+            assert!(trades, "life {kill} did not trade");
+        }
+        world.pass(Duration::from_micros(random.u64(..60_000)));
+        let before = world.server.venue().stats().replay.kept;
         world.kill(child);
         let next = check(&trading, state);
-        // A Logon, and something behind it.
-        grew += u64::from(next.next_out > state.next_out + 1);
+        if aim > 1 {
+            traded += 1;
+            assert!(next.next_out > state.next_out + 1, "a Logon, and something behind it");
+        }
         state = next;
+        world.pass(Duration::from_micros(random.u64(..60_000)));
+        while_down += world.server.venue().stats().replay.kept - before;
     }
-    // The last life only listens: it gets what is left.
+    // The last life only listens: it gets what is left. The market goes on, so both are looked at at once.
     let child = world.start(ours.path(), 0);
-    let venue_journal = theirs.path().join("TAUT");
-    let owed = |theirs: &Path| reports(&stored(theirs, Direction::Out), false);
-    let mut look_at = Instant::now();
+    let venue_journal = theirs.path().join("journal/TAUT");
+    let look = || {
+        let owed = reports(&stored(&venue_journal, Direction::Out), false);
+        (stored(&trading, Direction::In), owed)
+    };
+    let (mut look_at, mut seen) = (Instant::now(), (Vec::new(), Vec::new()));
     let complete = world.until(PATIENCE, |venue| {
         if venue.stats().sessions_up < 2 || Instant::now() < look_at {
             return false;
         }
-        look_at = Instant::now() + Duration::from_millis(200);
-        reports(&stored(&trading, Direction::In), true).len() == owed(&venue_journal).len()
+        seen = look();
+        look_at = Instant::now() + Duration::from_millis(100);
+        reports(&seen.0, true) == seen.1
     });
     world.kill(child);
-    let (got, owed) = (reports(&stored(&trading, Direction::In), true), owed(&venue_journal));
-    assert!(complete && got == owed, "{} of {} reports", got.len(), owed.len());
+    let (got, owed) = seen;
+    assert!(complete, "{} of {} reports", reports(&got, true).len(), owed.len());
     let exec_ids: BTreeSet<_> = owed.iter().filter(|(_, id)| !id.is_empty()).collect();
     assert!(exec_ids.len() as u64 > kills, "there was trade: {}", exec_ids.len());
+    // Each once is said above; here: by replay, and among them those that nobody was there for.
+    let replayed = got.iter().filter(|one| one.poss_dup && one.msg_type != b"4").count() as u64;
+    assert!(replayed >= while_down, "{replayed} by replay, {while_down} arose while it was down");
+    assert!(replayed > 0, "no report was missed");
+    let stats = world.server.venue().stats();
+    assert_eq!((stats.reports_lost, stats.replay.journal_failures), (0, 0));
 
-    let arrivals = stored(&venue_journal, Direction::In);
-    let arrivals: Vec<_> = arrivals.iter().filter(|one| !one.ids.1.is_empty()).collect();
-    assert!(arrivals.windows(2).all(|pair| pair[0].seq < pair[1].seq), "none arrives twice");
-    assert!(arrivals.iter().all(|one| !one.poss_dup));
-    let ids: BTreeSet<&Vec<u8>> = arrivals.iter().map(|one| &one.ids.1).collect();
-    assert_eq!(ids.len(), arrivals.len(), "no ClOrdID arrives twice");
-    let replayed = world.server.venue().stats().replay.kept;
+    let tap = world.tap.clone();
+    // The log is written to its end.
+    drop(world);
+    let log = std::fs::read_to_string(theirs.path().join("arrivals")).expect("it was written");
+    let arrived = check_wire(&tap, &log);
     println!(
-        "{kills} kills, {traded} of them while logged on, {grew} lives that sent commands; {} commands \
-         arrived once, {} reports came once, {replayed} of them arose while the engine was down",
-        arrivals.len(),
+        "{kills} kills: {early} while starting, {up} after logon, {traded} while trading; {arrived} \
+         commands arrived, each once; {} reports came, each once, {replayed} of them by replay, of \
+         which {while_down} arose while the engine was down",
         owed.len()
     );
-    assert!(grew * 6 > kills, "many lives got to trade: {grew} of {kills}");
 }
