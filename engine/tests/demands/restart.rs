@@ -1,57 +1,67 @@
 //! Demand 6.
 
-use taut::journal::{Direction, Durability, Journal, JournalConfig, Record, State};
-use taut::session::{Phase, Received, Role, SessionEvent};
+use std::path::Path;
 
-use crate::rig::Rig;
+use taut::journal::{Durability, Journal, JournalConfig, Keeper, State};
+use taut::session::{Phase, Received, ResendPolicy, Role, SessionEvent};
 
-fn open(dir: &std::path::Path) -> (Journal, State) {
+use crate::rig::{Rig, read};
+
+fn open(dir: &Path) -> Journal {
     let config = JournalConfig {
         durability: Durability::None,
         segment_bytes: 64 * 1024,
         message_bytes_max: 4096,
         ..JournalConfig::default()
     };
-    let (journal, found) = Journal::open(dir, config).unwrap();
-    (journal, found.state.unwrap_or(State::START))
+    Journal::open(dir, config).unwrap().0
+}
+
+/// A process with this journal.
+fn start(dir: &Path) -> Rig {
+    let mut rig = Rig::new(Role::Initiator, |config| {
+        config.resend_policy = ResendPolicy::EVERYTHING;
+    });
+    Keeper::attach(&mut rig.session, open(dir)).unwrap();
+    rig
+}
+
+/// What goes to the wire, stored before.
+fn sent(rig: &mut Rig) -> Vec<String> {
+    Keeper::outbound(&mut rig.session, &rig.out, rig.now).unwrap();
+    rig.sent()
+}
+
+/// A message of the peer, with the next number that it has, stored behind the session.
+fn take(rig: &mut Rig, number: u64, msg_type: &str, rest: &str) -> Received {
+    let bytes = rig.peers(&format!("35={msg_type}|34={number}|{rest}"));
+    let received = read(&bytes, |message| rig.session.received(message, rig.now, &mut rig.out));
+    Keeper::inbound(&mut rig.session, Some((number, &bytes)), rig.now).unwrap();
+    received
+}
+
+/// A logon at which nothing is missing.
+fn log_on(rig: &mut Rig, peers_number: u64) {
+    rig.connect();
+    assert_eq!(sent(rig).len(), 1);
+    take(rig, peers_number, "A", "98=0|108=30|");
+    assert_eq!(rig.session.phase(), Phase::Active);
+    assert!(sent(rig).is_empty(), "nothing is missing: nothing is asked for");
+    let lost =
+        |event: &_| matches!(event, SessionEvent::ResetByPeer { .. } | SessionEvent::Gap { .. });
+    let events = rig.events();
+    assert!(!events.iter().any(lost), "no reset that nobody asked for: {events:?}");
 }
 
 /// One life: from the journal, a logon, an exchange, and an end without a word.
-fn live(dir: &std::path::Path, peers_number: u64) -> (u64, u64) {
-    let (mut journal, state) = open(dir);
-    let mut rig = Rig::new(Role::Initiator, |_| {});
-    assert!(rig.session.restore(state.epoch, state.next_in, state.next_out));
-    let keep = |journal: &mut Journal, rig: &Rig, direction, seq, bytes: &[u8]| {
-        let (epoch, time) = (rig.session.epoch(), rig.now);
-        journal.append(Record { direction, epoch, seq, time, bytes }).unwrap();
-    };
-    rig.connect();
-    let logon_number = rig.session.next_out() - 1;
-    let logon = rig.out.pending().to_vec();
-    keep(&mut journal, &rig, Direction::Out, logon_number, &logon);
-    rig.sent();
-    let answer = rig.peers(&format!("35=A|34={peers_number}|98=0|108=30|"));
-    rig.log_on(peers_number);
-    keep(&mut journal, &rig, Direction::In, peers_number, &answer);
-    assert_eq!(rig.session.phase(), Phase::Active);
-    assert!(rig.sent().is_empty(), "nothing is missing: nothing is asked for");
-    let events = rig.events();
-    assert!(
-        !events.iter().any(|event| matches!(
-            event,
-            SessionEvent::ResetByPeer { .. } | SessionEvent::Gap { .. }
-        )),
-        "no reset that nobody asked for: {events:?}"
-    );
+fn live(dir: &Path, peers_number: u64) -> (u64, u64) {
+    let mut rig = start(dir);
+    log_on(&mut rig, peers_number);
     for id in 0..3 {
-        let number = rig.order(id).unwrap();
-        let bytes = rig.out.pending().to_vec();
-        keep(&mut journal, &rig, Direction::Out, number, &bytes);
-        rig.sent();
-        let number = rig.session.next_in();
-        let report = rig.peers(&format!("35=8|34={number}|37=x|"));
-        assert_eq!(rig.feed(&format!("35=8|34={number}|37=x|")), Received::Application);
-        keep(&mut journal, &rig, Direction::In, number, &report);
+        rig.order(id).unwrap();
+        assert_eq!(sent(&mut rig).len(), 1);
+        let number = peers_number + 1 + id;
+        assert_eq!(take(&mut rig, number, "8", "37=x|"), Received::Application);
     }
     assert_eq!(rig.session.epoch(), 0);
     (rig.session.next_in(), rig.session.next_out())
@@ -60,12 +70,23 @@ fn live(dir: &std::path::Path, peers_number: u64) -> (u64, u64) {
 #[test]
 fn demand_06_numbers_go_on_over_restarts_without_a_reset_or_a_loop() {
     let dir = tempfile::tempdir().unwrap();
-    let mut next_in = 1;
     for life in 1..=5 {
-        let numbers = live(dir.path(), next_in);
-        // A Logon and three messages each way per life.
+        // A Logon and three messages each way per life; the peer counts for itself.
+        let numbers = live(dir.path(), 4 * life - 3);
         assert_eq!(numbers, (1 + 4 * life, 1 + 4 * life));
-        next_in = numbers.0;
     }
-    assert_eq!(open(dir.path()).1, State { next_in: 21, next_out: 21, ..State::START });
+    assert_eq!(open(dir.path()).state(), State { next_in: 21, next_out: 21, ..State::START });
+}
+
+#[test]
+fn demand_06_what_an_earlier_life_sent_can_be_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    live(dir.path(), 1);
+    let mut rig = start(dir.path());
+    log_on(&mut rig, 5);
+    take(&mut rig, 6, "2", "7=3|16=3|");
+    let again = sent(&mut rig);
+    assert_eq!(again.len(), 1, "{again:?}");
+    let parts = ["35=D|", "34=3|", "43=Y|", "|11=1|"];
+    assert!(parts.iter().all(|part| again[0].contains(part)), "{again:?}");
 }
