@@ -64,7 +64,7 @@ pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
         if farewell.is_some() {
             acceptor.peers.iter_mut().for_each(|peer| peer.log_out(now));
         }
-        let worked = acceptor.step()?;
+        let worked = acceptor.step();
         serve_control(control.as_ref(), &mut acceptor.peers, now)?;
         if worked { acceptor.idle.worked() } else { acceptor.idle.sleep() }
     }
@@ -83,30 +83,30 @@ struct Acceptor {
 
 impl Acceptor {
     /// One round over everything; whether there was anything to do.
-    fn step(&mut self) -> Result<bool, Failure> {
+    fn step(&mut self) -> bool {
         let now = self.clock.now();
         self.take_guests(now);
         let mut worked = false;
         let mut at = 0;
         while at < self.guests.len() {
-            let (busy, over) = self.turn(at, now)?;
+            let (busy, over) = self.turn(at, now);
             worked |= busy;
             if over {
                 let guest = self.guests.swap_remove(at);
                 guest.link.close();
                 if let Some(peer) = guest.peer {
                     self.peers[peer].disconnected(now);
-                    self.peers[peer].settle(now)?;
+                    settle(&mut self.peers[peer], now);
                 }
             } else {
                 at += 1;
             }
         }
-        Ok(worked)
+        worked
     }
 
     /// One connection's turn: whether it was busy, and whether it is over.
-    fn turn(&mut self, at: usize, now: UtcTime) -> Result<(bool, bool), Failure> {
+    fn turn(&mut self, at: usize, now: UtcTime) -> (bool, bool) {
         let Guest { link, peer, since, babbled } = &mut self.guests[at];
         let mut over = false;
         let mut busy = false;
@@ -123,30 +123,32 @@ impl Acceptor {
                     *spoke = now;
                 }
                 let quiet = now.nanos_since(*spoke) > BABBLE_LINGER.as_nanos() as u64;
-                return Ok((busy, over || late || quiet));
+                return (busy, over || late || quiet);
             }
             match introduce(link, &self.peers) {
-                Introduction::Waiting => return Ok((busy, over || late)),
+                Introduction::Waiting => return (busy, over || late),
                 Introduction::Babble => {
                     *babbled = Some(now);
-                    return Ok((true, over || late));
+                    return (true, over || late);
                 }
-                Introduction::Stranger => return Ok((true, true)),
+                Introduction::Stranger => return (true, true),
                 Introduction::Known(index) => {
                     *peer = Some(index);
                     self.peers[index].connected(now);
                 }
             }
         }
-        let Some(index) = *peer else { return Ok((busy, over)) };
+        let Some(index) = *peer else { return (busy, over) };
         let peer = &mut self.peers[index];
         busy |= feed(link, peer, now);
-        peer.settle(now)?;
+        if !settle(peer, now) {
+            return (true, true);
+        }
         over |= match link.send(&mut peer.outbox) {
             Ok(empty) => empty && peer.should_close(),
             Err(_) => true,
         };
-        Ok((busy, over))
+        (busy, over)
     }
 
     fn take_guests(&mut self, now: UtcTime) {
@@ -199,6 +201,19 @@ impl Acceptor {
     }
 }
 
+/// Settles a counterparty before its bytes leave. `false` if its journal takes nothing more: they must not
+/// go, so its connection ends, and the others' go on.
+fn settle(peer: &mut Peer, now: UtcTime) -> bool {
+    let had_failed = peer.has_failed();
+    match peer.settle(now) {
+        Err(error) if !had_failed => {
+            eprintln!("taut: {}: {error}", peer.session().config().target.as_str());
+            false
+        }
+        settled => settled.is_ok(),
+    }
+}
+
 enum Introduction {
     Waiting,
     /// What came is no message.
@@ -208,7 +223,7 @@ enum Introduction {
 }
 
 /// Whose connection it is, by its first message. Who says nothing sensible, is not known, or is
-/// connected already gets no word (FIX session cases 1S.b, 1S.c, 2S).
+/// connected already gets no word (FIX session cases 1S.b, 1S.c, 2S); nor does one whose journal failed.
 fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
     let (len, fields) = match link.front() {
         None => return Introduction::Waiting,
@@ -220,9 +235,78 @@ fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
     let id = |tag| message.get(tag).unwrap_or(b"");
     let named = |peer: &Peer| peer.is_named(id(tag::SENDER_COMP_ID), id(tag::TARGET_COMP_ID));
     match peers.iter().position(named) {
-        Some(index) if message.msg_type() == b"A" && !peers[index].is_connected() => {
+        Some(index)
+            if message.msg_type() == b"A"
+                && !peers[index].is_connected()
+                && !peers[index].has_failed() =>
+        {
             Introduction::Known(index)
         }
         _ => Introduction::Stranger,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+    use std::time::{Duration, Instant};
+
+    use taut::journal::{Durability, Journal, JournalConfig, Keeper};
+
+    use super::super::tests::{NOW, message, peer_named};
+    use super::*;
+
+    /// Connects and sends a Logon.
+    fn dial(to: SocketAddr, name: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(to).unwrap();
+        stream.write_all(&message(name, "35=A|34=1|98=0|108=30|")).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    }
+
+    /// What a client hears until it is logged on or the connection ends.
+    fn heard(acceptor: &mut Acceptor, client: &mut TcpStream) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let (mut text, mut chunk) = (String::new(), [0; 1024]);
+        while !text.contains("\x0135=A\x01") {
+            assert!(Instant::now() < deadline, "{text}");
+            acceptor.step();
+            match client.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => text.push_str(&String::from_utf8_lossy(&chunk[..count])),
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{text}"),
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn a_journal_that_fails_ends_the_connections_of_its_own_counterparty_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut peers = ["FULL", "GOOD"].map(|name| peer_named(Role::Acceptor, name));
+        // The answer to the Logon is longer.
+        let (durability, message_bytes_max) = (Durability::None, 64);
+        let config = JournalConfig { durability, message_bytes_max, ..JournalConfig::default() };
+        let (journal, _) = Journal::open(dir.path(), config).unwrap();
+        Keeper::attach(peers[0].session(), journal).unwrap();
+        let mut acceptor = Acceptor {
+            peers: peers.into(),
+            guests: Vec::new(),
+            handshakes: Vec::new(),
+            tls: None,
+            listener: listen("127.0.0.1:0".parse().unwrap()).unwrap(),
+            clock: Clock::virtual_at(Arc::new(AtomicU64::new(NOW.0))),
+            idle: Idle::new(IdlePolicy::Park).unwrap(),
+        };
+        let to = acceptor.listener.local_addr().unwrap();
+        for _ in 0..2 {
+            let mut full = dial(to, "FULL");
+            assert_eq!(heard(&mut acceptor, &mut full), "", "what is not stored is not sent");
+        }
+        let mut good = dial(to, "GOOD");
+        assert!(heard(&mut acceptor, &mut good).contains("\x0156=GOOD\x01"));
     }
 }

@@ -203,7 +203,13 @@ impl Peer {
             Some(error) => Err(error),
             None => Keeper::outbound(&mut self.session, &self.outbox, now),
         };
+        self.journal_failed = stored.err();
         stored.map_err(|error| io::Error::other(format!("journal: {error}")))
+    }
+
+    /// Whether the journal refused something: nothing is sent any more.
+    pub fn has_failed(&self) -> bool {
+        self.journal_failed.is_some()
     }
 
     /// Whether the connection is to be closed once everything has left.

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Failure;
 
-/// How long one request may take.
+/// How long one request may take, from its first byte to its last: the sessions wait meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest request.
 const REQUEST_MAX: usize = 4096;
@@ -40,7 +40,7 @@ pub struct Request {
 /// Takes one request, if one waits, carries it out by `act` and answers.
 pub fn serve(listener: &TcpListener, act: impl FnOnce(&Request) -> bool) {
     let Ok((mut stream, _)) = listener.accept() else { return };
-    let request = read(&mut stream).ok().and_then(|text| parse(&text));
+    let request = read(&mut stream, PATIENCE).ok().and_then(|text| parse(&text));
     let done = request.as_ref().is_some_and(act);
     let status = if done { "200 OK" } else { "400 Bad Request" };
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -48,12 +48,17 @@ pub fn serve(listener: &TcpListener, act: impl FnOnce(&Request) -> bool) {
     let _ = stream.write_all(answer.as_bytes());
 }
 
-fn read(stream: &mut TcpStream) -> io::Result<String> {
+fn read(stream: &mut TcpStream, patience: Duration) -> io::Result<String> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let deadline = Instant::now() + patience;
     let mut bytes = Vec::new();
     let mut chunk = [0; 512];
     while bytes.len() < REQUEST_MAX && !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
         match stream.read(&mut chunk)? {
             0 => break,
             count => bytes.extend(&chunk[..count]),
@@ -128,6 +133,25 @@ pub fn send(to: SocketAddr, session: &str, key: &str, value: &str) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_that_sends_byte_after_byte_has_one_deadline_for_all() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let trickle = std::thread::spawn(move || {
+            let request = [b'G'; REQUEST_MAX];
+            let sent = request.iter().take_while(|&&byte| {
+                std::thread::sleep(Duration::from_millis(5));
+                client.write_all(&[byte]).is_ok()
+            });
+            sent.count()
+        });
+        let given_up = read(&mut stream, Duration::from_millis(100));
+        drop(stream);
+        assert!(given_up.is_err(), "each byte came in time, the request did not");
+        assert!(trickle.join().unwrap() < REQUEST_MAX);
+    }
 
     #[test]
     fn a_request_names_a_session_and_one_thing_to_do() {

@@ -11,7 +11,7 @@ use taut_codec::value::UtcTime;
 
 use super::app::{Peer, QUEUE_MAX, Rules};
 
-const NOW: UtcTime = UtcTime(1_775_572_321_000_000_000);
+pub(super) const NOW: UtcTime = UtcTime(1_775_572_321_000_000_000);
 const TIME: &str = "20260407-14:32:01.000";
 
 /// As much of FIX 4.4 as the tests need.
@@ -19,7 +19,11 @@ const DICTIONARY: &str = include_str!("../../tests/interop/small.xml");
 
 /// Not connected yet.
 fn peer(role: Role) -> Peer {
-    let (us, them) = ("US".parse().unwrap(), "THEM".parse().unwrap());
+    peer_named(role, "THEM")
+}
+
+pub(super) fn peer_named(role: Role, them: &str) -> Peer {
+    let (us, them) = ("US".parse().unwrap(), them.parse().unwrap());
     let config = match role {
         Role::Initiator => SessionConfig::initiator(us, them),
         Role::Acceptor => SessionConfig::acceptor(us, them),
@@ -30,13 +34,19 @@ fn peer(role: Role) -> Peer {
     Peer::new(config, Rules { dictionary, options: Options::default() }, false)
 }
 
-/// The counterparty says something.
-fn say(peer: &mut Peer, fields: &str) {
+/// The bytes of a message from a counterparty.
+pub(super) fn message(from: &str, fields: &str) -> Vec<u8> {
     let (msg_type, rest) = fields.split_once('|').unwrap();
-    let body = format!("{msg_type}|49=THEM|56=US|52={TIME}|{rest}").replace('|', "\x01");
+    let body = format!("{msg_type}|49={from}|56=US|52={TIME}|{rest}").replace('|', "\x01");
     let mut bytes = format!("8=FIX.4.4\x019={}\x01{body}", body.len()).into_bytes();
     let sum = bytes.iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
     bytes.extend(format!("10={sum:03}\x01").bytes());
+    bytes
+}
+
+/// The counterparty says something.
+fn say(peer: &mut Peer, fields: &str) {
+    let bytes = message("THEM", fields);
     let mut fields = [Field::default(); 32];
     let count = Scanner::new().index(&bytes, &mut fields).unwrap();
     peer.received(&Message::new(&bytes, &fields[..count]), None, NOW);
