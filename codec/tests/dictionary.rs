@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use common::{bytes_of, captures, framed, with};
+use common::{bytes_of, captures, framed, skipped, with};
 use proptest::prelude::*;
 use taut_codec::dictionary::Dictionary;
 use taut_codec::ids::Market;
@@ -26,7 +26,7 @@ fn shared(path: &str) -> PathBuf {
 fn fix44() -> Option<(Dictionary, Model)> {
     let path = shared("data/fix/FIX44.xml");
     let Ok(xml) = std::fs::read_to_string(&path) else {
-        println!("skipped: there is no {}", path.display());
+        skipped(format_args!("there is no {}", path.display()));
         return None;
     };
     let model = Model::from_xml(&xml).expect("QuickFIX's dictionary");

@@ -1,8 +1,11 @@
 //! Messages that Kraken's gateway sent or took, and messages of the venue file whose BodyLength and
 //! CheckSum are exact: each is framed, indexed, read with types and written again byte for byte.
 
+mod common;
+
 use std::path::Path;
 
+use common::skipped;
 use taut_codec::encode::{Encoder, Header, HeaderOrder};
 use taut_codec::frame::{Frame, Framer};
 use taut_codec::message::{GroupSpec, Message};
@@ -141,7 +144,7 @@ fn every_golden_message_is_read_and_written_again_byte_for_byte() {
 fn every_byte_exact_capture_beside_the_repository_is_read_and_written_again() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/venue/golden-captures.txt");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: there is no {}", path.display());
+        skipped(format_args!("there is no {}", path.display()));
         return;
     };
     let exact = text.lines().filter_map(|line| line.split_once("| BYTE-EXACT | "));

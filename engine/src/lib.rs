@@ -24,6 +24,9 @@ pub mod pipeline;
 pub mod risk;
 pub mod secret;
 pub mod session;
+#[cfg(test)]
+#[path = "../tests/common/skipped.rs"]
+mod skipped;
 pub mod strategy;
 pub mod trace;
 pub mod types;

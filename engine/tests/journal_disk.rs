@@ -1,10 +1,14 @@
 //! A full disk and a read-only one, really: a small tmpfs in a mount namespace of its own. Skipped, and
 //! says so, where the system does not let a process have one.
 
+#[path = "common/skipped.rs"]
+mod skipped;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use skipped::skipped;
 use taut::journal::{
     AppendError, Direction, Durability, Journal, JournalConfig, JournalError, Reader, Record,
 };
@@ -40,12 +44,12 @@ fn in_small_file_system(name: &str) -> Option<std::path::PathBuf> {
         .env(DIR, dir.path())
         .output();
     match ran {
-        Err(error) => println!("skipped: unshare: {error}"),
+        Err(error) => skipped(format_args!("unshare: {error}")),
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             let denied = output.status.code() == Some(77) || text.contains("unshare: ");
             if denied {
-                println!("skipped: no mount namespace here: {text}");
+                skipped(format_args!("no mount namespace here: {text}"));
             } else {
                 let said = String::from_utf8_lossy(&output.stdout);
                 assert!(output.status.success(), "{said}\n{text}");

@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used)] // A test, whose helpers are outside of test functions.
 
+#[path = "common/skipped.rs"]
+mod skipped;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -12,6 +15,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use skipped::skipped;
 use taut::wire::tls::{ClientTls, ServerTls, TlsMode, Trust, handshake};
 use taut::wire::{Receiver, Transmitter, WireError, WireKind, channel};
 
@@ -123,7 +127,7 @@ fn openssl_is_missing() -> bool {
     let tried = Command::new("stdbuf").args(["-oL", "openssl", "version"]).output();
     let missing = !tried.is_ok_and(|output| output.status.success());
     if missing {
-        println!("skipped: there is no openssl, or no stdbuf");
+        skipped(format_args!("there is no openssl, or no stdbuf"));
     }
     missing
 }

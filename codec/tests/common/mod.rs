@@ -37,9 +37,20 @@ pub fn with<R>(bytes: &[u8], look: impl FnOnce(&Message<'_>) -> R) -> R {
 pub fn captures() -> Option<Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/venue/golden-captures.txt");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: there is no {}", path.display());
+        skipped(format_args!("there is no {}", path.display()));
         return None;
     };
     let exact = text.lines().filter_map(|line| line.split_once("| BYTE-EXACT | "));
     Some(exact.map(|(_, message)| message.to_owned()).collect())
+}
+
+/// Says past the capture of the test runner that a test lacks what it needs; with `TAUT_REQUIRE_ALL=1` it
+/// fails instead.
+pub fn skipped(why: std::fmt::Arguments) {
+    use std::io::Write;
+
+    let required = std::env::var_os("TAUT_REQUIRE_ALL").is_some_and(|value| value == "1");
+    assert!(!required, "TAUT_REQUIRE_ALL=1, but: {why}");
+    // Nobody may be listening.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

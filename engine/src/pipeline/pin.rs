@@ -40,11 +40,12 @@ pub fn available_cores() -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::skipped::skipped;
 
     #[test]
     fn a_pinned_thread_reads_back_its_core() {
         let cores = available_cores();
-        let Some(&last) = cores.last() else { return println!("skipped: no core list here") };
+        let Some(&last) = cores.last() else { return skipped(format_args!("no core list here")) };
         let pinned = std::thread::spawn(move || pin_current("test", Some(last))).join();
         let pinned = pinned.expect("the thread does not panic");
         assert!(pinned.holds(), "{pinned:?}");

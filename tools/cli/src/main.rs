@@ -4,6 +4,9 @@ mod decode;
 mod demo;
 mod echo;
 mod journal;
+#[cfg(test)]
+#[path = "../tests/common/skipped.rs"]
+mod skipped;
 mod suite;
 mod venue;
 mod venue_check;

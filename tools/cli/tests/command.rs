@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
+#[path = "common/skipped.rs"]
+mod skipped;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use skipped::skipped;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -102,7 +107,7 @@ fn shared(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    println!("skipped: {} is not here", path.display());
+    skipped(format_args!("{} is not here", path.display()));
     None
 }
 

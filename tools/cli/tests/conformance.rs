@@ -11,10 +11,15 @@
 //! `TAUT_SHARED` is another place than `../shared`, `TAUT_PYTHON` another
 //! Python than `python3`.
 
+#[path = "common/skipped.rs"]
+mod skipped;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use skipped::skipped;
 
 /// Definitions that take longer than a second by what they test.
 const SLOW: &str = "4a_*,6_*,2S_NoLogonAtAll,1S_HeartBtIntZero,12_*,I4_*";
@@ -37,12 +42,12 @@ fn definitions() -> Option<PathBuf> {
     let shared = std::env::var_os("TAUT_SHARED").map(PathBuf::from);
     let folder = shared.unwrap_or_else(|| root.join("../shared")).join("conformance");
     if !folder.join("run_at.py").exists() {
-        println!("skipped: {} is not there", folder.display());
+        skipped(format_args!("{} is not there", folder.display()));
         return None;
     }
     let python = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
     if !python.is_ok_and(|status| status.success()) {
-        println!("skipped: python3 is not there");
+        skipped(format_args!("python3 is not there"));
         return None;
     }
     Some(folder)
@@ -294,50 +299,6 @@ fn the_options_of_the_session_pass_our_own_definitions() {
         let defs = defs.to_string_lossy();
         play(&folder, &["--port", &port, "--hook-url", &url], &[&defs]);
     }
-}
-
-/// A peer on PyPI's `quickfix` or `quickfix-tls`, in both roles, where Python has it.
-#[test]
-fn quickfix_and_the_commands_understand_each_other() {
-    let Some(folder) = definitions() else { return };
-    let python = std::env::var("TAUT_PYTHON").unwrap_or_else(|_| "python3".into());
-    let import =
-        Command::new(&python).args(["-c", "import quickfix"]).stderr(Stdio::null()).status();
-    if !import.is_ok_and(|status| status.success()) {
-        println!("skipped: {python} has no quickfix");
-        return;
-    }
-    let peer = |arguments: &[&str]| {
-        let mut command = Command::new(&python);
-        command.arg(folder.join("peer_quickfix.py")).args(arguments);
-        command.arg("--dict").arg(folder.join("../data/fix/FIX44.xml"));
-        command.args(["--seconds", "5"]).stderr(Stdio::null());
-        command
-    };
-    let port = free_port().to_string();
-    let listen = format!("127.0.0.1:{port}");
-    {
-        let _engine = Engine::start(&folder, &["acceptor", "--listen", &listen, "--target", "TW"]);
-        let mut command =
-            peer(&["initiator", "--port", &port, "--sender", "TW", "--target", "ISLD"]);
-        command.args(["--no-echo", "--orders", "5", "--set", "ResetOnLogon=Y", "--heartbeat", "1"]);
-        let said = command.output().expect("the peer starts").stdout;
-        let said = String::from_utf8_lossy(&said);
-        let count = |what: &str| said.lines().filter(|line| line.contains(what)).count();
-        assert_eq!((count("OUT-APP"), count("IN-APP"), count(" LOGOUT ")), (5, 5, 1), "{said}");
-        assert!(count("|35=0|") > 4 && count("|35=3|") == 0, "{said}");
-    }
-    let port = free_port().to_string();
-    let to = format!("127.0.0.1:{port}");
-    let mut command = peer(&["acceptor", "--port", &port, "--sender", "ISLD", "--target", "TW44"]);
-    let running = command.stdout(Stdio::piped()).spawn().expect("the peer starts");
-    let mut arguments = vec!["initiator", "--connect", &to, "--sender", "TW44"];
-    arguments.extend(["--target", "ISLD", "--reset", "--heartbeat", "1"]);
-    let _engine = Engine::start(&folder, &arguments);
-    let said = running.wait_with_output().expect("the peer ends").stdout;
-    let said = String::from_utf8_lossy(&said);
-    let count = |what: &str| said.lines().filter(|line| line.contains(what)).count();
-    assert!(count(" LOGON ") == 1 && count("|35=0|") > 2 && count("|35=3|") == 0, "{said}");
 }
 
 #[test]

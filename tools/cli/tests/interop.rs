@@ -5,10 +5,15 @@
 //! the one that `TAUT_PYTHON` names, that of `target/interop`, which `.ci/run` makes, or `python3`. Where it
 //! lacks one, the test says so and is skipped.
 
+#[path = "common/skipped.rs"]
+mod skipped;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use skipped::skipped;
 
 /// Longest run of one script.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -33,7 +38,7 @@ fn python(package: &str) -> Option<PathBuf> {
     };
     let found = all.into_iter().find(has);
     if found.is_none() {
-        println!("skipped: no Python with {package}; .ci/run makes one, TAUT_PYTHON names one");
+        skipped(format_args!("no Python with {package}; .ci/run makes one, TAUT_PYTHON names one"));
     }
     found
 }

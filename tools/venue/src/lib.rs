@@ -18,6 +18,9 @@ pub mod oes;
 pub mod scenario;
 pub mod server;
 pub mod simulation;
+#[cfg(test)]
+#[path = "../tests/common/skipped.rs"]
+mod skipped;
 pub mod venue;
 
 pub use config::{ConfigError, VenueConfig};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::skipped::skipped;
 
 const REPORT: &str = "8=FIX.4.4|9=134|35=j|34=16|49=KRAKEN-TRD|52=20230707-14:05:37.805|56=damien|45=0|58=1688738737 : EOrder:Insufficient funds|372=D|379=1688738737|380=0|10=149|";
 
@@ -221,7 +222,7 @@ fn recorded_logs_are_decoded_by_the_dictionary_beside_the_repository() {
         std::fs::read_to_string(shared.join("FIX44.xml")),
         std::fs::read(shared.join("inet-fix40-20100201.fix")),
     ) else {
-        println!("skipped: there are no logs in {}", shared.display());
+        skipped(format_args!("there are no logs in {}", shared.display()));
         return;
     };
     let dictionary = Dictionary::from_xml(&xml).expect("QuickFIX's dictionary");

@@ -35,6 +35,7 @@ pub fn of_orders(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::skipped::skipped;
 
     #[test]
     fn the_checksum_of_the_documented_vector_is_right() {
@@ -74,7 +75,7 @@ mod tests {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../../shared/data/kraken/docs_level3_snapshot_checksum.json");
         let Ok(text) = std::fs::read_to_string(&path) else {
-            println!("skipped: {} is absent", path.display());
+            skipped(format_args!("{} is absent", path.display()));
             return;
         };
         let snapshot: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -16,6 +16,7 @@ use super::switches::MarketDataSwitches;
 use super::view::Queued;
 use crate::config::InstrumentConfig;
 use crate::matching::OrderRef;
+use crate::skipped::skipped;
 
 /// (tag, value) of a captured line.
 type Fields<'a> = Vec<(u32, &'a str)>;
@@ -189,7 +190,7 @@ fn every_market_data_capture_is_reproduced_byte_for_byte() {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/venue/golden-captures.txt");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is absent", path.display());
+        skipped(format_args!("{} is absent", path.display()));
         return;
     };
     let (mut exact, mut cut) = (0, 0);

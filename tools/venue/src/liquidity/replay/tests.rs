@@ -6,6 +6,7 @@ use taut_codec::value::Decimal;
 use super::*;
 use crate::liquidity::CaptureError;
 use crate::matching::{AccountFlags, EventKind, SpotConfig};
+use crate::skipped::skipped;
 
 const START: UtcTime = UtcTime(1_000_000_000_000);
 
@@ -17,7 +18,7 @@ fn recording(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let path = root.join("../shared/data/kraken").join(name);
     if !path.exists() {
-        println!("skipped: {} is absent", path.display());
+        skipped(format_args!("{} is absent", path.display()));
         return None;
     }
     Some(path)

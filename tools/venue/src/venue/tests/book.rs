@@ -9,6 +9,7 @@ use taut::types::{InstrumentId, Side};
 use super::harness::*;
 use super::market_data::subscribe;
 use crate::liquidity::Capture;
+use crate::skipped::skipped;
 use crate::{LiquiditySource, Service, Venue};
 
 /// Levels by price; key and value are the texts of 270 and 271 without the point, as numbers.
@@ -161,7 +162,7 @@ fn a_recorded_market_reaches_the_client_as_it_was() {
     let path =
         std::path::Path::new(root).join("../shared/data/kraken/spot-book1000-10pairs-31s.ws");
     if !path.exists() {
-        println!("skipped: {} is not there", path.display());
+        skipped(format_args!("{} is not there", path.display()));
         return;
     }
     let capture = Capture::load(&path, "XMR/USD").unwrap();
