@@ -270,25 +270,28 @@ impl<'b> Encoder<'b> {
         tag: u32,
         put: impl FnOnce(&mut [u8; print::ROOM]) -> Option<Written>,
     ) -> bool {
-        let mut elsewhere = [0; PLACE];
-        let room = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<PLACE>());
-        let is_short_of_room = room.is_none();
-        let place = room.unwrap_or(&mut elsewhere);
-        let [front @ .., _] = place;
-        let name = print::put_sixteen(front.first_chunk_mut().expect("fits"), u64::from(tag));
-        place[name.len] = b'=';
-        let Some(value) = place[name.len + 1..].first_chunk_mut().and_then(put) else {
-            return false;
+        let rest = self.buffer.get_mut(self.at..);
+        let Some(place) = rest.and_then(|rest| rest.first_chunk_mut::<PLACE>()) else {
+            return self.field_at_the_end(tag, put);
         };
-        let len = name.len + 1 + value.len;
-        place[len] = SOH;
-        if is_short_of_room {
-            self.copy(&elsewhere[..=len]);
-        } else {
-            self.at += len + 1;
-        }
-        let sum = name.sum.wrapping_add(value.sum).wrapping_add(b'=' + SOH);
-        self.sum = self.sum.wrapping_add(sum);
+        let Some(field) = put_field(place, tag, put) else { return false };
+        self.at += field.len;
+        self.sum = self.sum.wrapping_add(field.sum);
+        true
+    }
+
+    /// [`Encoder::field`] where there may be room for the field, but not for what is written too much.
+    #[cold]
+    #[inline(never)]
+    fn field_at_the_end(
+        &mut self,
+        tag: u32,
+        put: impl FnOnce(&mut [u8; print::ROOM]) -> Option<Written>,
+    ) -> bool {
+        let mut elsewhere = [0; PLACE];
+        let Some(field) = put_field(&mut elsewhere, tag, put) else { return false };
+        self.copy(&elsewhere[..field.len]);
+        self.sum = self.sum.wrapping_add(field.sum);
         true
     }
 
@@ -314,6 +317,35 @@ impl<'b> Encoder<'b> {
         }
         self
     }
+}
+
+/// A field with its SOH at the front of `place`, unless `put` has no value.
+#[inline(always)]
+fn put_field(
+    place: &mut [u8; PLACE],
+    tag: u32,
+    put: impl FnOnce(&mut [u8; print::ROOM]) -> Option<Written>,
+) -> Option<Written> {
+    let name = match print::put_short_tag(place, tag) {
+        Some(name) => name,
+        None => put_long_tag(place, tag),
+    };
+    // Neither is ever more: said for the compiler.
+    let start = name.len % 16;
+    let value = put(place[start..].first_chunk_mut()?)?;
+    let len = start + value.len % print::ROOM;
+    place[len] = SOH;
+    Some(Written { len: len + 1, sum: name.sum.wrapping_add(value.sum).wrapping_add(SOH) })
+}
+
+/// A tag of five to ten digits, and `=`.
+#[inline(never)]
+fn put_long_tag(place: &mut [u8; PLACE], tag: u32) -> Written {
+    let mut scratch = [0; 20];
+    let digits = write_u64(u64::from(tag), &mut scratch);
+    place[..digits.len()].copy_from_slice(digits);
+    place[digits.len()] = b'=';
+    Written { len: digits.len() + 1, sum: print::sum(digits).wrapping_add(b'=') }
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl Framer {
         let length = length as usize;
         let (start, end) = (12 + digits + 1, 12 + digits + 1 + length + TRAILER);
         let tail = bytes.get(..end)?.last_chunk::<TAIL>()?;
-        let usual = swar::is_trailer(*tail)
+        let usual = swar::trailer(*tail).is_some()
             && bytes[start..].starts_with(b"35=")
             && length >= BODY_MIN
             && end <= self.message_bytes_max;

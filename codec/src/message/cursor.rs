@@ -36,7 +36,7 @@ impl<'a> Cursor<'a> {
                 return Some(field);
             }
         }
-        let (at, field) = self.from_front(tag)?;
+        let (at, field) = self.before(tag)?;
         self.at = at + 1;
         Some(field)
     }
@@ -44,7 +44,7 @@ impl<'a> Cursor<'a> {
     /// A field that stands before the last one.
     #[cold]
     #[inline(never)]
-    fn from_front(&self, tag: u32) -> Option<(usize, &'a Field)> {
+    fn before(&self, tag: u32) -> Option<(usize, &'a Field)> {
         self.message.fields().iter().enumerate().find(|(_, field)| field.tag == tag)
     }
 

@@ -3,7 +3,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::walk::{self, BLOCK, data_tag, next_at, short_tag_at, walk};
+use super::walk::{self, BLOCK, is_length, next_at, short_tag_at, walk};
 use super::{Field, ScanError};
 
 /// Bytes between one look at the tags and the next: their ends are in the nearest cache still.
@@ -138,12 +138,13 @@ pub(super) fn one_by_one(
         let (mut done, mut at) = (0, list[0].wrapping_add(1));
         for (field, &end) in room.iter_mut().zip(&list[1..]) {
             match short_tag_at(message, at as usize) {
-                Some((tag, start)) if data_tag(tag).is_none() => {
-                    *field = Field { tag, start: start as u32, end };
-                    (done, at) = (done + 1, end + 1);
-                }
-                _ => break,
+                Some((tag, start)) => *field = Field { tag, start: start as u32, end },
+                None => break,
             }
+            if is_length(field.tag) {
+                break;
+            }
+            (done, at) = (done + 1, end + 1);
         }
         count += done;
         list = &list[done..];
@@ -168,5 +169,5 @@ fn odd_field(
 ) -> Result<bool, ScanError> {
     // One field: the next starts behind its end.
     let (count, _) = walk(message, fields, count, end as usize + 1)?;
-    Ok(data_tag(fields[count - 1].tag).is_some())
+    Ok(is_length(fields[count - 1].tag))
 }

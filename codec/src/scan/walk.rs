@@ -2,7 +2,7 @@
 
 use super::{Field, ScanError, ScanErrorKind};
 use crate::SOH;
-use crate::value::parse_u32;
+use crate::value::{parse_u32, swar};
 
 /// Bytes that a kernel looks at in one step, one bit of a mask each.
 pub(super) const BLOCK: usize = 64;
@@ -93,6 +93,28 @@ pub(super) fn finish(
     if next_at(fields, count) < message.len() {
         (count, _) = walk(message, fields, count, message.len())?;
     }
+    // Behind the trailer's tag: without a field more, the message ends where the last field does.
+    let last = fields[..count].last();
+    if let (Some(last), Some(text)) = (last, message.last_chunk::<8>())
+        && last.tag == 10
+        && last.start as usize + 4 == message.len()
+        && let Some((said, own)) = swar::trailer(*text)
+        && sum_of_all.wrapping_sub(own) & 0xff == said
+    {
+        return Ok(count);
+    }
+    finish_plainly(message, fields, count, sum_of_all)
+}
+
+/// The end of [`finish`], for a message that breaks a rule or has a single field.
+#[cold]
+#[inline(never)]
+fn finish_plainly(
+    message: &[u8],
+    fields: &[Field],
+    count: usize,
+    sum_of_all: u32,
+) -> Result<usize, ScanError> {
     const AROUND: u32 = b'1' as u32 + b'0' as u32 + b'=' as u32 + SOH as u32;
     let offset = message.len().saturating_sub(TRAILER);
     let missing = error(ScanErrorKind::CheckSumMissing, offset);
@@ -141,6 +163,13 @@ pub(super) const fn data_tag(tag: u32) -> Option<u32> {
     }
 }
 
+/// Whether [`data_tag`] has one.
+#[inline(always)]
+pub(super) const fn is_length(tag: u32) -> bool {
+    // 93 and 95 differ in one bit.
+    tag & !2 == 93 || tag == 354
+}
+
 /// Zeros, then ones.
 static KEEP: [u8; 2 * BLOCK] = {
     let mut out = [0; 2 * BLOCK];
@@ -180,10 +209,8 @@ pub(super) fn last_block(message: &[u8], rest: usize) -> ([u8; BLOCK], u32) {
 pub(super) fn short_tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;
-    let head = &message[at..];
-    let Some(bytes) = head.first_chunk() else {
-        // Only a trailer is so close to the end.
-        return head.starts_with(b"10=").then_some((10, at + 3));
+    let Some(bytes) = message.get(at..at + 8).and_then(|head| head.first_chunk()) else {
+        return last_tag(message, at);
     };
     let word = u64::from_le_bytes(*bytes);
     // The lowest set bit is exact: a borrow can only disturb the bytes above the first `=`.
@@ -191,11 +218,12 @@ pub(super) fn short_tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
     let equals = x.wrapping_sub(ONES) & !x & HIGHS;
     let digits_bits = equals.trailing_zeros() & !7; // 8 x the position of `=`; 64 if there is none
     let text = word as u32 ^ (ONES as u32 * b'0' as u32);
-    if !(8..=32).contains(&digits_bits) || text & 0xff == 0 {
+    // A first byte of 1 to 9 is no `=`, so that there is a digit at least.
+    if digits_bits > 32 || (text & 0xff).wrapping_sub(1) > 8 {
         return None;
     }
     // Digits to the top bytes, zeros (as values, not characters) below them.
-    let digits = text << (32 - digits_bits);
+    let digits = ((u64::from(text) << 32) >> digits_bits) as u32;
     if (digits | digits.wrapping_add(ONES as u32 * 0x76)) & HIGHS as u32 != 0 {
         return None;
     }
@@ -203,6 +231,12 @@ pub(super) fn short_tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff;
     let tag = (pairs * 100 + (pairs >> 16)) & 0xffff;
     Some((tag, at + digits_bits as usize / 8 + 1))
+}
+
+/// Only a trailer is so close to the end that no eight bytes can be loaded.
+#[inline(never)]
+fn last_tag(message: &[u8], at: usize) -> Option<(u32, usize)> {
+    message[at..].starts_with(b"10=").then_some((10, at + 3))
 }
 
 /// The tag at `at` and where its value starts: 1 to 9 digits, the first not zero, then `=`.

@@ -44,6 +44,27 @@ pub(crate) fn put_sixteen(room: &mut [u8; ROOM], value: u64) -> Written {
     put_eight_digits(room, first, value % E8)
 }
 
+/// A tag of one to four digits, and `=`; of another nothing.
+#[inline(always)]
+pub(crate) fn put_short_tag(room: &mut [u8], tag: u32) -> Option<Written> {
+    if tag >= 10_000 {
+        return None;
+    }
+    // As in `eight_digits`.
+    let pairs = (tag * 10_486) >> 20;
+    let pairs = (tag << 16).wrapping_add(pairs.wrapping_mul(1u32.wrapping_sub(100 << 16)));
+    let tens = (pairs * 103) >> 10 & 0x000f_000f;
+    let digits = (pairs << 8).wrapping_add(tens.wrapping_mul(1u32.wrapping_sub(10 << 8)));
+    // The last digit is written even if it is a zero.
+    let zero_bits = (digits | 1 << 24).trailing_zeros() & 24;
+    let chars = u64::from(digits) | ZEROS & 0xffff_ffff | u64::from(b'=') << 32;
+    room.first_chunk_mut::<8>()?.copy_from_slice(&(chars >> zero_bits).to_le_bytes());
+    let len = 4 - zero_bits as u8 / 8;
+    let sum = (digits.wrapping_mul(0x0101_0101) >> 24) as u8;
+    let sum = sum.wrapping_add(b'0'.wrapping_mul(len)).wrapping_add(b'=');
+    Some(Written { len: usize::from(len) + 1, sum })
+}
+
 /// More than sixteen digits.
 #[inline(never)]
 fn put_long_uint(room: &mut [u8; ROOM], value: u64) -> Written {

@@ -118,14 +118,14 @@ fn short_decimal_of(values: u64, len: usize) -> Option<(u64, u8)> {
         return None;
     }
     // A point becomes a zero; another character with its bit does not.
-    let without = values ^ point * u64::from(POINT);
+    let without = values ^ (point * u64::from(POINT));
     // The bytes before the point: none if there is none.
     let front = point.saturating_sub(1);
     let digits = (without & front) << 8 | without & !front;
     if without & (point << 8).wrapping_sub(point) | no_digits(digits) != 0 {
         return None;
     }
-    Some((eight_digit_number(digits), (point.leading_zeros() / 8 & 7) as u8))
+    Some((eight_digit_number(digits), ((point.leading_zeros() / 8) & 7) as u8))
 }
 
 /// `2` to `5` digits up to a SOH, as BodyLength(9) mostly has; their number, and how many.
@@ -142,11 +142,17 @@ pub(crate) fn digits_to_soh(text: [u8; 8]) -> Option<(u64, usize)> {
     (no_digits(values) == 0).then(|| (eight_digit_number(values), bits as usize / 8))
 }
 
-/// Whether the text is `|10=nnn|`, where `|` is a SOH.
+/// What `|10=nnn|` says, where `|` is a SOH, and the sum of the bytes behind the first SOH.
 #[inline(always)]
-pub(crate) fn is_trailer(text: [u8; 8]) -> bool {
-    let x = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b"\x0110=000\x01");
-    x & 0xff00_0000_ffff_ffff | no_digits(x) == 0
+pub(crate) fn trailer(text: [u8; 8]) -> Option<(u32, u32)> {
+    const EMPTY: [u8; 8] = *b"\x0110=000\x01";
+    const SUM: u32 = 1 + b'1' as u32 + b'0' as u32 + b'=' as u32 + 3 * b'0' as u32;
+    let x = u64::from_le_bytes(text) ^ u64::from_le_bytes(EMPTY);
+    if x & 0xff00_0000_ffff_ffff | no_digits(x) != 0 {
+        return None;
+    }
+    let [a, b, c] = [(x >> 32) as u32 & 0xff, (x >> 40) as u32 & 0xff, (x >> 48) as u32];
+    Some((a * 100 + b * 10 + c, SUM + a + b + c))
 }
 
 /// The digits of a right-aligned text and how many stand behind the point.

@@ -90,6 +90,15 @@ fn every_number_around_a_power_of_ten_is_divided_and_written_exactly() {
 }
 
 #[test]
+fn tags_of_up_to_four_digits_are_written_with_their_equals() {
+    for tag in 0..10_000 {
+        let put = |room: &mut [u8; ROOM]| super::put_short_tag(room, tag);
+        assert_eq!(written(put), Some(format!("{tag}=")));
+    }
+    assert_eq!(written(|room| super::put_short_tag(room, 10_000)), None);
+}
+
+#[test]
 fn three_digits_are_those_of_every_number_that_has_so_many() {
     for number in 0..1000 {
         let text = super::three_digits_of(number).escape_ascii().to_string();
