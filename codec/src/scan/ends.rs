@@ -107,6 +107,10 @@ impl<'m, 'f, 'l> Fields<'m, 'f, 'l> {
         let list = unsafe { core::slice::from_raw_parts(list, 1 + total) };
         while !self.walk && self.count < before + total {
             let done = quick(self.message, &mut self.fields[before..], list, self.count - before);
+            if done == total {
+                self.count = before + total;
+                break;
+            }
             let until = total.min(done.saturating_add(lanes));
             (self.count, self.walk) =
                 one_by_one(self.message, self.fields, before + done, &list[done..=until])?;
