@@ -239,7 +239,9 @@ impl SessionCore {
                             *lost += u64::from(traces.push(record).is_err());
                         });
                     }
-                    if lane.session.should_close() && complete && lane.outbox.is_empty() {
+                    let flushed = complete && lane.outbox.is_empty();
+                    let over = lane.session.should_close() && flushed;
+                    if over || lane.session.must_drop() {
                         let now = self.clock.now();
                         lane.down(now, sink);
                     }

@@ -145,6 +145,8 @@ pub struct Session {
     /// HeartBtInt in force, seconds.
     heartbeat_seconds: u32,
     phase_since: UtcTime,
+    /// Closing has lasted for the logout time-out: what waits is given up.
+    gave_up: bool,
     last_sent: UtcTime,
     last_received: UtcTime,
     /// When the TestRequest was sent that nothing has followed yet.
@@ -241,6 +243,7 @@ impl Session {
             next_out: 1,
             heartbeat_seconds: config.heartbeat_seconds,
             phase_since: UtcTime(0),
+            gave_up: false,
             last_sent: UtcTime(0),
             last_received: UtcTime(0),
             test_request_at: None,
@@ -306,11 +309,19 @@ impl Session {
         self.heartbeat_seconds
     }
 
-    /// Whether the connection must be closed as soon as the outbox is flushed. If it cannot be flushed
-    /// within the logout time-out, [`Session::tick`] clears it.
+    /// Whether the connection must be closed as soon as everything that waits has left; no later than
+    /// [`Session::must_drop`] says.
     #[must_use]
     pub fn should_close(&self) -> bool {
         self.phase == Phase::Closing
+    }
+
+    /// Whether the connection must be closed at once, whatever waits: a peer that does not read has had
+    /// [`SessionConfig::logout_timeout`] to take it. [`Session::tick`] finds it out, and clears the
+    /// outbox; what the transmitter has taken already is its owner's to give up.
+    #[must_use]
+    pub fn must_drop(&self) -> bool {
+        self.phase == Phase::Closing && self.gave_up
     }
 
     /// Whether messages of the peer are missing that have been asked for.
@@ -402,6 +413,7 @@ impl Session {
     fn enter(&mut self, phase: Phase, now: UtcTime) {
         self.phase = phase;
         self.phase_since = now;
+        self.gave_up = false;
     }
 
     /// Ends the connection once the outbox is flushed. The first reason stands.

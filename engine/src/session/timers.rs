@@ -41,6 +41,7 @@ impl Session {
             Phase::Closing => {
                 if now >= self.phase_deadline(self.config.logout_timeout) {
                     out.clear();
+                    self.gave_up = true;
                 }
             }
         }
@@ -56,6 +57,8 @@ impl Session {
                 self.phase_deadline(self.config.logon_timeout)
             }
             Phase::LogoutSent => self.logout_deadline().min(self.resend_deadline()),
+            // There is nothing left to wait for.
+            Phase::Closing if self.gave_up => NEVER,
             Phase::Closing => self.phase_deadline(self.config.logout_timeout),
             Phase::Active => {
                 let gap = self.gap.map_or(NEVER, |gap| gap.progress_at.plus_nanos(self.patience()));

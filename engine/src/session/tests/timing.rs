@@ -168,3 +168,21 @@ fn a_disconnected_session_has_nothing_to_do() {
     rig.session.disconnected(rig.now);
     assert!(rig.sent().is_empty() && rig.events().is_empty());
 }
+
+#[test]
+fn a_connection_whose_end_the_peer_does_not_let_through_is_dropped_after_the_logout_timeout() {
+    both(|mut rig| {
+        rig.session.garbled(limits::RESYNC_BYTES_MAX + 1, rig.now, &mut rig.out);
+        rig.session.logout(None, rig.now, &mut rig.out);
+        assert!(rig.session.should_close() && !rig.session.must_drop());
+        let deadline = rig.session.next_deadline();
+        rig.tick_after((deadline.0 - rig.now.0) / 1_000_000 - 1);
+        assert!(!rig.session.must_drop());
+        rig.tick_after(1);
+        assert!(rig.session.must_drop() && rig.out.is_empty());
+        assert_eq!(rig.session.next_deadline(), UtcTime(u64::MAX), "no deadline is left behind");
+        rig.session.disconnected(rig.now);
+        rig.connect();
+        assert!(!rig.session.must_drop(), "the next connection has its own time");
+    });
+}
