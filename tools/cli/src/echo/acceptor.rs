@@ -14,7 +14,7 @@ use taut_venue::certificate::Certificate;
 use super::app::Peer;
 use super::link::{Front, Link};
 use super::{
-    AcceptorArgs, BABBLE_LINGER, LOGON_TIMEOUT, STRANGERS_MAX, feed, is_over, listen,
+    AcceptorArgs, BABBLE_LINGER, LOGON_TIMEOUT, STRANGERS_MAX, feed, is_over, listen, send,
     serve_control, stop_on_signals,
 };
 use crate::Failure;
@@ -144,10 +144,7 @@ impl Acceptor {
         if !settle(peer, now) {
             return (true, true);
         }
-        over |= match link.send(&mut peer.outbox) {
-            Ok(empty) => empty && peer.should_close(),
-            Err(_) => true,
-        };
+        over |= send(link, peer);
         (busy, over)
     }
 

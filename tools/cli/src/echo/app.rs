@@ -217,6 +217,11 @@ impl Peer {
         self.session.should_close()
     }
 
+    /// Whether the connection is to be closed whatever has not left.
+    pub fn must_drop(&self) -> bool {
+        self.session.must_drop()
+    }
+
     /// Logs out.
     pub fn log_out(&mut self, now: UtcTime) {
         self.session.logout(None, now, &mut self.outbox);

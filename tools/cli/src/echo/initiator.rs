@@ -12,7 +12,7 @@ use taut::wire::{WireKind, channel, dial};
 
 use super::app::Peer;
 use super::link::Link;
-use super::{DIAL_TIMEOUT, InitiatorArgs, feed, is_over, serve_control, stop_on_signals};
+use super::{DIAL_TIMEOUT, InitiatorArgs, feed, is_over, send, serve_control, stop_on_signals};
 use crate::Failure;
 
 /// Runs until Ctrl-C.
@@ -102,10 +102,7 @@ fn run_connection(
         }
         busy |= feed(&mut link, &mut peers[0], now);
         peers[0].settle(now)?;
-        over |= match link.send(&mut peers[0].outbox) {
-            Ok(empty) => empty && peers[0].should_close(),
-            Err(_) => true,
-        };
+        over |= send(&mut link, &mut peers[0]);
         serve_control(control, peers, now)?;
         if busy { idle.worked() } else { idle.sleep() }
     }

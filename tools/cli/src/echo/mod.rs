@@ -313,6 +313,14 @@ fn serve_control(
     if again { Err(restart()) } else { Ok(()) }
 }
 
+/// Sends what waits for a counterparty, as far as it takes it; whether the connection is over.
+fn send(link: &mut Link, peer: &mut Peer) -> bool {
+    match link.send(&mut peer.outbox) {
+        Ok(all_left) => peer.must_drop() || all_left && peer.should_close(),
+        Err(_) => true,
+    }
+}
+
 /// Takes in what a connection brought for a counterparty; whether there was anything.
 fn feed(link: &mut Link, peer: &mut Peer, now: UtcTime) -> bool {
     let mut worked = false;

@@ -1,8 +1,10 @@
 //! The application as either side, without a socket: the test is the counterparty.
 
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use taut::session::{Phase, Role, SessionConfig};
+use taut::wire::{WireKind, channel};
 use taut_codec::dictionary::Dictionary;
 use taut_codec::message::Message;
 use taut_codec::rules::Options;
@@ -10,6 +12,7 @@ use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
 
 use super::app::{Peer, QUEUE_MAX, Rules};
+use super::link::Link;
 
 pub(super) const NOW: UtcTime = UtcTime(1_775_572_321_000_000_000);
 const TIME: &str = "20260407-14:32:01.000";
@@ -166,4 +169,29 @@ fn a_possible_resend_of_an_order_is_echoed_once_19() {
         let echoes = heard(&mut peer).iter().filter(|one| one.starts_with("35=D|")).count();
         assert_eq!(echoes, 2, "the second had been seen, the third does not ask");
     });
+}
+
+#[test]
+fn a_counterparty_that_does_not_read_is_left_with_what_it_has_not_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let mut link = Link::new(channel::plain(WireKind::BusyPoll, stream).unwrap());
+    let mut peer = peer(Role::Acceptor);
+    log_on(&mut peer, 1);
+    let id = "x".repeat(200);
+    let mut number = 1;
+    while !peer.should_close() {
+        assert!(!super::send(&mut link, &mut peer));
+        number += 1;
+        say(&mut peer, &format!("35=1|34={number}|112={id}|"));
+    }
+    let timeout = peer.session().config().logout_timeout.as_nanos() as u64;
+    for (nanos, over) in [(timeout - 1, false), (timeout, true)] {
+        peer.settle(NOW.plus_nanos(nanos)).unwrap();
+        assert_eq!(super::send(&mut link, &mut peer), over, "{nanos}");
+    }
+    assert_eq!(peer.session().next_deadline(), UtcTime(u64::MAX), "and nothing is due any more");
+    drop(silent);
 }
