@@ -360,4 +360,11 @@ pub enum Alarm {
     },
     /// The journal did not take a message: nothing that is not stored is sent, so the connection ends.
     Journal(AppendError),
+    /// Off the path, a journal could not be allocated ahead, flushed or tidied, for the first time: it goes
+    /// on while it has room, but what is stored may not outlive a power cut. Said once; the error itself
+    /// is in [`Outcome::journal_trouble`](crate::pipeline::Outcome::journal_trouble).
+    JournalDisk {
+        /// Whether the disk or the quota is full: then making room helps.
+        full: bool,
+    },
 }

@@ -48,6 +48,8 @@ impl Display for Alarm {
                  but declared void"
             ),
             Self::Journal(error) => write!(f, "the journal refused a message: {error}"),
+            Self::JournalDisk { full: true } => f.write_str("the disk of the journal is full"),
+            Self::JournalDisk { full: false } => f.write_str("the disk of the journal fails"),
         }
     }
 }

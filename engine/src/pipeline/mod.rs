@@ -19,7 +19,7 @@ mod start;
 mod threads;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crossbeam_utils::CachePadded;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,7 @@ pub use self::running::{Outcome, Running, Stopper};
 pub use self::start::{Engine, StartError};
 use crate::command::SessionId;
 use crate::desk::{Desk, DeskStats};
+use crate::event::Alarm;
 use crate::strategy::Strategy;
 
 /// How many threads share the stages of the path (design section 3). The code is the same in each.
@@ -73,6 +74,8 @@ pub struct Control {
     finished: CachePadded<AtomicBool>,
     /// Times that a full ring made messages wait, since the strategy was last told.
     ring_full: CachePadded<AtomicU32>,
+    /// What the strategy is told of the first trouble that the housekeeping had with a journal.
+    journal_trouble: OnceLock<Alarm>,
     progress: Mutex<Progress>,
 }
 

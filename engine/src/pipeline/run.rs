@@ -17,6 +17,7 @@ use super::slab::slab;
 use super::threads::{self, Connections, StrategyStage};
 use super::{Control, Layout, inline};
 use crate::config::EngineConfig;
+use crate::event::Alarm;
 use crate::journal::{Housekeeper, JournalError};
 use crate::limits::DIAL_RING;
 use crate::strategy::Strategy;
@@ -62,7 +63,7 @@ impl<S: Strategy + Send> Path<S> {
         }
         let mut collector = Collector::new(clock.clone(), config.path.sent_log);
         let mut journals = Housekeeping { parts: core.housekeepers(), trouble: None };
-        journals.run();
+        journals.run(control);
         let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
         let bodies = bodies(layout, idles, control, &clock, parts);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
@@ -86,7 +87,7 @@ impl<S: Strategy + Send> Path<S> {
                     collector.add(&record);
                 }
                 clock.discipline();
-                journals.run();
+                journals.run(control);
                 dialler.run();
                 std::thread::sleep(HOUSEKEEPING_PERIOD);
             }
@@ -103,7 +104,7 @@ impl<S: Strategy + Send> Path<S> {
         while let Ok(record) = records.pop() {
             collector.add(&record);
         }
-        journals.finish();
+        journals.finish(control);
         Ok(Outcome {
             journal_trouble: journals.trouble,
             ended: *stage.sessions.ended(),
@@ -117,24 +118,30 @@ impl<S: Strategy + Send> Path<S> {
 }
 
 /// What the housekeeping thread does for the journals.
-struct Housekeeping {
-    parts: Vec<Housekeeper>,
-    trouble: Option<JournalError>,
+pub(super) struct Housekeeping {
+    pub parts: Vec<Housekeeper>,
+    pub trouble: Option<JournalError>,
 }
 
 impl Housekeeping {
-    fn run(&mut self) {
+    pub(super) fn run(&mut self, control: &Control) {
         let now = Instant::now();
-        self.each(|part| part.run(now));
+        self.each(control, |part| part.run(now));
     }
 
-    fn finish(&mut self) {
-        self.each(Housekeeper::finish);
+    fn finish(&mut self, control: &Control) {
+        self.each(control, Housekeeper::finish);
     }
 
-    fn each(&mut self, mut what: impl FnMut(&mut Housekeeper) -> Result<(), JournalError>) {
+    fn each(
+        &mut self,
+        control: &Control,
+        mut what: impl FnMut(&mut Housekeeper) -> Result<(), JournalError>,
+    ) {
         for part in &mut self.parts {
             if let Err(error) = what(part) {
+                let full = matches!(error, JournalError::DiskFull { .. });
+                control.journal_trouble.get_or_init(|| Alarm::JournalDisk { full });
                 self.trouble.get_or_insert(error);
             }
         }

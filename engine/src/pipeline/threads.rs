@@ -13,7 +13,7 @@ use super::idle::{Bell, Idle};
 use super::inlet::Inlet;
 use super::links::{Dial, Dialled, Links, Ports, Spent};
 use super::shutdown::{Sessions, Shutdown};
-use super::{Control, MARKET_DATA, Progress};
+use super::{Control, MARKET_DATA, Progress, TRADING};
 use crate::command::{Command, SessionId};
 use crate::desk::Desk;
 use crate::event::{Alarm, Event, EventKind};
@@ -67,6 +67,7 @@ pub(super) struct StrategyStage<S: Strategy> {
     pub clock: Clock,
     pub sessions: Sessions,
     shutdown: Shutdown,
+    told_of_journal: bool,
     tick: Every,
     progress: Every,
 }
@@ -79,6 +80,7 @@ impl<S: Strategy> StrategyStage<S> {
             clock,
             sessions: Sessions::default(),
             shutdown: Shutdown::Running,
+            told_of_journal: false,
             tick: Every::new(TICK_NS),
             progress: Every::new(PROGRESS_NS),
         }
@@ -90,8 +92,13 @@ impl<S: Strategy> StrategyStage<S> {
         if self.tick.is_due(now.0) {
             let count = self.control.ring_full.swap(0, Ordering::Relaxed);
             if count > 0 {
-                let kind = EventKind::Alarm(Alarm::RingFull { count });
-                self.desk.on_event(&Event { session: MARKET_DATA, stamps: Stamps::NONE, kind });
+                self.alarm(MARKET_DATA, Alarm::RingFull { count });
+            }
+            if let (false, Some(&alarm)) =
+                (self.told_of_journal, self.control.journal_trouble.get())
+            {
+                self.told_of_journal = true;
+                self.alarm(TRADING, alarm);
             }
             self.desk.on_time(now);
             let stop = self.control.stop.load(Ordering::Relaxed);
@@ -107,6 +114,11 @@ impl<S: Strategy> StrategyStage<S> {
             self.control.finished.store(true, Ordering::Release);
         }
         done
+    }
+
+    fn alarm(&mut self, session: SessionId, alarm: Alarm) {
+        let kind = EventKind::Alarm(alarm);
+        self.desk.on_event(&Event { session, stamps: Stamps::NONE, kind });
     }
 
     /// When [`StrategyStage::housekeep`] has something to do, as things stand.

@@ -4,8 +4,10 @@ use super::*;
 use crate::command::{CancelScope, CommandKind, MassCancel};
 use crate::conductor::{Cause, LinkEvent};
 use crate::desk::{DeskConfig, InstrumentConfig};
+use crate::journal::{Journal, JournalConfig};
 use crate::kraken::logon::Logon;
-use crate::pipeline::{IdlePolicy, TRADING};
+use crate::pipeline::IdlePolicy;
+use crate::pipeline::run::Housekeeping;
 use crate::risk::RiskLimits;
 use crate::session::SessionConfig;
 use crate::types::ClOrdId;
@@ -67,6 +69,7 @@ fn a_full_event_ring_holds_messages_back_but_never_the_end_of_a_command() {
 #[derive(Default)]
 struct Idler {
     alarms: u32,
+    journal: Vec<Alarm>,
 }
 
 impl Strategy for Idler {
@@ -77,6 +80,9 @@ impl Strategy for Idler {
     ) {
         if let crate::strategy::SessionUpdate::Alarm(Alarm::RingFull { count }) = update {
             self.alarms += count;
+        }
+        if let crate::strategy::SessionUpdate::Alarm(alarm @ Alarm::JournalDisk { .. }) = update {
+            self.journal.push(*alarm);
         }
     }
 }
@@ -121,4 +127,30 @@ fn a_strategy_that_never_catches_up_is_stopped_all_the_same() {
     let left = EVENT_RING - session.events.slots();
     assert!(left > 0, "it ended with events still waiting, not when there were none");
     assert_eq!(stage.desk.strategy().alarms, 3, "and it was told of the full ring");
+}
+
+#[test]
+fn the_strategy_is_told_once_while_it_runs_that_a_journal_is_in_trouble() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = JournalConfig {
+        segment_bytes: 4096,
+        message_bytes_max: 512,
+        index_messages: 16,
+        ..JournalConfig::default()
+    };
+    let (mut journal, _) = Journal::open(dir.path(), config).expect("it opens");
+    let parts = journal.housekeeper().into_iter().collect();
+    let mut journals = Housekeeping { parts, trouble: None };
+    let control = Arc::new(Control::default());
+    let mut stage = stage(&control);
+    stage.tick = Every::new(0);
+    stage.housekeep();
+    assert_eq!(stage.desk.strategy().journal, [], "all is well");
+
+    std::fs::remove_dir_all(dir.path()).expect("it is removed");
+    for _ in 0..2 {
+        journals.run(&control);
+        stage.housekeep();
+        assert_eq!(stage.desk.strategy().journal, [Alarm::JournalDisk { full: false }]);
+    }
 }
