@@ -100,7 +100,7 @@ impl<S> Drop for Running<S> {
 pub struct Outcome<S> {
     /// The desk as it was at the end: the strategy, books, orders, positions, counters.
     pub desk: Desk<S>,
-    /// Why each session ended, by [`SessionId`]: [`MARKET_DATA`], [`TRADING`].
+    /// Why each session ended, by [`SessionId`]: [`super::MARKET_DATA`], [`super::TRADING`].
     pub ended: [Option<DownReason>; 2],
     /// Where the time went, and the log of sent order commands (`path.sent_log`).
     pub latency: Latency,

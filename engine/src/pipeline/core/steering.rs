@@ -14,10 +14,11 @@ use super::{EventSink, SessionCore};
 
 impl SessionCore {
     /// Keeps what `session` sends and receives in `journal`, goes on from its state, and answers resend
-    /// requests from it, as [`SessionConfig::resend_policy`] says. Before the first connection.
+    /// requests from it, as [`SessionConfig::resend_policy`](crate::session::SessionConfig::resend_policy)
+    /// says. Before the first connection.
     ///
     /// A message is stored before its first byte goes to the wire. What cannot be stored does not go: the
-    /// connection ends, with [`Alarm::Journal`].
+    /// connection ends, with [`Alarm::Journal`](crate::event::Alarm::Journal).
     ///
     /// # Errors
     /// [`JournalError::Config`] if the session has a connection, or the numbers are used up.
