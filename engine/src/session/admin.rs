@@ -88,12 +88,12 @@ impl Session {
     /// the answer, or asks for whatever it may be faster than anybody needs.
     fn is_resend_storm(&mut self, from: u64, now: UtcTime) -> bool {
         let asked = &mut self.resend_asked;
-        asked.times = if asked.from == from { asked.times + 1 } else { 1 };
-        asked.from = from;
         if asked.in_period == 0 || now.nanos_since(asked.since) >= limits::RESEND_REQUESTS_PERIOD_NS
         {
-            (asked.since, asked.in_period) = (now, 0);
+            (asked.since, asked.in_period, asked.times) = (now, 0, 0);
         }
+        asked.times = if asked.from == from { asked.times + 1 } else { 1 };
+        asked.from = from;
         asked.in_period += 1;
         let times = match (asked.times, asked.in_period) {
             (times, _) if times > limits::RESEND_REPEATS_MAX => times,

@@ -69,6 +69,36 @@ fn what_the_policy_replays_comes_back_between_gap_fills_with_its_first_sending_t
 }
 
 #[test]
+fn what_was_sent_under_numbers_that_were_lowered_by_hand_is_not_sent_for_what_they_carry_now() {
+    for role in [Role::Initiator, Role::Acceptor] {
+        let mut rig = with_store(role, ResendPolicy::EVERYTHING);
+        send_as(&mut rig, b"8", "old a");
+        send_as(&mut rig, b"8", "old b");
+        assert!(rig.session.set_numbers(rig.session.next_in(), 2));
+        send_as(&mut rig, b"8", "new");
+        rig.sent();
+        rig.feed("35=2|34=2|7=2|16=0|");
+        let sent = rig.sent();
+        assert!(sent.iter().all(|message| !message.contains("old")), "{sent:?}");
+        assert!(sent.iter().any(|message| message.contains("11=new")), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_asks_from_the_same_number_now_and_then_is_no_storm() {
+    for role in [Role::Initiator, Role::Acceptor] {
+        let mut rig = with_store(role, ResendPolicy::REPORTS);
+        send_as(&mut rig, b"8", "a");
+        for _ in 0..3 * limits::RESEND_REPEATS_MAX {
+            rig.now = rig.now.plus_nanos(limits::RESEND_REQUESTS_PERIOD_NS);
+            rig.feed(&format!("35=2|34={}|7=2|16=0|", rig.session.next_in()));
+            rig.sent();
+        }
+        assert_eq!(rig.session.phase(), Phase::Active);
+    }
+}
+
+#[test]
 fn an_order_is_never_replayed_unless_the_policy_names_it() {
     for (policy, replayed) in [
         (ResendPolicy::NOTHING, ["", "", ""]),
