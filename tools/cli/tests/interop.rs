@@ -90,7 +90,10 @@ fn run(python: &Path, script: &str, arguments: &[&str]) -> Vec<String> {
     let mut said = String::new();
     let mut pipe = running.0.stdout.take().expect("a pipe");
     std::io::Read::read_to_string(&mut pipe, &mut said).expect("text");
-    assert!(status.success() && said.ends_with("DONE\n"), "{script} {arguments:?}:\n{said}");
+    assert!(
+        status.success() && said.ends_with("DONE\n"),
+        "{script} {arguments:?}: {status}\n{said}"
+    );
     said.lines().filter_map(|line| line.strip_prefix("OK ").map(str::to_owned)).collect()
 }
 
