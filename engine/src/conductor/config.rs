@@ -34,7 +34,9 @@ pub struct Reconnect {
     pub refused_first: Duration,
     /// The longest wait after a refused logon.
     pub refused_max: Duration,
-    /// How long a session must be up before its end counts as the first failure again.
+    /// How long a session must be up to be a success: the next attempt after its end goes to the same
+    /// host, and waits as after a first failure. One that ends earlier is a failure like any other: the
+    /// next host is tried.
     pub stable: Duration,
     /// Refused logons in a row, after which nothing is dialled any more. 0: no end.
     pub refusals_max: u32,

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! - Only a session that was up for a while counts as success; a TCP connection does not, nor does a
-//!   Logon that is followed by a drop at once (somebody else may be logging on with our CompID).
+//!   Logon that is followed by a drop at once (somebody else may be logging on with our CompID, or the
+//!   host is ill): the next host has its turn, and the waits go on growing.
 //! - There is one attempt at a time, numbered. The outcome of one that was given up is not used, so
 //!   there are never two live connections.
 //! - Rollovers are counted, not timed: whenever the count is above that of the sequence numbers, they
@@ -327,12 +328,14 @@ impl Conductor {
     fn ended(&mut self, cause: Cause, up_for: Option<u64>, now: UtcTime) {
         let reconnect = self.config.reconnect;
         let stable = up_for.is_some_and(|nanos| nanos >= reconnect.stable.as_nanos() as u64);
+        let rollover = self.is_rollover_near(now);
         if stable {
             (self.failures, self.short_lives) = (0, 0);
-        } else if up_for.is_none() {
+        } else if up_for.is_none() || !rollover {
+            // A drop at the rollover is no fault of the host's, however young the session was.
             self.host = (self.host + 1) % self.config.hosts.max(1);
         }
-        if reconnect.enabled && self.is_rollover_near(now) {
+        if reconnect.enabled && rollover {
             return self.wait_for_rollover(now);
         }
         self.failures = self.failures.saturating_add(1);

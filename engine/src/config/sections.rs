@@ -66,7 +66,8 @@ pub struct TlsSection {
 pub struct SessionSection {
     /// Host name or address; resolved at each dial.
     pub host: String,
-    /// More of them, tried in this order when a logon at the one before does not succeed.
+    /// More of them, tried in this order when a logon at the one before does not succeed or does not
+    /// last (`stable_ms` of `[reconnect]`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback_hosts: Vec<String>,
     /// Port (venue file 1).

@@ -60,11 +60,7 @@ fn hosts_are_tried_in_order_before_the_wait_grows_and_the_good_one_is_kept() {
     let mut world = World::new(config, NOON);
     world.manner = Manner::Away;
     world.run_for(8 * SECOND);
-    let hosts = world.events.iter().filter_map(|(_, event)| match event {
-        LinkEvent::Dialling { host, .. } => Some(*host),
-        _ => None,
-    });
-    let hosts = hosts.collect::<Vec<_>>();
+    let hosts = hosts_dialled(&world);
     assert!(hosts.len() > 6 && hosts.iter().enumerate().all(|(at, host)| at % 3 == *host as usize));
     let waits: Vec<u64> = world.waits().iter().map(|(ms, _)| *ms).collect();
     assert!(waits[..3].iter().all(|ms| *ms <= 250) && waits[3..6].iter().all(|ms| *ms >= 250));
@@ -75,6 +71,58 @@ fn hosts_are_tried_in_order_before_the_wait_grows_and_the_good_one_is_kept() {
     world.cut();
     world.run_to(is_up);
     assert_eq!(world.conductor.host, good, "sticky: the same instance has our orders");
+}
+
+fn hosts_dialled(world: &World) -> Vec<u8> {
+    let host = |(_, event): &(UtcTime, LinkEvent)| match event {
+        LinkEvent::Dialling { host, .. } => Some(*host),
+        _ => None,
+    };
+    world.events.iter().filter_map(host).collect()
+}
+
+#[test]
+fn a_host_that_takes_the_logon_and_drops_the_session_at_once_is_left_for_the_next() {
+    let mut world = World::new(ConductorConfig { hosts: 3, ..config() }, NOON);
+    world.manners = vec![Manner::Drops, Manner::Away];
+    world.run_for(60 * SECOND);
+    assert!(world.is_up());
+    assert_eq!(hosts_dialled(&world), [0, 1, 2]);
+    assert_eq!(
+        world.waits().iter().map(|wait| wait.1).collect::<Vec<_>>(),
+        [Cause::Lost, Cause::NoConnection]
+    );
+}
+
+#[test]
+fn waits_go_on_growing_while_sessions_come_up_and_do_not_last() {
+    let mut config = ConductorConfig { hosts: 2, ..config() };
+    config.reconnect.short_lives_max = 0;
+    let mut world = World::new(config, NOON);
+    world.manner = Manner::Drops;
+    world.run_for(3600 * SECOND);
+    let hosts = hosts_dialled(&world);
+    assert!(
+        hosts.len() > 50 && hosts.iter().enumerate().all(|(at, host)| at % 2 == *host as usize)
+    );
+    for (failures, (ms, cause)) in world.waits().into_iter().enumerate() {
+        let base = (250 << (failures / 2).min(20)).min(30_000);
+        assert!((base / 2..=base).contains(&ms), "failure {failures}: {ms}");
+        assert_eq!(cause, Cause::Lost);
+    }
+}
+
+#[test]
+fn a_session_is_stable_from_the_configured_time_on_and_its_host_is_kept_then() {
+    let stable = Reconnect::default().stable.as_nanos() as u64;
+    for (up_for, kept) in [(stable - 1_000_000, false), (stable, true)] {
+        let mut world = World::new(ConductorConfig { hosts: 2, ..config() }, NOON);
+        world.run_to(is_up);
+        world.run_for(up_for);
+        world.cut();
+        world.run_to(is_up);
+        assert_eq!(hosts_dialled(&world)[1] == 0, kept, "up for {up_for} ns");
+    }
 }
 
 #[test]

@@ -277,3 +277,15 @@ fn redials_after_the_rollover_come_at_any_time_of_the_window() {
     let early = first.iter().filter(|seconds| **seconds < 15).count();
     assert!((8..=32).contains(&early), "{first:?}");
 }
+
+#[test]
+fn a_session_that_the_rollover_ends_before_it_was_stable_comes_back_to_its_host() {
+    let mut world = World::new(
+        ConductorConfig { hosts: 2, ..conducted(ResetPolicy::Never) },
+        "20260407-21:59:55.000",
+    );
+    world.run_to(is_up);
+    world.run_to(|event| matches!(event, LinkEvent::Down { expected: true, .. }));
+    world.run_to(|event| matches!(event, LinkEvent::Dialling { .. }));
+    assert_eq!(world.host, 0);
+}

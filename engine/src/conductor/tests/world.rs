@@ -35,6 +35,8 @@ pub enum Manner {
     Refuses(&'static str),
     /// Never answers a Logon.
     Mute,
+    /// Drops the connection as soon as the session is up.
+    Drops,
 }
 
 pub struct World {
@@ -49,6 +51,10 @@ pub struct World {
     pub rollover: Option<(Rollover, Drop)>,
     venue_day: u64,
     pub manner: Manner,
+    /// Of the first hosts; the others have that above.
+    pub manners: Vec<Manner>,
+    /// The host that was dialled last.
+    pub host: u8,
     pub connected: bool,
     /// Dials that have no outcome yet.
     pub dialling: Vec<Attempt>,
@@ -91,6 +97,8 @@ impl World {
             rollover: config.rollover.map(|one| (one, Drop::Logout)),
             venue_day: config.rollover.map_or(0, |one| one.count(now)),
             manner: Manner::Serves,
+            manners: Vec::new(),
+            host: 0,
             connected: false,
             dialling: Vec::new(),
             slow_dials: false,
@@ -204,6 +212,9 @@ impl World {
         }
         if self.connected && self.us.is_up() {
             self.conductor.logged_on(self.numbers(), self.now);
+            if self.manner() == Manner::Drops {
+                self.cut();
+            }
         }
         let step = self.conductor.step(self.now);
         match step {
@@ -219,6 +230,10 @@ impl World {
         step.is_some()
     }
 
+    fn manner(&self) -> Manner {
+        self.manners.get(usize::from(self.host)).copied().unwrap_or(self.manner)
+    }
+
     fn dial(&mut self) -> bool {
         if self.slow_dials || self.dialling.is_empty() {
             return false;
@@ -230,7 +245,8 @@ impl World {
 
     /// The outcome of a dial.
     pub fn dialled(&mut self, attempt: Attempt) {
-        let away = self.manner == Manner::Away || self.is_venue_closed();
+        self.host = attempt.host;
+        let away = self.manner() == Manner::Away || self.is_venue_closed();
         let outcome = if away { Err(DialProblem::Connect) } else { Ok(()) };
         let wanted = self.conductor.dial_done(attempt.number, outcome, self.now);
         let Some(reset) = wanted else { return };
@@ -255,7 +271,7 @@ impl World {
             moved = true;
             let heard = with(&bytes, |m| self.venue.received(m, venue_now, &mut self.venue_out));
             if heard == Received::Logon {
-                match self.manner {
+                match self.manner() {
                     Manner::Silent => self.cut(),
                     Manner::Mute => self.venue.disconnected(venue_now),
                     Manner::Refuses(text) => {
