@@ -95,20 +95,18 @@ impl Links {
         let mut at = 0;
         while at < self.connections.len() {
             let Connection { id, transmitter, .. } = &mut self.connections[at];
-            // Bytes that wait are stored before they leave.
-            let _ = venue.outbox(*id);
-            let most = venue.sendable(*id, now);
-            let outbox = venue.outbox(*id);
-            let open = most.min(outbox.pending().len());
+            let (outbox, open) = venue.sendable(*id, now);
             let sent = transmitter.accept(&outbox.pending()[..open]).and_then(|count| {
                 tap(*id, &outbox.pending()[..count]);
                 outbox.consume(count);
                 if transmitter.pending() == 0 { Ok(true) } else { transmitter.flush() }
             });
             let empty = outbox.is_empty();
+            let over = |flushed| flushed && empty && venue.should_close(*id);
             match sent {
-                Ok(flushed) if !(flushed && empty && venue.should_close(*id)) => at += 1,
-                // The venue wants it closed and everything has left, or the peer is gone.
+                Ok(flushed) if !(over(flushed) || venue.must_drop(*id)) => at += 1,
+                // The venue wants it closed and everything has left, or does not wait; or the peer is
+                // gone.
                 _ => self.drop_connection(venue, at, now),
             }
         }
@@ -122,7 +120,7 @@ impl Links {
     }
 
     /// Whether nothing waits to be sent.
-    pub fn is_flushed(&self, venue: &mut Venue) -> bool {
+    pub fn is_flushed(&self, venue: &Venue) -> bool {
         let is_flushed =
             |one: &Connection| one.transmitter.pending() == 0 && venue.outbox(one.id).is_empty();
         self.connections.iter().all(is_flushed)

@@ -9,8 +9,9 @@
 //! looked at. So nothing queues inside, and the order of arrival holds by construction.
 //!
 //! A program that serves it calls [`Venue::connected`], [`Venue::received`], [`Venue::disconnected`]
-//! and [`Venue::tick`], takes bytes from [`Venue::outbox`], and closes a connection (then calls
-//! [`Venue::disconnected`]) when [`Venue::should_close`] says so and the outbox is empty.
+//! and [`Venue::tick`], takes bytes as [`Venue::sendable`] says, and closes a connection (then calls
+//! [`Venue::disconnected`]) when [`Venue::should_close`] says so and the outbox is empty, or
+//! [`Venue::must_drop`] says so.
 
 mod accounts;
 mod control;
@@ -254,20 +255,29 @@ impl Venue {
     }
 
     /// Bytes that wait for a connection's peer.
-    pub fn outbox(&mut self, id: ConnectionId) -> &mut Outbox {
-        self.gateway.outbox(id).unwrap_or(&mut self.nowhere)
+    #[must_use]
+    pub fn outbox(&self, id: ConnectionId) -> &Outbox {
+        self.gateway.outbox(id).unwrap_or(&self.nowhere)
     }
 
-    /// How many of the bytes that wait for a connection's peer may leave now: all of them, unless a
-    /// fault holds them back.
-    pub fn sendable(&mut self, id: ConnectionId, now: UtcTime) -> usize {
-        self.gateway.sendable(id, now)
+    /// What waits for a connection's peer, to be taken from its front, and how many bytes of it may
+    /// leave now: all of them, unless a fault holds them back. They are stored where the session has a
+    /// journal; what cannot be stored does not leave.
+    pub fn sendable(&mut self, id: ConnectionId, now: UtcTime) -> (&mut Outbox, usize) {
+        self.gateway.sendable(id, now).unwrap_or((&mut self.nowhere, 0))
     }
 
     /// Whether a connection has to be closed once its outbox is flushed.
     #[must_use]
     pub fn should_close(&self, id: ConnectionId) -> bool {
         self.gateway.should_close(id)
+    }
+
+    /// Whether a connection has to be closed at once, whatever its transmitter still holds: it was
+    /// dropped, or its peer has had its time to read.
+    #[must_use]
+    pub fn must_drop(&self, id: ConnectionId) -> bool {
+        self.gateway.must_drop(id)
     }
 
     /// Time passes: heartbeats, time-outs, liquidity, orders that become live, trigger or expire.

@@ -27,6 +27,8 @@ pub(super) struct Connection {
     pub logged_on: bool,
     /// To be closed, whatever its session thinks.
     pub close: bool,
+    /// To be closed at once, whatever its transmitter still holds.
+    pub dropped: bool,
     /// Dropped then, whatever still waits.
     pub close_at: Option<UtcTime>,
     /// Where it comes from, if that is known.
@@ -51,6 +53,7 @@ impl Connection {
             instance: None,
             logged_on: false,
             close: false,
+            dropped: false,
             close_at: None,
             source,
             faults: Faults::default(),
@@ -70,7 +73,7 @@ impl Connection {
 
     /// Ends it at once; what waits is not sent.
     pub(super) fn drop_now(&mut self) {
-        self.close = true;
+        (self.close, self.dropped) = (true, true);
         self.outbox.clear();
     }
 }

@@ -7,7 +7,7 @@ use taut::session::Outbox;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
-use super::{ConnectionId, Gateway, Instance, Service};
+use super::{Gateway, Instance, Service};
 use crate::limits::DELAY_LINE_MAX;
 
 /// Bytes of the next message that still leave before the connection is cut: less than any message has.
@@ -36,7 +36,7 @@ impl Faults {
     }
 
     /// How many of the bytes that wait may leave; `None` if the connection ends here.
-    fn sendable(&mut self, outbox: &Outbox, now: UtcTime) -> Option<usize> {
+    pub(super) fn sendable(&mut self, outbox: &Outbox, now: UtcTime) -> Option<usize> {
         let consumed = outbox.consumed_total();
         if self.cut_at.is_some_and(|at| consumed >= at) {
             return None;
@@ -59,9 +59,14 @@ impl Faults {
             }
             end = self.released;
         }
+        if now < self.mute_until {
+            return Some(0);
+        }
+        // A stall that is over is no deadline any more.
+        self.mute_until = UtcTime(0);
         end = end.min(self.cut_at.unwrap_or(u64::MAX));
         let open = end.saturating_sub(consumed) as usize;
-        Some(if now < self.mute_until { 0 } else { open.min(outbox.pending().len()) })
+        Some(open.min(outbox.pending().len()))
     }
 
     /// When more may leave.
@@ -91,18 +96,6 @@ pub enum Fault {
 }
 
 impl Gateway {
-    /// How many of the bytes that wait for a peer may leave now.
-    pub fn sendable(&mut self, id: ConnectionId, now: UtcTime) -> usize {
-        let Some(connection) = self.connections.get_mut(&id) else { return 0 };
-        match connection.faults.sendable(&connection.outbox, now) {
-            Some(bytes) => bytes,
-            None => {
-                connection.drop_now();
-                0
-            }
-        }
-    }
-
     /// Control: something happens to a client's session on a service. `false` if it is not connected.
     pub fn suffer(&mut self, sender: &[u8], service: Service, fault: Fault, now: UtcTime) -> bool {
         let Some(id) = self.live(sender, service) else { return false };

@@ -183,6 +183,20 @@ impl Gateway {
         connection.close || self.session(connection).is_some_and(Session::should_close)
     }
 
+    /// Whether a connection has to be closed at once: what has left the outbox and not the machine is
+    /// not waited for either.
+    #[must_use]
+    pub fn must_drop(&self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get(&id) else { return true };
+        connection.dropped || self.session(connection).is_some_and(Session::must_drop)
+    }
+
+    /// Bytes that wait for a connection's peer; `None` if there is no such connection.
+    #[must_use]
+    pub fn outbox(&self, id: ConnectionId) -> Option<&Outbox> {
+        self.connections.get(&id).map(|connection| &connection.outbox)
+    }
+
     /// Time passes for every session.
     pub fn tick(&mut self, now: UtcTime) {
         self.now = now;

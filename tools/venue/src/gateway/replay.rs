@@ -119,17 +119,23 @@ impl Gateway {
         posted.is_ok()
     }
 
-    /// The bytes that wait for a connection's peer, all of them stored where the session has a journal;
-    /// `None` if there is no such connection.
-    pub fn outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+    /// What waits for a connection's peer, stored where the session has a journal, and how many bytes of
+    /// it may leave now: all of them, unless a fault holds them back. `None` if there is no such
+    /// connection.
+    pub fn sendable(&mut self, id: ConnectionId, now: UtcTime) -> Option<(&mut Outbox, usize)> {
         let connection = self.connections.get_mut(&id)?;
         if let Some(client) = connection.client.filter(|_| !connection.outbox.is_empty()) {
             let client = &mut self.clients[usize::from(client)];
             if let Some(known) = client.known_mut(connection.service) {
-                self.replay.store(&mut known.session, connection, self.now);
+                self.replay.store(&mut known.session, connection, now);
             }
         }
-        Some(&mut connection.outbox)
+        let Connection { faults, outbox, .. } = connection;
+        let Some(bytes) = faults.sendable(outbox, now) else {
+            connection.drop_now();
+            return Some((&mut connection.outbox, 0));
+        };
+        Some((&mut connection.outbox, bytes))
     }
 }
 

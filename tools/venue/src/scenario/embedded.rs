@@ -91,11 +91,11 @@ impl Embedded {
     fn settle(&mut self) {
         let mut closed = Vec::new();
         for (&connection, &id) in &self.open {
-            let outbox = self.venue.outbox(id);
-            let pending = outbox.pending().to_vec();
-            outbox.consume(pending.len());
-            self.received.entry(connection).or_default().extend(pending);
-            if self.venue.should_close(id) {
+            let (outbox, open) = self.venue.sendable(id, self.now);
+            self.received.entry(connection).or_default().extend(&outbox.pending()[..open]);
+            outbox.consume(open);
+            let flushed = outbox.is_empty();
+            if self.venue.should_close(id) && flushed || self.venue.must_drop(id) {
                 closed.push(connection);
             }
         }

@@ -116,7 +116,7 @@ impl<S: Strategy> Simulation<S> {
             && self.desk().commands_under_way() == 0
             && self.lanes.iter().all(super::network::Lane::is_quiet)
             && self.links.len() == 2
-            && self.links.is_flushed(&mut self.venue)
+            && self.links.is_flushed(&self.venue)
     }
 
     fn check_books(&self) -> Result<(), String> {

@@ -19,15 +19,6 @@ fn suffer(world: &mut World, fault: Fault) {
     assert!(world.venue.control(&step, world.now));
 }
 
-/// What a server would send now.
-fn flow(world: &mut World, peer: &Peer) -> Vec<u8> {
-    let most = world.venue.sendable(peer.id, world.now);
-    let outbox = world.venue.outbox(peer.id);
-    let bytes = outbox.pending()[..most].to_vec();
-    outbox.consume(most);
-    bytes
-}
-
 fn tell(world: &mut World, peer: &mut Peer, text: &str) {
     let bytes = world.message(peer, text);
     world.venue.received(peer.id, &bytes, world.now);
@@ -39,10 +30,11 @@ fn a_stalled_session_is_silent_and_then_says_all() {
     let mut peer = world.trader();
     suffer(&mut world, Fault::Stall(500_000_000));
     tell(&mut world, &mut peer, "1|112=x|");
-    assert!(flow(&mut world, &peer).is_empty());
+    assert!(world.take_bytes(peer.id).is_empty());
     assert_eq!(world.venue.next_deadline(), world.now.plus_nanos(500_000_000));
     world.pass(500);
-    assert_eq!(get(&split(&flow(&mut world, &peer))[0], 112), Some("x"));
+    assert_eq!(get(&world.take(peer.id)[0], 112), Some("x"));
+    assert!(world.venue.next_deadline() > world.now, "a stall that is over wakes nobody any more");
 }
 
 #[test]
@@ -52,15 +44,15 @@ fn a_delayed_session_says_everything_later_in_the_same_order() {
     suffer(&mut world, Fault::Delay(100_000_000));
     for id in ["a", "b"] {
         tell(&mut world, &mut peer, &format!("1|112={id}|"));
-        assert!(flow(&mut world, &peer).is_empty());
+        assert!(world.take_bytes(peer.id).is_empty());
         world.pass(60);
     }
-    assert_eq!(split(&flow(&mut world, &peer)).len(), 1, "120 ms after a, 60 ms after b");
+    assert_eq!(world.take(peer.id).len(), 1, "120 ms after a, 60 ms after b");
     world.pass(40);
-    assert_eq!(get(&split(&flow(&mut world, &peer))[0], 112), Some("b"));
+    assert_eq!(get(&world.take(peer.id)[0], 112), Some("b"));
     suffer(&mut world, Fault::Delay(0));
     tell(&mut world, &mut peer, "1|112=c|");
-    assert_eq!(get(&split(&flow(&mut world, &peer))[0], 112), Some("c"));
+    assert_eq!(get(&world.take(peer.id)[0], 112), Some("c"));
 }
 
 #[test]
@@ -71,10 +63,10 @@ fn a_cut_connection_ends_in_the_middle_of_a_message() {
     suffer(&mut world, Fault::Cut);
     assert!(!world.venue.should_close(peer.id));
     tell(&mut world, &mut peer, "1|112=x|");
-    let bytes = flow(&mut world, &peer);
+    let bytes = world.take_bytes(peer.id);
     assert_eq!(bytes.len(), 30);
     assert!(bytes.starts_with(b"8=FIX.4.4\x019="));
-    assert_eq!(flow(&mut world, &peer).len(), 0);
+    assert_eq!(world.take_bytes(peer.id).len(), 0);
     assert!(world.venue.should_close(peer.id) && world.venue.outbox(peer.id).is_empty());
     world.lose(&peer);
     assert_eq!(world.venue.open_orders("TAUT"), 0, "a lost connection");
@@ -86,7 +78,7 @@ fn a_half_open_connection_neither_hears_nor_speaks() {
     let mut peer = world.trader();
     suffer(&mut world, Fault::HalfOpen);
     world.limit(&mut peer, 1, 1, "1", "100");
-    assert!(flow(&mut world, &peer).is_empty());
+    assert!(world.take_bytes(peer.id).is_empty());
     assert_eq!(world.venue.open_orders("TAUT"), 0);
     assert!(!world.venue.should_close(peer.id));
 }

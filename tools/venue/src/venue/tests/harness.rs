@@ -102,10 +102,15 @@ impl World {
 
     /// Takes all that waits for a connection.
     pub fn take(&mut self, id: ConnectionId) -> Vec<String> {
-        let outbox = self.venue.outbox(id);
-        let bytes = outbox.pending().to_vec();
-        outbox.consume(bytes.len());
-        split(&bytes)
+        split(&self.take_bytes(id))
+    }
+
+    /// The bytes that a server would send now.
+    pub fn take_bytes(&mut self, id: ConnectionId) -> Vec<u8> {
+        let (outbox, open) = self.venue.sendable(id, self.now);
+        let bytes = outbox.pending()[..open].to_vec();
+        outbox.consume(open);
+        bytes
     }
 
     /// The body of a Logon, signed if it is for trading.

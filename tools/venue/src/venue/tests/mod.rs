@@ -8,6 +8,7 @@ mod leaving;
 mod level3;
 mod lifecycle;
 mod limits;
+mod links;
 mod lists;
 mod logon;
 mod market_data;
