@@ -28,6 +28,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "records of a ring have one size and are copied")]
 pub enum EventKind {
     /// Logged on.
     SessionUp {
@@ -267,6 +268,10 @@ pub struct Report {
     pub time_in_force: TimeInForce,
     /// Price(44) of a limit order.
     pub px: Option<Px>,
+    /// StopPx(99) of an order that has or had a trigger.
+    pub stop_px: Option<Px>,
+    /// TriggerPrice(1102), once the order has triggered.
+    pub trigger_px: Option<Px>,
     /// OrderQty(38).
     pub order_qty: Qty,
     /// CumQty(14).
@@ -275,6 +280,9 @@ pub struct Report {
     pub leaves_qty: Qty,
     /// The fill, on ExecType `F`.
     pub fill: Option<Fill>,
+    /// GrossTradeAmt(381): what all fills so far cost, in units of 10^-(price precision + quantity
+    /// precision) of the quote currency; `None` if the venue did not say, or not in these units.
+    pub gross: Option<i64>,
     /// MiscFeeAmt(137), cumulative over the order's trades (venue file 6.13), with MiscFeeCurr(138).
     pub fee: Option<(Decimal, FixStr<11>)>,
     /// TransactTime(60).
@@ -324,12 +332,17 @@ pub enum WithdrawReason {
 /// Something wrong that is not about one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alarm {
-    /// A message arrived that could not be typed; its MsgType and the tag at fault.
+    /// A message arrived that could not be typed; its MsgType and the tag at fault. Orders that it may
+    /// have been about become uncertain.
     Unreadable {
         /// First byte of MsgType(35).
         msg_type: u8,
         /// The field, 0 if it is about the message as a whole.
         tag: u32,
+        /// The order that an ExecutionReport is about, by its ClOrdID(11) as far as that can be read.
+        cl_ord_id: Option<ClOrdId>,
+        /// The same by OrderID(37); empty if that cannot be read.
+        order_id: OrderId,
     },
     /// Garbled input was skipped: how many bytes.
     Garbled {

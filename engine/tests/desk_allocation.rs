@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use taut::command::{CommandKind, SessionId};
-use taut::desk::{Desk, DeskConfig, InstrumentConfig};
+use taut::desk::{Desk, DeskConfig, InstrumentConfig, UnknownOrders};
 use taut::event::{
     BookAction, BookEntry, DownReason, Event, EventKind, ExecType, Fill, OrdStatus, Report,
 };
@@ -87,10 +87,13 @@ fn report(id: ClOrdId, exec_type: ExecType, ord_status: OrdStatus, n: u64) -> Re
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
         px: Some(Px(1_000)),
+        stop_px: None,
+        trigger_px: None,
         order_qty: Qty(10),
         cum_qty: Qty(0),
         leaves_qty: Qty(10),
         fill: None,
+        gross: None,
         fee: None,
         transact_time: UtcTime(0),
         poss_dup: false,
@@ -116,6 +119,7 @@ fn a_desk_allocates_nothing_after_new() {
         instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
         depth: 10,
         cl_ord_id_watermark: 0,
+        unknown_orders: UnknownOrders::default(),
     };
     let nanos = Arc::new(AtomicU64::new(1_000_000));
     let mut desk = Desk::new(&config, Clock::virtual_at(nanos.clone()), Busy::default()).unwrap();

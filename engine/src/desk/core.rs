@@ -7,7 +7,7 @@ use taut_codec::value::UtcTime;
 
 use super::lane::{End, Lane};
 use super::timers::Timers;
-use super::{DeskConfig, DeskStats};
+use super::{DeskConfig, DeskStats, UnknownOrders};
 use crate::command::{
     CancelOrder, CancelScope, Command, CommandKind, MassCancel, NewOrder, ReplaceOrder, SessionId,
 };
@@ -37,6 +37,7 @@ pub(crate) struct Core {
     pub ids: ClOrdIdSource,
     pub timers: Timers,
     pub stats: DeskStats,
+    pub unknown_orders: UnknownOrders,
     pub(super) lane: Lane,
     pub queue: VecDeque<Command>,
     /// The stamps of the event that is being handled.
@@ -69,6 +70,7 @@ impl Core {
             ids: ClOrdIdSource::new(config.cl_ord_id_watermark),
             timers: Timers::new(),
             stats: DeskStats::default(),
+            unknown_orders: config.unknown_orders,
             lane: Lane::new(),
             queue: VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING),
             cause: Stamps::NONE,
@@ -125,7 +127,7 @@ impl Core {
 
     fn try_order(&mut self, spec: OrderSpec, stamps: Stamps) -> Result<OrderHandle, Refusal> {
         self.check_open()?;
-        let (epoch, connection) = self.check_lane()?;
+        self.check_lane()?;
         if self.held {
             return Err(Refusal::RollingOver);
         }
@@ -143,7 +145,7 @@ impl Core {
         };
         let view = view(&self.markets, &self.orders, &self.positions, spec.instrument);
         let checked = self.risk.check(new, &view, now)?;
-        let handle = self.orders.open(&new, epoch, connection)?;
+        let handle = self.orders.open(&new)?;
         self.stats.orders += 1;
         self.issue(new.cl_ord_id, CommandKind::New(checked), stamps);
         Ok(handle)

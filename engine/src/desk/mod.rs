@@ -6,6 +6,7 @@
 
 mod core;
 mod lane;
+mod reports;
 mod stats;
 mod timers;
 
@@ -15,12 +16,10 @@ pub use stats::DeskStats;
 use taut_codec::value::UtcTime;
 
 use crate::command::{Command, SessionId};
-use crate::event::{BookEntry, Event, EventKind, Report};
+use crate::event::{Alarm, BookEntry, Event, EventKind};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::market::{BookOutcome, Markets, StaleReason};
-use crate::order::{
-    OrderState, OrderTable, OrderUpdate, Pnl, Positions, ReportOutcome, UpdateKind,
-};
+use crate::order::{OrderState, OrderTable, OrderUpdate, Pnl, Positions};
 use crate::risk::RiskLimits;
 use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::trace::{Clock, Stamps};
@@ -39,6 +38,20 @@ pub struct DeskConfig {
     pub depth: u16,
     /// The highest ClOrdID that was ever used; 0 if none was.
     pub cl_ord_id_watermark: u64,
+    /// What becomes of reports of orders that the desk does not know.
+    pub unknown_orders: UnknownOrders,
+}
+
+/// What becomes of reports of orders that a desk does not know: placed elsewhere under the same
+/// SenderCompID, or by an earlier run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownOrders {
+    /// They are tracked from their first report on, count in exposure and position, and can be
+    /// cancelled.
+    #[default]
+    Adopt,
+    /// The strategy is told of the report, and it is not applied.
+    Alarm,
 }
 
 /// One instrument of a desk.
@@ -167,6 +180,11 @@ impl<S: Strategy> Desk<S> {
             EventKind::Alarm(alarm) => {
                 self.core.stats.alarms += 1;
                 self.tell(&SessionUpdate::Alarm(*alarm));
+                if let Alarm::Unreadable { msg_type, cl_ord_id, order_id, .. } = alarm
+                    && event.session == self.core.trading_session
+                {
+                    self.on_unreadable(*msg_type, *cl_ord_id, order_id);
+                }
             }
         }
         self.settle();
@@ -307,6 +325,7 @@ impl<S: Strategy> Desk<S> {
         }
         if session == self.core.trading_session {
             self.core.trading = Some((epoch, connection));
+            self.core.orders.set_session(epoch, connection);
         }
         self.tell(&SessionUpdate::Up { session, epoch, connection });
     }
@@ -321,11 +340,8 @@ impl<S: Strategy> Desk<S> {
         }
         self.tell(update);
         // No order is opened or ended meanwhile: the session is down and the strategy is refused.
-        for at in 0..if is_trading { self.core.orders.live_len() } else { 0 } {
-            if let Some(update) = self.core.orders.mark_uncertain(at) {
-                self.core.stats.uncertain += 1;
-                self.tell_order(&update, false);
-            }
+        if is_trading {
+            self.all_uncertain(true);
         }
     }
 
@@ -360,44 +376,6 @@ impl<S: Strategy> Desk<S> {
             }
             BookOutcome::Ignored => self.core.stats.book_entries_ignored += 1,
         }
-    }
-
-    fn on_report(&mut self, report: &Report) {
-        let applied = match self.core.orders.on_report(report) {
-            ReportOutcome::Unknown => {
-                self.core.stats.unknown_reports += 1;
-                return self.tell(&SessionUpdate::unknown_report(report));
-            }
-            ReportOutcome::Duplicate(_) => {
-                self.core.stats.fills_duplicate += 1;
-                return;
-            }
-            ReportOutcome::Applied(applied) => applied,
-        };
-        let update = applied.update;
-        if let Some(fill) = &applied.fill {
-            self.core.stats.fills += 1;
-            self.core.positions.on_fill(update.instrument, update.side, fill);
-        }
-        match update.kind {
-            UpdateKind::Acked => self.core.stats.acks += 1,
-            UpdateKind::Replaced { .. } => self.core.stats.replaced += 1,
-            UpdateKind::Canceled { .. } => self.core.stats.canceled += 1,
-            UpdateKind::Expired => self.core.stats.expired += 1,
-            _ => {}
-        }
-        if let (1.. | ..=-1, Some((_, currency))) = (applied.fee_delta, &report.fee) {
-            let market = self.core.markets.get(update.instrument);
-            let is_known = market.and_then(|m| m.instrument().copied()).is_some_and(|facts| {
-                let (id, amount) = (update.instrument, applied.fee_delta);
-                self.core.positions.on_fee(id, &facts, amount, currency)
-            });
-            if !is_known {
-                self.core.stats.foreign_fees += 1;
-                self.tell(&SessionUpdate::ForeignFee { order: update.handle });
-            }
-        }
-        self.tell_order(&update, applied.disagrees);
     }
 
     fn tell(&mut self, update: &SessionUpdate) {

@@ -49,11 +49,15 @@ pub struct DeskStats {
     pub refused_by_venue: u64,
     /// Fills counted.
     pub fills: u64,
+    /// Times that fills whose reports were lost were counted by an order's totals.
+    pub fills_recovered: u64,
     /// Fills that were seen before.
     pub fills_duplicate: u64,
     /// Times that an order became uncertain.
     pub uncertain: u64,
-    /// Reports that name no order of ours.
+    /// Orders of which a report was the first that was heard, and that are tracked since.
+    pub adopted: u64,
+    /// Reports that name no order of ours, and were not applied.
     pub unknown_reports: u64,
     /// Refusals that name no order of ours.
     pub unknown_refusals: u64,

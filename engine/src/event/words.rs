@@ -28,7 +28,7 @@ impl Display for DownReason {
 impl Display for Alarm {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
-            Self::Unreadable { msg_type, tag } => {
+            Self::Unreadable { msg_type, tag, .. } => {
                 let msg_type = char::from(msg_type).escape_default();
                 write!(f, "a message of type {msg_type} could not be read")?;
                 if tag == 0 { Ok(()) } else { write!(f, ", for its field {tag}") }

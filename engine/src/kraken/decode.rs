@@ -15,7 +15,7 @@ use super::encode::parse_md_req_id;
 use super::instruments::Instruments;
 use crate::event::{Alarm, EventKind, EventText, Refusal, RefusalLayer};
 use crate::limits::BOOK_LEVELS_MAX;
-use crate::types::{ClOrdId, Instrument, InstrumentId, Px, Qty};
+use crate::types::{ClOrdId, Instrument, InstrumentId, OrderId, Px, Qty};
 
 /// Most events that one message becomes. A snapshot of the deepest book has 2,000 entries; a message
 /// with more is refused as a whole.
@@ -51,7 +51,11 @@ pub fn decode(
     };
     if let Err(tag) = result {
         let msg_type = message.msg_type().first().copied().unwrap_or(0);
-        emit(EventKind::Alarm(Alarm::Unreadable { msg_type, tag }));
+        let (cl_ord_id, order_id) = match msg_type {
+            b'8' => report::order_of(message),
+            _ => (None, OrderId::EMPTY),
+        };
+        emit(EventKind::Alarm(Alarm::Unreadable { msg_type, tag, cl_ord_id, order_id }));
     }
 }
 

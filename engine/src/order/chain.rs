@@ -26,6 +26,10 @@ pub(super) struct Link {
     pub kind: RequestKind,
     pub qty: Qty,
     pub px: Option<Px>,
+    /// The sequence space that it was sent in.
+    pub epoch: u32,
+    /// The TCP life that it was sent on.
+    pub connection: u32,
     /// The slot of its order.
     pub order: u32,
     /// Waits for the venue's answer.
@@ -52,6 +56,8 @@ impl Link {
             kind,
             qty: Qty(0),
             px: None,
+            epoch: 0,
+            connection: 0,
             order,
             pending: true,
             stale: false,
@@ -184,6 +190,10 @@ impl Chains {
     /// The pending request of this connection that went out as `seq`. Slow: it looks at every link;
     /// only session-level rejects need it, which name nothing else.
     pub fn find_seq(&self, seq: u64) -> Option<u32> {
+        if seq == 0 {
+            // No number, and the one of a request that is not on the wire yet.
+            return None;
+        }
         let is_meant = |&at: &u32| {
             let link = &self.links[at as usize];
             link.seq == seq && link.is_waiting() && self.find(link.id) == Some(at)

@@ -1,19 +1,22 @@
 //! Orders: ids, the state of each, the chain of requests on it, and what fills add up to.
 
+mod answers;
 mod apply;
 mod chain;
 mod ids;
 mod index;
 mod positions;
 mod table;
+mod transition;
 
-pub use apply::{AppliedReport, AppliedRequest, ReportOutcome};
+pub use answers::AppliedRequest;
+pub use apply::{AppliedReport, ReportOutcome};
 pub use chain::RequestKind;
 pub use ids::ClOrdIdSource;
 pub use positions::{Pnl, Position, Positions};
 pub use table::{CancelPlan, OrderTable, ReplacePlan};
 
-use crate::event::{EventText, Liquidity, RefusalLayer, WithdrawReason};
+use crate::event::{EventText, Liquidity, RefusalLayer, Report, WithdrawReason};
 use crate::types::{InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce};
 
 /// Names one order of a desk. It outlives the order: a handle whose order was forgotten never names
@@ -46,6 +49,8 @@ pub enum OrderState {
     Rejected,
     /// End: taken back before it reached the wire.
     Withdrawn,
+    /// End: it was uncertain, and the venue does not have it open. How it ended is not known.
+    Gone,
 }
 
 impl OrderState {
@@ -65,7 +70,7 @@ pub struct Order {
     pub instrument: InstrumentId,
     /// Buy or sell.
     pub side: Side,
-    /// Market or limit.
+    /// Its type; what it became, once it has triggered.
     pub ord_type: OrdType,
     /// How long it stays.
     pub time_in_force: TimeInForce,
@@ -75,6 +80,8 @@ pub struct Order {
     pub qty: Qty,
     /// The price that the venue confirmed last; `None` for a market order.
     pub px: Option<Px>,
+    /// StopPx(99) of an order that has or had a trigger.
+    pub stop_px: Option<Px>,
     /// CumQty(14): filled so far, as the venue says.
     pub cum: Qty,
     /// LeavesQty(151): still open.
@@ -83,12 +90,16 @@ pub struct Order {
     pub state: OrderState,
     /// OrderID(37); empty until the venue has told it.
     pub order_id: OrderId,
-    /// The sequence space that it was sent in.
+    /// The sequence space that it was sent in, or replaced in last.
     pub epoch: u32,
-    /// The TCP life that it was sent on.
+    /// The TCP life that it was sent on, or replaced on last.
     pub connection: u32,
     /// Sum of the fills that were applied; below `cum` while a fill's report is missing.
     filled: i64,
+    /// What they cost, in units of price x quantity, if that is known.
+    paid: Option<i128>,
+    /// Of `filled`, what was counted from the order's totals and whose reports may still come.
+    recovered: i64,
     /// What the venue said last about the order's fees, in 10^-18.
     fee: i128,
     acked: bool,
@@ -104,6 +115,38 @@ pub struct Order {
 }
 
 impl Order {
+    /// An order of which nothing is known.
+    const fn blank(instrument: InstrumentId, side: Side) -> Self {
+        Self {
+            handle: OrderHandle { slot: 0, generation: 0 },
+            instrument,
+            side,
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::Gtc,
+            post_only: false,
+            qty: Qty(0),
+            px: None,
+            stop_px: None,
+            cum: Qty(0),
+            leaves: Qty(0),
+            state: OrderState::PendingNew,
+            order_id: OrderId::EMPTY,
+            epoch: 0,
+            connection: 0,
+            filled: 0,
+            paid: Some(0),
+            recovered: 0,
+            fee: 0,
+            acked: false,
+            exposure: 0,
+            pending_replaces: 0,
+            pending_cancels: 0,
+            ends: chain::Ends::EMPTY,
+            current: 0,
+            live_at: 0,
+        }
+    }
+
     /// Replaces that wait for the venue's answer.
     #[must_use]
     pub const fn pending_replaces(&self) -> u16 {
@@ -127,6 +170,29 @@ impl Order {
     pub const fn filled(&self) -> Qty {
         Qty(self.filled)
     }
+
+    /// Counts the fills that are missing by what the venue says that all of them cost.
+    fn recover_fills(&mut self, report: &Report) -> Option<RecoveredFills> {
+        let qty = self.cum.0.checked_sub(self.filled).filter(|&qty| qty > 0)?;
+        let cost = i128::from(report.gross?).checked_sub(self.paid?).filter(|&cost| cost >= 0)?;
+        if report.cum_qty != self.cum {
+            return None;
+        }
+        self.filled += qty;
+        self.paid = Some(i128::from(report.gross?));
+        self.recovered += qty;
+        Some(RecoveredFills { qty: Qty(qty), cost })
+    }
+}
+
+/// Fills whose reports are missing, added up: the difference between the venue's totals of an order
+/// and what was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveredFills {
+    /// Their quantity.
+    pub qty: Qty,
+    /// What they cost, in units of 10^-(price precision + quantity precision) of the quote currency.
+    pub cost: i128,
 }
 
 /// Something happened to an order.
@@ -197,7 +263,25 @@ pub enum UpdateKind {
     },
     /// Expired.
     Expired,
-    /// A report about the order that is none of the others: a restatement, a status, a repetition.
+    /// Its trigger was reached: it is a market or limit order now.
+    Triggered {
+        /// The price that triggered it, if said.
+        px: Option<Px>,
+    },
+    /// The venue changed it on its own account (ExecType `D`).
+    Restated {
+        /// The total quantity now.
+        qty: Qty,
+        /// The price now.
+        px: Option<Px>,
+    },
+    /// Fills whose reports were lost, counted by the order's totals; another update may follow for the
+    /// report that told them.
+    FillsRecovered(RecoveredFills),
+    /// The order was not known here: placed elsewhere, or by an earlier run. It is tracked from now on;
+    /// what was filled of it before is in no position.
+    Adopted,
+    /// A report about the order that is none of the others: a status, a repetition.
     Status,
     /// The venue refused a request. A refused new order has ended; a refused replace or cancel leaves
     /// the order as it was.
@@ -211,7 +295,8 @@ pub enum UpdateKind {
         /// Text(58).
         text: EventText,
     },
-    /// The session dropped; the order may or may not be open.
+    /// What is known of the order may not be the truth: the session dropped, or a report could not be
+    /// read.
     Uncertain,
 }
 

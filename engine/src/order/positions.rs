@@ -2,6 +2,7 @@
 
 use taut_codec::value::FixStr;
 
+use super::RecoveredFills;
 use crate::event::Fill;
 use crate::market::Book;
 use crate::types::{Instrument, InstrumentId, Side};
@@ -23,10 +24,30 @@ pub struct Position {
     pub sold: i64,
     /// Fills.
     pub fills: u64,
+    /// Of what was bought and sold, how much was counted by orders' totals because the reports of its
+    /// fills were lost.
+    pub recovered: i64,
     /// Fees paid in the quote currency, in 10^-18.
     pub fees_quote: i128,
     /// Fees paid in the base currency, in 10^-18.
     pub fees_base: i128,
+}
+
+impl Position {
+    fn add(&mut self, side: Side, qty: i64, cost: i128) {
+        match side {
+            Side::Buy => {
+                self.qty = self.qty.saturating_add(qty);
+                self.bought = self.bought.saturating_add(qty);
+                self.cash = self.cash.saturating_sub(cost);
+            }
+            Side::Sell => {
+                self.qty = self.qty.saturating_sub(qty);
+                self.sold = self.sold.saturating_add(qty);
+                self.cash = self.cash.saturating_add(cost);
+            }
+        }
+    }
 }
 
 /// Profit and loss in the quote currency, in units of 10^-[`Pnl::SCALE`].
@@ -79,20 +100,15 @@ impl Positions {
     /// Adds a fill.
     pub fn on_fill(&mut self, id: InstrumentId, side: Side, fill: &Fill) {
         let Some(position) = self.0.get_mut(usize::from(id.0)) else { return };
-        let cost = i128::from(fill.px.0) * i128::from(fill.qty.0);
-        match side {
-            Side::Buy => {
-                position.qty = position.qty.saturating_add(fill.qty.0);
-                position.bought = position.bought.saturating_add(fill.qty.0);
-                position.cash = position.cash.saturating_sub(cost);
-            }
-            Side::Sell => {
-                position.qty = position.qty.saturating_sub(fill.qty.0);
-                position.sold = position.sold.saturating_add(fill.qty.0);
-                position.cash = position.cash.saturating_add(cost);
-            }
-        }
+        position.add(side, fill.qty.0, i128::from(fill.px.0) * i128::from(fill.qty.0));
         position.fills += 1;
+    }
+
+    /// Adds fills of which only the sum is known.
+    pub fn on_recovered(&mut self, id: InstrumentId, side: Side, fills: &RecoveredFills) {
+        let Some(position) = self.0.get_mut(usize::from(id.0)) else { return };
+        position.add(side, fills.qty.0, fills.cost);
+        position.recovered = position.recovered.saturating_add(fills.qty.0);
     }
 
     /// Adds a fee of 10^-18 units. `false` if the currency is neither the instrument's base nor its

@@ -7,6 +7,7 @@ use super::ids::ExecIds;
 use super::index::{Index, hash_text};
 use super::{Order, OrderHandle, OrderState};
 use crate::command::NewOrder;
+use crate::event::Report;
 use crate::limits::{CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX};
 use crate::risk::{Refusal, RiskView};
 use crate::types::{ClOrdId, InstrumentId, OrdType, OrderId, Px, Qty};
@@ -24,6 +25,9 @@ pub struct OrderTable {
     ended: VecDeque<u32>,
     orders_max: usize,
     open: Vec<Open>,
+    /// The session that is up, or was last.
+    epoch: u32,
+    connection: u32,
 }
 
 /// The open orders of one instrument.
@@ -72,6 +76,8 @@ impl OrderTable {
             ended: VecDeque::with_capacity(orders_max),
             orders_max,
             open: vec![Open::default(); instruments],
+            epoch: 0,
+            connection: 0,
         }
     }
 
@@ -97,6 +103,14 @@ impl OrderTable {
         let is_meant = |slot: u32| self.slots[slot as usize].order_id == *id;
         let slot = self.by_order_id.get(hash_text(id.as_bytes()), is_meant)?;
         Some(&self.slots[slot as usize])
+    }
+
+    /// Whether one of a report's ids is that of an order here, be it of another instrument or side.
+    #[must_use]
+    pub fn is_known(&self, report: &Report) -> bool {
+        let by_orig = report.orig_cl_ord_id.and_then(|id| self.find(id));
+        self.find(report.cl_ord_id).or(by_orig).is_some()
+            || self.find_order_id(&report.order_id).is_some()
     }
 
     /// The ClOrdID that the venue confirmed last for the order.
@@ -128,18 +142,63 @@ impl OrderTable {
         self.open.get(usize::from(id.0)).map_or(0, |open| open.orders)
     }
 
+    /// The session that is up: what is sent from now on belongs to it.
+    pub const fn set_session(&mut self, epoch: u32, connection: u32) {
+        (self.epoch, self.connection) = (epoch, connection);
+    }
+
     /// Enters an order that is about to be sent.
     ///
     /// # Errors
     /// [`Refusal::TooManyOrders`], [`Refusal::TooManyPending`], [`Refusal::InstrumentUnknown`];
     /// nothing has changed then.
-    pub fn open(
-        &mut self,
-        new: &NewOrder,
-        epoch: u32,
-        connection: u32,
-    ) -> Result<OrderHandle, Refusal> {
-        if usize::from(new.instrument.0) >= self.open.len() {
+    pub fn open(&mut self, new: &NewOrder) -> Result<OrderHandle, Refusal> {
+        self.enter(
+            new.cl_ord_id,
+            Order {
+                ord_type: new.ord_type,
+                time_in_force: new.time_in_force,
+                post_only: new.post_only,
+                qty: new.qty,
+                px: new.px,
+                leaves: new.qty,
+                epoch: self.epoch,
+                connection: self.connection,
+                ..Order::blank(new.instrument, new.side)
+            },
+        )
+    }
+
+    /// Enters an order of which a report is the first that is heard: placed elsewhere, or by an earlier
+    /// run. The report itself is still to be applied. What was filled before it counts nowhere.
+    ///
+    /// # Errors
+    /// As [`OrderTable::open`].
+    pub fn adopt(&mut self, report: &Report) -> Result<OrderHandle, Refusal> {
+        let (told, cost) = report.fill.map_or((0, 0), |fill| {
+            (fill.qty.0.max(0), i128::from(fill.px.0) * i128::from(fill.qty.0))
+        });
+        let before = report.cum_qty.0.saturating_sub(told).max(0);
+        self.enter(
+            report.cl_ord_id,
+            Order {
+                ord_type: report.ord_type,
+                time_in_force: report.time_in_force,
+                qty: report.order_qty,
+                px: report.px,
+                stop_px: report.stop_px,
+                cum: Qty(before),
+                filled: before,
+                paid: report.gross.map(|gross| i128::from(gross) - cost),
+                leaves: report.leaves_qty,
+                state: OrderState::Uncertain,
+                ..Order::blank(report.instrument, report.side)
+            },
+        )
+    }
+
+    fn enter(&mut self, id: ClOrdId, order: Order) -> Result<OrderHandle, Refusal> {
+        if usize::from(order.instrument.0) >= self.open.len() {
             return Err(Refusal::InstrumentUnknown);
         }
         if self.live.len() == self.orders_max {
@@ -151,43 +210,22 @@ impl OrderTable {
         let handle = OrderHandle { slot, generation };
         let mut ends = Ends::EMPTY;
         let link = Link {
-            qty: new.qty,
-            px: new.px,
-            ..Link::new(new.cl_ord_id, new.cl_ord_id, RequestKind::New, slot)
+            qty: order.qty,
+            px: order.px,
+            epoch: order.epoch,
+            connection: order.connection,
+            ..Link::new(id, id, RequestKind::New, slot)
         };
         let current =
             self.chains.push(&mut ends, link).expect("make_link_room left room for a link");
-        let order = Order {
-            handle,
-            instrument: new.instrument,
-            side: new.side,
-            ord_type: new.ord_type,
-            time_in_force: new.time_in_force,
-            post_only: new.post_only,
-            qty: new.qty,
-            px: new.px,
-            cum: Qty(0),
-            leaves: new.qty,
-            state: OrderState::PendingNew,
-            order_id: OrderId::EMPTY,
-            epoch,
-            connection,
-            filled: 0,
-            fee: 0,
-            acked: false,
-            exposure: 0,
-            pending_replaces: 0,
-            pending_cancels: 0,
-            ends,
-            current,
-            live_at: self.live.len() as u32,
-        };
+        let live_at = self.live.len() as u32;
+        let order = Order { handle, ends, current, live_at, ..order };
         match self.slots.get_mut(slot as usize) {
             Some(old) => *old = order,
             None => self.slots.push(order),
         }
         self.live.push(slot);
-        self.open[usize::from(new.instrument.0)].orders += 1;
+        self.open[usize::from(order.instrument.0)].orders += 1;
         self.refresh(slot);
         Ok(handle)
     }
@@ -240,8 +278,9 @@ impl OrderTable {
     ) -> Result<(), Refusal> {
         let orig = self.plan_replace(handle)?.orig_cl_ord_id;
         self.make_link_room()?;
-        let slot = handle.slot;
-        self.push(Link { qty, px, ..Link::new(id, orig, RequestKind::Replace, slot) });
+        let (epoch, connection) = (self.epoch, self.connection);
+        let link = Link::new(id, orig, RequestKind::Replace, handle.slot);
+        self.push(Link { qty, px, epoch, connection, ..link });
         Ok(())
     }
 
@@ -373,8 +412,9 @@ impl OrderTable {
         order.exposure = exposure;
     }
 
-    /// The slot of a live order by its place in [`OrderTable::live`].
-    pub(super) fn live_slot(&self, at: usize) -> Option<u32> {
-        self.live.get(at).copied()
+    /// The live order at a place of [`OrderTable::live`].
+    #[must_use]
+    pub fn live_at(&self, at: usize) -> Option<OrderHandle> {
+        Some(self.slots[*self.live.get(at)? as usize].handle)
     }
 }

@@ -27,7 +27,13 @@ fn new_order(n: u64) -> NewOrder {
 }
 
 /// A report about an order of `qty` of which `cum` are filled; `O1` is its OrderID.
-fn report(n: u64, exec_type: ExecType, ord_status: OrdStatus, qty: i64, cum: i64) -> Report {
+pub(super) fn report(
+    n: u64,
+    exec_type: ExecType,
+    ord_status: OrdStatus,
+    qty: i64,
+    cum: i64,
+) -> Report {
     Report {
         instrument: ID,
         cl_ord_id: id(n),
@@ -40,10 +46,13 @@ fn report(n: u64, exec_type: ExecType, ord_status: OrdStatus, qty: i64, cum: i64
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
         px: Some(Px(100)),
+        stop_px: None,
+        trigger_px: None,
         order_qty: Qty(qty),
         cum_qty: Qty(cum),
         leaves_qty: Qty(if ord_status.is_end() { 0 } else { qty - cum }),
         fill: None,
+        gross: None,
         fee: None,
         transact_time: UtcTime(0),
         poss_dup: false,
@@ -75,7 +84,7 @@ fn table() -> OrderTable {
 }
 
 fn acked(table: &mut OrderTable, n: u64) -> OrderHandle {
-    let order = table.open(&new_order(n), 1, 1).unwrap();
+    let order = table.open(&new_order(n)).unwrap();
     apply(table, &report(n, ExecType::New, OrdStatus::New, 10, 0));
     order
 }
@@ -94,7 +103,8 @@ fn apply(table: &mut OrderTable, report: &Report) -> AppliedReport {
 #[test]
 fn spots_two_acknowledgements_are_acked_and_live() {
     let mut table = table();
-    let order = table.open(&new_order(1), 7, 3).unwrap();
+    table.set_session(7, 3);
+    let order = table.open(&new_order(1)).unwrap();
     assert_eq!(table.plan_replace(order).err(), Some(Refusal::OrderIdUnknown));
     assert!(table.plan_cancel(order).unwrap().order_id.is_empty(), "41 alone is enough");
     let first = apply(&mut table, &report(1, ExecType::PendingNew, OrdStatus::PendingNew, 10, 0));
@@ -173,7 +183,7 @@ fn a_cancel_by_order_id_survives_a_refused_replace_before_it() {
 fn a_refused_or_withdrawn_new_order_ends() {
     for refused in [true, false] {
         let mut table = table();
-        let order = table.open(&new_order(1), 1, 1).unwrap();
+        let order = table.open(&new_order(1)).unwrap();
         table.add_cancel(order, id(2)).unwrap();
         let (applied, state) = if refused {
             (table.on_refused(&refusal(1)), OrderState::Rejected)
@@ -263,7 +273,7 @@ fn an_order_is_uncertain_after_a_drop_until_a_report_tells() {
     let order = acked(&mut table, 1);
     table.add_replace(order, id(2), Qty(30), Some(Px(100))).unwrap();
     table.add_cancel(order, id(3)).unwrap();
-    let update = table.mark_uncertain(0).unwrap();
+    let update = table.mark_uncertain(order, true).unwrap();
     assert_eq!((update.kind, update.state), (UpdateKind::Uncertain, OrderState::Uncertain));
     assert_eq!(table.open_qty(ID), [30, 0], "the replace may have been done");
     assert_eq!(table.plan_replace(order).err(), Some(Refusal::OrderUncertain));
@@ -271,18 +281,21 @@ fn an_order_is_uncertain_after_a_drop_until_a_report_tells() {
     assert_eq!(plan.orig_cl_ord_id, id(1), "what was accepted last");
     let replaced =
         Report { poss_dup: true, ..report(2, ExecType::Replaced, OrdStatus::Replaced, 30, 0) };
-    assert_eq!(apply(&mut table, &replaced).update.state, OrderState::New);
+    // What is repeated tells what was done, not that the order is still open.
+    assert_eq!(apply(&mut table, &replaced).update.state, OrderState::Uncertain);
     assert_eq!(table.cl_ord_id(order), Some(id(2)));
+    let status = report(2, ExecType::OrderStatus, OrdStatus::New, 30, 0);
+    assert_eq!(apply(&mut table, &status).update.state, OrderState::New);
 }
 
 #[test]
 fn a_full_table_refuses_and_forgets_ended_orders_first() {
     let mut table = table();
-    let handles: Vec<_> = (1..=4).map(|n| table.open(&new_order(n), 1, 1).unwrap()).collect();
-    assert_eq!(table.open(&new_order(5), 1, 1).err(), Some(Refusal::TooManyOrders));
+    let handles: Vec<_> = (1..=4).map(|n| table.open(&new_order(n)).unwrap()).collect();
+    assert_eq!(table.open(&new_order(5)).err(), Some(Refusal::TooManyOrders));
     table.on_refused(&refusal(3)).unwrap();
     assert_eq!(table.plan_cancel(handles[2]).err(), Some(Refusal::OrderEnded));
-    let fifth = table.open(&new_order(5), 1, 1).unwrap();
+    let fifth = table.open(&new_order(5)).unwrap();
     assert!(table.get(handles[2]).is_none(), "the old handle is void");
     assert_ne!(fifth, handles[2]);
     assert_eq!(table.plan_cancel(handles[2]).err(), Some(Refusal::OrderUnknown));
@@ -365,4 +378,111 @@ fn fees_are_cumulative_and_profit_is_marked_to_the_mid() {
     assert_eq!(positions.pnl(ID, &facts, &book).unwrap().to_string(), "5.13500000");
     assert!(!positions.on_fee(ID, &facts, 1, &"KFEE".parse().unwrap()));
     assert_eq!(positions.get(ID).unwrap().cash, -1_000);
+}
+
+#[test]
+fn a_reject_without_any_number_means_no_request_that_waits_for_the_wire() {
+    let mut table = table();
+    let order = table.open(&new_order(1)).unwrap();
+    let nothing = VenueRefusal { cl_ord_id: None, ref_seq_num: 0, ..refusal(1) };
+    assert_eq!(table.on_refused(&nothing), None);
+    assert_eq!(table.get(order).unwrap().state, OrderState::PendingNew);
+}
+
+#[test]
+fn fills_whose_reports_were_lost_are_counted_by_the_totals_and_not_again_when_they_come() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    // 2 at 99 and 3 at 98 were lost; this one is 1 at 100.
+    let totals = Report { gross: Some(2 * 99 + 3 * 98 + 100), ..fill(1, "c", 1, 10, 6) };
+    let seen = apply(&mut table, &totals);
+    assert_eq!(seen.recovered, Some(RecoveredFills { qty: Qty(5), cost: 2 * 99 + 3 * 98 }));
+    assert_eq!(seen.fill.map(|fill| fill.qty), Some(Qty(1)));
+    assert_eq!(table.get(order).unwrap().filled(), Qty(6));
+    for (exec_id, qty, cum) in [("a", 2, 2), ("b", 3, 5)] {
+        let late = Report { poss_dup: true, ..fill(1, exec_id, qty, 10, cum) };
+        let late = apply(&mut table, &late);
+        assert_eq!((late.fill, late.recovered), (None, None), "{exec_id}");
+    }
+    assert_eq!(table.get(order).unwrap().filled(), Qty(6));
+    // All that was counted has come: what is told above CumQty now is wrong.
+    let ReportOutcome::Applied(more) = table.on_report(&fill(1, "d", 1, 10, 6)) else { panic!() };
+    assert!(more.disagrees && more.fill.is_none());
+    let mut positions = Positions::new(1);
+    positions.on_recovered(ID, Side::Buy, &seen.recovered.unwrap());
+    let position = positions.get(ID).unwrap();
+    assert_eq!((position.qty, position.cash, position.recovered), (5, -492, 5));
+}
+
+#[test]
+fn a_restatement_for_late_trades_counts_them_by_the_totals() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    let restated = Report {
+        gross: Some(395),
+        ..report(1, ExecType::Restated, OrdStatus::PartiallyFilled, 10, 4)
+    };
+    let seen = apply(&mut table, &restated);
+    assert_eq!(seen.recovered, Some(RecoveredFills { qty: Qty(4), cost: 395 }));
+    let kind = UpdateKind::Restated { qty: Qty(10), px: Some(Px(100)) };
+    assert_eq!((seen.update.kind, seen.update.leaves), (kind, Qty(6)));
+    assert_eq!(table.get(order).unwrap().state, OrderState::PartiallyFilled);
+}
+
+#[test]
+fn an_order_of_elsewhere_is_adopted_counts_from_then_on_and_can_be_cancelled() {
+    let mut table = table();
+    let stop = Report {
+        ord_type: OrdType::StopLossLimit,
+        stop_px: Some(Px(90)),
+        gross: Some(3 * 100 + 200),
+        ..fill(77, "x", 2, 10, 5)
+    };
+    assert_eq!(table.on_report(&stop), ReportOutcome::Unknown);
+    assert!(!table.is_known(&stop));
+    let order = table.adopt(&stop).unwrap();
+    let seen = apply(&mut table, &stop);
+    assert_eq!((seen.recovered, seen.fill.map(|fill| fill.qty)), (None, Some(Qty(2))));
+    let adopted = table.get(order).unwrap();
+    assert_eq!((adopted.state, adopted.connection), (OrderState::PartiallyFilled, 0));
+    assert_eq!((adopted.cum, adopted.filled(), adopted.stop_px), (Qty(5), Qty(5), Some(Px(90))));
+    assert_eq!(table.open_qty(ID), [5, 0]);
+    assert_eq!(table.plan_cancel(order).unwrap().orig_cl_ord_id, id(77));
+}
+
+#[test]
+fn a_trigger_tells_its_price_and_what_the_order_became() {
+    let mut table = table();
+    let placed = Report {
+        ord_type: OrdType::StopLoss,
+        stop_px: Some(Px(90)),
+        px: None,
+        ..report(5, ExecType::New, OrdStatus::New, 10, 0)
+    };
+    let order = table.adopt(&placed).unwrap();
+    apply(&mut table, &placed);
+    let fired = Report {
+        ord_type: OrdType::Market,
+        trigger_px: Some(Px(89)),
+        exec_type: ExecType::Restated,
+        ..placed
+    };
+    let seen = apply(&mut table, &fired);
+    assert_eq!(seen.update.kind, UpdateKind::Triggered { px: Some(Px(89)) });
+    assert_eq!(table.get(order).unwrap().ord_type, OrdType::Market);
+}
+
+#[test]
+fn a_status_answer_under_its_own_id_shows_which_replace_is_in_force() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    for n in [2, 3] {
+        table.add_replace(order, id(n), Qty(10 * n as i64), Some(Px(100))).unwrap();
+    }
+    table.mark_uncertain(order, true).unwrap();
+    // The answer names the request for it, which is no id of the order's (venue file C17).
+    apply(&mut table, &report(900, ExecType::OrderStatus, OrdStatus::Replaced, 20, 0));
+    let order = table.get(order).unwrap();
+    assert_eq!((order.qty, order.leaves, order.state), (Qty(20), Qty(20), OrderState::New));
+    assert_eq!(table.cl_ord_id(order.handle), Some(id(2)));
 }

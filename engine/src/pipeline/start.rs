@@ -16,7 +16,7 @@ use super::{Control, MARKET_DATA, Problems, TRADING};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, SessionSection};
-use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig};
+use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig, UnknownOrders};
 use crate::journal::{Journal, JournalError, Recovered};
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::TRACE_RING;
@@ -228,6 +228,7 @@ impl Engine {
             depth: self.config.instruments.depth,
             // Without a journal: ids are microseconds, so a later run is above this one.
             cl_ord_id_watermark,
+            unknown_orders: UnknownOrders::default(),
         })
     }
 }

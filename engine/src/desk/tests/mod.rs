@@ -9,11 +9,13 @@ use super::*;
 use crate::command::CommandKind;
 use crate::conductor::LinkEvent;
 use crate::event::{BookAction, DownReason, ExecType, Fill, OrdStatus, Report, WithdrawReason};
-use crate::order::OrderHandle;
+use crate::order::{OrderHandle, UpdateKind};
 use crate::risk::Refusal;
 use crate::strategy::TimerId;
 use crate::trace::Stage;
-use crate::types::{ClOrdId, ExecId, Instrument, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
+use crate::types::{
+    ClOrdId, ExecId, Instrument, OrdType, OrderId, PairStatus, Px, Qty, Side, TimeInForce,
+};
 
 const MD: SessionId = SessionId(0);
 const TRADING: SessionId = SessionId(1);
@@ -86,6 +88,7 @@ fn config() -> DeskConfig {
         instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
         depth: 10,
         cl_ord_id_watermark: 0,
+        unknown_orders: UnknownOrders::default(),
     }
 }
 
@@ -165,10 +168,13 @@ fn report(id: ClOrdId, exec_type: ExecType, ord_status: OrdStatus) -> Report {
         ord_type: OrdType::Limit,
         time_in_force: TimeInForce::Gtc,
         px: Some(Px(1_000)),
+        stop_px: None,
+        trigger_px: None,
         order_qty: Qty(10),
         cum_qty: Qty(0),
         leaves_qty: Qty(if ord_status.is_end() { 0 } else { 10 }),
         fill: None,
+        gross: None,
         fee: None,
         transact_time: UtcTime(0),
         poss_dup: false,
@@ -402,7 +408,7 @@ fn fills_move_the_position_once_and_unknown_reports_are_told() {
     assert_eq!(fixture.desk.stats().fills_duplicate, 1);
     // Bought 0.10 at 100.0 and worth as much; the fee is 0.25.
     assert_eq!(fixture.desk.pnl(ID).unwrap().to_string(), "-0.25000000");
-    let foreign = report(ClOrdId::numeric(77).unwrap(), ExecType::New, OrdStatus::New);
+    let foreign = report(ClOrdId::numeric(77).unwrap(), ExecType::Canceled, OrdStatus::Canceled);
     fixture.event(TRADING, EventKind::Report(foreign));
     assert_eq!(fixture.desk.stats().unknown_reports, 1);
     assert!(matches!(
@@ -470,4 +476,47 @@ fn a_command_withdrawn_behind_an_unsent_one_breaks_no_promise() {
     fixture.on_wire(first);
     assert_eq!(fixture.desk.stats().lane_violations, 0);
     assert_eq!(fixture.desk.commands_under_way(), 0);
+}
+
+#[test]
+fn a_report_that_cannot_be_read_leaves_its_order_in_doubt_or_all_of_them() {
+    let mut fixture = Fixture::started();
+    let (order, id) = fixture.buy();
+    let (other, other_id) = fixture.buy();
+    for id in [id, other_id] {
+        fixture.on_wire(id);
+        fixture.event(TRADING, EventKind::Report(report(id, ExecType::New, OrdStatus::New)));
+    }
+    let unreadable = |cl_ord_id| {
+        let (msg_type, tag, order_id) = (b'8', 150, OrderId::EMPTY);
+        EventKind::Alarm(Alarm::Unreadable { msg_type, tag, cl_ord_id, order_id })
+    };
+    let state = |fixture: &Fixture, order| fixture.desk.orders().get(order).unwrap().state;
+    fixture.event(MD, unreadable(Some(id)));
+    assert_eq!(state(&fixture, order), OrderState::New, "it is about market data");
+    fixture.event(TRADING, unreadable(Some(id)));
+    assert_eq!(state(&fixture, order), OrderState::Uncertain);
+    assert_eq!(state(&fixture, other), OrderState::New);
+    fixture.event(TRADING, unreadable(None));
+    assert_eq!(state(&fixture, other), OrderState::Uncertain);
+    assert_eq!(fixture.ctx().cancel(other), Ok(()), "what is in doubt can be cancelled");
+}
+
+#[test]
+fn an_unknown_order_is_adopted_or_alarmed_about_as_configured() {
+    for unknown_orders in [UnknownOrders::Adopt, UnknownOrders::Alarm] {
+        let mut fixture = Fixture::started();
+        fixture.desk.core.unknown_orders = unknown_orders;
+        let foreign = report(ClOrdId::numeric(77).unwrap(), ExecType::New, OrdStatus::New);
+        fixture.event(TRADING, EventKind::Report(foreign));
+        let adopts = unknown_orders == UnknownOrders::Adopt;
+        let stats = fixture.desk.stats();
+        assert_eq!((stats.adopted, stats.unknown_reports), (u64::from(adopts), u64::from(!adopts)));
+        assert_eq!(fixture.desk.orders().live_len(), usize::from(adopts));
+        if adopts {
+            let kinds: Vec<_> = fixture.desk.strategy().orders.iter().map(|o| o.kind).collect();
+            assert_eq!(kinds, [UpdateKind::Adopted, UpdateKind::Acked]);
+            assert_eq!(fixture.desk.orders().open_qty(ID), [10, 0]);
+        }
+    }
 }

@@ -28,10 +28,11 @@ pub(super) fn read(message: &Message<'_>, instruments: &Instruments) -> Result<R
         exec_type,
         ord_status: fields.ord_status.ok_or(tag::ORD_STATUS)?,
         side: fields.side.ok_or(tag::SIDE)?,
-        // Reports on triggered orders carry other types; what we send is only market and limit.
-        ord_type: if fields.is_market { OrdType::Market } else { OrdType::Limit },
-        time_in_force: if fields.is_ioc { TimeInForce::Ioc } else { TimeInForce::Gtc },
-        px: fields.px.map(|px| px_of(facts, px, tag::PRICE)).transpose()?,
+        ord_type: fields.ord_type.ok_or(tag::ORD_TYPE)?,
+        time_in_force: fields.time_in_force.ok_or(tag::TIME_IN_FORCE)?,
+        px: optional_px(facts, fields.px, tag::PRICE)?,
+        stop_px: optional_px(facts, fields.stop_px, tag::STOP_PX)?,
+        trigger_px: optional_px(facts, fields.trigger_px, tag::TRIGGER_PRICE)?,
         order_qty: qty(facts, fields.order_qty, tag::ORDER_QTY)?,
         cum_qty: qty(facts, fields.cum_qty, tag::CUM_QTY)?,
         leaves_qty: qty(facts, fields.leaves_qty, tag::LEAVES_QTY)?,
@@ -43,6 +44,7 @@ pub(super) fn read(message: &Message<'_>, instruments: &Instruments) -> Result<R
             }),
             _ => None,
         },
+        gross: fields.gross.and_then(|gross| money(facts, gross)),
         fee: fields.fee_amount.zip(fields.fee_currency),
         transact_time: fields.transact_time,
         poss_dup: fields.poss_dup,
@@ -61,9 +63,12 @@ struct Fields<'a> {
     exec_type: Option<ExecType>,
     ord_status: Option<OrdStatus>,
     side: Option<Side>,
-    is_market: bool,
-    is_ioc: bool,
+    ord_type: Option<OrdType>,
+    time_in_force: Option<TimeInForce>,
     px: Option<Decimal>,
+    stop_px: Option<Decimal>,
+    trigger_px: Option<Decimal>,
+    gross: Option<Decimal>,
     last_px: Option<Decimal>,
     order_qty: Option<Decimal>,
     cum_qty: Option<Decimal>,
@@ -91,9 +96,13 @@ impl<'a> Fields<'a> {
             tag::EXEC_TYPE => self.exec_type = read_exec_type(value),
             tag::ORD_STATUS => self.ord_status = read_ord_status(value),
             tag::SIDE => self.side = Side::from_fix(value),
-            tag::ORD_TYPE => self.is_market = value == b"1",
-            tag::TIME_IN_FORCE => self.is_ioc = value == b"3",
+            tag::ORD_TYPE => self.ord_type = OrdType::from_fix(value),
+            tag::TIME_IN_FORCE => self.time_in_force = TimeInForce::from_fix(value),
             tag::PRICE => self.px = number()?,
+            tag::STOP_PX => self.stop_px = number()?,
+            tag::TRIGGER_PRICE => self.trigger_px = number()?,
+            // Beside the point of the report: one that is out of range does not cost the rest.
+            tag::GROSS_TRADE_AMT => self.gross = decimal(message, field).ok(),
             tag::LAST_PX => self.last_px = number()?,
             tag::LAST_QTY => self.last_qty = number()?,
             tag::ORDER_QTY => self.order_qty = number()?,
@@ -117,6 +126,27 @@ impl<'a> Fields<'a> {
         }
         Ok(())
     }
+}
+
+/// Which order a report that cannot be read is about, as far as its ids can be.
+pub(super) fn order_of(message: &Message<'_>) -> (Option<ClOrdId>, OrderId) {
+    let cl_ord_id = message.get(tag::CL_ORD_ID).and_then(|value| ClOrdId::parse(value).ok());
+    let order_id = message.get(tag::ORDER_ID).and_then(|value| OrderId::new(value).ok());
+    (cl_ord_id, order_id.unwrap_or_default())
+}
+
+/// An amount of the quote currency in units of price x quantity, if it is a whole number of them.
+fn money(facts: &Instrument, amount: Decimal) -> Option<i64> {
+    let scale = facts.price_precision.checked_add(facts.qty_precision)?;
+    amount.to_scale(scale).ok()
+}
+
+fn optional_px(
+    facts: &Instrument,
+    value: Option<Decimal>,
+    tag: u32,
+) -> Result<Option<Px>, Unreadable> {
+    value.map(|value| px_of(facts, value, tag)).transpose()
 }
 
 fn px(facts: &Instrument, value: Option<Decimal>, tag: u32) -> Result<Px, Unreadable> {

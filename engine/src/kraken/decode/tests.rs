@@ -72,6 +72,8 @@ fn a_fill_is_read_exactly_whatever_the_order_of_its_fields() {
         let fee = report.fee.map(|(amount, currency)| (amount, currency.as_bytes().to_vec()));
         assert_eq!(fee, Some((Decimal::new(168, 3), b"USD".to_vec())));
         assert_eq!(report.transact_time.to_fix_millis(), *b"20260407-14:32:05.122");
+        assert_eq!((report.stop_px, report.trigger_px), (None, None));
+        assert_eq!(report.gross, Some(84 * 1_000_000_000));
         assert!(!report.poss_dup);
     }
 }
@@ -88,6 +90,9 @@ fn a_report_that_cannot_be_read_names_the_field() {
         ("44=84000.5|", "44=84000.55|", 44),
         ("44=84000.5|", "44=x|", 44),
         ("38=0.002|", "38=-0.002|", 38),
+        ("40=2|", "40=9|", 40),
+        ("40=2|", "", 40),
+        ("59=1|", "59=X|", 59),
         ("151=0.001|", "", 151),
         ("31=84000|", "", 31),
         ("32=0.001|", "", 32),
@@ -101,6 +106,44 @@ fn a_report_that_cannot_be_read_names_the_field() {
     let acknowledged = FILL.replace("150=F|", "150=0|").replace("31=84000|", "");
     assert!(
         matches!(decoded("8", &acknowledged)[..], [EventKind::Report(report)] if report.fill.is_none())
+    );
+}
+
+#[test]
+fn an_unreadable_report_names_its_order_as_far_as_it_can() {
+    let named = |body: &str| match decoded("8", body)[..] {
+        [EventKind::Alarm(Alarm::Unreadable { cl_ord_id, order_id, .. })] => {
+            (cl_ord_id.and_then(ClOrdId::as_numeric), order_id.as_str().to_owned())
+        }
+        ref other => panic!("{other:?}"),
+    };
+    let broken = FILL.replace("150=F|", "150=Z|");
+    assert_eq!(named(&broken), (Some(1_744_036_325_000_000), "OQNCZM-NVAVC-AVD2LO".into()));
+    let nameless =
+        broken.replace("11=1744036325000000|", "").replace("37=OQNCZM-NVAVC-AVD2LO|", "");
+    assert_eq!(named(&nameless), (None, String::new()));
+}
+
+#[test]
+fn every_order_type_and_the_prices_of_a_trigger_are_read() {
+    for (value, ord_type) in [
+        ("1", OrdType::Market),
+        ("3", OrdType::StopLoss),
+        ("4", OrdType::StopLossLimit),
+        ("R", OrdType::TakeProfit),
+        ("T", OrdType::TakeProfitLimit),
+        ("U", OrdType::TrailingStop),
+        ("V", OrdType::TrailingStopLimit),
+    ] {
+        let body = FILL.replace("40=2|", &format!("40={value}|99=83000|1102=82999.9|"));
+        let [EventKind::Report(report)] = decoded("8", &body)[..] else { panic!("{value}") };
+        assert_eq!(report.ord_type, ord_type);
+        assert_eq!((report.stop_px, report.trigger_px), (Some(Px(830_000)), Some(Px(829_999))));
+    }
+    // A sum that is out of range costs only itself.
+    let body = FILL.replace("381=84|", "381=99999999999999999999|");
+    assert!(
+        matches!(decoded("8", &body)[..], [EventKind::Report(report)] if report.gross.is_none())
     );
 }
 

@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicU64;
 use super::*;
 use crate::command::{CancelScope, CommandKind, MassCancel};
 use crate::conductor::{Cause, LinkEvent};
-use crate::desk::{DeskConfig, InstrumentConfig};
+use crate::desk::{DeskConfig, InstrumentConfig, UnknownOrders};
 use crate::journal::{Journal, JournalConfig};
 use crate::kraken::logon::Logon;
 use crate::pipeline::IdlePolicy;
@@ -103,6 +103,7 @@ fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
         instruments: vec![InstrumentConfig { symbol: "A/B".parse().expect("short"), risk }],
         depth: 10,
         cl_ord_id_watermark: 0,
+        unknown_orders: UnknownOrders::default(),
     };
     let desk = Desk::new(&config, clock(), Idler::default()).expect("one instrument");
     StrategyStage::new(desk, Arc::clone(control), clock())

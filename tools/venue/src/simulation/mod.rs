@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::{Conductor, DialProblem};
-use taut::desk::{Desk, DeskConfig};
+use taut::desk::{Desk, DeskConfig, UnknownOrders};
 use taut::kraken::logon::{Credentials, Logon};
 use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, SessionCore, TRADING};
 use taut::secret::Secret;
@@ -112,6 +112,7 @@ impl<S: Strategy> Simulation<S> {
             instruments: config.instruments.clone(),
             depth: config.depth,
             cl_ord_id_watermark: 0,
+            unknown_orders: UnknownOrders::default(),
         };
         let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
         let conductors = [TRADING, MARKET_DATA].map(|session| {
