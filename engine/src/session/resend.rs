@@ -193,8 +193,9 @@ impl Session {
         }
     }
 
-    /// Replays the next message that is to be replayed, behind a gap fill over what is before it. Stops
-    /// when this period's work is done, with a gap fill over what was looked at.
+    /// Replays the next message that is to be replayed, behind a gap fill over what is before it; one that
+    /// has become too long to be sent is gap filled too. Stops when this period's work is done, with a
+    /// gap fill over what was looked at.
     fn resend_next(
         &mut self,
         job: &mut ResendJob,
@@ -238,9 +239,22 @@ impl Session {
             order: self.config.header_order,
             reserve: if out.is_empty() { 0 } else { limits::OUTBOX_ADMIN_BYTES },
         };
-        self.write(&envelope, number, Some(sent_at), now, out, |body| copy_body(&stored, body))?;
+        let again =
+            self.write(&envelope, number, Some(sent_at), now, out, |body| copy_body(&stored, body));
+        match again {
+            Ok(_) => job.replayed += 1,
+            // PossDupFlag and OrigSendingTime make it longer than what we send may be: it can be
+            // asked for a hundred times, and will never fit.
+            Err(SendError::Encode(_)) => {
+                self.write_gap_fill(number, number, now, out)?;
+                let mut withheld = Withheld::default();
+                withheld.add(number);
+                job.withheld += withheld.messages;
+                self.events.push_if(withheld.event());
+            }
+            Err(error) => return Err(error),
+        }
         job.next = number + 1;
-        job.replayed += 1;
         Ok(())
     }
 

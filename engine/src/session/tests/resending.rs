@@ -228,6 +228,42 @@ fn a_resend_reaches_back_so_far_and_says_what_it_withheld() {
 }
 
 #[test]
+fn a_message_that_is_too_long_to_be_sent_a_second_time_is_withheld_and_the_session_goes_on() {
+    for role in [Role::Initiator, Role::Acceptor] {
+        let mut rig = Rig::active(role, |config| {
+            config.resend_policy = ResendPolicy::REPORTS;
+            config.send_message_bytes_max = 256;
+        });
+        rig.session.set_sent_store(Box::new(MemoryStore::new(100, 100_000)));
+        let longest = (1..256).rev().map(|len| "x".repeat(len)).find(|id| {
+            let now = rig.now;
+            let sent = rig.session.send(b"8", now, &mut rig.out, |body| {
+                body.bytes(11, id.as_bytes());
+            });
+            sent.is_ok()
+        });
+        assert!(longest.is_some_and(|id| id.len() > 100), "the limit is the message's length");
+        send_as(&mut rig, b"8", "short");
+        rig.sent();
+        rig.events();
+        rig.feed("35=2|34=2|7=2|16=0|");
+        let sent = rig.sent();
+        assert!(sent[0].starts_with("35=4|34=2|") && sent[0].ends_with("36=3|123=Y|"), "{sent:?}");
+        assert!(sent[1].starts_with("35=8|34=3|43=Y|"), "{sent:?}");
+        assert_eq!(sent.len(), 2);
+        assert_eq!(
+            rig.events(),
+            [
+                SessionEvent::Withheld { from: 2, to: 2, messages: 1 },
+                SessionEvent::ResendServed { from: 2, to: 3 },
+                SessionEvent::Replayed { from: 2, to: 3, replayed: 1, withheld: 1 }
+            ]
+        );
+        assert_eq!(rig.session.phase(), Phase::Active);
+    }
+}
+
+#[test]
 fn the_work_on_resends_is_bounded_in_each_period_however_often_the_peer_asks() {
     let mut rig = with_store(Role::Acceptor, ResendPolicy::EVERYTHING);
     rig.out = Outbox::with_capacity(16 * 1024 * 1024);
