@@ -371,6 +371,14 @@ pub enum Alarm {
         /// How many.
         messages: u32,
     },
+    /// The next nonce has to be above that of an earlier Logon, which was made by a clock ahead of this
+    /// one. Said before the venue is dialled.
+    NonceAhead {
+        /// How far it is ahead of the clock, milliseconds.
+        ms: u64,
+        /// How far it may be for the venue to accept the Logon (venue file 2.1), milliseconds.
+        window_ms: u64,
+    },
     /// The journal did not take a message: nothing that is not stored is sent, so the connection ends.
     Journal(AppendError),
     /// Off the path, a journal could not be allocated ahead, flushed or tidied, for the first time: it goes

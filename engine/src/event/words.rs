@@ -47,6 +47,11 @@ impl Display for Alarm {
                 "{messages} messages from {from} to {to} that the venue asked for were not sent again \
                  but declared void"
             ),
+            Self::NonceAhead { ms, window_ms } => write!(
+                f,
+                "the next nonce is {ms} ms ahead of our clock, as an earlier logon's was ahead; the venue \
+                 refuses a logon beyond {window_ms} ms"
+            ),
             Self::Journal(error) => write!(f, "the journal refused a message: {error}"),
             Self::JournalDisk { full: true } => f.write_str("the disk of the journal is full"),
             Self::JournalDisk { full: false } => f.write_str("the disk of the journal fails"),

@@ -233,6 +233,18 @@ impl Logon {
         }
     }
 
+    /// How far the next nonce is ahead of `now`, milliseconds. Beyond [`NONCE_WINDOW_MS`] the venue
+    /// refuses every Logon, until the clock has caught up: an earlier life had a clock that was ahead.
+    #[must_use]
+    pub const fn nonce_ahead_ms(&self, now: UtcTime) -> u64 {
+        match self {
+            Self::MarketData => 0,
+            Self::Trading { nonces, .. } => {
+                nonces.last_ms.saturating_add(1).saturating_sub(now.millis())
+            }
+        }
+    }
+
     /// Writes its fields behind those that every Logon has.
     pub fn write(
         &mut self,

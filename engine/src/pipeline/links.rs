@@ -184,6 +184,7 @@ impl Link {
         while let Some(step) = self.conductor.step(now) {
             match step {
                 Step::Dial(attempt) => {
+                    core.before_dial(session, sink);
                     ports.dial(Dial { session, attempt: attempt.number, host: attempt.host });
                 }
                 Step::LogOut => core.log_out(session, sink),
@@ -197,6 +198,94 @@ impl Link {
         while let Some(event) = self.conductor.next_event() {
             let (session, stamps) = (self.session, Stamps::NONE);
             sink.push(&Event { session, stamps, kind: EventKind::Link(event) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::conductor::{ConductorConfig, Reconnect, ResetPolicy};
+    use crate::event::Alarm;
+    use crate::kraken::logon::{Credentials, Logon, NONCE_WINDOW_MS};
+    use crate::secret::Secret;
+    use crate::session::SessionConfig;
+    use crate::trace::Clock;
+
+    const SESSION: SessionId = SessionId(0);
+
+    #[derive(Debug, PartialEq)]
+    enum Seen {
+        Alarm(Alarm),
+        Dialled,
+    }
+
+    /// Both ends of the links; notes what comes, in order.
+    struct Noted<'a>(&'a RefCell<Vec<Seen>>);
+
+    impl EventSink for Noted<'_> {
+        fn push(&mut self, event: &Event) {
+            if let EventKind::Alarm(alarm) = event.kind {
+                self.0.borrow_mut().push(Seen::Alarm(alarm));
+            }
+        }
+    }
+
+    impl Ports for Noted<'_> {
+        fn dial(&mut self, _: Dial) {
+            self.0.borrow_mut().push(Seen::Dialled);
+        }
+
+        fn dialled(&mut self) -> Option<Dialled> {
+            None
+        }
+
+        fn attach(&mut self, _: SessionId, _: u32, _: Receiver) {}
+        fn detach(&mut self, _: SessionId) {}
+        fn discard(&mut self, _: Spent) {}
+    }
+
+    #[test]
+    fn a_nonce_that_an_earlier_clock_left_ahead_of_this_one_is_told_before_the_dial() {
+        let now_ms = 1_775_572_321_000;
+        for (last_nonce, told) in [
+            (now_ms - 1, None),
+            (now_ms + 999, None),
+            (now_ms + 1_000, Some(1_001)),
+            (now_ms + 9_999, Some(10_000)),
+            (u64::MAX, Some(u64::MAX - now_ms)),
+        ] {
+            let time = Arc::new(AtomicU64::new(0));
+            time.store(now_ms * 1_000_000, Ordering::Relaxed);
+            let clock = Clock::virtual_at(time);
+            let id = |text: &str| text.parse().expect("it is a CompID");
+            let mut config = SessionConfig::initiator(id("C"), id("V"));
+            config.clock_skew_warning = Some(Duration::from_secs(1));
+            let credentials = Credentials::new(Secret::new("KEY"), Secret::new("c2VjcmV0"));
+            let mut logon = Logon::trading(credentials.expect("good ones"), true);
+            logon.continue_after(last_nonce);
+            let (traces, _) = rtrb::RingBuffer::new(1);
+            let mut core = SessionCore::new(vec![(config, logon)], &[], clock.clone(), traces);
+            let conductor = ConductorConfig {
+                reconnect: Reconnect::default(),
+                rollover: None,
+                reset: ResetPolicy::Never,
+                hosts: 1,
+                seed: 0,
+            };
+            let conductor = Conductor::new(conductor, None, clock.now());
+            let mut links = Links::new([(SESSION, conductor)]);
+            let seen = RefCell::default();
+            links.step(clock.now(), &mut core, &mut Noted(&seen), &mut Noted(&seen));
+            let window_ms = NONCE_WINDOW_MS;
+            let alarm = told.map(|ms| Seen::Alarm(Alarm::NonceAhead { ms, window_ms }));
+            let expected: Vec<_> = alarm.into_iter().chain([Seen::Dialled]).collect();
+            assert_eq!(seen.into_inner(), expected);
         }
     }
 }

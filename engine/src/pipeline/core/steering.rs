@@ -5,8 +5,9 @@ use taut_codec::value::UtcTime;
 
 use crate::command::SessionId;
 use crate::conductor::Numbers;
-use crate::event::DownReason;
+use crate::event::{Alarm, DownReason, EventKind};
 use crate::journal::{Housekeeper, Journal, JournalError, Keeper};
+use crate::kraken::logon::NONCE_WINDOW_MS;
 use crate::session::resend::ResendJudge;
 use crate::wire::Transmitter;
 
@@ -100,6 +101,18 @@ impl SessionCore {
     /// Whether the application has asked for the end of `session`; once.
     pub fn take_logout_wish(&mut self, session: SessionId) -> bool {
         std::mem::take(&mut self.lanes[usize::from(session.0)].leaves)
+    }
+
+    /// `session` is about to be dialled: tells if its nonce is so far ahead of the clock that the Logon may
+    /// be refused.
+    pub fn before_dial(&self, session: SessionId, sink: &mut impl EventSink) {
+        let lane = &self.lanes[usize::from(session.0)];
+        let ms = lane.logon.nonce_ahead_ms(self.clock.now());
+        let Some(warning) = lane.session.config().clock_skew_warning else { return };
+        if u128::from(ms) > warning.as_millis() {
+            let alarm = Alarm::NonceAhead { ms, window_ms: NONCE_WINDOW_MS };
+            lane.emit(EventKind::Alarm(alarm), sink);
+        }
     }
 
     /// Logs `session` out; it may come back.
