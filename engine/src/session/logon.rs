@@ -85,8 +85,11 @@ impl Session {
             return Err(SendError::OutboxFull);
         }
         self.heartbeat_seconds = logon.heartbeat_seconds;
+        self.numbers_by_hand = false;
         if logon.reset == Some(true) {
             self.reset_by_peer();
+        } else if logon.fresh {
+            self.reset_numbers();
         }
         let expected = self.next_in;
         self.count_logon(logon.msg_seq_num, now);
@@ -134,23 +137,23 @@ impl Session {
     /// `text` is `None`. Nothing of the Logon comes into force, neither its number nor its reset.
     pub fn refuse_logon(&mut self, text: Option<&str>, now: UtcTime, out: &mut Outbox) {
         if let Some(logon) = self.pending_logon.take() {
-            self.refuse(logon.reset == Some(true), text, now, out);
+            self.refuse(logon.fresh, text, now, out);
         }
     }
 
-    /// The Logout uses our number up, because the peer counts it; but a peer that asked for a reset
-    /// counts from 1, in a space that does not come into being.
-    fn refuse(&mut self, reset: bool, text: Option<&str>, now: UtcTime, out: &mut Outbox) {
+    /// The Logout uses our number up, because the peer counts it; but where the Logon would have begun
+    /// a new space, the peer counts from 1, in one that does not come into being.
+    fn refuse(&mut self, fresh: bool, text: Option<&str>, now: UtcTime, out: &mut Outbox) {
         if let Some(text) = text {
             let number = self.next_out;
-            if reset {
+            if fresh {
                 self.next_out = 1;
             }
             if self.config.refusal_skips_a_number {
                 self.next_out += 1;
             }
             self.write_logout(text, now, out);
-            if reset {
+            if fresh {
                 self.next_out = number;
             }
         }
@@ -173,15 +176,10 @@ impl Session {
             self.close(DownReason::ProtocolError(text), now);
             return Received::Ignored;
         }
-        let by_hand = std::mem::take(&mut self.numbers_by_hand);
-        if self.config.reset_on_logon && !by_hand && !message.flag(tag::RESET_SEQ_NUM_FLAG) {
-            self.reset_numbers();
-        }
         match self.judge_logon(message, header, now, check) {
             Err(flaw) => {
                 let text = Line::new(format_args!("{flaw}"));
-                let reset = message.flag(tag::RESET_SEQ_NUM_FLAG);
-                self.refuse(reset, Some(text.as_str()), now, out);
+                self.refuse(self.begins_anew(message), Some(text.as_str()), now, out);
                 Received::Ignored
             }
             Ok(logon) => {
@@ -260,7 +258,12 @@ impl Session {
         }
     }
 
-    /// What a Logon of either role must be.
+    /// Acceptor: whether both spaces start at 1 if the Logon is accepted.
+    fn begins_anew(&self, logon: &Message<'_>) -> bool {
+        logon.flag(tag::RESET_SEQ_NUM_FLAG) || (self.config.reset_on_logon && !self.numbers_by_hand)
+    }
+
+    /// What a Logon of either role must be. Nothing of it is in force yet.
     fn judge_logon(
         &self,
         message: &Message<'_>,
@@ -293,6 +296,8 @@ impl Session {
         let number = header.msg_seq_num.filter(|&n| n <= limits::SEQ_NUM_MAX);
         let msg_seq_num = number.ok_or(LogonFlaw::MsgSeqNum)?;
         let asked = self.config.role == Role::Initiator && self.config.reset_on_logon;
+        let fresh = self.config.role == Role::Acceptor && self.begins_anew(message);
+        let next_in = if fresh { 1 } else { self.next_in };
         if reset == Some(true) {
             if !asked && !self.config.reset_by_peer {
                 return Err(LogonFlaw::ResetNotAllowed);
@@ -300,14 +305,15 @@ impl Session {
             if msg_seq_num != 1 {
                 return Err(LogonFlaw::ResetNumber { received: msg_seq_num });
             }
-        } else if msg_seq_num < self.next_in && !self.takes_low(msg_seq_num) {
-            return Err(LogonFlaw::TooLow { expected: self.next_in, received: msg_seq_num });
+        } else if msg_seq_num < next_in && !self.takes_low(msg_seq_num) {
+            return Err(LogonFlaw::TooLow { expected: next_in, received: msg_seq_num });
         }
-        let next_expected = self.next_expected_of(message, reset == Some(true) && !asked)?;
+        let reset_by_peer = reset == Some(true) && !asked;
+        let next_expected = self.next_expected_of(message, reset_by_peer || fresh)?;
         if let Some(fault) = check(message) {
             return Err(LogonFlaw::Field { reason: fault.reason, tag: fault.tag.unwrap_or(0) });
         }
-        Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset, next_expected })
+        Ok(PendingLogon { msg_seq_num, heartbeat_seconds, reset, fresh, next_expected })
     }
 
     /// Whether the dialect has a meaning for a Logon with this number, which is too low.

@@ -216,6 +216,8 @@ struct PendingLogon {
     heartbeat_seconds: u32,
     /// ResetSeqNumFlag(141), if it was there.
     reset: Option<bool>,
+    /// Acceptor: both spaces start at 1, asked or not.
+    fresh: bool,
     /// NextExpectedMsgSeqNum(789), if it was there and we speak it.
     next_expected: Option<u64>,
 }

@@ -248,6 +248,49 @@ fn a_refused_logon_changes_nothing_but_the_number_of_the_logout() {
 }
 
 #[test]
+fn a_refused_logon_resets_nothing_even_where_every_logon_starts_at_one() {
+    let refused = |config: fn(&mut SessionConfig), logon: &str, verdict: Received| {
+        let mut rig = Rig::new(Role::Acceptor, |c| {
+            c.reset_on_logon = true;
+            config(c);
+        });
+        rig.session.set_sent_store(Box::new(MemoryStore::new(4, 1_000)));
+        rig.session.restore(4, 8, 9);
+        rig.connect();
+        assert_eq!(rig.feed(logon), verdict);
+        if verdict == Received::Logon {
+            rig.session.refuse_logon(Some("no"), rig.now, &mut rig.out);
+        }
+        let sent = rig.sent();
+        assert!(sent.len() == 1 && sent[0].starts_with("35=5|34=1|58="), "{sent:?}");
+        assert_eq!((rig.session.epoch(), rig.numbers()), (4, (8, 9)), "{logon}");
+    };
+    refused(|_| {}, "35=A|34=1|98=0|108=30|", Received::Logon);
+    refused(|_| {}, "35=A|34=1|98=1|108=30|", Received::Ignored);
+    refused(|_| {}, "35=A|34=1|98=0|108=30|52=20200101-00:00:00|", Received::Ignored);
+    let expects = |c: &mut SessionConfig| c.next_expected = true;
+    refused(expects, "35=A|34=1|98=0|108=30|789=2|", Received::Ignored);
+}
+
+#[test]
+fn numbers_set_by_hand_outlive_a_refused_logon_where_every_logon_starts_at_one() {
+    let mut rig = Rig::new(Role::Acceptor, |c| c.reset_on_logon = true);
+    assert!(rig.session.set_numbers(8, 9));
+    rig.connect();
+    assert_eq!(rig.feed("35=A|34=8|98=0|108=30|"), Received::Logon);
+    rig.session.refuse_logon(Some("no"), rig.now, &mut rig.out);
+    assert_eq!(rig.sent(), ["35=5|34=9|58=no|"]);
+    rig.session.disconnected(rig.now);
+    rig.connect();
+    rig.log_on("35=A|34=8|98=0|108=30|");
+    assert_eq!(rig.numbers(), (9, 11), "the Logout of the refusal used one");
+    rig.session.disconnected(rig.now);
+    rig.connect();
+    rig.log_on("35=A|34=1|98=0|108=30|");
+    assert_eq!(rig.numbers(), (2, 2), "the hand is taken back by the logon");
+}
+
+#[test]
 fn a_low_logon_is_fatal_unless_the_profile_takes_it_as_a_request_for_a_replay_2c() {
     let mut rig = Rig::new(Role::Acceptor, |_| {});
     rig.session.restore(4, 8, 9);
