@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::State;
 use super::writer::may_hold_secret;
 use crate::session::{MsgType, is_admin};
 
@@ -23,12 +24,18 @@ impl Sent {
     const fn key(&self) -> (u32, u64) {
         (self.epoch, self.seq)
     }
+
+    const fn behind(&self) -> (u32, u64) {
+        (self.epoch, self.seq + 1)
+    }
 }
 
 /// The last application messages, in the order of epoch and number, which is that of their places.
 pub(super) struct SentIndex {
     sent: VecDeque<Sent>,
     max: usize,
+    /// Epoch and number from which on nothing was forgotten.
+    reach: (u32, u64),
 }
 
 impl SentIndex {
@@ -38,23 +45,56 @@ impl SentIndex {
         let any = Sent { epoch: 0, segment: 0, seq: 0, offset: 0, length: 0, msg_type, blank };
         let mut sent = VecDeque::from(vec![any; max]);
         sent.clear();
-        Self { sent, max }
+        Self { sent, max, reach: (0, 1) }
     }
 
-    /// Takes a message that has a number for the first time; the session's own are never asked for. If
-    /// numbers were set back by hand, what had them before is void.
-    #[inline]
-    pub fn insert(&mut self, sent: Sent) {
-        if self.max == 0 || is_admin(sent.msg_type.as_bytes()) {
-            return;
-        }
-        while self.sent.back().is_some_and(|last| last.key() >= sent.key()) {
+    /// What was read of an earlier life begins with this state: what came before is not known.
+    pub fn begin(&mut self, state: &State) {
+        self.reach = (state.epoch, state.next_out);
+    }
+
+    /// The session stands here now. Where its numbers were lowered by hand, what had them before is void.
+    pub fn follow(&mut self, state: &State) {
+        let next = (state.epoch, state.next_out);
+        self.void(next);
+        self.reach = self.reach.min(next);
+    }
+
+    fn void(&mut self, from: (u32, u64)) {
+        while self.sent.back().is_some_and(|last| last.key() >= from) {
             self.sent.pop_back();
         }
-        if self.sent.len() == self.max {
-            self.sent.pop_front();
+    }
+
+    /// Takes a message that has a number for the first time; the session's own are never asked for.
+    #[inline]
+    pub fn insert(&mut self, sent: Sent) {
+        if is_admin(sent.msg_type.as_bytes()) {
+            return;
+        }
+        if self.max == 0 {
+            self.reach = sent.behind();
+            return;
+        }
+        self.void(sent.key());
+        if self.sent.len() == self.max
+            && let Some(oldest) = self.sent.pop_front()
+        {
+            self.reach = oldest.behind();
         }
         self.sent.push_back(sent);
+    }
+
+    /// From which number of `epoch` on nothing was forgotten, and nothing lies before `segment`.
+    pub fn reach(&self, epoch: u32, segment: u32) -> u64 {
+        let by_place = self.sent.partition_point(|sent| sent.segment < segment);
+        let before = by_place.checked_sub(1).and_then(|last| self.sent.get(last));
+        let reach = before.map_or(self.reach, Sent::behind).max(self.reach);
+        match epoch.cmp(&reach.0) {
+            std::cmp::Ordering::Greater => 1,
+            std::cmp::Ordering::Equal => reach.1,
+            std::cmp::Ordering::Less => u64::MAX,
+        }
     }
 
     /// The message with this number.

@@ -131,17 +131,31 @@ impl Keeper {
         now: UtcTime,
     ) -> Result<(), AppendError> {
         let Numbers { epoch, next_in, next_out } = numbers;
+        self.stage_outbox(epoch, outbox, now)?;
+        // What the messages do not say: a reset, numbers of messages that were dropped with a connection.
+        let (nonce, cl_ord_id_watermark) = (self.nonce, self.cl_ord_id);
+        self.journal.stage_note(State { nonce, cl_ord_id_watermark, epoch, next_in, next_out })?;
+        self.journal.commit()
+    }
+
+    /// What is new in the outbox, behind the nonce and the ClOrdID that it has.
+    #[inline]
+    fn stage_outbox(
+        &mut self,
+        epoch: u32,
+        outbox: &Outbox,
+        now: UtcTime,
+    ) -> Result<(), AppendError> {
         if self.cleared != Some(outbox.cleared_total()) {
             self.cleared = Some(outbox.cleared_total());
             self.stored = 0;
         }
-        let known = self.journal.state();
         let (nonce, cl_ord_id_watermark) = (self.nonce, self.cl_ord_id);
-        let state = State { nonce, cl_ord_id_watermark, epoch, next_in, next_out };
-        if self.stored == outbox.pushed_total() && state == known {
+        let known = self.journal.state();
+        self.journal.stage_note(State { nonce, cl_ord_id_watermark, ..known })?;
+        if self.stored == outbox.pushed_total() {
             return Ok(());
         }
-        self.journal.stage_note(State { nonce, cl_ord_id_watermark, ..known })?;
         let already = usize::try_from(self.stored - outbox.consumed_total());
         let mut new = &outbox.pending()[already.expect("no more is stored than was pushed")..];
         while !new.is_empty() {
@@ -151,9 +165,7 @@ impl Keeper {
             self.stored += bytes.len() as u64;
             new = &new[bytes.len()..];
         }
-        // What the messages do not say: a reset, numbers of messages that were dropped with a connection.
-        self.journal.stage_note(state)?;
-        self.journal.commit()
+        Ok(())
     }
 
     fn store_inbound(
@@ -179,9 +191,18 @@ impl SentStore for Keeper {
     /// Nothing yet: it is stored from the outbox, with the session's own messages, in their order.
     fn keep(&mut self, _: u32, _: u64, _: &[u8]) {}
 
-    fn keep_unsent(&mut self, epoch: u32, seq: u64, time: UtcTime, bytes: &[u8]) -> bool {
+    /// Behind what still waits in the outbox: the records of a journal have the order of their numbers.
+    fn keep_unsent(
+        &mut self,
+        epoch: u32,
+        seq: u64,
+        time: UtcTime,
+        out: &Outbox,
+        bytes: &[u8],
+    ) -> bool {
         let direction = Direction::Out;
-        self.journal.append(Record { direction, epoch, seq, time, bytes }).is_ok()
+        self.stage_outbox(epoch, out, time).is_ok()
+            && self.journal.append(Record { direction, epoch, seq, time, bytes }).is_ok()
     }
 
     fn next_kept(&self, epoch: u32, from: u64, to: u64) -> Option<Kept> {
@@ -192,6 +213,19 @@ impl SentStore for Keeper {
         let bytes = self.journal.sent(epoch, msg_seq_num)?;
         into.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(bytes.len())
+    }
+
+    fn reach(&self, epoch: u32) -> u64 {
+        self.journal.reach(epoch)
+    }
+
+    /// Noted at once, so that what is sent from here on counts as sent for the first time.
+    fn lowered(&mut self, epoch: u32, next_out: u64) {
+        let known = self.journal.state();
+        if epoch == known.epoch {
+            // What cannot be noted cannot be sent either: the next message fails too, and is reported.
+            let _ = self.journal.note(State { next_out: next_out.min(known.next_out), ..known });
+        }
     }
 
     /// Nothing: the next note says that there is a new epoch, and no number of the old one is asked for.

@@ -330,13 +330,19 @@ impl Past {
     /// Applies the records of a segment.
     fn take(&mut self, records: &mut Records<'_>, segment: u32) {
         for (at, header, payload) in records.by_ref() {
-            let before = self.state.unwrap_or(State::START);
-            self.state = state_behind(self.state, &header, payload);
+            let known = self.state;
+            let before = known.unwrap_or(State::START);
+            self.state = state_behind(known, &header, payload);
             // A state says when the last message before it was; 0 if there was none.
             if header.time != 0 {
                 self.last_at = Some(UtcTime(header.time));
             }
             if header.kind == Kind::State {
+                match (known, &self.state) {
+                    (None, Some(first)) => self.index.begin(first),
+                    (Some(_), Some(next)) => self.index.follow(next),
+                    (_, None) => {}
+                }
                 continue;
             }
             self.messages += 1;

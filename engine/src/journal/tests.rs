@@ -472,6 +472,43 @@ fn no_secret_reaches_the_file() {
 }
 
 #[test]
+fn a_journal_knows_from_which_number_on_it_has_everything_that_was_sent() {
+    // The whole story is within reach, also for the next life.
+    let whole = dir();
+    let (mut journal, _) = open(&whole, SMALL);
+    assert_eq!(journal.reach(0), 1);
+    journal.note(State { epoch: 1, ..State::START }).expect("room");
+    for seq in 1..=5 {
+        send(&mut journal, seq).expect("room");
+    }
+    assert_eq!(journal.reach(1), 1);
+    drop(journal);
+    assert_eq!(open(&whole, SMALL).0.reach(1), 1);
+
+    let bounds = [
+        (JournalConfig { index_messages: 7, segments_mapped: 16, ..SMALL }, "by number"),
+        (JournalConfig { segments_mapped: 2, ..SMALL }, "by place"),
+        (JournalConfig { index_messages: 0, ..SMALL }, "nothing"),
+    ];
+    for (config, bound) in bounds {
+        let dir = dir();
+        let (mut journal, _) = open(&dir, config);
+        for seq in 1..=90 {
+            send(&mut journal, seq).expect("room");
+            let lowest = journal.next_sent(1, 0, u64::MAX).map(|kept| kept.msg_seq_num);
+            assert_eq!(journal.reach(1), lowest.unwrap_or(seq + 1), "{bound}");
+        }
+        assert!(journal.reach(1) > 1, "{bound}");
+        assert_eq!(journal.reach(2), 1, "a space that has not begun");
+        drop(journal);
+        let (journal, _) = open(&dir, config);
+        let lowest = journal.next_sent(1, 0, u64::MAX).map_or(91, |kept| kept.msg_seq_num);
+        // The session's own messages may stand between.
+        assert!((2..=lowest).contains(&journal.reach(1)), "{bound}: {}", journal.reach(1));
+    }
+}
+
+#[test]
 fn a_message_with_a_secret_in_it_is_known_but_never_given_out_with_stars() {
     let text = |body: &str| format!("8=FIX.4.4|9=1|{body}").replace('|', "\x01").into_bytes();
     let secret = text("35=B|34=1|95=3|96=raw|10=000|");

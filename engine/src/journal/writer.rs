@@ -150,6 +150,7 @@ impl Journal {
         }
         self.make_room(record_bytes(super::format::STATE_BYTES))?;
         self.state = state;
+        self.index.follow(&state);
         Ok(self.write_state())
     }
 
@@ -193,6 +194,14 @@ impl Journal {
         let first = self.segments.front()?.number;
         let sent = self.index.next(epoch, from, to, first)?;
         Some(Kept { msg_seq_num: sent.seq, msg_type: sent.msg_type })
+    }
+
+    /// From which number of `epoch` on every application message that was sent is within reach, as
+    /// [`Journal::next_sent`] sees it.
+    #[must_use]
+    pub fn reach(&self, epoch: u32) -> u64 {
+        let first = self.segments.front().map_or(0, |segment| segment.number);
+        self.index.reach(epoch, first)
     }
 
     /// Where the last record ends.

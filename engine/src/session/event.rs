@@ -82,6 +82,14 @@ pub enum SessionEvent {
         /// How many.
         messages: u32,
     },
+    /// Numbers in the range of a ResendRequest were declared void although messages of the application may
+    /// stand there: the store does not reach back so far any more.
+    Forgotten {
+        /// The first such number.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
     /// The peer asks for the same range again and again; the session is logged out.
     ResendStorm {
         /// First number of the range.

@@ -379,8 +379,8 @@ impl Session {
     /// Sets the next numbers by hand, whatever the phase: an operator's tool, for a peer that has lost
     /// its state (FIX session case 9). The next Logon does not reset them unless the peer asks for it
     /// by 141=Y, whatever [`SessionConfig::reset_on_logon`] of an acceptor says. If our numbers go down,
-    /// nothing that was sent before is ever sent again. `false`, and nothing is set, if a number is not
-    /// valid.
+    /// what was sent under those that come again is never sent a second time. `false`, and nothing is
+    /// set, if a number is not valid.
     pub fn set_numbers(&mut self, next_in: u64, next_out: u64) -> bool {
         let numbers = 1..=crate::limits::SEQ_NUM_MAX;
         let valid = numbers.contains(&next_in) && numbers.contains(&next_out);
@@ -389,7 +389,7 @@ impl Session {
                 && let Some(resender) = &mut self.resender
             {
                 // What was sent under numbers that come again must never be taken for what they carry then.
-                resender.store.reset(self.epoch);
+                resender.store.lowered(self.epoch, next_out);
             }
             (self.next_in, self.next_out) = (next_in, next_out);
             self.numbers_by_hand = self.phase != Phase::Active;

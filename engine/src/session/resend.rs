@@ -44,6 +44,8 @@ pub(super) struct ResendJob {
     to: u64,
     replayed: u32,
     withheld: u32,
+    /// Numbers that were gap filled below the reach of the store, first and last; none if that is 0.
+    forgotten: (u64, u64),
     pub(super) pumped_at: UtcTime,
 }
 
@@ -109,7 +111,7 @@ impl Session {
             self.sent(msg_type, number, written);
             return Ok(Posted::Sent(number));
         }
-        self.keep_unsent(msg_type, number, now, written)
+        self.keep_unsent(msg_type, number, now, out, written)
     }
 
     /// Numbers and keeps what is written and could not go to the outbox.
@@ -118,14 +120,15 @@ impl Session {
         msg_type: &[u8],
         number: u64,
         now: UtcTime,
+        out: &Outbox,
         written: Range<usize>,
     ) -> Result<Posted, SendError> {
         let replays = self.config.resend_policy.of(msg_type) == Resend::Replay;
         let epoch = self.epoch;
         let resender = self.resender.as_mut().filter(|_| replays && !is_admin(msg_type));
         let bytes = &self.scratch[written];
-        let kept =
-            resender.is_some_and(|resender| resender.store.keep_unsent(epoch, number, now, bytes));
+        let kept = resender
+            .is_some_and(|resender| resender.store.keep_unsent(epoch, number, now, out, bytes));
         if !kept {
             return Err(SendError::NotLoggedOn);
         }
@@ -155,10 +158,14 @@ impl Session {
             }
             return;
         }
-        let job = ResendJob { from, next: from, to, replayed: 0, withheld: 0, pumped_at: now };
+        let (next, replayed, withheld, forgotten) = (from, 0, 0, (0, 0));
+        let job = ResendJob { from, next, to, replayed, withheld, forgotten, pumped_at: now };
         self.resend = Some(match self.resend {
             None => job,
-            Some(old) => ResendJob { next: from.min(old.next), to: to.max(old.to), ..job },
+            Some(old) => {
+                let (next, to, forgotten) = (from.min(old.next), to.max(old.to), old.forgotten);
+                ResendJob { next, to, forgotten, ..job }
+            }
         });
         self.pump_resend(now, out);
     }
@@ -185,10 +192,13 @@ impl Session {
             Ok(()) => {}
         }
         if self.resend.is_none() && job.next > job.to {
-            let ResendJob { from, to, replayed, withheld, .. } = job;
+            let ResendJob { from, to, replayed, withheld, forgotten, .. } = job;
             self.events.push(SessionEvent::ResendServed { from, to });
             if replayed > 0 || withheld > 0 {
                 self.events.push(SessionEvent::Replayed { from, to, replayed, withheld });
+            }
+            if let (from @ 1.., to) = forgotten {
+                self.events.push(SessionEvent::Forgotten { from, to });
             }
         }
     }
@@ -223,6 +233,7 @@ impl Session {
         };
         if stop >= job.next {
             self.write_gap_fill(job.next, stop, now, out)?;
+            job.forget(stop.min(resender.store.reach(self.epoch) - 1));
             job.next = stop + 1;
         }
         job.withheld += withheld.messages;
@@ -277,6 +288,18 @@ impl Session {
             None => false,
         };
         (replay && !is_admin(stored.msg_type())).then_some(len)
+    }
+}
+
+impl ResendJob {
+    /// From the next number up to this one, nothing is known of what was sent.
+    fn forget(&mut self, to: u64) {
+        if to >= self.next {
+            self.forgotten = match self.forgotten {
+                (0, _) => (self.next, to),
+                (first, last) => (first.min(self.next), last.max(to)),
+            };
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use taut_codec::SOH;
 use taut_codec::value::UtcTime;
 
-use super::Session;
+use super::{Outbox, Session};
 
 /// A MsgType(35), by value: at most three bytes, as in every version of FIX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,16 +70,29 @@ pub trait SentStore: Any + Send {
     /// full forgets the oldest, or does not keep this one: then it is gap filled.
     fn keep(&mut self, epoch: u32, msg_seq_num: u64, bytes: &[u8]);
     /// Keeps one message that did not go to the outbox ([`Session::post`]): this is the only place where
-    /// it is. `false` if it was not kept; then its number is not used.
-    fn keep_unsent(&mut self, epoch: u32, msg_seq_num: u64, now: UtcTime, bytes: &[u8]) -> bool;
+    /// it is. What waits in `out` has lower numbers. `false` if it was not kept; then its number is not
+    /// used.
+    fn keep_unsent(
+        &mut self,
+        epoch: u32,
+        msg_seq_num: u64,
+        now: UtcTime,
+        out: &Outbox,
+        bytes: &[u8],
+    ) -> bool;
     /// The kept message with the lowest number from `from` to `to`. Takes bounded time, however many
     /// numbers in between are not kept.
     fn next_kept(&self, epoch: u32, from: u64, to: u64) -> Option<Kept>;
     /// Copies a kept message to the front of `into` and returns its length; `None` if it is not kept,
     /// does not fit, or is not as it was sent.
     fn load(&mut self, epoch: u32, msg_seq_num: u64, into: &mut [u8]) -> Option<usize>;
+    /// From which number on it knows every message of the application that was sent: below, one that it
+    /// does not have may have been forgotten. 1 if it has forgotten none of this epoch.
+    fn reach(&self, epoch: u32) -> u64;
     /// A new sequence space begins: what is kept can never be asked for again.
     fn reset(&mut self, epoch: u32);
+    /// Our numbers go down by hand: `next_out` is the next, and what was sent under it and above is void.
+    fn lowered(&mut self, epoch: u32, next_out: u64);
 }
 
 impl Session {
@@ -106,6 +119,8 @@ pub struct MemoryStore {
     kept: VecDeque<Place>,
     messages_max: usize,
     forgotten: u64,
+    /// Behind the last that was forgotten.
+    reach: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +142,7 @@ impl MemoryStore {
             kept: VecDeque::with_capacity(messages_max),
             messages_max,
             forgotten: 0,
+            reach: 1,
         }
     }
 
@@ -141,7 +157,14 @@ impl MemoryStore {
     }
 
     fn forget_oldest(&mut self) {
-        self.forgotten += u64::from(self.kept.pop_front().is_some());
+        if let Some(oldest) = self.kept.pop_front() {
+            self.forget(oldest.msg_seq_num);
+        }
+    }
+
+    fn forget(&mut self, msg_seq_num: u64) {
+        self.forgotten += 1;
+        self.reach = self.reach.max(msg_seq_num.saturating_add(1));
     }
 
     fn take(&mut self, epoch: u32, msg_seq_num: u64, bytes: &[u8]) -> bool {
@@ -154,7 +177,6 @@ impl MemoryStore {
             || self.messages_max == 0
             || msg_seq_num <= newest
         {
-            self.forgotten += 1;
             return false;
         }
         if self.tail + bytes.len() > self.bytes.len() {
@@ -179,10 +201,19 @@ impl MemoryStore {
 
 impl SentStore for MemoryStore {
     fn keep(&mut self, epoch: u32, msg_seq_num: u64, bytes: &[u8]) {
-        self.take(epoch, msg_seq_num, bytes);
+        if !self.take(epoch, msg_seq_num, bytes) {
+            self.forget(msg_seq_num);
+        }
     }
 
-    fn keep_unsent(&mut self, epoch: u32, msg_seq_num: u64, _: UtcTime, bytes: &[u8]) -> bool {
+    fn keep_unsent(
+        &mut self,
+        epoch: u32,
+        msg_seq_num: u64,
+        _: UtcTime,
+        _: &Outbox,
+        bytes: &[u8],
+    ) -> bool {
         self.take(epoch, msg_seq_num, bytes)
     }
 
@@ -199,9 +230,21 @@ impl SentStore for MemoryStore {
         Some(kept.len)
     }
 
+    fn reach(&self, epoch: u32) -> u64 {
+        if epoch == self.epoch { self.reach } else { 1 }
+    }
+
     fn reset(&mut self, epoch: u32) {
         self.epoch = epoch;
         self.tail = 0;
         self.kept.clear();
+        self.reach = 1;
+    }
+
+    fn lowered(&mut self, epoch: u32, next_out: u64) {
+        if epoch == self.epoch {
+            self.kept.truncate(self.find(next_out));
+            self.reach = self.reach.min(next_out);
+        }
     }
 }

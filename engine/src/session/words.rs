@@ -39,6 +39,10 @@ impl Display for SessionEvent {
                 f,
                 "{messages} messages from {from} to {to} were not sent again but declared void"
             ),
+            Self::Forgotten { from, to } => write!(
+                f,
+                "what was sent from {from} to {to} is not kept any more: it was declared void unseen"
+            ),
             Self::ResendStorm { from, times } => {
                 write!(f, "the peer asked {times} times for what is behind {from}: logging out")
             }

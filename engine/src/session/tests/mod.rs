@@ -4,6 +4,7 @@
 mod admin;
 mod cuts;
 mod hostile;
+mod keeping;
 mod link;
 mod logging_on;
 mod logging_out;

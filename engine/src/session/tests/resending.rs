@@ -264,6 +264,35 @@ fn a_message_that_is_too_long_to_be_sent_a_second_time_is_withheld_and_the_sessi
 }
 
 #[test]
+fn what_the_store_has_forgotten_is_told_when_the_peer_asks_for_it() {
+    for role in [Role::Initiator, Role::Acceptor] {
+        let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::REPORTS);
+        rig.session.set_sent_store(Box::new(MemoryStore::new(2, 100_000)));
+        for _ in 2..=5 {
+            send_as(&mut rig, b"8", "report");
+        }
+        rig.sent();
+        rig.events();
+        rig.feed("35=2|34=2|7=2|16=0|");
+        let sent = rig.sent();
+        assert!(sent[0].starts_with("35=4|34=2|") && sent[0].ends_with("36=4|123=Y|"), "{sent:?}");
+        let (from, to) = (2, 5);
+        let served = SessionEvent::ResendServed { from, to };
+        let replayed = SessionEvent::Replayed { from, to, replayed: 2, withheld: 0 };
+        let forgotten = SessionEvent::Forgotten { from: 2, to: 3 };
+        assert_eq!(rig.events(), [served, replayed, forgotten]);
+        // Where the store reaches, what is not in it was the session's own.
+        rig.feed("35=1|34=3|112=x|");
+        rig.sent();
+        rig.feed("35=2|34=4|7=4|16=0|");
+        let (from, to) = (4, 6);
+        let served = SessionEvent::ResendServed { from, to };
+        let replayed = SessionEvent::Replayed { from, to, replayed: 2, withheld: 0 };
+        assert_eq!(rig.events(), [served, replayed]);
+    }
+}
+
+#[test]
 fn the_work_on_resends_is_bounded_in_each_period_however_often_the_peer_asks() {
     let mut rig = with_store(Role::Acceptor, ResendPolicy::EVERYTHING);
     rig.out = Outbox::with_capacity(16 * 1024 * 1024);
