@@ -176,7 +176,9 @@ pub struct Row {
 }
 
 impl Row {
-    fn of(name: &'static str, histogram: &Histogram<u64>) -> Self {
+    /// The row of a histogram of nanoseconds.
+    #[must_use]
+    pub fn of(name: &'static str, histogram: &Histogram<u64>) -> Self {
         let at = |quantile| histogram.value_at_quantile(quantile);
         Self {
             name,

@@ -1,5 +1,6 @@
-//! The `taut` command: `demo`, `venue`, `decode`, `journal`, `acceptor`, `initiator`, `control`.
+//! The `taut` command: `demo`, `bench`, `venue`, `decode`, `journal`, `acceptor`, `initiator`, `control`.
 
+mod bench;
 mod decode;
 mod demo;
 mod echo;
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Watch the engine trade against the venue, over two TLS sessions on this machine
     Demo(demo::DemoArgs),
+    /// Measure latency and throughput on this machine, beside a spinning echo
+    Bench(bench::BenchArgs),
     /// Run the venue alone
     Venue(venue::VenueArgs),
     /// Print, verify or export what an engine kept of a session
@@ -122,6 +125,7 @@ pub enum Failure {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Venue(args) => venue::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Acceptor(args) => echo::accept(&args),

@@ -393,3 +393,39 @@ fn input_without_a_message_is_said_and_fails() {
         assert_eq!(errors, format!("taut: no FIX message in {bytes} bytes\n"));
     }
 }
+
+#[test]
+fn every_kind_of_benchmark_runs_a_round_in_which_all_is_as_it_should_be() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    for what in ["round-trip", "open", "throughput", "tick"] {
+        let page = folder.path().join(what);
+        let html = page.to_str().unwrap();
+        // Little load: what is tested is that it measures, not what.
+        let few = ["--per-second", "200", "--outstanding", "16", "--rate", "500"];
+        let short = ["--rounds", "1", "--seconds", "1", "--wire", "busy-poll", "--json"];
+        let output = run(&[&["bench", what, "--html", html][..], &few, &short].concat());
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(output.status.success(), "{what}: {}", said["faults"]);
+        let lines = said["lines"].as_array().unwrap();
+        let names: Vec<_> = lines.iter().map(|line| line["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["busy-poll, inline, plain", "busy-poll, inline, TLS"], "{what}");
+        assert!(lines.iter().all(|line| line["p50_us"]["median"].as_f64() > Some(0.0)), "{what}");
+        let run = &said["rounds"][0]["cases"][1];
+        let stages = run["stages"].as_array().unwrap();
+        assert!(stages.iter().all(|stage| stage["count"] == run["total"]["count"]), "{what}");
+        let corrected = run["from_due"]["p50_ns"].as_u64();
+        assert_eq!(corrected.is_some(), what == "open");
+        assert!(corrected.is_none() || corrected >= run["answer"]["p50_ns"].as_u64(), "{what}");
+        let page = std::fs::read_to_string(page).unwrap();
+        assert_eq!(page.matches("<svg").count(), 3, "{what}");
+        assert!(!page.contains("src=") && !page.contains("href="), "the page needs nothing else");
+    }
+}
+
+#[test]
+fn a_benchmark_of_a_wire_that_does_not_exist_says_which_there_are() {
+    let output = run(&["bench", "--wire", "carrier-pigeon"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("busy-poll"), "{said}");
+}

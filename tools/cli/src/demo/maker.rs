@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use taut::event::EventText;
 use taut::strategy::{
-    Context, InstrumentId, Level, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px, Qty,
-    Refusal, RequestKind, SessionUpdate, Side, Strategy, UpdateKind,
+    Context, Instrument, InstrumentId, Level, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px,
+    Qty, Refusal, RequestKind, SessionUpdate, Side, Strategy, UpdateKind,
 };
 use taut_codec::value::Decimal;
 
@@ -152,7 +152,9 @@ impl Maker {
 
     fn follow(&mut self, ctx: &mut Context<'_>, id: InstrumentId, side: Side) {
         let Some(px) = self.target(ctx, id, side) else { return };
-        let Some(size) = self.size(ctx, id, px) else { return };
+        let minimums = self.config.size_in_minimums;
+        let size = ctx.instrument(id).and_then(|facts| quantity_in_minimums(facts, px, minimums));
+        let Some(size) = size else { return };
         let position = ctx.position(id).qty * side.sign();
         let may_add = position < self.config.position_in_quotes * size.0;
         let result = match *self.quote(side) {
@@ -174,17 +176,15 @@ impl Maker {
         }
         self.trouble = result.err().filter(|refusal| !is_momentary(*refusal));
     }
+}
 
-    /// The quantity of a quote: a multiple of the minimum that also meets the minimum cost.
-    fn size(&self, ctx: &Context<'_>, id: InstrumentId, px: Px) -> Option<Qty> {
-        let facts = ctx.instrument(id)?;
-        let step = i128::from(facts.qty_step.0);
-        let size = i128::from(facts.qty_min.0.max(facts.qty_step.0))
-            * i128::from(self.config.size_in_minimums.max(1));
-        let cost_min = units(facts.cost_min, facts.price_precision + facts.qty_precision)?;
-        let for_cost = (cost_min / i128::from(px.0) / step + 1) * step;
-        i64::try_from(size.max(for_cost)).ok().map(Qty)
-    }
+/// A quantity in minimums of an instrument, or the least that meets its minimum cost at `px` if that is more.
+pub fn quantity_in_minimums(facts: &Instrument, px: Px, minimums: i64) -> Option<Qty> {
+    let step = i128::from(facts.qty_step.0);
+    let least = i128::from(facts.qty_min.0.max(facts.qty_step.0)) * i128::from(minimums.max(1));
+    let cost_min = units(facts.cost_min, facts.price_precision + facts.qty_precision)?;
+    let for_cost = (cost_min / i128::from(px.0) / step + 1) * step;
+    i64::try_from(least.max(for_cost)).ok().map(Qty)
 }
 
 /// A decimal in units of 10^-`scale`.

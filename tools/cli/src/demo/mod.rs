@@ -2,10 +2,10 @@
 //! checked at the end.
 
 pub mod child;
-mod config;
+pub mod config;
 pub mod interrupt;
 mod journal_check;
-mod maker;
+pub mod maker;
 mod order_check;
 mod summary;
 mod told;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use taut::config::JournalSection;
+use taut::config::{JournalSection, PathSection};
 use taut::kraken::logon::Credentials;
 use taut::pipeline::{Engine, IdlePolicy, Layout, Running, available_cores};
 use taut::secret::Secret;
@@ -128,7 +128,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         );
     }
     check_venue(args, &config)?;
-    let cores = Cores::choose(&mut config);
+    let cores = Cores::choose(&mut config.engine.path);
     let (key, secret) = (random_secret()?, random_secret()?);
     let scratch = tempfile::tempdir()?;
     let arrivals = scratch.path().join("arrivals");
@@ -240,15 +240,17 @@ fn check_venue(args: &DemoArgs, config: &DemoConfig) -> Result<(), Failure> {
 
 /// Which cores do what: the last one is the venue's, the others the engine's. Threads spin only while
 /// each of them, the venue's included, has a core of its own.
-struct Cores {
-    venue: Option<usize>,
-    venue_spins: bool,
+pub struct Cores {
+    /// The venue's; `None` if there is but one.
+    pub venue: Option<usize>,
+    /// Whether the venue may spin.
+    pub venue_spins: bool,
 }
 
 impl Cores {
-    fn choose(config: &mut DemoConfig) -> Self {
+    /// Chooses, and writes the engine's into its configuration.
+    pub fn choose(path: &mut PathSection) -> Self {
         let mut cores = available_cores();
-        let path = &mut config.engine.path;
         let venue = if cores.len() > 1 { cores.pop() } else { None };
         let enough = venue.is_some() && cores.len() >= path.layout.threads();
         // The mio wire is the one that sleeps; elsewhere idle threads spin if they can.
@@ -362,7 +364,7 @@ fn watch(
 }
 
 /// A random credential for this run: 56 characters of base64, as long as Kraken's keys.
-fn random_secret() -> Result<Secret, Failure> {
+pub fn random_secret() -> Result<Secret, Failure> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = [0; 56];
     std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
