@@ -1,29 +1,35 @@
 //! A whole engine, in a process of its own, trades with the venue and is killed (kill -9) at random
-//! moments. The venue then cancels what it has open (8674=0): reports that arise while it is down. Each
-//! life goes on from the journal of the one before. After each kill the parent checks the journal; in the
+//! moments. Reports arise while it is down: the venue then cancels what it has open (8674=0), or its
+//! orders stay and somebody else trades with them (8674=1). Each life goes on from the journal of the one
+//! before. After each kill the parent checks the journal; in the
 //! end it holds it against what the venue has numbered, against its arrival log, and against every byte
 //! that was on the wire. `TAUT_KILLS=N` for more kills than the usual two dozen.
 
+#[path = "engine_kill/other.rs"]
+mod other;
+#[path = "engine_kill/stored.rs"]
+mod stored;
 #[path = "engine_kill/tap.rs"]
 mod tap;
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use stored::{Stored, last_number, reports, stored};
 use tap::Tap;
 use taut::config::EngineConfig;
-use taut::journal::{Direction, EntryKind, Journal, JournalConfig, Reader, State};
+use taut::journal::{Direction, Journal, JournalConfig, State};
 use taut::kraken::logon::Credentials;
 use taut::pipeline::{Engine, IdlePolicy};
 use taut::secret::Secret;
-use taut::strategy::Strategy;
+use taut::strategy::{Context, InstrumentId, OrderSpec, Px, Qty, Side, Strategy};
 use taut::trace::Clock;
 use taut::wire::WireKind;
-use taut_codec::message::Message;
-use taut_codec::scan::{Field, Scanner};
-use taut_venue::config::VenueConfig;
+use taut_codec::scan::Field;
+use taut_venue::config::{ClientConfig, TierName, VenueConfig};
 use taut_venue::server::{Listen, Server};
 use taut_venue::simulation::strategies::Storm;
 use taut_venue::{Service, Venue};
@@ -41,7 +47,12 @@ fn credentials() -> Credentials {
     Credentials::new(Secret::new("APIKEY"), Secret::new("c2VjcmV0")).expect("good ones")
 }
 
-fn engine_config(dir: &str, market_data: &str, trading: &str) -> EngineConfig {
+/// Whether the orders of a life outlive it: of every other one, by its seed.
+const fn orders_stay(seed: u64) -> bool {
+    seed % 2 == 1
+}
+
+fn engine_config(dir: &str, market_data: &str, trading: &str, stays: bool) -> EngineConfig {
     let session = |port: &str, target: &str, reset: &str| {
         format!(
             "host = '127.0.0.1'\nport = {port}\nsender = 'TAUT'\ntarget = '{target}'\n\
@@ -51,6 +62,7 @@ fn engine_config(dir: &str, market_data: &str, trading: &str) -> EngineConfig {
     let text = format!(
         "[path]\nlayout = 'inline'\nwire = 'busy-poll'\nidle = 'park'\n\
          [tls]\nenabled = false\nmode = 'record-layer'\n[market_data]\n{}[trading]\n{}\
+         cancel_on_disconnect = {}\n\
          [instruments]\nsymbols = ['BTC/USD']\ndepth = 10\n\
          [risk]\nmax_order_qty = '100'\nmax_notional = '100000'\ncollar_bps = 5000\n\
          max_position = '100'\nmax_open_orders = 20\ncommands_per_second = 500\nburst = 50\n\
@@ -58,6 +70,7 @@ fn engine_config(dir: &str, market_data: &str, trading: &str) -> EngineConfig {
          [rollover]\nenabled = false\n",
         session(market_data, "KRAKEN-MD", "always"),
         session(trading, "KRAKEN-TRD", "never"),
+        !stays,
     );
     EngineConfig::from_toml(&text).expect("a good configuration")
 }
@@ -67,27 +80,54 @@ struct Listener;
 
 impl Strategy for Listener {}
 
+/// Keeps a few orders away from the market, so that there are some whenever it is killed.
+struct Patient;
+
+impl Patient {
+    const ORDERS: usize = 6;
+    const TICKS: i64 = 30;
+}
+
+impl Strategy for Patient {
+    fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
+        if ctx.open_orders().count() >= Self::ORDERS {
+            return;
+        }
+        let Some(facts) = ctx.instrument(id) else { return };
+        let (qty, away) = (Qty(facts.qty_min.0 * 10), Self::TICKS * facts.tick_size.0);
+        for side in [Side::Buy, Side::Sell] {
+            let Some(best) = ctx.book(id).and_then(|book| book.best(side)) else { return };
+            let px = Px(best.px.0 - side.sign() * away);
+            // A refusal is no more than an order less.
+            let _ = ctx.order(OrderSpec::limit(id, side, qty, px));
+        }
+    }
+}
+
 /// The child: trades until it is killed.
 fn live(dir: &str) -> ! {
     let ports = std::env::var(PORTS).expect("the parent sets it");
     let (market_data, trading) = ports.split_once(' ').expect("two of them");
     let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    let engine = Engine::new(engine_config(dir, market_data, trading), credentials());
-    let engine = engine.expect("a good configuration");
-    if seed == 0 {
-        let running = engine.start(Listener).expect("the venue is there");
-        drop(running.join());
-    } else {
-        let running = engine.start(Storm::new(seed, 4)).expect("the venue is there");
-        drop(running.join());
+    let config = engine_config(dir, market_data, trading, orders_stay(seed));
+    let engine = Engine::new(config, credentials()).expect("a good configuration");
+    match seed {
+        0 => trade(engine, Listener),
+        _ if orders_stay(seed) => trade(engine, Patient),
+        _ => trade(engine, Storm::new(seed, 4)),
     }
     // Only a lost venue ends the engine.
     std::process::exit(3)
 }
 
+fn trade<S: Strategy + Send + 'static>(engine: Engine, strategy: S) {
+    drop(engine.start(strategy).expect("the venue is there").join());
+}
+
 /// The venue, which the parent drives itself.
 struct World {
     server: Server,
+    clock: Clock,
     /// Between the engine and the venue's trading port.
     tap: Tap,
     ports: String,
@@ -98,6 +138,15 @@ impl World {
         let mut config = VenueConfig::default();
         config.replay.journal = Some(dir.join("journal"));
         config.liquidity.synthetic.events_per_second = 2_000;
+        // Else the storm is soon refused everything, or logged out for its errors, and nothing rests.
+        config.clients[0].tier = TierName::Unlimited;
+        config.switches.session.errors_per_second_max = 0;
+        let other = ClientConfig {
+            sender: other::SENDER.into(),
+            tier: TierName::Unlimited,
+            ..ClientConfig::default()
+        };
+        config.clients.push(other);
         let clock = Clock::system();
         let secrets =
             |name: &str| Some(if name.ends_with("KEY") { "APIKEY" } else { "c2VjcmV0" }.to_owned());
@@ -109,7 +158,7 @@ impl World {
             wire: WireKind::BusyPoll,
             idle: IdlePolicy::Park,
         };
-        let mut server = Server::bind(venue, None, &listen, clock).expect("free ports");
+        let mut server = Server::bind(venue, None, &listen, clock.clone()).expect("free ports");
         server.log_arrivals(&dir.join("arrivals")).expect("it can be written");
         let addresses = server.addresses().expect("it listens");
         let port = |wanted| {
@@ -118,7 +167,7 @@ impl World {
         };
         let tap = Tap::before(port(Service::SpotTrading)).expect("a free port");
         let ports = format!("{} {}", port(Service::SpotMarketData), tap.port());
-        Self { server, tap, ports }
+        Self { server, clock, tap, ports }
     }
 
     /// Runs the venue until `done` says so; `false` if that takes too long.
@@ -162,57 +211,15 @@ impl World {
         self.until(PATIENCE, |_| Instant::now() >= until);
     }
 
+    /// Somebody else trades with what rests.
+    fn sweep(&mut self) {
+        other::sweep(self.server.venue(), &credentials(), self.clock.now());
+        self.pass(Duration::from_millis(2));
+    }
+
     fn is_up(&mut self) -> bool {
         self.until(PATIENCE, |venue| venue.stats().sessions_up == 2)
     }
-}
-
-/// A message of a trading session's journal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Stored {
-    seq: u64,
-    msg_type: Vec<u8>,
-    /// ExecID(17) and ClOrdID(11), as far as it has them.
-    ids: (Vec<u8>, Vec<u8>),
-    poss_dup: bool,
-}
-
-impl Stored {
-    fn read(seq: u64, bytes: &[u8], fields: &mut [Field]) -> Self {
-        let count = Scanner::new().index(bytes, fields).expect("it indexes");
-        let message = Message::new(bytes, &fields[..count]);
-        let get = |tag| message.get(tag).unwrap_or_default().to_vec();
-        Self {
-            seq,
-            msg_type: message.msg_type().to_vec(),
-            ids: (get(17), get(11)),
-            poss_dup: message.flag(43) || message.flag(97),
-        }
-    }
-}
-
-fn stored(dir: &Path, wanted: Direction) -> Vec<Stored> {
-    let Ok(reader) = Reader::open(dir) else { return Vec::new() };
-    let mut fields = vec![Field::default(); 256];
-    let mut all = Vec::new();
-    for &number in reader.segments() {
-        let segment = reader.segment(number).expect("it reads");
-        for entry in segment.entries() {
-            let EntryKind::Message { direction, seq, bytes, .. } = entry.kind else { continue };
-            if direction != wanted {
-                continue;
-            }
-            all.push(Stored::read(seq, bytes, &mut fields));
-        }
-    }
-    all
-}
-
-/// Of the venue's messages, those that a client has a right to: reports and refusals.
-fn reports(stored: &[Stored], twice: bool) -> Vec<(u64, Vec<u8>)> {
-    let wanted = |one: &&Stored| matches!(one.msg_type.as_slice(), b"8" | b"j" | b"9" | b"r");
-    let wanted = stored.iter().filter(wanted).filter(|one| twice || !one.poss_dup);
-    wanted.map(|one| (one.seq, one.ids.0.clone())).collect()
 }
 
 /// What must hold after each kill.
@@ -267,7 +274,8 @@ fn check_wire(tap: &Tap, log: &str) -> usize {
     }
     let once: BTreeSet<_> = wire.iter().collect();
     assert_eq!(once.len(), wire.len(), "a ClOrdID was on the wire twice");
-    let ids: Vec<&str> = log.lines().filter_map(|line| line.split(' ').nth(3)).collect();
+    let ours = log.lines().filter(|line| line.starts_with("TAUT "));
+    let ids: Vec<&str> = ours.filter_map(|line| line.split(' ').nth(3)).collect();
     let arrived: BTreeSet<_> = ids.iter().collect();
     assert_eq!(arrived.len(), ids.len(), "a ClOrdID arrived twice");
     assert!(ids.iter().all(|id| once.contains(&id.as_bytes().to_vec())));
@@ -284,12 +292,16 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
     let (ours, theirs) = (tempfile::tempdir(), tempfile::tempdir());
     let (ours, theirs) = (ours.expect("a directory"), theirs.expect("a directory"));
     let trading = ours.path().join("trading");
+    let venue_journal = theirs.path().join("journal/TAUT");
     let mut world = World::new(theirs.path());
     let mut random = fastrand::Rng::with_seed(kills);
     let mut state = State::START;
-    // Lives by how far they came for certain; and reports that arose between lives.
+    // Lives by how far they came for certain; reports that arose between lives; numbers of the reports of
+    // trades that nobody of ours was there for.
     let (mut early, mut up, mut traded, mut while_down) = (0, 0, 0, 0);
+    let mut swept: Vec<RangeInclusive<u64>> = Vec::new();
     for kill in 0..kills {
+        let stays = orders_stay(kill + 1);
         let child = world.start(ours.path(), kill + 1);
         let aim = random.u8(..4);
         // A quarter dies while it starts, dials, logs on or reads its journal.
@@ -305,6 +317,10 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
             assert!(trades, "life {kill} did not trade");
         }
         world.pass(Duration::from_micros(random.u64(..60_000)));
+        if aim > 1 && stays {
+            let rests = world.until(PATIENCE, |venue| venue.open_orders("TAUT") > 0);
+            assert!(rests, "life {kill} has no order that could stay");
+        }
         let before = world.server.venue().stats().replay.kept;
         world.kill(child);
         let next = check(&trading, state);
@@ -313,15 +329,19 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
             assert!(next.next_out > state.next_out + 1, "a Logon, and something behind it");
         }
         state = next;
+        if aim > 1 && stays {
+            let first = last_number(&venue_journal) + 1;
+            world.sweep();
+            swept.push(first..=last_number(&venue_journal));
+        }
         world.pass(Duration::from_micros(random.u64(..60_000)));
         while_down += world.server.venue().stats().replay.kept - before;
     }
     // The last life only listens: it gets what is left. The market goes on, so both are looked at at once.
     let child = world.start(ours.path(), 0);
-    let venue_journal = theirs.path().join("journal/TAUT");
     let look = || {
-        let owed = reports(&stored(&venue_journal, Direction::Out), false);
-        (stored(&trading, Direction::In), owed)
+        let sent = stored(&venue_journal, Direction::Out);
+        (stored(&trading, Direction::In), sent)
     };
     let (mut look_at, mut seen) = (Instant::now(), (Vec::new(), Vec::new()));
     let complete = world.until(PATIENCE, |venue| {
@@ -330,10 +350,11 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
         }
         seen = look();
         look_at = Instant::now() + Duration::from_millis(100);
-        reports(&seen.0, true) == seen.1
+        reports(&seen.0, true) == reports(&seen.1, false)
     });
     world.kill(child);
-    let (got, owed) = seen;
+    let (got, sent) = seen;
+    let owed = reports(&sent, false);
     assert!(complete, "{} of {} reports", reports(&got, true).len(), owed.len());
     let exec_ids: BTreeSet<_> = owed.iter().filter(|(_, id)| !id.is_empty()).collect();
     assert!(exec_ids.len() as u64 > kills, "there was trade: {}", exec_ids.len());
@@ -341,6 +362,15 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
     let replayed = got.iter().filter(|one| one.poss_dup && one.msg_type != b"4").count() as u64;
     assert!(replayed >= while_down, "{replayed} by replay, {while_down} arose while it was down");
     assert!(replayed > 0, "no report was missed");
+    let missed = |one: &&Stored| {
+        one.fill && !one.poss_dup && swept.iter().any(|numbers| numbers.contains(&one.seq))
+    };
+    let fills: Vec<_> = sent.iter().filter(missed).collect();
+    assert!(!fills.is_empty(), "nobody traded with a resting order of a dead engine");
+    for fill in &fills {
+        let told: Vec<_> = got.iter().filter(|one| one.ids.0 == fill.ids.0).collect();
+        assert!(told.len() == 1 && told[0].fill && told[0].poss_dup, "{fill:?}: {told:?}");
+    }
     let stats = world.server.venue().stats();
     assert_eq!((stats.reports_lost, stats.replay.journal_failures), (0, 0));
 
@@ -352,7 +382,8 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
     println!(
         "{kills} kills: {early} while starting, {up} after logon, {traded} while trading; {arrived} \
          commands arrived, each once; {} reports came, each once, {replayed} of them by replay, of \
-         which {while_down} arose while the engine was down",
-        owed.len()
+         which {while_down} arose while the engine was down, {} of these fills by somebody else",
+        owed.len(),
+        fills.len()
     );
 }
