@@ -10,6 +10,7 @@ use taut_codec::value::Decimal;
 use super::{ConfigError, is_production, value};
 use crate::conductor::ResetPolicy;
 use crate::journal::{Durability, JournalConfig};
+use crate::kraken::session::FieldChecks;
 use crate::limits::{HEARTBEAT_SECONDS_MAX, HOSTS_MAX};
 use crate::pipeline::{IdlePolicy, Layout};
 use crate::risk::RiskLimits;
@@ -87,6 +88,9 @@ pub struct SessionSection {
     /// How long the venue may take to answer the Logon, milliseconds.
     #[serde(default = "logon_timeout_ms")]
     pub logon_timeout_ms: u32,
+    /// What is done with a message of the venue that breaks the field rules of its dialect.
+    #[serde(default)]
+    pub field_checks: FieldChecks,
 }
 
 /// `[instruments]`

@@ -1,5 +1,6 @@
 use super::*;
 use crate::kraken::logon::Credentials;
+use crate::kraken::session::FieldChecks;
 use crate::pipeline::{Engine, Layout};
 use crate::secret::Secret;
 use crate::session::{Resend, ResendPolicy};
@@ -27,6 +28,19 @@ fn a_resend_policy_names_types_and_never_an_order_by_itself() {
     }
     let unknown = toml::from_str::<JournalSection>("dir = 'x'\n[resend]\nH = 'perhaps'");
     assert!(unknown.is_err());
+}
+
+#[test]
+fn field_checks_are_a_choice_for_each_session() {
+    let text = EngineConfig::commented_toml();
+    let config = EngineConfig::from_toml(text).expect("it reads");
+    let checks = (config.market_data.field_checks, config.trading.field_checks);
+    assert_eq!(checks, (FieldChecks::Off, FieldChecks::Off), "one says so, one says nothing");
+    let strict = text.replace("field_checks = \"off\"", "field_checks = \"strict\"");
+    let config = EngineConfig::from_toml(&strict).expect("it reads");
+    let checks = (config.market_data.field_checks, config.trading.field_checks);
+    assert_eq!(checks, (FieldChecks::Strict, FieldChecks::Off));
+    assert!(EngineConfig::from_toml(&text.replace("\"off\"", "\"some\"")).is_err());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, SessionSection};
 use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig, UnknownOrders};
 use crate::journal::{Journal, JournalError, Recovered};
+use crate::kraken;
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::TRACE_RING;
 use crate::session::SessionConfig;
@@ -26,10 +27,6 @@ use crate::strategy::Strategy;
 use crate::trace::{Clock, Record};
 use crate::wire;
 use crate::wire::tls::{ClientTls, Trust};
-
-/// From this distance of the venue's clock on the application is told; a Logon is refused at five times
-/// as much (venue file 2.1).
-const CLOCK_SKEW_WARNING: Duration = Duration::from_secs(1);
 
 /// Why an engine did not start.
 #[derive(Debug, thiserror::Error)]
@@ -235,11 +232,10 @@ impl Engine {
 
 fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError> {
     let (sender, target) = section.comp_ids()?;
-    let mut config = SessionConfig::initiator(sender, target);
-    config.heartbeat_seconds = section.heartbeat_seconds;
-    config.synchronise = true;
-    config.low_answer_resets = true;
-    config.clock_skew_warning = Some(CLOCK_SKEW_WARNING);
-    config.logon_timeout = Duration::from_millis(section.logon_timeout_ms.into());
-    Ok(config)
+    Ok(SessionConfig {
+        heartbeat_seconds: section.heartbeat_seconds,
+        logon_timeout: Duration::from_millis(section.logon_timeout_ms.into()),
+        field_check: section.field_checks.check(),
+        ..kraken::session::client(sender, target)
+    })
 }

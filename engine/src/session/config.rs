@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use taut_codec::encode::{HeaderOrder, TimePrecision};
+use taut_codec::message::Message;
 
+use super::header::Fault;
 use super::policy::ResendPolicy;
 use crate::limits;
 use crate::types::CompId;
@@ -30,6 +32,15 @@ pub fn any_third_party(_: u32, _: &[u8]) -> bool {
 #[must_use]
 pub fn no_third_party(_: u32, _: &[u8]) -> bool {
     false
+}
+
+/// The field checks of a dialect: what is wrong with a message, if anything is.
+pub type FieldCheck = fn(&Message<'_>) -> Option<Fault>;
+
+/// Every message passes.
+#[must_use]
+pub fn no_field_check(_: &Message<'_>) -> Option<Fault> {
+    None
 }
 
 /// The configuration of a [`Session`](super::Session). Start from [`SessionConfig::initiator`] or
@@ -88,6 +99,9 @@ pub struct SessionConfig {
     pub low_answer_resets: bool,
     /// From which distance of the peer's clock from ours on the application is told. Default `None`.
     pub clock_skew_warning: Option<Duration>,
+    /// From which distance on the peer refuses a Logon for it: a refusal is then told as
+    /// [`DownReason::ClockSkew`](crate::event::DownReason::ClockSkew). Default `None`.
+    pub clock_skew_refused: Option<Duration>,
     /// How far SendingTime(52) may be from our clock (FIX session case 2.o). Default 120 s; `None`:
     /// neither the value nor the form of the field is checked.
     pub sending_time_tolerance: Option<Duration>,
@@ -125,6 +139,9 @@ pub struct SessionConfig {
     /// Whether a Reject goes back to the third party that a message was sent for: OnBehalfOf (115, 116,
     /// 144) becomes DeliverTo (128, 129, 145) and the other way round. Default `false`.
     pub reject_reverses_route: bool,
+    /// The field checks that [`Session::received`](super::Session::received) holds messages of the peer
+    /// to (FIX session cases 14.a to 14.k). Default [`no_field_check`].
+    pub field_check: FieldCheck,
     /// Which third parties were agreed on: asked for every OnBehalfOf and DeliverTo field (115, 116, 128,
     /// 129, 144, 145) of a message, with its tag and value; one that was not agreed is rejected (FIX
     /// session case 18.b). Default [`any_third_party`].
@@ -163,6 +180,7 @@ impl SessionConfig {
             sync_timeout: Duration::from_secs(10),
             low_answer_resets: false,
             clock_skew_warning: None,
+            clock_skew_refused: None,
             sending_time_tolerance: Some(Duration::from_secs(120)),
             logout_on_orig_sending_time: true,
             check_resend_request_number: true,
@@ -176,6 +194,7 @@ impl SessionConfig {
             time_precision: TimePrecision::Millis,
             heartbeat_while_testing: true,
             reject_reverses_route: false,
+            field_check: no_field_check,
             third_party: any_third_party,
             refusal_skips_a_number: false,
             header_order: HeaderOrder::SeqSenderTimeTarget,

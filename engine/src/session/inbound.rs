@@ -18,13 +18,14 @@ pub(super) const BEGIN_STRING: &[u8] = b"FIX.4.4";
 pub(super) type Check<'c> = &'c mut dyn FnMut(&Message<'_>) -> Option<Fault>;
 
 impl Session {
-    /// Takes one message that is framed, indexed and has a right CheckSum.
+    /// Takes one message that is framed, indexed and has a right CheckSum; with the field checks of
+    /// [`SessionConfig::field_check`](super::SessionConfig::field_check).
     pub fn received(&mut self, message: &Message<'_>, now: UtcTime, out: &mut Outbox) -> Received {
-        self.received_checked(message, now, out, |_| None)
+        self.received_checked(message, now, out, self.config.field_check)
     }
 
-    /// [`Session::received`] with the field checks of a dialect (FIX session cases 14.a to 14.k): a
-    /// message in sequence whose header is right is shown to `check` first, whatever its type. What
+    /// [`Session::received`] with other field checks, such as those of a dictionary that was read at run
+    /// time (FIX session cases 14.a to 14.k): a message in sequence whose header is right is shown to `check` first, whatever its type. What
     /// that finds is answered by a Reject and uses the number up; a Logon is refused.
     pub fn received_checked(
         &mut self,

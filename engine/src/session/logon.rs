@@ -12,7 +12,6 @@ use super::{
     Asked, Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent,
 };
 use crate::event::{DownReason, EventText};
-use crate::kraken::logon::NONCE_WINDOW_MS;
 use crate::limits;
 
 impl Session {
@@ -325,14 +324,11 @@ impl Session {
     }
 
     /// Why a Logon was refused: what the peer says, or the clocks, if they are so far apart that no
-    /// Logon would be accepted (venue file 2.1).
+    /// Logon would be accepted.
     fn refusal(&self, text: EventText) -> DownReason {
-        match self.clock_skew().map(|nanos| nanos / 1_000_000) {
-            Some(ms)
-                if self.config.clock_skew_warning.is_some()
-                    && ms.unsigned_abs() >= NONCE_WINDOW_MS =>
-            {
-                DownReason::ClockSkew { ms, text }
+        match (self.clock_skew(), self.config.clock_skew_refused) {
+            (Some(skew), Some(limit)) if u128::from(skew.unsigned_abs()) >= limit.as_nanos() => {
+                DownReason::ClockSkew { ms: skew / 1_000_000, text }
             }
             _ => DownReason::LogonRefused(text),
         }

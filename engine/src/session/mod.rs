@@ -46,7 +46,10 @@ use taut_codec::value::UtcTime;
 
 use crate::event::DownReason;
 
-pub use config::{Role, SessionConfig, ThirdPartyPolicy, any_third_party, no_third_party};
+pub use config::{
+    FieldCheck, Role, SessionConfig, ThirdPartyPolicy, any_third_party, no_field_check,
+    no_third_party,
+};
 pub use event::SessionEvent;
 pub use header::{Fault, is_header};
 pub use outbox::{Outbox, OutboxFull};

@@ -213,6 +213,23 @@ fn numbers_set_by_hand_must_be_numbers() {
 }
 
 #[test]
+fn the_field_checks_of_the_configuration_hold_for_every_message_that_is_received_14() {
+    let news_is_unknown = |message: &Message<'_>| {
+        let fault = Fault { reason: 11, tag: None };
+        (message.msg_type() == b"B").then_some(fault)
+    };
+    both_with(
+        |config| config.field_check = news_is_unknown,
+        |mut rig| {
+            assert_eq!(rig.feed("35=B|34=2|"), Received::Ignored);
+            assert_eq!(rig.sent(), ["35=3|34=2|45=2|58=Invalid MsgType|372=B|373=11|"]);
+            assert_eq!(rig.feed("35=D|34=3|"), Received::Application);
+        },
+    );
+    both(|mut rig| assert_eq!(rig.feed("35=B|34=2|"), Received::Application, "none by default"));
+}
+
+#[test]
 fn a_header_behind_the_body_is_out_of_order_from_its_first_field_on_14g() {
     both(|mut rig| {
         let fields = "35=D|!49|!56|!52|11=id|34=2|49=PEER|52=20260407-14:32:01|56=US|";

@@ -11,6 +11,7 @@ fn rig(change: impl FnOnce(&mut SessionConfig)) -> Rig {
         config.synchronise = true;
         config.low_answer_resets = true;
         config.clock_skew_warning = Some(Duration::from_secs(1));
+        config.clock_skew_refused = Some(Duration::from_secs(5));
         change(config);
     });
     assert!(rig.session.restore(2, 5, 9));

@@ -435,11 +435,9 @@ fn session_core(
 ) -> SessionCore {
     let session = |service: Service| {
         let id = |text: &str| -> CompId { text.parse().expect("CompIDs are short") };
-        let mut session = SessionConfig::initiator(id(sender), id(service.comp_id()));
-        session.heartbeat_seconds = config.heartbeat_seconds;
-        session.synchronise = config.synchronise;
-        session.low_answer_resets = true;
-        session
+        let client = taut::kraken::session::client(id(sender), id(service.comp_id()));
+        let (heartbeat_seconds, synchronise) = (config.heartbeat_seconds, config.synchronise);
+        SessionConfig { heartbeat_seconds, synchronise, ..client }
     };
     let sessions = vec![
         (session(Service::SpotMarketData), Logon::MarketData),
