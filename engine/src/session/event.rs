@@ -73,7 +73,8 @@ pub enum SessionEvent {
         withheld: u32,
     },
     /// Messages of the application in the range of a ResendRequest were declared void by one gap fill: the
-    /// policy or the application did not let them be sent again, or there were too many.
+    /// policy or the application did not let them be sent again, there were too many, or one has become
+    /// too long. Several such gap fills may be told as one event, if nobody reads the events.
     Withheld {
         /// The number of the first.
         from: u64,
@@ -130,15 +131,19 @@ pub enum SessionEvent {
     TestRequestSent,
     /// An admin message did not fit the outbox: the peer does not read.
     OutboxFull,
-    /// The queue of events was full; this many are missing at this point.
+    /// Whoever reads the events was so far behind that the queue was full: this many are missing here,
+    /// behind those that were read and before those that follow. What is never missing:
+    /// [`SessionEvent::Up`] and [`SessionEvent::Down`], which have room of their own, and messages that were
+    /// not sent again, whose reports are put together ([`SessionEvent::Withheld`],
+    /// [`SessionEvent::Forgotten`]). Everything else that they would have told can be asked of the session:
+    /// its phase, numbers, gap and epoch.
     EventsLost {
         /// How many.
         count: u32,
     },
 }
 
-/// Slots that only [`SessionEvent::Up`] and [`SessionEvent::Down`] may take, so that chatter cannot
-/// push them out.
+/// Slots that only vital events may take, so that chatter cannot push them out.
 const RESERVED: usize = 8;
 const _: () = assert!(limits::SESSION_EVENTS_MAX > 2 * RESERVED);
 
@@ -154,8 +159,11 @@ impl EventQueue {
     }
 
     pub(super) fn push(&mut self, event: SessionEvent) {
-        let vital = matches!(event, SessionEvent::Up { .. } | SessionEvent::Down { .. });
-        let room = limits::SESSION_EVENTS_MAX - if vital { 0 } else { RESERVED };
+        let room = limits::SESSION_EVENTS_MAX - if is_vital(&event) { 0 } else { RESERVED };
+        let crowded = self.queue.len() >= limits::SESSION_EVENTS_MAX - RESERVED;
+        if crowded && self.queue.iter_mut().rev().any(|earlier| earlier.absorb(&event)) {
+            return;
+        }
         if self.queue.len() < room {
             self.queue.push_back(event);
         } else {
@@ -175,6 +183,32 @@ impl EventQueue {
         }
         let count = std::mem::take(&mut self.lost);
         (count > 0).then_some(SessionEvent::EventsLost { count })
+    }
+}
+
+const fn is_vital(event: &SessionEvent) -> bool {
+    use SessionEvent::{Down, Forgotten, Up, Withheld};
+    matches!(event, Up { .. } | Down { .. } | Withheld { .. } | Forgotten { .. })
+}
+
+impl SessionEvent {
+    /// Tells what `later` tells too, if both are of a kind that can be put together.
+    fn absorb(&mut self, later: &Self) -> bool {
+        match (self, later) {
+            (
+                Self::Withheld { from, to, messages },
+                Self::Withheld { from: first, to: last, messages: more },
+            ) => {
+                (*from, *to) = ((*from).min(*first), (*to).max(*last));
+                *messages = messages.saturating_add(*more);
+                true
+            }
+            (Self::Forgotten { from, to }, Self::Forgotten { from: first, to: last }) => {
+                (*from, *to) = ((*from).min(*first), (*to).max(*last));
+                true
+            }
+            _ => false,
+        }
     }
 }
 
@@ -235,6 +269,34 @@ mod tests {
         let all: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
         assert_eq!(all[all.len() - 2], down);
         assert_eq!(all[all.len() - 1], SessionEvent::EventsLost { count: RESERVED as u32 });
+    }
+
+    #[test]
+    fn what_was_withheld_is_told_in_full_however_far_behind_the_reader_is() {
+        let mut events = EventQueue::new();
+        let total = 3 * limits::SESSION_EVENTS_MAX as u64;
+        for number in 1..=total {
+            events.push(SessionEvent::Withheld { from: number, to: number, messages: 1 });
+            events.push(SessionEvent::TestRequestSent);
+            events.push(SessionEvent::Forgotten { from: number, to: number });
+        }
+        let down = SessionEvent::Down { reason: DownReason::ConnectionLost };
+        events.push(down);
+        let all: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
+        let (mut withheld, mut last, mut forgotten) = (0, 0, 0);
+        for event in &all {
+            match event {
+                SessionEvent::Withheld { to, messages, .. } => {
+                    withheld += u64::from(*messages);
+                    last = *to;
+                }
+                SessionEvent::Forgotten { to, .. } => forgotten = *to,
+                _ => {}
+            }
+        }
+        assert_eq!((withheld, last, forgotten), (total, total, total));
+        assert!(all.contains(&down));
+        assert!(matches!(all.last(), Some(SessionEvent::EventsLost { .. })), "the chatter is not");
     }
 
     #[test]
