@@ -218,6 +218,12 @@ impl<'b> Encoder<'b> {
         self.uint(length_tag, value.len() as u64).raw(tag, value)
     }
 
+    /// A field without a value. FIX has none (FIX session case 14.d): only for a peer with which it was agreed
+    /// to send them back.
+    pub fn without_value(&mut self, tag: u32) -> &mut Self {
+        self.raw(tag, b"")
+    }
+
     /// Completes the message and returns where in the buffer it stands. A message is completed once:
     /// whatever is written or finished after that is an error.
     ///

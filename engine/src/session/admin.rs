@@ -35,6 +35,15 @@ impl Session {
                     body.bytes(tag, id);
                 });
             }
+            Some(b"") if self.config.allow_empty_values => {
+                self.emit_admin(b"0", now, out, |body| {
+                    body.without_value(tag);
+                });
+            }
+            Some(b"") => {
+                let flaw = Flaw { reason: reason::TAG_WITHOUT_VALUE, tag };
+                self.reject_flaw(b"1", number, flaw, now, out);
+            }
             Some(_) => {
                 let flaw = Flaw { reason: reason::VALUE_OUT_OF_RANGE, tag };
                 self.reject_flaw(b"1", number, flaw, now, out);

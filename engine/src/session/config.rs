@@ -142,6 +142,9 @@ pub struct SessionConfig {
     /// The field checks that [`Session::received`](super::Session::received) holds messages of the peer
     /// to (FIX session cases 14.a to 14.k). Default [`no_field_check`].
     pub field_check: FieldCheck,
+    /// Whether a TestReqID(112) without a value is sent back as it is. Default `false`: Reject (FIX session
+    /// case 14.d). What else may be empty is a matter of the field checks.
+    pub allow_empty_values: bool,
     /// Which third parties were agreed on: asked for every OnBehalfOf and DeliverTo field (115, 116, 128,
     /// 129, 144, 145) of a message, with its tag and value; one that was not agreed is rejected (FIX
     /// session case 18.b). Default [`any_third_party`].
@@ -195,6 +198,7 @@ impl SessionConfig {
             heartbeat_while_testing: true,
             reject_reverses_route: false,
             field_check: no_field_check,
+            allow_empty_values: false,
             third_party: any_third_party,
             refusal_skips_a_number: false,
             header_order: HeaderOrder::SeqSenderTimeTarget,

@@ -359,6 +359,9 @@ pub fn copy_fields(message: &Message<'_>, body: &mut Encoder<'_>, keep: impl Fn(
                 Some((length_tag, _)) => {
                     body.data(length_tag, tag, value);
                 }
+                None if value.is_empty() => {
+                    body.without_value(tag);
+                }
                 None => {
                     body.bytes(tag, value);
                 }

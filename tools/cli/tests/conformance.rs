@@ -273,6 +273,20 @@ fn an_initiator_without_reset_goes_on_over_connections() {
     play(&folder, &arguments, &["extra_defs/initiator_persist"]);
 }
 
+#[test]
+fn fields_without_a_value_come_back_to_the_counterparty_with_which_that_was_agreed() {
+    let Some(folder) = definitions() else { return };
+    let port = free_port();
+    let listen = format!("127.0.0.1:{port}");
+    let agreed = "NO_CHECK_FIELDS_HAVE_VALUES";
+    let mut arguments = vec!["acceptor", "--listen", &listen, "--target", "TW"];
+    arguments.extend(["--target", agreed, "--allow-empty-values-of", agreed]);
+    let _engine = Engine::start(&folder, &arguments);
+    // Byte for byte as QuickFIX does: the other way of comparing lets no empty field pass.
+    let arguments = ["--port", &port.to_string(), "--compare", "quickfix"];
+    play(&folder, &arguments, &["quickfix-validate"]);
+}
+
 /// Our own definitions, for what the given ones leave out; each folder with its options.
 #[test]
 fn the_options_of_the_session_pass_our_own_definitions() {

@@ -230,6 +230,22 @@ fn the_field_checks_of_the_configuration_hold_for_every_message_that_is_received
 }
 
 #[test]
+fn a_test_request_without_an_id_comes_back_so_only_where_that_was_agreed_14d() {
+    both(|mut rig| {
+        rig.feed("35=1|34=2|112=|");
+        assert!(rig.sent()[0].ends_with("|371=112|372=1|373=4|"), "a Reject");
+        assert_eq!(rig.numbers(), (3, 3));
+    });
+    both_with(
+        |config| config.allow_empty_values = true,
+        |mut rig| {
+            rig.feed("35=1|34=2|112=|");
+            assert_eq!(rig.sent(), ["35=0|34=2|112=|"]);
+        },
+    );
+}
+
+#[test]
 fn a_header_behind_the_body_is_out_of_order_from_its_first_field_on_14g() {
     both(|mut rig| {
         let fields = "35=D|!49|!56|!52|11=id|34=2|49=PEER|52=20260407-14:32:01|56=US|";

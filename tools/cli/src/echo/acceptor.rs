@@ -31,7 +31,14 @@ struct Guest {
 /// Runs until Ctrl-C.
 pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
     let rules = args.common.rules()?;
+    if let Some(unknown) =
+        args.allow_empty_values_of.iter().find(|name| !args.target.contains(name))
+    {
+        return Err(Failure::Usage(format!("{unknown} is no --target")));
+    }
     let peer = |target: &String| {
+        let mut rules = rules.clone();
+        rules.options.allow_empty = args.allow_empty_values_of.contains(target);
         args.common.peer(Role::Acceptor, target, &rules, !args.common.no_reset, 30)
     };
     let peers = args.target.iter().map(peer).collect::<Result<Vec<_>, _>>()?;

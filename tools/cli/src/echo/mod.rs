@@ -101,6 +101,9 @@ pub struct AcceptorArgs {
     /// The CompID of a counterparty; may be repeated
     #[arg(long, required = true)]
     target: Vec<String>,
+    /// A counterparty whose fields may be empty, and come back so; may be repeated
+    #[arg(long, value_name = "TARGET")]
+    allow_empty_values_of: Vec<String>,
     #[command(flatten)]
     common: CommonArgs,
     /// TLS 1.3, with a certificate made at start
@@ -203,6 +206,7 @@ impl CommonArgs {
             last_processed: self.last_processed,
             time_precision: self.timestamps,
             send_message_bytes_max: MESSAGE_BYTES_MAX,
+            allow_empty_values: rules.options.allow_empty,
             third_party: if self.no_third_parties { no_third_party } else { any_third_party },
             ..defaults.with_quickfix_habits()
         };
