@@ -35,7 +35,7 @@ fn index(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn index_avx2(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
+pub(super) fn index_avx2(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
     let mut list: List = [MaybeUninit::uninit(); LIST];
     let mut fields = Fields::new(message, fields, &mut list);
     // Four 64-bit sums. Each grows by at most 16 * 255 per block: no message is long enough to overflow.

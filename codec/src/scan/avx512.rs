@@ -1,91 +1,279 @@
-//! The AVX-512 kernel: 64 bytes in one register; one compression lists a block's ends. The tags are those of
-//! the AVX2 kernel.
+//! The AVX-512 kernel: 64 bytes in one register, and the tags of 32 fields at once, by **columns**.
+//!
+//! ```text
+//! bytes     8=FIX.4.4|9=140|35=D|34=2|49=...
+//! SOHs      -1, 9, 15, 20, 25, ...     the positions under a block's mask, by one compression
+//! 1st       8 9 3 3 4                  the byte behind each SOH, by one permutation of the block,
+//! 2nd       = = 5 4 9                  the next, and so on: five columns,
+//! 3rd       F 1 = = =                  for a tag of four digits and its `=`
+//! ```
+//! The columns of a few blocks are put one behind the other, up to 32 fields. Where a column has its `=`s,
+//! tags end. Digits are moved to columns of ones, tens, hundreds and thousands, under the masks of the four
+//! lengths; a table and one multiplication make tags of them. All of it is bytes, positions too, until at the
+//! end a permutation spreads them to [`Field`]s.
+//!
+//! Everything stays in registers: what is stored by a block and loaded across blocks would be waited for.
+//! Blocks overlap, so that a field's columns are in the block in which it starts, and the last block is the
+//! last 64 bytes of the message, so that none has to be filled up.
+//!
+//! This is for messages as they should be, of 64 bytes or more. One with anything odd in it, a long tag, the
+//! length of a data field or an error, goes to the AVX2 kernel as a whole.
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask,
-    _mm512_cvtepu8_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_maskz_loadu_epi8,
-    _mm512_reduce_add_epi64, _mm512_sad_epu8, _mm512_set1_epi8, _mm512_set1_epi32,
-    _mm512_setzero_si512, _mm512_storeu_si512,
+    __m256i, __m512i, _bzhi_u32, _mm_cvtsi128_si32, _mm256_add_epi8, _mm256_cmpeq_epi8_mask,
+    _mm256_cmple_epu8_mask, _mm256_loadu_si256, _mm256_mask_mov_epi8, _mm256_maskz_mov_epi8,
+    _mm256_max_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_sub_epi8,
+    _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_add_epi16, _mm512_and_si512,
+    _mm512_broadcast_i64x4, _mm512_castsi256_si512, _mm512_castsi512_si128, _mm512_castsi512_si256,
+    _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maddubs_epi16,
+    _mm512_mask_add_epi8, _mm512_mask_add_epi32, _mm512_mask_cmpeq_epi8_mask,
+    _mm512_mask_permutexvar_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8,
+    _mm512_movepi8_mask, _mm512_permutexvar_epi8, _mm512_reduce_add_epi64, _mm512_sad_epu8,
+    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setzero_si512,
+    _mm512_storeu_si512, _mm512_unpackhi_epi16, _mm512_unpacklo_epi16,
 };
-use core::mem::MaybeUninit;
 
-use super::ends::{ENDS_MAX, Fields, LANES, LIST, List, STRETCH};
-use super::walk::BLOCK;
+use self::tables::{SHIFT, SPREAD, TABLES, TENS, WEIGHTS};
+use super::walk::{BLOCK, has_trailer};
 use super::{Field, Kernel, ScanError, avx2, detect};
 use crate::SOH;
 
-/// One register holds the ends of a block.
-const _: () = assert!(ENDS_MAX * size_of::<u32>() == size_of::<__m512i>());
+mod tables;
+#[cfg(test)]
+mod tests;
+
+/// Columns of characters: of a tag of four digits and its `=`.
+const TEXT: usize = 5;
+
+/// Bytes from one block to the next. Behind a SOH among them the block has all columns.
+const STEP: usize = BLOCK - TEXT;
+
+/// Most blocks whose columns come together, so that positions are bytes.
+const BLOCKS: usize = 4;
+const _: () = assert!((BLOCKS - 1) * STEP + BLOCK <= 256);
+
+/// Most fields whose columns come together: half a register of bytes.
+const LANES: usize = 32;
 
 /// The kernel, if this CPU and its operating system can run it.
 pub(super) fn kernel() -> Option<Kernel> {
-    detect::avx512().then_some(index as Kernel)
+    (detect::avx512() && detect::avx2()).then_some(index as Kernel)
 }
 
-/// Private, and handed out by [`kernel`] only: this is what makes the call below sound.
+/// Private, and handed out by [`kernel`] only: this is what makes the calls below sound.
 fn index(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
     // SAFETY: this function is reachable through `kernel` only, which has verified that the CPU has
-    // every feature named below and that the operating system saves the registers.
-    unsafe { index_avx512(message, fields) }
+    // every feature of both kernels and that the operating system saves the registers.
+    unsafe {
+        match index_avx512(message, fields) {
+            Some((count, sum)) if has_trailer(message, sum) => Ok(count),
+            _ => avx2::index_avx2(message, fields),
+        }
+    }
 }
 
-/// The position of each byte.
-static AT: [u8; BLOCK] = {
-    let mut out = [0; BLOCK];
-    let mut i = 0;
-    while i < BLOCK {
-        out[i] = i as u8;
-        i += 1;
-    }
-    out
-};
-
+/// The number of fields and the sum of all bytes, modulo 256. `None` if a field is odd, or there is no room
+/// for up to 32 fields more; where the last field ends is for the caller to verify.
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-fn index_avx512(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
-    let mut list: List = [MaybeUninit::uninit(); LIST];
-    let mut fields = Fields::new(message, fields, &mut list);
-    // Sums of eight bytes each: no message is long enough to overflow 64 bits.
-    let mut sums = _mm512_setzero_si512();
-    let soh = _mm512_set1_epi8(SOH as i8);
-    let positions = load(&AT);
-    let mut base = 0;
-    while base < message.len() {
-        let until = message.len().min(base + STRETCH);
-        while base < until {
-            let block = block_at(message, base);
-            sums = _mm512_add_epi64(sums, _mm512_sad_epu8(block, _mm512_setzero_si512()));
-            let is_soh = _mm512_cmpeq_epi8_mask(block, soh);
-            let ends = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(is_soh, positions));
-            let ends = _mm512_cvtepu8_epi32(ends);
-            let ends = _mm512_add_epi32(ends, _mm512_set1_epi32(base as i32));
-            // SAFETY: the room is as large as the register; the store has no alignment requirement. All
-            // of it is written.
-            unsafe {
-                fields.add(is_soh, |room| _mm512_storeu_si512(room.as_mut_ptr().cast(), ends));
-            }
-            base += BLOCK;
-        }
-        fields
-            .take(LANES, |message, fields, list, done| avx2::decode(message, fields, list, done))?;
+fn index_avx512(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
+    const OWN: u64 = (1 << STEP) - 1;
+    let last_block = message.last_chunk()?;
+    if !message.starts_with(b"8=") {
+        return None;
     }
-    fields.finish(_mm512_reduce_add_epi64(sums) as u32)
+    // Of two bytes each. What overflows is a multiple of 256.
+    let mut sums = _mm512_setzero_si512();
+    let (mut at, mut count) = (0, 0usize);
+    // No SOH stands before the first field.
+    let (mut columns, mut listed) = (Columns::of_first_field(), 1);
+    while at < message.len() {
+        let base = at;
+        for _ in 0..BLOCKS {
+            let rest = &message[at..];
+            let (block, block_at, own, weights, next) = match rest.first_chunk() {
+                Some(block) if rest.len() > BLOCK => (block, at, OWN, 0, at + STEP),
+                // The last SOH starts no field.
+                _ => {
+                    let own = u64::MAX << (BLOCK - rest.len()) & u64::MAX >> 1;
+                    let block_at = message.len() - BLOCK;
+                    (last_block, block_at, own, STEP + rest.len(), message.len())
+                }
+            };
+            let block = load(block);
+            let is_soh = _mm512_mask_cmpeq_epi8_mask(own, block, _mm512_set1_epi8(SOH as i8));
+            let with_these = listed + is_soh.count_ones() as usize;
+            if with_these > LANES {
+                break;
+            }
+            columns.add(block, is_soh, listed, (block_at as u8).wrapping_sub(base as u8));
+            listed = with_these;
+            let weights = load(WEIGHTS[weights..].first_chunk().expect("a block of weights"));
+            sums = _mm512_add_epi16(sums, _mm512_maddubs_epi16(block, weights));
+            at = next;
+            if at == message.len() {
+                break;
+            }
+        }
+        if at == base {
+            // More than 32 fields in a block.
+            return None;
+        }
+        if listed > 0
+            && let Some(before) = count.checked_sub(1)
+        {
+            fields[before].end = base as u32 + columns.first_soh();
+        }
+        let room = fields.get_mut(count..)?.first_chunk_mut()?;
+        if !columns.decode(listed, base as u32, room) {
+            return None;
+        }
+        count += listed;
+        (columns, listed) = (Columns::new(), 0);
+    }
+    fields[count.checked_sub(1)?].end = message.len() as u32 - 1;
+    let low_bytes = _mm512_and_si512(sums, _mm512_set1_epi16(0xff));
+    let sums = _mm512_sad_epu8(low_bytes, _mm512_setzero_si512());
+    Some((count, _mm512_reduce_add_epi64(sums) as u32))
 }
 
-/// The block at `base`, which is inside the message, filled up with zeros.
+/// The columns of up to 32 fields, two in each register, one in each half.
+struct Columns {
+    first_and_second: __m512i,
+    third_and_fourth: __m512i,
+    /// In both halves.
+    fifth: __m512i,
+    /// The positions of the SOHs before the fields, from the first block on, in both halves.
+    soh: __m512i,
+}
+
+impl Columns {
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+    )]
+    fn new() -> Self {
+        let none = _mm512_setzero_si512();
+        Self { first_and_second: none, third_and_fourth: none, fifth: none, soh: none }
+    }
+
+    /// Those of a field `8=` that starts with the first block.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+    )]
+    fn of_first_field() -> Self {
+        let first_and_second = load(&TABLES.first_field);
+        Self { first_and_second, soh: _mm512_set1_epi8(-1), ..Self::new() }
+    }
+
+    /// Adds the fields behind the SOHs of a block, behind the first `listed`. The block starts `offset`
+    /// bytes behind the first one, or before it.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+    )]
+    fn add(&mut self, block: __m512i, is_soh: u64, listed: usize, offset: u8) {
+        let shift = SHIFT[LANES - listed..].first_chunk().expect("no more than are lanes");
+        let shift = _mm512_broadcast_i64x4(load_half(shift));
+        let free = _mm512_movepi8_mask(shift);
+        let soh = _mm512_maskz_compress_epi8(is_soh, load(&TABLES.position));
+        let soh = _mm512_permutexvar_epi8(shift, soh);
+        let column = |before, behind: &[u8; BLOCK]| {
+            let at = _mm512_add_epi8(soh, load(behind));
+            _mm512_mask_permutexvar_epi8(before, free, at, block)
+        };
+        self.first_and_second = column(self.first_and_second, &TABLES.first_and_second);
+        self.third_and_fourth = column(self.third_and_fourth, &TABLES.third_and_fourth);
+        self.fifth = column(self.fifth, &TABLES.fifth);
+        self.soh = _mm512_mask_add_epi8(self.soh, free, soh, _mm512_set1_epi8(offset as i8));
+    }
+
+    /// The position of the SOH before the first field.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+    )]
+    fn first_soh(&self) -> u32 {
+        _mm_cvtsi128_si32(_mm512_castsi512_si128(self.soh)) as u32 & 0xff
+    }
+
+    /// Makes the first `listed` fields, and behind them whatever comes of the other columns; the end of the
+    /// last one is not known yet. The first block stands at `base`. Returns false if one is odd.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+    )]
+    fn decode(&self, listed: usize, base: u32, room: &mut [Field; LANES]) -> bool {
+        let byte = |byte: u8| _mm256_set1_epi8(byte as i8);
+        let is = |column, this| _mm256_cmpeq_epi8_mask(column, byte(this));
+        let select = |column, mask, other| _mm256_mask_mov_epi8(column, mask, other);
+        let low_half = |columns: __m512i| _mm512_castsi512_si256(columns);
+        let high_half = |columns: __m512i| _mm512_extracti64x4_epi64::<1>(columns);
+        let (a, b) = (low_half(self.first_and_second), high_half(self.first_and_second));
+        let (c, d) = (low_half(self.third_and_fourth), high_half(self.third_and_fourth));
+        // How many digits there are.
+        let one = is(b, b'=');
+        let two = is(c, b'=') & !one;
+        let three = is(d, b'=') & !(one | two);
+        let four = is(low_half(self.fifth), b'=') & !(one | two | three);
+        let [a, b, c, d] = [a, b, c, d].map(|column| _mm256_sub_epi8(column, byte(b'0')));
+        let ones = select(select(select(d, three, c), two, b), one, a);
+        let tens = _mm256_maskz_mov_epi8(!one, select(select(c, three, b), two, a));
+        let hundreds = _mm256_maskz_mov_epi8(three | four, select(b, three, a));
+        let thousands = _mm256_maskz_mov_epi8(four, a);
+        let most =
+            _mm256_max_epu8(_mm256_max_epu8(ones, tens), _mm256_max_epu8(hundreds, thousands));
+        let ten_times = |column| _mm256_shuffle_epi8(load_half(&TENS), column);
+        let low = _mm256_add_epi8(ten_times(tens), ones);
+        let high = _mm256_add_epi8(ten_times(thousands), hundreds);
+        // 93 and 95 differ in one bit; 354.
+        let is_length =
+            is(_mm256_or_si256(low, byte(2)), 95) & is(high, 0) | is(low, 54) & is(high, 3);
+        let is_good = (one | two | three | four)
+            & _mm256_cmple_epu8_mask(most, byte(9))
+            & _mm256_test_epi8_mask(a, a)
+            & !is_length;
+        if _bzhi_u32(!is_good, listed as u32) != 0 {
+            return false;
+        }
+        // A value starts behind the SOH, the digits and the `=`. It ends with the next field's SOH.
+        let behind = select(select(select(byte(6), three, byte(5)), two, byte(4)), one, byte(3));
+        let start = _mm256_add_epi8(low_half(self.soh), behind);
+        let end = low_half(_mm512_permutexvar_epi8(load(&TABLES.next), self.soh));
+        let in_pairs = |first, second| {
+            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), second);
+            _mm512_permutexvar_epi8(load(&TABLES.pairs), both)
+        };
+        let tags = _mm512_maddubs_epi16(in_pairs(low, high), _mm512_set1_epi16(100 << 8 | 1));
+        let bounds = in_pairs(start, end);
+        let (first, second) = room.split_at_mut(LANES / 2);
+        store(first, _mm512_unpacklo_epi16(tags, bounds), base);
+        store(second, _mm512_unpackhi_epi16(tags, bounds), base);
+        true
+    }
+}
+
+/// Writes sixteen fields. Of each there are the tag in two bytes, and where the value starts and ends, from
+/// `base` on, in one each.
 #[inline]
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-fn block_at(message: &[u8], base: usize) -> __m512i {
-    let rest = &message[base..];
-    match rest.first_chunk() {
-        Some(block) => load(block),
-        // SAFETY: the mask has one bit per byte that is left; bytes that it leaves out are not
-        // accessed.
-        None => unsafe { _mm512_maskz_loadu_epi8((1 << rest.len()) - 1, rest.as_ptr().cast()) },
+fn store(fields: &mut [Field], packed: __m512i, base: u32) {
+    const REGISTERS: usize = 3;
+    const { assert!(LANES / 2 * size_of::<Field>() == REGISTERS * size_of::<__m512i>()) };
+    assert!(fields.len() == LANES / 2);
+    let to = fields.as_mut_ptr().cast::<__m512i>();
+    for (n, spread) in SPREAD.iter().enumerate() {
+        let words = _mm512_maskz_permutexvar_epi8(spread.kept, load(&spread.from), packed);
+        let base = _mm512_set1_epi32(base as i32);
+        let words = _mm512_mask_add_epi32(words, spread.is_position, words, base);
+        // SAFETY: sixteen fields are as many registers as there are; every bit pattern is a `Field`. The
+        // store has no alignment requirement.
+        unsafe { _mm512_storeu_si512(to.add(n), words) };
     }
 }
 
@@ -96,4 +284,13 @@ fn block_at(message: &[u8], base: usize) -> __m512i {
 fn load(block: &[u8; BLOCK]) -> __m512i {
     // SAFETY: the array is 64 readable bytes; the load has no alignment requirement.
     unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn load_half(half: &[u8; LANES]) -> __m256i {
+    // SAFETY: the array is 32 readable bytes; the load has no alignment requirement.
+    unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }
 }

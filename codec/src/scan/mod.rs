@@ -17,21 +17,24 @@
 //! ```
 //!
 //! **Ends** (`ends`). A block's ends are written to the list as if there were always as many, and the list
-//! grows by as many as there are: with AVX-512 all sixteen by one compression of the positions under the
-//! mask, else eight by counting zeros, and eight more if there are any. The last, short block is filled up
-//! with zeros, which are no SOHs and add nothing; no kernel reads a byte outside the slice.
+//! grows by as many as there are: eight by counting zeros, and eight more if there are any. The last, short
+//! block is filled up with zeros, which are no SOHs and add nothing; no kernel reads a byte outside the slice.
 //!
-//! **Tags** (`avx2`, for both). The four bytes at eight starts are compared with `=`; subtracting one
+//! **Tags** (`avx2`). The four bytes at eight starts are compared with `=`; subtracting one
 //! makes a mask of the bytes below the first. What is no digit, a zero in front, no digit at all and the
 //! lengths of data fields are found in all eight at once. Two multiply-adds make numbers of the digits.
 //! Tags, starts and ends are turned so that they fit between each other, as [`Field`]s in memory. The last
 //! eight fields of a list may overlap with those before, so that there is no rest. The portable kernel does
 //! the same for one field at a time, with an integer (`walk::short_tag_at`).
 //!
-//! **What is odd** goes to one plain loop (`walk`): tags of more than four digits, the lengths of data
-//! fields, more ends in a block than are listed, and whatever is malformed. This loop alone knows data
-//! fields and decides on errors, so that all kernels agree on kind and offset: the first field that breaks
-//! a rule, then the trailer.
+//! **AVX-512** (`avx512`) lists and decodes in the same two steps, but has room for both in its registers: a
+//! block's ends are listed by one compression, the bytes behind them are gathered by permutations, and the
+//! tags are made of 32 fields at once.
+//!
+//! **What is odd** goes from the AVX-512 kernel to the AVX2 kernel, and there to one plain loop (`walk`): tags
+//! of more than four digits, the lengths of data fields, more ends in a block than are listed, and whatever
+//! is malformed. This loop alone knows data fields and decides on errors, so that all kernels agree on kind
+//! and offset: the first field that breaks a rule, then the trailer.
 //!
 //! Only the value of a **data field** may hold a SOH: RawData(96), EncodedText(355), Signature(89) and
 //! what else a dialect names ([`Scanner::index_with`]). Its length stands in the field directly before

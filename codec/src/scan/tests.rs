@@ -234,12 +234,12 @@ fn every_kernel_agrees_with_the_model_on_fields_of_field_like_bytes() {
 fn every_alignment_and_every_length_gives_the_same_index() {
     for pad in 0..200 {
         let message = message(&format!("35=8|58={}|44=1.5|", "x".repeat(pad)));
-        let expected = model(&message, 8).expect("a good message");
+        let expected = model(&message, 48).expect("a good message");
         for shift in 0..64 {
             let mut buffer = std::vec![1u8; shift];
             buffer.extend(&message);
             for scanner in scanners() {
-                let mut fields = [Field::default(); 8];
+                let mut fields = [Field::default(); 48];
                 assert_eq!(
                     indexed(scanner, &buffer[shift..], &mut fields).as_ref(),
                     Ok(&expected),
@@ -253,7 +253,7 @@ fn every_alignment_and_every_length_gives_the_same_index() {
 #[test]
 fn every_prefix_of_a_message_is_an_error_and_never_more() {
     let whole = message("35=D|95=5|96=a\x01b\x01c|38=0.01|354=2|355=\x01\x01|44=1000|");
-    let mut fields = [Field::default(); 16];
+    let mut fields = [Field::default(); 48];
     assert_eq!(agree(&whole, &mut fields).expect("good").len(), 10);
     for length in 0..whole.len() {
         assert!(agree(&whole[..length], &mut fields).is_err(), "prefix of {length}");
@@ -286,7 +286,7 @@ fn more_than_sixteen_fields_in_one_block_are_all_found_and_empty_values_are_inde
 
 #[test]
 fn a_data_field_may_hold_delimiters_because_its_length_comes_first() {
-    let mut fields = [Field::default(); 16];
+    let mut fields = [Field::default(); 48];
     for &(length_tag, tag) in DataFields::KRAKEN.pairs() {
         for length in 0..150 {
             let data = "\x01".repeat(length);
@@ -300,7 +300,7 @@ fn a_data_field_may_hold_delimiters_because_its_length_comes_first() {
 
 #[test]
 fn a_data_length_that_lies_or_is_no_number_is_an_error() {
-    let mut fields = [Field::default(); 16];
+    let mut fields = [Field::default(); 48];
     for body in [
         "35=B|95=2|96=abc|",
         "35=B|95=4|96=abc|",
@@ -317,7 +317,7 @@ fn a_data_length_that_lies_or_is_no_number_is_an_error() {
 
 #[test]
 fn a_length_without_its_data_field_does_not_reach_into_another_field() {
-    let mut fields = [Field::default(); 16];
+    let mut fields = [Field::default(); 48];
     let found = agree(&message("35=B|95=7|58=a|44=1|95=2|355=\x01|"), &mut fields);
     assert_eq!(found.map_err(|e| e.0), Err(TagMalformed));
     let found = agree(&message("35=B|95=7|58=a|44=1|354=x|96=y|"), &mut fields).expect("good");
@@ -326,7 +326,7 @@ fn a_length_without_its_data_field_does_not_reach_into_another_field() {
 
 #[test]
 fn malformed_tags_are_errors_and_say_where() {
-    let mut fields = [Field::default(); 16];
+    let mut fields = [Field::default(); 48];
     for body in ["=1|", "x=1|", "4x=1|", "|", "0=1|", "044=1|", "1234567890=1|", "-4=1|", "44|"] {
         let message = message(&format!("35=D|{body}"));
         let at = message.len() - 7 - body.len();
@@ -339,7 +339,7 @@ fn malformed_tags_are_errors_and_say_where() {
 fn a_wrong_checksum_is_found_for_every_wrong_value() {
     // FIX session case 3.b
     let good = message("35=0|34=2|");
-    let mut fields = [Field::default(); 8];
+    let mut fields = [Field::default(); 48];
     let at = good.len() - 4;
     for said in 0..1000 {
         let mut message = good.clone();
@@ -354,7 +354,7 @@ fn a_wrong_checksum_is_found_for_every_wrong_value() {
 #[test]
 fn a_trailer_that_is_not_the_last_field_or_not_three_digits_is_missing() {
     // FIX session case 3.e
-    let mut fields = [Field::default(); 8];
+    let mut fields = [Field::default(); 48];
     for text in
         ["8=FIX.4.4|58=10=123|", "10=1234|", "35=D|10=12|", "10=|", "35=D|110=123|", "10=1x3|"]
     {
@@ -394,7 +394,7 @@ fn the_best_level_is_chosen_and_the_portable_one_is_always_there() {
 #[test]
 fn a_stream_is_scanned_as_framed_and_indexed() {
     let framer = crate::frame::Framer::new(4096);
-    let mut fields = [Field::default(); 32];
+    let mut fields = [Field::default(); 64];
     let good = message("35=0|34=2|");
     let mut garbled = good.clone();
     garbled[20] ^= 1;

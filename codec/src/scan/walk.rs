@@ -94,16 +94,22 @@ pub(super) fn finish(
         (count, _) = walk(message, fields, count, message.len())?;
     }
     // Behind the trailer's tag: without a field more, the message ends where the last field does.
-    let last = fields[..count].last();
-    if let (Some(last), Some(text)) = (last, message.last_chunk::<8>())
+    if let Some(last) = fields[..count].last()
         && last.tag == 10
         && last.start as usize + 4 == message.len()
-        && let Some((said, own)) = swar::trailer(*text)
-        && sum_of_all.wrapping_sub(own) & 0xff == said
+        && has_trailer(message, sum_of_all)
     {
         return Ok(count);
     }
     finish_plainly(message, fields, count, sum_of_all)
+}
+
+/// Whether a message ends with a SOH and a trailer that says what `sum_of_all`, the sum of all bytes, is
+/// without the trailer's own.
+#[inline(always)]
+pub(super) fn has_trailer(message: &[u8], sum_of_all: u32) -> bool {
+    let trailer = message.last_chunk().and_then(|text| swar::trailer(*text));
+    trailer.is_some_and(|(said, own)| sum_of_all.wrapping_sub(own) & 0xff == said)
 }
 
 /// The end of [`finish`], for a message that breaks a rule or has a single field.
