@@ -287,6 +287,32 @@ mod tests {
         text
     }
 
+    fn acceptor(peers: Vec<Peer>) -> (Acceptor, SocketAddr) {
+        let acceptor = Acceptor {
+            peers,
+            guests: Vec::new(),
+            handshakes: Vec::new(),
+            tls: None,
+            listener: listen("127.0.0.1:0".parse().unwrap()).unwrap(),
+            clock: Clock::virtual_at(Arc::new(AtomicU64::new(NOW.0))),
+            idle: Idle::new(IdlePolicy::Park).unwrap(),
+        };
+        let to = acceptor.listener.local_addr().unwrap();
+        (acceptor, to)
+    }
+
+    #[test]
+    fn of_logons_at_the_same_moment_one_is_answered_and_the_others_get_no_word_1s_b() {
+        let (mut acceptor, to) = acceptor(vec![peer_named(Role::Acceptor, "TWINS")]);
+        // All of them are there before the acceptor looks.
+        let mut clients = [(); 3].map(|()| dial(to, "TWINS"));
+        let said = clients.each_mut().map(|client| heard(&mut acceptor, client));
+        let answered = said.iter().filter(|text| text.contains("\x0135=A\x01")).count();
+        let silent = said.iter().filter(|text| text.is_empty()).count();
+        assert_eq!((answered, silent), (1, 2), "{said:?}");
+        assert!(acceptor.peers[0].is_connected());
+    }
+
     #[test]
     fn a_journal_that_fails_ends_the_connections_of_its_own_counterparty_only() {
         let dir = tempfile::tempdir().unwrap();
@@ -296,16 +322,7 @@ mod tests {
         let config = JournalConfig { durability, message_bytes_max, ..JournalConfig::default() };
         let (journal, _) = Journal::open(dir.path(), config).unwrap();
         Keeper::attach(peers[0].session(), journal).unwrap();
-        let mut acceptor = Acceptor {
-            peers: peers.into(),
-            guests: Vec::new(),
-            handshakes: Vec::new(),
-            tls: None,
-            listener: listen("127.0.0.1:0".parse().unwrap()).unwrap(),
-            clock: Clock::virtual_at(Arc::new(AtomicU64::new(NOW.0))),
-            idle: Idle::new(IdlePolicy::Park).unwrap(),
-        };
-        let to = acceptor.listener.local_addr().unwrap();
+        let (mut acceptor, to) = acceptor(peers.into());
         for _ in 0..2 {
             let mut full = dial(to, "FULL");
             assert_eq!(heard(&mut acceptor, &mut full), "", "what is not stored is not sent");
