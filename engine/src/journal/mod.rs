@@ -22,8 +22,12 @@
 //!   record at the end, says so ([`Recovered`]), and begins a new segment. Damage that a kill or a power
 //!   cut cannot explain is [`JournalError::Corrupt`]: the journal does not open.
 //! * The [`Housekeeper`] is the part that waits for the disk: it allocates the next segment, flushes by
-//!   interval, deletes old segments. Give it to a thread off the path ([`Journal::housekeeper`]); left
-//!   where it is, the journal does that work when it must.
+//!   interval, deletes old segments. Give it to a thread off the path ([`Journal::housekeeper`]), as the
+//!   engine does; left where it is, the journal does that work when it must.
+//! * So the path calls the disk with [`Durability::EveryMessage`] only. What is left is the kernel's: once
+//!   it has written a page out, the next append to that page takes a minor fault, and on a file system
+//!   with stable pages that fault lasts as long as the write. A disk that hangs leads to
+//!   [`AppendError::NoSegment`] when the segments that are ready are full, not to a stall.
 //!
 //! What is durable is a [`Position`]: [`Journal::append`] says where a record ends, [`Journal::durable`]
 //! how far the disk has confirmed.

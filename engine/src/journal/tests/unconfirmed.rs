@@ -62,3 +62,37 @@ fn a_housekeeper_whose_flush_failed_says_so_and_never_calls_anything_durable_aga
     assert_eq!(journal.durable(), confirmed);
     send(&mut journal, 3).expect("the path goes on: it was promised no more");
 }
+
+#[test]
+fn the_path_goes_on_while_the_disk_hangs_and_is_told_when_there_is_no_room_left() {
+    let dir = dir();
+    let config = JournalConfig { durability: Durability::Interval, ..SMALL };
+    let (mut journal, _) = open(&dir, config);
+    let mut housekeeper = journal.housekeeper().expect("the first time");
+    let first = send(&mut journal, 1).expect("room");
+    // A pipe in the segment's place: who opens it to flush it waits until somebody reads.
+    let path = path_of(dir.path(), first.segment);
+    let aside = dir.path().join("aside");
+    std::fs::rename(&path, &aside).expect("it is ours");
+    let (fifo, mode) =
+        (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
+    rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, mode, 0).expect("it is ours");
+    let flush = std::thread::spawn(move || housekeeper.run(Instant::now()).is_err());
+
+    let mut seq = 1;
+    let refused = loop {
+        seq += 1;
+        match send(&mut journal, seq) {
+            Ok(_) => assert!(seq < 10_000, "a segment is small"),
+            Err(error) => break error,
+        }
+    };
+    assert!(seq > 10, "the path went on: {seq}");
+    assert_eq!(refused, AppendError::NoSegment);
+    assert!(journal.durable() < first, "nothing is called durable meanwhile");
+    assert!(!flush.is_finished(), "nobody reads");
+
+    drop(std::fs::File::open(&path).expect("it is ours"));
+    assert!(flush.join().expect("no panic"), "a pipe cannot be flushed");
+    std::fs::rename(&aside, &path).expect("it is ours");
+}
