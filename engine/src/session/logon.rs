@@ -6,6 +6,7 @@ use taut_codec::tag;
 use taut_codec::value::{UtcTime, parse_u32, parse_u64};
 
 use super::event::{Line, event_text};
+use super::flaw::LogonFlaw;
 use super::header::Inbound;
 use super::inbound::{BEGIN_STRING, Check};
 use super::{
@@ -358,7 +359,7 @@ impl Session {
         Ok(Some(received))
     }
 
-    fn heartbeat_of(&self, message: &Message<'_>) -> Result<u32, LogonFlaw> {
+    pub(super) fn heartbeat_of(&self, message: &Message<'_>) -> Result<u32, LogonFlaw> {
         let (min, max) = (self.config.heartbeat_seconds_min, self.config.heartbeat_seconds_max);
         let seconds = message.get(tag::HEART_BT_INT).and_then(|text| parse_u32(text).ok());
         seconds
@@ -400,111 +401,14 @@ impl Session {
         }
     }
 
-    fn reset_by_peer(&mut self) {
+    pub(super) fn reset_by_peer(&mut self) {
         self.reset_numbers();
         self.events.push(SessionEvent::ResetByPeer { epoch: self.epoch });
     }
-
-    /// A Logon with 141=Y within the session: both spaces start at 1 and the peer gets a Logon back.
-    pub(super) fn reset_in_session(
-        &mut self,
-        message: &Message<'_>,
-        header: &Inbound<'_>,
-        number: u64,
-        now: UtcTime,
-        out: &mut Outbox,
-        check: Check<'_>,
-    ) -> Received {
-        if self.phase != Phase::Active {
-            return Received::Ignored;
-        }
-        if let Some(fault) = check(message) {
-            self.reject_flaw(header.msg_type, number, fault.into(), now, out);
-            return Received::Ignored;
-        }
-        if number != 1 || !self.config.reset_by_peer {
-            let text = Line::new(format_args!("{}", LogonFlaw::ResetNotAllowed));
-            self.logout_for(&text, now, out);
-            return Received::Ignored;
-        }
-        let heartbeat = match (header.flaw, self.heartbeat_of(message)) {
-            (None, Ok(heartbeat)) => heartbeat,
-            (flaw, judged) => {
-                let header = flaw.map(|flaw| LogonFlaw::Header { tag: flaw.tag });
-                let flaw = header.or(judged.err()).unwrap_or(LogonFlaw::ResetNotAllowed);
-                self.logout_for(&Line::new(format_args!("{flaw}")), now, out);
-                return Received::Ignored;
-            }
-        };
-        self.heartbeat_seconds = heartbeat;
-        self.reset_by_peer();
-        self.next_in = 2;
-        let next_expected = self.config.next_expected.then_some(self.next_in);
-        self.emit_admin(b"A", now, out, |body| {
-            logon_fields(body, heartbeat, Some(true), next_expected);
-        });
-        Received::Admin
-    }
-
-    /// A Logon in sequence while logged on changes nothing; the peer is told.
-    pub(super) fn second_logon(&mut self, number: u64, now: UtcTime, out: &mut Outbox) -> Received {
-        if let Err(error) = self.reject(number, b"A", None, None, "Already logged on", now, out) {
-            self.admin_failed(error, now);
-        }
-        Received::Admin
-    }
 }
 
-/// Why a Logon is not accepted; printed, it is the Text(58) of the Logout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LogonFlaw {
-    BeginString,
-    CompId,
-    Header { tag: u32 },
-    SendingTime,
-    EncryptMethod,
-    HeartBtInt { min: u32, max: u32 },
-    ResetSeqNumFlag,
-    MsgSeqNum,
-    ResetNotAllowed,
-    ResetNumber { received: u64 },
-    TooLow { expected: u64, received: u64 },
-    NextExpected { expected: u64, received: u64 },
-    Field { reason: u32, tag: u32 },
-}
-
-impl std::fmt::Display for LogonFlaw {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
-            Self::BeginString => f.write_str("Incorrect BeginString, expecting FIX.4.4"),
-            Self::CompId => f.write_str("CompID problem"),
-            Self::Header { tag } => write!(f, "Invalid Logon: tag {tag}"),
-            Self::SendingTime => f.write_str("SendingTime accuracy problem"),
-            Self::EncryptMethod => f.write_str("Invalid Logon: EncryptMethod(98) must be 0"),
-            Self::HeartBtInt { min, max } => {
-                write!(f, "Invalid Logon: HeartBtInt(108) must be {min} to {max} seconds")
-            }
-            Self::ResetSeqNumFlag => f.write_str("Invalid Logon: ResetSeqNumFlag(141)"),
-            Self::MsgSeqNum => f.write_str("Invalid Logon: MsgSeqNum(34)"),
-            Self::ResetNotAllowed => f.write_str("ResetSeqNumFlag(141)=Y is not allowed"),
-            Self::ResetNumber { received } => {
-                write!(f, "MsgSeqNum must be 1 with ResetSeqNumFlag(141)=Y but is {received}")
-            }
-            Self::TooLow { expected, received } => {
-                write!(f, "MsgSeqNum too low, expecting {expected} but received {received}")
-            }
-            Self::NextExpected { expected, received } => write!(
-                f,
-                "NextExpectedMsgSeqNum(789) is too high, expecting {expected} but received {received}"
-            ),
-            Self::Field { reason, tag } => {
-                write!(f, "Invalid Logon: tag {tag}, SessionRejectReason {reason}")
-            }
-        }
-    }
-}
-
-fn logon_fields(
+/// What every Logon has behind its header.
+pub(super) fn logon_fields(
     body: &mut Encoder<'_>,
     heartbeat_seconds: u32,
     reset: Option<bool>,

@@ -23,6 +23,7 @@
 mod admin;
 mod config;
 mod event;
+mod flaw;
 mod header;
 mod held;
 mod inbound;
@@ -30,6 +31,7 @@ mod logon;
 mod outbound;
 mod outbox;
 mod policy;
+mod relogon;
 pub mod resend;
 mod route;
 mod skew;

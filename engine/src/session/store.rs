@@ -169,7 +169,9 @@ impl MemoryStore {
 
     fn take(&mut self, epoch: u32, msg_seq_num: u64, bytes: &[u8]) -> bool {
         if epoch != self.epoch {
+            // A space that it was not told of: what was sent in it before is not known.
             self.reset(epoch);
+            self.reach = msg_seq_num;
         }
         let newest = self.kept.back().map_or(0, |kept| kept.msg_seq_num);
         if bytes.is_empty()
@@ -231,7 +233,7 @@ impl SentStore for MemoryStore {
     }
 
     fn reach(&self, epoch: u32) -> u64 {
-        if epoch == self.epoch { self.reach } else { 1 }
+        if epoch == self.epoch { self.reach } else { u64::MAX }
     }
 
     fn reset(&mut self, epoch: u32) {

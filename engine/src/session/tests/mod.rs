@@ -13,6 +13,7 @@ mod options;
 mod resending;
 mod synchronising;
 mod timing;
+mod withholding;
 
 use taut_codec::encode::Encoder;
 use taut_codec::frame::{Frame, Framer};

@@ -1,0 +1,50 @@
+//! What is wrong with a Logon, in the words of the Logout that refuses it.
+
+/// Why a Logon is not accepted; printed, it is the Text(58) of the Logout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogonFlaw {
+    BeginString,
+    CompId,
+    Header { tag: u32 },
+    SendingTime,
+    EncryptMethod,
+    HeartBtInt { min: u32, max: u32 },
+    ResetSeqNumFlag,
+    MsgSeqNum,
+    ResetNotAllowed,
+    ResetNumber { received: u64 },
+    TooLow { expected: u64, received: u64 },
+    NextExpected { expected: u64, received: u64 },
+    Field { reason: u32, tag: u32 },
+}
+
+impl std::fmt::Display for LogonFlaw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::BeginString => f.write_str("Incorrect BeginString, expecting FIX.4.4"),
+            Self::CompId => f.write_str("CompID problem"),
+            Self::Header { tag } => write!(f, "Invalid Logon: tag {tag}"),
+            Self::SendingTime => f.write_str("SendingTime accuracy problem"),
+            Self::EncryptMethod => f.write_str("Invalid Logon: EncryptMethod(98) must be 0"),
+            Self::HeartBtInt { min, max } => {
+                write!(f, "Invalid Logon: HeartBtInt(108) must be {min} to {max} seconds")
+            }
+            Self::ResetSeqNumFlag => f.write_str("Invalid Logon: ResetSeqNumFlag(141)"),
+            Self::MsgSeqNum => f.write_str("Invalid Logon: MsgSeqNum(34)"),
+            Self::ResetNotAllowed => f.write_str("ResetSeqNumFlag(141)=Y is not allowed"),
+            Self::ResetNumber { received } => {
+                write!(f, "MsgSeqNum must be 1 with ResetSeqNumFlag(141)=Y but is {received}")
+            }
+            Self::TooLow { expected, received } => {
+                write!(f, "MsgSeqNum too low, expecting {expected} but received {received}")
+            }
+            Self::NextExpected { expected, received } => write!(
+                f,
+                "NextExpectedMsgSeqNum(789) is too high, expecting {expected} but received {received}"
+            ),
+            Self::Field { reason, tag } => {
+                write!(f, "Invalid Logon: tag {tag}, SessionRejectReason {reason}")
+            }
+        }
+    }
+}

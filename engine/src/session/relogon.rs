@@ -1,0 +1,62 @@
+//! A Logon while logged on: a reset of both spaces, or a mistake.
+
+use taut_codec::message::Message;
+use taut_codec::value::UtcTime;
+
+use super::event::Line;
+use super::flaw::LogonFlaw;
+use super::header::Inbound;
+use super::inbound::Check;
+use super::logon::logon_fields;
+use super::{Outbox, Phase, Received, Session};
+
+impl Session {
+    /// A Logon with 141=Y within the session: both spaces start at 1 and the peer gets a Logon back.
+    pub(super) fn reset_in_session(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        number: u64,
+        now: UtcTime,
+        out: &mut Outbox,
+        check: Check<'_>,
+    ) -> Received {
+        if self.phase != Phase::Active {
+            return Received::Ignored;
+        }
+        if let Some(fault) = check(message) {
+            self.reject_flaw(header.msg_type, number, fault.into(), now, out);
+            return Received::Ignored;
+        }
+        if number != 1 || !self.config.reset_by_peer {
+            let text = Line::new(format_args!("{}", LogonFlaw::ResetNotAllowed));
+            self.logout_for(&text, now, out);
+            return Received::Ignored;
+        }
+        let heartbeat = match (header.flaw, self.heartbeat_of(message)) {
+            (None, Ok(heartbeat)) => heartbeat,
+            (flaw, judged) => {
+                let header = flaw.map(|flaw| LogonFlaw::Header { tag: flaw.tag });
+                let flaw = header.or(judged.err()).unwrap_or(LogonFlaw::ResetNotAllowed);
+                self.logout_for(&Line::new(format_args!("{flaw}")), now, out);
+                return Received::Ignored;
+            }
+        };
+        self.heartbeat_seconds = heartbeat;
+        self.reset_by_peer();
+        self.next_in = 2;
+        let next_expected = self.config.next_expected.then_some(self.next_in);
+        self.emit_admin(b"A", now, out, |body| {
+            logon_fields(body, heartbeat, Some(true), next_expected);
+        });
+        Received::Admin
+    }
+
+    /// A Logon in sequence while logged on changes nothing; the peer is told.
+    pub(super) fn second_logon(&mut self, number: u64, now: UtcTime, out: &mut Outbox) -> Received {
+        if let Err(error) = self.reject(number, b"A", None, None, "Already logged on", now, out) {
+            self.admin_failed(error, now);
+        }
+        Received::Admin
+    }
+}
