@@ -2,6 +2,7 @@
 //! environment (see [`crate::kraken::logon::Credentials::from_env`]).
 
 mod returning;
+mod risk;
 mod sections;
 
 use std::net::IpAddr;
@@ -13,9 +14,8 @@ use crate::limits::INSTRUMENTS_MAX;
 use crate::types::Symbol;
 
 pub use returning::{ReconnectSection, RolloverSection};
-pub use sections::{
-    InstrumentsSection, JournalSection, PathSection, RiskSection, SessionSection, TlsSection,
-};
+pub use risk::{InstrumentRisk, RiskSection, TotalSection, VenueRateName, VenueRateSection};
+pub use sections::{InstrumentsSection, JournalSection, PathSection, SessionSection, TlsSection};
 
 /// Everything that an engine is told before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -33,6 +33,9 @@ pub struct EngineConfig {
     pub instruments: InstrumentsSection,
     /// What an order may be.
     pub risk: RiskSection,
+    /// The venue's rate limit.
+    #[serde(default)]
+    pub venue_rate: VenueRateSection,
     /// When a session is dialled again.
     #[serde(default)]
     pub reconnect: ReconnectSection,
@@ -105,7 +108,7 @@ impl EngineConfig {
         self.reconnect.check()?;
         self.rollover.check()?;
         self.symbols()?;
-        self.risk.limits()?;
+        self.limit_set()?;
         if let Some(journal) = &self.journal {
             let refused = |error: JournalError| value("journal", error.to_string());
             journal.config().check().map_err(refused)?;

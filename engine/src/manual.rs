@@ -85,9 +85,26 @@
 //! ExecID and by CumQty.
 //!
 //! # 8. Risk
-//! Only a [`Checked`](crate::risk::Checked) order can be encoded, and only the risk check makes one: the
-//! instrument's rules, quantity, notional, distance from the mid price, worst-case position, open orders and
-//! rate ([`RiskLimits`](crate::risk::RiskLimits)). Cancels always pass. The kill switch refuses the rest.
+//! Only a [`Checked`](crate::risk::Checked) order can be encoded, and only the risk check makes one. It holds
+//! each order and replace against the instrument's rules and against limits of the instrument
+//! ([`RiskLimits`](crate::risk::RiskLimits)): quantity, notional, distance from the mid price, age of the
+//! book, position if every open order filled, open orders, rate, orders of ours that it could meet; against
+//! limits of all instruments together ([`TotalLimits`](crate::risk::TotalLimits)); and against the venue's
+//! own rate limit ([`VenueRate`](crate::risk::VenueRate)), so that what the venue would refuse is not sent.
+//! A [`Refusal`](crate::risk::Refusal) says which limit it was, with the numbers. A cancel is refused by the
+//! venue's rate limit only; a mass cancel by nothing.
+//!
+//! The kill switch ([`KillCause`](crate::risk::KillCause)) is pulled by the strategy
+//! ([`Context::kill`](crate::strategy::Context::kill)), by an operator
+//! ([`Operator::kill`](crate::pipeline::Operator::kill)) or by a loss of the day beyond its limit. Everything
+//! is cancelled by one mass cancel for the SenderCompID, again after a reconnect and one by one if the venue
+//! refuses that; orders and replaces are refused until the operator re-arms
+//! ([`Operator::rearm`](crate::pipeline::Operator::rearm)). A loss that is still beyond its limit pulls the
+//! switch again at once. The day ends at midnight, UTC; what was lost before the engine's start is unknown
+//! to it.
+//!
+//! Limits change only by [`Operator::set_limits`](crate::pipeline::Operator::set_limits), between two events,
+//! and hold from the next command on; open orders that the new ones would refuse stay.
 //!
 //! # 9. Latency
 //! [`Stage`](crate::trace::Stage) lists the stamps. A stage's time is the difference to the stamp before it,

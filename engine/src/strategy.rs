@@ -39,7 +39,7 @@ pub use crate::market::{Book, BookStatus, Level, StaleReason};
 pub use crate::order::{
     Order, OrderHandle, OrderState, OrderUpdate, Pnl, Position, RequestKind, UpdateKind,
 };
-pub use crate::risk::Refusal;
+pub use crate::risk::{HeadRoom, KillCause, Numbers, Refusal};
 pub use crate::session::SessionEvent;
 pub use crate::types::{Instrument, InstrumentId, OrdType, Px, Qty, Side, Symbol, TimeInForce};
 
@@ -188,6 +188,13 @@ pub enum SessionUpdate {
         /// Which command.
         cl_ord_id: ClOrdId,
     },
+    /// The kill switch was pulled: every order and replace is refused, and everything is cancelled.
+    Killed {
+        /// By whom, and why.
+        cause: KillCause,
+    },
+    /// An operator released the kill switch.
+    Rearmed,
     /// From the session or the pipeline.
     Alarm(Alarm),
 }
@@ -321,8 +328,9 @@ impl<'a> Context<'a> {
         self.core.cancel_all(scope)
     }
 
-    /// Cancels every open order one by one and returns how many cancels were sent; orders with a
-    /// pending cancel, and those that cannot be cancelled now, are left out.
+    /// Cancels every open order one by one and returns for how many; orders with a pending cancel, and
+    /// those that cannot be cancelled now, are left out. What the venue's rate limit would refuse goes
+    /// with one mass cancel.
     pub fn cancel_open_orders(&mut self) -> usize {
         self.core.cancel_open_orders()
     }
@@ -374,9 +382,9 @@ impl<'a> Context<'a> {
         self.core.positions.pnl(id, market.instrument()?, market.live_book()?)
     }
 
-    /// Orders and replaces of an instrument that the rate limit would let pass now.
+    /// What the rate limits, ours and the venue's, would let pass on an instrument now.
     #[must_use]
-    pub fn rate_head_room(&mut self, id: InstrumentId) -> u32 {
+    pub fn rate_head_room(&mut self, id: InstrumentId) -> HeadRoom {
         let now = self.now();
         self.core.risk.head_room(id, now)
     }
@@ -412,9 +420,17 @@ impl<'a> Context<'a> {
         &self.core.stats
     }
 
-    /// Refuses every order and replace from now on; cancels pass.
+    /// Pulls the kill switch: every order and replace is refused from now on, and when this callback has
+    /// returned everything is cancelled. Only an operator
+    /// ([`Operator::rearm`](crate::pipeline::Operator::rearm)) releases it.
     pub fn kill(&mut self) {
-        self.core.risk.kill();
+        self.core.risk.kill(KillCause::Strategy);
+    }
+
+    /// Why the kill switch is pulled, if it is.
+    #[must_use]
+    pub const fn killed(&self) -> Option<KillCause> {
+        self.core.risk.killed()
     }
 
     /// Asks the desk to stop: [`Strategy::on_stop`] is called when this callback has returned.

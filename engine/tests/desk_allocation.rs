@@ -8,7 +8,7 @@ use taut::desk::{Desk, DeskConfig, InstrumentConfig, UnknownOrders};
 use taut::event::{
     BookAction, BookEntry, DownReason, Event, EventKind, ExecType, Fill, OrdStatus, Report,
 };
-use taut::risk::RiskLimits;
+use taut::risk::{RiskLimits, TotalLimits, VenueRate};
 use taut::strategy::{Context, OrderHandle, Strategy};
 use taut::trace::allocation::{self, CountingAllocator};
 use taut::trace::{Clock, Stamps};
@@ -112,12 +112,15 @@ fn a_desk_allocates_nothing_after_new() {
         max_open_orders: 100_000,
         commands_per_second: 1_000_000,
         burst: 1_000_000,
+        ..RiskLimits::UNLIMITED
     };
     let config = DeskConfig {
         market_data: MD,
         trading: TRADING,
         instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
         depth: 10,
+        total: TotalLimits::UNLIMITED,
+        venue_rate: VenueRate::UNLIMITED,
         cl_ord_id_watermark: 0,
         unknown_orders: UnknownOrders::default(),
     };

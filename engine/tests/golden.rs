@@ -12,6 +12,7 @@ use taut::event::{BookAction, BookEntry};
 use taut::kraken::encode::{Templates, encodable};
 use taut::kraken::instruments::Instruments;
 use taut::market::Book;
+use taut::order::OrderTable;
 use taut::risk::{RiskCheck, RiskLimits, RiskView};
 use taut::session::{Outbox, SendError, Session, SessionConfig};
 use taut::types::{ClOrdId, InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
@@ -108,6 +109,7 @@ fn risk(px: Px) -> (RiskCheck, Book) {
         max_open_orders: 10,
         commands_per_second: 10,
         burst: 10,
+        ..RiskLimits::UNLIMITED
     };
     let mut risk = RiskCheck::new([limits].into_iter());
     risk.set_instrument(ID, instruments().facts(ID).unwrap());
@@ -227,7 +229,21 @@ fn the_captured_amend_is_written_byte_for_byte() {
         post_only: false,
     };
     let (mut risk, book) = risk(Px(710_000));
-    let checked = risk.check_replace(order, 0, Qty(0), &view(&book), now).unwrap();
+    let placed = NewOrder {
+        cl_ord_id: order.orig_cl_ord_id,
+        instrument: ID,
+        side: order.side,
+        ord_type: order.ord_type,
+        time_in_force: order.time_in_force,
+        qty: order.qty,
+        px: order.px,
+        post_only: false,
+        self_trade: None,
+    };
+    let mut table = OrderTable::with_capacity(1, 1, 1);
+    let handle = table.open(&placed).unwrap();
+    let old = table.get(handle).unwrap();
+    let checked = risk.check_replace(order, old, &view(&book), now).unwrap();
     let header = HeaderOrder::SeqSenderTimeTarget;
     let mut desk = Desk::up("damien_dlt", "KRAKEN-TRD", header, 3, now);
     assert_eq!(

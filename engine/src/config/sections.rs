@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use taut_codec::value::Decimal;
 
 use super::{ConfigError, is_production, value};
 use crate::conductor::ResetPolicy;
@@ -13,7 +12,6 @@ use crate::journal::{Durability, JournalConfig};
 use crate::kraken::session::FieldChecks;
 use crate::limits::{HEARTBEAT_SECONDS_MAX, HOSTS_MAX};
 use crate::pipeline::{IdlePolicy, Layout};
-use crate::risk::RiskLimits;
 use crate::session::{Resend, ResendPolicy};
 use crate::types::CompId;
 use crate::wire::WireKind;
@@ -103,26 +101,6 @@ pub struct InstrumentsSection {
     pub depth: u16,
 }
 
-/// `[risk]`: limits of each instrument. Decimal numbers are texts, so that they are exact.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct RiskSection {
-    /// Largest quantity of one order.
-    pub max_order_qty: String,
-    /// Largest price x quantity of one order, in the quote currency.
-    pub max_notional: String,
-    /// Farthest that a price may be from the mid price, either way, basis points.
-    pub collar_bps: u32,
-    /// Largest position, long or short, that all open orders together could lead to.
-    pub max_position: String,
-    /// Most open orders.
-    pub max_open_orders: u32,
-    /// Orders and amends a second, sustained; a cancel uses up the rate but always passes.
-    pub commands_per_second: u32,
-    /// Orders and amends at once after a pause.
-    pub burst: u32,
-}
-
 /// `[journal]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -199,28 +177,6 @@ const fn segment_mib() -> u32 {
 
 const fn segments_kept() -> u32 {
     64
-}
-
-impl RiskSection {
-    /// The limits as values.
-    ///
-    /// # Errors
-    /// [`ConfigError::Value`] for a text that is no decimal number.
-    pub fn limits(&self) -> Result<RiskLimits, ConfigError> {
-        let decimal = |field, text: &str| {
-            Decimal::parse(text.as_bytes())
-                .map_err(|error| value(field, format!("{text:?}: {error}")))
-        };
-        Ok(RiskLimits {
-            max_order_qty: decimal("risk.max_order_qty", &self.max_order_qty)?,
-            max_notional: decimal("risk.max_notional", &self.max_notional)?,
-            collar_bps: self.collar_bps,
-            max_position: decimal("risk.max_position", &self.max_position)?,
-            max_open_orders: self.max_open_orders,
-            commands_per_second: self.commands_per_second,
-            burst: self.burst,
-        })
-    }
 }
 
 const fn yes() -> bool {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use taut_codec::value::UtcTime;
 
+use super::kill::Flatten;
 use super::lane::{End, Lane};
 use super::timers::Timers;
 use super::{DeskConfig, DeskStats, UnknownOrders};
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub is_market_data_up: bool,
     pub started: bool,
     pub stopping: bool,
+    pub(super) flatten: Flatten,
     request_instruments: bool,
     /// There may be something for [`Core::pump`] to do.
     pub needs_pump: bool,
@@ -66,7 +68,8 @@ impl Core {
             markets: Markets::new(symbols, BOOK_LEVELS_MAX),
             orders: OrderTable::new(instruments),
             positions: Positions::new(instruments),
-            risk: RiskCheck::new(config.instruments.iter().map(|i| i.risk)),
+            risk: RiskCheck::new(config.instruments.iter().map(|i| i.risk))
+                .with_totals(config.total, config.venue_rate),
             ids: ClOrdIdSource::new(config.cl_ord_id_watermark),
             timers: Timers::new(),
             stats: DeskStats::default(),
@@ -79,6 +82,7 @@ impl Core {
             is_market_data_up: false,
             started: false,
             stopping: false,
+            flatten: Flatten::Idle,
             request_instruments: false,
             needs_pump: false,
         }
@@ -110,17 +114,46 @@ impl Core {
     pub fn cancel_all(&mut self, scope: CancelScope) -> Result<(), Refusal> {
         let stamps = self.stamp_strategy();
         let result = self.try_cancel_all(scope, stamps);
-        self.note(result)
+        self.note(result).map(|_| ())
     }
 
+    /// Tells the risk check of an order that was sent or has changed.
+    pub fn order_changed(&mut self, handle: OrderHandle, now: UtcTime) {
+        let Some(order) = self.orders.get(handle) else { return };
+        self.risk.on_order(order);
+        self.instrument_changed(order.instrument, now);
+    }
+
+    /// Tells the risk check of an instrument whose orders, position or limits have changed.
+    pub(super) fn instrument_changed(&mut self, id: InstrumentId, now: UtcTime) {
+        let view = view(&self.markets, &self.orders, &self.positions, id);
+        self.risk.on_change(id, &view, &self.positions, now);
+    }
+
+    /// Tells the risk check of a book.
+    pub fn book_changed(&mut self, id: InstrumentId) {
+        let view = view(&self.markets, &self.orders, &self.positions, id);
+        self.risk.on_book(id, &view, &self.positions, self.clock.now());
+    }
+
+    /// What the venue's rate limit would refuse one by one goes with one mass cancel, which is counted as
+    /// the cancels that it stands for.
     pub fn cancel_open_orders(&mut self) -> usize {
-        let mut sent = 0;
+        let (mut sent, mut limited) = (0, 0);
         for at in 0..self.orders.live_len() {
             let Some(order) = self.orders.live().nth(at) else { break };
             let (handle, is_pending) = (order.handle, order.is_cancel_pending());
-            if !is_pending && self.cancel(handle).is_ok() {
-                sent += 1;
+            if is_pending {
+                continue;
             }
+            match self.cancel(handle) {
+                Ok(()) => sent += 1,
+                Err(Refusal::VenueRate { .. }) => limited += 1,
+                Err(_) => {}
+            }
+        }
+        if limited > 0 && self.cancel_all(CancelScope::SenderCompId).is_ok() {
+            sent += limited;
         }
         sent
     }
@@ -146,6 +179,8 @@ impl Core {
         let view = view(&self.markets, &self.orders, &self.positions, spec.instrument);
         let checked = self.risk.check(new, &view, now)?;
         let handle = self.orders.open(&new)?;
+        self.orders.stamp(handle, now);
+        self.order_changed(handle, now);
         self.stats.orders += 1;
         self.issue(new.cl_ord_id, CommandKind::New(checked), stamps);
         Ok(handle)
@@ -176,9 +211,10 @@ impl Core {
             post_only: order.post_only,
         };
         let view = view(&self.markets, &self.orders, &self.positions, order.instrument);
-        let exposure = order.exposure().0;
-        let checked = self.risk.check_replace(replace, exposure, order.cum, &view, now)?;
+        let checked = self.risk.check_replace(replace, &order, &view, now)?;
         self.orders.add_replace(handle, replace.cl_ord_id, qty, Some(px))?;
+        self.orders.stamp(handle, now);
+        self.order_changed(handle, now);
         self.stats.replaces += 1;
         self.issue(replace.cl_ord_id, CommandKind::Replace(checked), stamps);
         Ok(())
@@ -190,6 +226,7 @@ impl Core {
         let order = self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
         let (instrument, side) = (order.instrument, order.side);
         let now = self.clock.now();
+        self.risk.check_cancel(order, now)?;
         let cancel = CancelOrder {
             cl_ord_id: self.next_id(now)?,
             orig_cl_ord_id: plan.orig_cl_ord_id,
@@ -198,21 +235,30 @@ impl Core {
             side,
         };
         self.orders.add_cancel(handle, cancel.cl_ord_id)?;
-        self.risk.note_cancel(instrument, now);
         self.stats.cancels += 1;
         self.issue(cancel.cl_ord_id, CommandKind::Cancel(cancel), stamps);
         Ok(())
     }
 
-    fn try_cancel_all(&mut self, scope: CancelScope, stamps: Stamps) -> Result<(), Refusal> {
+    pub(super) fn try_cancel_all(
+        &mut self,
+        scope: CancelScope,
+        stamps: Stamps,
+    ) -> Result<ClOrdId, Refusal> {
         self.check_lane()?;
         if let CancelScope::Instrument(id) = scope {
             self.markets.get(id).ok_or(Refusal::InstrumentUnknown)?;
         }
-        let cl_ord_id = self.next_id(self.clock.now())?;
+        let now = self.clock.now();
+        let cl_ord_id = self.next_id(now)?;
+        let taken = self.orders.live().filter(|order| match scope {
+            CancelScope::Instrument(id) => order.instrument == id,
+            CancelScope::Session | CancelScope::SenderCompId => true,
+        });
+        self.risk.note_cancel_all(taken, now);
         self.stats.mass_cancels += 1;
         self.issue(cl_ord_id, CommandKind::MassCancel(MassCancel { cl_ord_id, scope }), stamps);
-        Ok(())
+        Ok(cl_ord_id)
     }
 
     /// Whether orders and replaces are welcome at all.
@@ -237,7 +283,7 @@ impl Core {
         self.ids.next(now).ok_or(Refusal::ClOrdIdsUsedUp)
     }
 
-    fn stamp_strategy(&self) -> Stamps {
+    pub(super) fn stamp_strategy(&self) -> Stamps {
         let mut stamps = self.cause;
         stamps.set(Stage::Strategy, self.clock.ticks());
         stamps

@@ -5,12 +5,14 @@
 //! each call. After [`Desk::new`] nothing here allocates.
 
 mod core;
+mod kill;
 mod lane;
 mod reports;
 mod stats;
 mod timers;
 
 pub(crate) use self::core::Core;
+use self::kill::Flatten;
 pub use stats::DeskStats;
 
 use taut_codec::value::UtcTime;
@@ -19,8 +21,8 @@ use crate::command::{Command, SessionId};
 use crate::event::{Alarm, BookEntry, Event, EventKind};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::market::{BookOutcome, Markets, StaleReason};
-use crate::order::{OrderState, OrderTable, OrderUpdate, Pnl, Positions};
-use crate::risk::RiskLimits;
+use crate::order::{OrderState, OrderTable, OrderUpdate, Pnl, Positions, UpdateKind};
+use crate::risk::{RiskLimits, TotalLimits, VenueRate};
 use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::trace::{Clock, Stamps};
 use crate::types::{InstrumentId, Symbol};
@@ -36,6 +38,10 @@ pub struct DeskConfig {
     pub instruments: Vec<InstrumentConfig>,
     /// MarketDepth(264) of the subscriptions.
     pub depth: u16,
+    /// Limits of all instruments together.
+    pub total: TotalLimits,
+    /// The venue's rate limit.
+    pub venue_rate: VenueRate,
     /// The highest ClOrdID that was ever used; 0 if none was.
     pub cl_ord_id_watermark: u64,
     /// What becomes of reports of orders that the desk does not know.
@@ -82,6 +88,7 @@ pub struct Desk<S> {
     core: Core,
     strategy: S,
     stop_told: bool,
+    kill_told: bool,
     fault: Option<InstrumentId>,
 }
 
@@ -103,7 +110,13 @@ impl<S: Strategy> Desk<S> {
                 return Err(DeskError::SymbolTwice(instrument.symbol));
             }
         }
-        Ok(Self { core: Core::new(config, clock), strategy, stop_told: false, fault: None })
+        Ok(Self {
+            core: Core::new(config, clock),
+            strategy,
+            stop_told: false,
+            kill_told: false,
+            fault: None,
+        })
     }
 
     /// Handles one event.
@@ -155,6 +168,7 @@ impl<S: Strategy> Desk<S> {
                 }
                 None => {
                     self.core.stats.unknown_refusals += 1;
+                    self.core.flatten_failed(refusal.cl_ord_id, Flatten::OneByOne);
                     self.tell(&SessionUpdate::unknown_refusal(refusal));
                 }
             },
@@ -170,6 +184,7 @@ impl<S: Strategy> Desk<S> {
             }
             EventKind::Withdrawn { cl_ord_id, reason } => {
                 self.core.stats.withdrawn += 1;
+                self.core.flatten_failed(Some(*cl_ord_id), Flatten::Due);
                 if !self.core.end_command(*cl_ord_id, false) {
                     self.tell(&SessionUpdate::LaneViolation { cl_ord_id: *cl_ord_id });
                 }
@@ -211,11 +226,6 @@ impl<S: Strategy> Desk<S> {
         self.core.cause = Stamps::NONE;
         self.core.stopping = true;
         self.settle();
-    }
-
-    /// Pulls the kill switch: orders and replaces are refused, cancels pass.
-    pub fn kill(&mut self) {
-        self.core.risk.kill();
     }
 
     /// Queues the logout of both sessions.
@@ -326,6 +336,7 @@ impl<S: Strategy> Desk<S> {
         if session == self.core.trading_session {
             self.core.trading = Some((epoch, connection));
             self.core.orders.set_session(epoch, connection);
+            self.core.flatten_again();
         }
         self.tell(&SessionUpdate::Up { session, epoch, connection });
     }
@@ -358,6 +369,7 @@ impl<S: Strategy> Desk<S> {
                 self.core.stats.book_updates += 1;
                 self.core.stats.checksums_verified += u64::from(verified);
                 self.core.stamp_book();
+                self.core.book_changed(entry.instrument);
                 self.try_start();
                 if self.core.started {
                     let mut ctx = Context::new(&mut self.core);
@@ -384,6 +396,10 @@ impl<S: Strategy> Desk<S> {
 
     fn tell_order(&mut self, update: &OrderUpdate, disagrees: bool) {
         self.core.stamp_book();
+        // On the wire an order is what it was when it was issued.
+        if !matches!(update.kind, UpdateKind::OnWire { .. }) {
+            self.core.order_changed(update.handle, self.core.clock.now());
+        }
         if disagrees {
             self.core.stats.disagreements += 1;
             self.tell(&SessionUpdate::Disagreement { order: update.handle });
@@ -405,6 +421,7 @@ impl<S: Strategy> Desk<S> {
     /// What follows from an event once its own callbacks are done.
     fn settle(&mut self) {
         self.try_start();
+        self.settle_kill();
         self.core.pump();
         if self.core.stopping && !self.stop_told {
             self.stop_told = true;

@@ -67,6 +67,8 @@ pub struct DeskStats {
     pub foreign_fees: u64,
     /// Commands that overtook another or ended twice; anything but 0 breaks promise 1 or 2.
     pub lane_violations: u64,
+    /// Times that the kill switch was pulled.
+    pub kills: u64,
     /// Alarms from the session or the pipeline.
     pub alarms: u64,
 }

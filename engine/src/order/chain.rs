@@ -1,5 +1,7 @@
 //! The ClOrdIDs of all orders: one pool of links, one list per order in the order of issue.
 
+use taut_codec::value::UtcTime;
+
 use super::index::{Index, hash_bits};
 use crate::types::{ClOrdId, Px, Qty};
 
@@ -32,6 +34,8 @@ pub(super) struct Link {
     pub connection: u32,
     /// The slot of its order.
     pub order: u32,
+    /// When it was issued.
+    pub at: UtcTime,
     /// Waits for the venue's answer.
     pub pending: bool,
     /// Sent before the session dropped: whether the venue has it is unknown.
@@ -59,6 +63,7 @@ impl Link {
             epoch: 0,
             connection: 0,
             order,
+            at: UtcTime(0),
             pending: true,
             stale: false,
             doomed: false,

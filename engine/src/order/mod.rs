@@ -16,6 +16,8 @@ pub use ids::ClOrdIdSource;
 pub use positions::{Pnl, Position, Positions};
 pub use table::{CancelPlan, OrderTable, ReplacePlan};
 
+use taut_codec::value::UtcTime;
+
 use crate::event::{EventText, Liquidity, RefusalLayer, Report, WithdrawReason};
 use crate::types::{InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce};
 
@@ -25,6 +27,14 @@ use crate::types::{InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce};
 pub struct OrderHandle {
     slot: u32,
     generation: u32,
+}
+
+impl OrderHandle {
+    /// Its place in the table: below [`ORDERS_MAX`](crate::limits::ORDERS_MAX), and nobody else's while
+    /// the order is live.
+    pub(crate) const fn slot(self) -> u32 {
+        self.slot
+    }
 }
 
 /// Where an order stands. Pending requests are told apart from it: see
@@ -105,6 +115,8 @@ pub struct Order {
     acked: bool,
     /// What it could still fill at worst, pending replaces included.
     exposure: i64,
+    best_px: Option<Px>,
+    touched: UtcTime,
     pending_replaces: u16,
     pending_cancels: u16,
     ends: chain::Ends,
@@ -139,6 +151,8 @@ impl Order {
             fee: 0,
             acked: false,
             exposure: 0,
+            best_px: None,
+            touched: UtcTime(0),
             pending_replaces: 0,
             pending_cancels: 0,
             ends: chain::Ends::EMPTY,
@@ -163,6 +177,18 @@ impl Order {
     #[must_use]
     pub const fn exposure(&self) -> Qty {
         Qty(self.exposure)
+    }
+
+    /// The most aggressive price that it can have, pending replaces included; `None` for a market order.
+    #[must_use]
+    pub const fn best_px(&self) -> Option<Px> {
+        self.best_px
+    }
+
+    /// When it was sent or replaced last, replaces that wait for their answer included.
+    #[must_use]
+    pub const fn touched(&self) -> UtcTime {
+        self.touched
     }
 
     /// Fills applied so far.
@@ -301,4 +327,4 @@ pub enum UpdateKind {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -141,7 +141,18 @@ impl Positions {
     pub fn pnl(&self, id: InstrumentId, instrument: &Instrument, book: &Book) -> Option<Pnl> {
         let position = self.get(id)?;
         let needs_mid = position.qty != 0 || position.fees_base != 0;
-        let twice_mid = if needs_mid { book.twice_mid()? } else { 0 };
+        self.pnl_at(id, instrument, if needs_mid { book.twice_mid()? } else { 0 })
+    }
+
+    /// The same at half of `twice_mid`.
+    #[must_use]
+    pub fn pnl_at(
+        &self,
+        id: InstrumentId,
+        instrument: &Instrument,
+        twice_mid: i128,
+    ) -> Option<Pnl> {
+        let position = self.get(id)?;
         let marked = i128::from(position.qty).checked_mul(twice_mid)?;
         let twice_gross = position.cash.checked_mul(2)?.checked_add(marked)?;
         let scale = u32::from(instrument.price_precision) + u32::from(instrument.qty_precision);

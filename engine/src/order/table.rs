@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use taut_codec::value::UtcTime;
+
 use super::chain::{Chains, Ends, Link, NONE, RequestKind};
 use super::ids::ExecIds;
 use super::index::{Index, hash_text};
@@ -10,7 +12,7 @@ use crate::command::NewOrder;
 use crate::event::Report;
 use crate::limits::{CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX};
 use crate::risk::{Refusal, RiskView};
-use crate::types::{ClOrdId, InstrumentId, OrdType, OrderId, Px, Qty};
+use crate::types::{ClOrdId, InstrumentId, OrdType, OrderId, Px, Qty, Side};
 
 /// All orders of a desk, live and recently ended. An ended order is forgotten when its slot is
 /// needed; the one that ended first goes first.
@@ -296,6 +298,14 @@ impl OrderTable {
         Ok(())
     }
 
+    /// Notes when the newest request of an order was issued.
+    pub fn stamp(&mut self, handle: OrderHandle, now: UtcTime) {
+        if let Some(tail) = self.get(handle).map(|order| order.ends.tail) {
+            self.chains.get_mut(tail).at = now;
+            self.refresh(handle.slot);
+        }
+    }
+
     fn live_order(&self, handle: OrderHandle) -> Result<&Order, Refusal> {
         let order = self.get(handle).ok_or(Refusal::OrderUnknown)?;
         if order.state.is_end() { Err(Refusal::OrderEnded) } else { Ok(order) }
@@ -391,6 +401,7 @@ impl OrderTable {
     pub(super) fn refresh(&mut self, slot: u32) {
         let order = &self.slots[slot as usize];
         let (mut replaces, mut cancels, mut largest) = (0, 0, order.qty.0);
+        let (mut best_px, mut touched) = (order.px, self.chains.get(order.current).at);
         for at in self.chains.backward(&order.ends) {
             let link = self.chains.get(at);
             match link.kind {
@@ -398,6 +409,8 @@ impl OrderTable {
                 RequestKind::Replace if link.pending && !link.doomed => {
                     replaces += u16::from(!link.stale);
                     largest = largest.max(link.qty.0);
+                    best_px = better_px(order.side, best_px, link.px);
+                    touched = touched.max(link.at);
                 }
                 RequestKind::Cancel if link.is_waiting() && !link.doomed => cancels += 1,
                 _ => {}
@@ -409,12 +422,20 @@ impl OrderTable {
         *open = open.saturating_sub(order.exposure).saturating_add(exposure);
         let order = &mut self.slots[slot as usize];
         (order.pending_replaces, order.pending_cancels) = (replaces, cancels);
-        order.exposure = exposure;
+        (order.exposure, order.best_px, order.touched) = (exposure, best_px, touched);
     }
 
     /// The live order at a place of [`OrderTable::live`].
     #[must_use]
     pub fn live_at(&self, at: usize) -> Option<OrderHandle> {
         Some(self.slots[*self.live.get(at)? as usize].handle)
+    }
+}
+
+/// The more aggressive of two prices.
+fn better_px(side: Side, one: Option<Px>, other: Option<Px>) -> Option<Px> {
+    match (one, other) {
+        (Some(one), Some(other)) if side.at_least_as_good(one, other) => Some(one),
+        (one, other) => other.or(one),
     }
 }

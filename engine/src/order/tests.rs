@@ -27,7 +27,7 @@ fn new_order(n: u64) -> NewOrder {
 }
 
 /// A report about an order of `qty` of which `cum` are filled; `O1` is its OrderID.
-pub(super) fn report(
+pub(crate) fn report(
     n: u64,
     exec_type: ExecType,
     ord_status: OrdStatus,

@@ -3,6 +3,7 @@
 //! [`Engine`] runs a [`Strategy`] on the layout that the configuration names. Its sessions are dialled,
 //! logged on and brought back by [conductors](crate::conductor).
 
+mod control;
 mod core;
 mod dialler;
 mod full;
@@ -18,23 +19,22 @@ mod slab;
 mod start;
 mod threads;
 
-use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
-use crossbeam_utils::CachePadded;
 use serde::{Deserialize, Serialize};
 
+pub use self::control::Control;
 pub use self::core::{EventSink, SessionCore};
 pub use self::idle::{Bell, Idle, IdlePolicy};
 pub use self::inlet::{Inbound, Inlet};
 pub use self::inline::{InlineEngine, Watch};
 pub use self::links::{Dial, Dialled};
 pub use self::pin::{Pinning, available_cores, pin_current};
-pub use self::running::{Outcome, Running, Stopper};
+pub use self::running::{Operator, Outcome, Running, WrongLimits};
 pub use self::start::{Engine, StartError};
 use crate::command::SessionId;
 use crate::desk::{Desk, DeskStats};
-use crate::event::Alarm;
+use crate::risk::KillCause;
 use crate::strategy::Strategy;
 
 /// How many threads share the stages of the path (design section 3). The code is the same in each.
@@ -66,19 +66,6 @@ pub const MARKET_DATA: SessionId = SessionId(0);
 /// The trading session of every engine.
 pub const TRADING: SessionId = SessionId(1);
 
-/// What the threads of an engine and its owner share.
-#[derive(Debug, Default)]
-pub struct Control {
-    // A line of the cache each: one side writes what the other reads in every round.
-    stop: CachePadded<AtomicBool>,
-    finished: CachePadded<AtomicBool>,
-    /// Times that a full ring made messages wait, since the strategy was last told.
-    ring_full: CachePadded<AtomicU32>,
-    /// What the strategy is told of the first trouble that the housekeeping had with a journal.
-    journal_trouble: OnceLock<Alarm>,
-    progress: Mutex<Progress>,
-}
-
 /// Why the last dial of each session failed, in words, by [`SessionId`].
 type Problems = Arc<Mutex<[Option<String>; 2]>>;
 
@@ -87,10 +74,12 @@ type Problems = Arc<Mutex<[Option<String>; 2]>>;
 pub struct Progress {
     /// Counters of the desk.
     pub stats: DeskStats,
+    /// Why the kill switch is pulled, if it is.
+    pub killed: Option<KillCause>,
 }
 
 impl Progress {
     const fn of<S: Strategy>(desk: &Desk<S>) -> Self {
-        Self { stats: *desk.stats() }
+        Self { stats: *desk.stats(), killed: desk.killed() }
     }
 }

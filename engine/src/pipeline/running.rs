@@ -4,11 +4,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
+use super::control::{KILL, REARM};
 use super::{Control, IdlePolicy, Pinning, Problems, Progress};
 use crate::command::SessionId;
 use crate::desk::Desk;
 use crate::event::DownReason;
 use crate::journal::{JournalError, Recovered};
+use crate::risk::LimitSet;
 use crate::trace::Latency;
 
 /// A running engine. Dropping it stops the engine and waits for the end.
@@ -17,26 +19,69 @@ pub struct Running<S> {
     pub(super) control: Arc<Control>,
     /// Gone only when it was joined.
     pub(super) thread: Option<JoinHandle<std::io::Result<Outcome<S>>>>,
+    pub(super) instruments: usize,
     pub(super) recovered: Vec<(SessionId, Recovered)>,
     pub(super) problems: Problems,
 }
 
-/// Ends an engine from anywhere, a signal handler's thread for example.
+/// Steers an engine from anywhere, a signal handler's thread for example. What it asks for is done
+/// between two events, within a fraction of a millisecond.
 #[derive(Debug, Clone)]
-pub struct Stopper(Arc<Control>);
+pub struct Operator {
+    control: Arc<Control>,
+    instruments: usize,
+}
 
-impl Stopper {
+impl Operator {
     /// As [`Running::stop`].
     pub fn stop(&self) {
-        self.0.stop.store(true, Ordering::Relaxed);
+        self.control.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Pulls the kill switch: everything is cancelled, and every order and replace is refused until
+    /// [`Operator::rearm`]. The sessions stay.
+    pub fn kill(&self) {
+        self.control.wish.store(KILL, Ordering::Relaxed);
+    }
+
+    /// Releases the kill switch, whoever pulled it. A loss that is still beyond its limit pulls it again.
+    pub fn rearm(&self) {
+        self.control.wish.store(REARM, Ordering::Relaxed);
+    }
+
+    /// Puts other limits in the place of the old ones, from the next command on. Orders that are open
+    /// stay, also those that the new limits would refuse. A later call takes the place of an earlier one
+    /// that has not come into force yet.
+    ///
+    /// # Errors
+    /// [`WrongLimits`]: there is not one for each instrument; nothing has changed.
+    pub fn set_limits(&self, limits: LimitSet) -> Result<(), WrongLimits> {
+        let (given, instruments) = (limits.each.len(), self.instruments);
+        if given != instruments {
+            return Err(WrongLimits { given, instruments });
+        }
+        let slot = self.control.limits.lock();
+        *slot.unwrap_or_else(PoisonError::into_inner) = Some(limits);
+        self.control.limits_set.store(true, Ordering::Release);
+        Ok(())
     }
 }
 
+/// There has to be one limit for each instrument of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("limits of {given} instruments, the engine has {instruments}")]
+pub struct WrongLimits {
+    /// How many there were.
+    pub given: usize,
+    /// How many there are to be.
+    pub instruments: usize,
+}
+
 impl<S> Running<S> {
-    /// A handle that can ask for the end while this one is waited on.
+    /// A handle that can steer the engine while this one is waited on.
     #[must_use]
-    pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.control))
+    pub fn operator(&self) -> Operator {
+        Operator { control: Arc::clone(&self.control), instruments: self.instruments }
     }
 
     /// Why the last dial of `session` failed, in words; `None` if it did not.

@@ -21,6 +21,7 @@ use crate::journal::{Journal, JournalError, Recovered};
 use crate::kraken;
 use crate::kraken::logon::{Credentials, Logon};
 use crate::limits::TRACE_RING;
+use crate::risk::LimitSet;
 use crate::session::SessionConfig;
 use crate::session::resend::ResendJudge;
 use crate::strategy::Strategy;
@@ -128,11 +129,12 @@ impl Engine {
         let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
         let connections = Connections { inlets, links: Links::new(conductors), end };
         let config = self.config;
+        let instruments = config.instruments.symbols.len();
         let path = Path { config, core, stage, connections, spent, dialler, clock, records };
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
-        Ok(Running { control, thread: Some(thread), recovered, problems })
+        Ok(Running { control, thread: Some(thread), instruments, recovered, problems })
     }
 
     /// Trading first: what happened to an order is heard before the market's view of it.
@@ -216,12 +218,16 @@ impl Engine {
     }
 
     fn desk_config(&self, cl_ord_id_watermark: u64) -> Result<DeskConfig, StartError> {
-        let risk = self.config.risk.limits()?;
-        let symbols = self.config.symbols()?;
+        let LimitSet { each, total } = self.config.limit_set()?;
+        let instruments = self.config.symbols()?.into_iter().zip(each);
         Ok(DeskConfig {
             market_data: MARKET_DATA,
             trading: TRADING,
-            instruments: symbols.iter().map(|&symbol| InstrumentConfig { symbol, risk }).collect(),
+            instruments: instruments
+                .map(|(symbol, risk)| InstrumentConfig { symbol, risk })
+                .collect(),
+            total,
+            venue_rate: self.config.venue_rate.venue_rate(),
             depth: self.config.instruments.depth,
             // Without a journal: ids are microseconds, so a later run is above this one.
             cl_ord_id_watermark,

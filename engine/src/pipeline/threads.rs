@@ -100,6 +100,7 @@ impl<S: Strategy> StrategyStage<S> {
                 self.told_of_journal = true;
                 self.alarm(TRADING, alarm);
             }
+            self.control.obey(&mut self.desk);
             self.desk.on_time(now);
             let stop = self.control.stop.load(Ordering::Relaxed);
             self.shutdown.step(&mut self.desk, &self.sessions, stop, now);

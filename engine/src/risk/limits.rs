@@ -1,7 +1,8 @@
-//! The limits of one instrument, as configured and in the instrument's own units.
+//! The limits of one instrument and of all together, as configured and in the instrument's own units.
 
-use taut_codec::value::{Decimal, UtcTime};
+use taut_codec::value::Decimal;
 
+use super::totals::VALUE_MAX;
 use crate::types::{Instrument, Qty};
 
 /// Limits of one instrument, as configured. Decimals that are finer than the instrument's units are
@@ -22,39 +23,125 @@ pub struct RiskLimits {
     pub commands_per_second: u32,
     /// Orders and replaces at once after a pause.
     pub burst: u32,
+    /// Oldest that the last message about the book may be, milliseconds; 0: any age.
+    pub max_book_age_ms: u32,
+    /// Whether an order may meet one of ours, so that the venue's SelfTradePrevention(7928) decides.
+    pub allow_self_cross: bool,
+    /// Largest loss in one day (UTC), realised and at the mid price, fees included, in the quote
+    /// currency; beyond it the kill switch is pulled. `None`: any.
+    pub max_daily_loss: Option<Decimal>,
 }
+
+/// Limits of all instruments together. Values of instruments with different quote currencies are not
+/// added up: the limit holds for each currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TotalLimits {
+    /// Largest value, at the mid prices, of the positions that all open orders together could lead
+    /// to, long or short. `None`: any.
+    pub max_gross: Option<Decimal>,
+    /// Most open orders.
+    pub max_open_orders: u32,
+    /// As [`RiskLimits::commands_per_second`].
+    pub commands_per_second: u32,
+    /// As [`RiskLimits::burst`].
+    pub burst: u32,
+    /// As [`RiskLimits::max_daily_loss`].
+    pub max_daily_loss: Option<Decimal>,
+}
+
+/// All limits of a desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitSet {
+    /// Of each instrument, in the order of the configuration.
+    pub each: Vec<RiskLimits>,
+    /// Of all together.
+    pub total: TotalLimits,
+}
+
+const ANY: Decimal = Decimal::new(i64::MAX, 0);
+
+impl RiskLimits {
+    /// Limits that nothing reaches, to start from in tests and measurements.
+    pub const UNLIMITED: Self = Self {
+        max_order_qty: ANY,
+        max_notional: ANY,
+        collar_bps: u32::MAX,
+        max_position: ANY,
+        max_open_orders: u32::MAX,
+        commands_per_second: u32::MAX,
+        burst: u32::MAX,
+        max_book_age_ms: 0,
+        allow_self_cross: true,
+        max_daily_loss: None,
+    };
+}
+
+impl TotalLimits {
+    /// Limits that nothing reaches.
+    pub const UNLIMITED: Self = Self {
+        max_gross: None,
+        max_open_orders: u32::MAX,
+        commands_per_second: u32::MAX,
+        burst: u32::MAX,
+        max_daily_loss: None,
+    };
+}
+
+/// Decimals in which values of different instruments are added up.
+pub(super) const VALUE_SCALE: u8 = crate::order::Pnl::SCALE;
 
 /// [`RiskLimits`] in the units of an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Resolved {
     pub max_order_qty: Qty,
-    /// In units of 10^-(price precision + quantity precision).
+    /// In units of 10^-`cost_scale`.
     pub max_notional: i128,
     pub collar_bps: i128,
     pub max_position: i128,
-    pub max_open_orders: u32,
     /// MinimumCost(5013), in the units of `max_notional`.
     pub cost_min: i128,
+    /// Decimals of a price x quantity.
+    pub cost_scale: u8,
+    /// What a price x quantity is multiplied by, or divided by if negative, to have
+    /// [`VALUE_SCALE`] decimals.
+    value_factor: i128,
 }
 
 impl Resolved {
     pub fn new(limits: &RiskLimits, instrument: &Instrument) -> Self {
         let cost_scale = instrument.price_precision.saturating_add(instrument.qty_precision);
         let qty = |limit| floor_to_scale(limit, instrument.qty_precision);
+        let power = |n: u8| 10i128.checked_pow(n.into()).unwrap_or(i128::MAX);
+        let value_factor = match VALUE_SCALE.checked_sub(cost_scale) {
+            Some(up) => power(up),
+            None => -power(cost_scale - VALUE_SCALE),
+        };
         Self {
             max_order_qty: Qty(i64::try_from(qty(limits.max_order_qty)).unwrap_or(i64::MAX)),
             max_notional: floor_to_scale(limits.max_notional, cost_scale),
             collar_bps: i128::from(limits.collar_bps),
             max_position: qty(limits.max_position),
-            max_open_orders: limits.max_open_orders,
             cost_min: ceil_to_scale(instrument.cost_min, cost_scale),
+            cost_scale,
+            value_factor,
         }
+    }
+
+    /// What a quantity is worth at half of `twice_mid`, in 10^-[`VALUE_SCALE`], cut; no more than
+    /// [`VALUE_MAX`].
+    pub fn value(&self, qty: i128, twice_mid: i128) -> i128 {
+        let twice = qty.saturating_mul(twice_mid);
+        let value = match self.value_factor {
+            up @ 0.. => twice.saturating_mul(up) / 2,
+            down => twice / -down / 2,
+        };
+        value.clamp(-VALUE_MAX, VALUE_MAX)
     }
 }
 
 /// A limit as an integer of 10^-`scale` units, cut towards zero; one that is too large to write is
 /// no smaller than anything it could be compared with.
-fn floor_to_scale(limit: Decimal, scale: u8) -> i128 {
+pub(super) fn floor_to_scale(limit: Decimal, scale: u8) -> i128 {
     let mantissa = i128::from(limit.mantissa);
     let power = |n: u8| 10i128.checked_pow(u32::from(n));
     if scale >= limit.scale {
@@ -74,54 +161,6 @@ fn ceil_to_scale(minimum: Decimal, scale: u8) -> i128 {
     if cut && minimum.mantissa > 0 { floor + 1 } else { floor }
 }
 
-/// A token bucket in whole nanoseconds: a command costs the nanoseconds that the rate gives it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket {
-    cost_nanos: u64,
-    size_nanos: u64,
-    level_nanos: u64,
-    at: UtcTime,
-}
-
-impl Bucket {
-    pub fn new(per_second: u32, burst: u32) -> Self {
-        // A rate of zero is a bucket that never holds anything.
-        let (cost_nanos, size_nanos) = match 1_000_000_000u64.checked_div(u64::from(per_second)) {
-            Some(cost) => (cost.max(1), cost.max(1).saturating_mul(u64::from(burst))),
-            None => (1, 0),
-        };
-        Self { cost_nanos, size_nanos, level_nanos: size_nanos, at: UtcTime(0) }
-    }
-
-    /// Commands that could be sent at once.
-    pub fn head_room(&mut self, now: UtcTime) -> u32 {
-        self.refill(now);
-        (self.level_nanos / self.cost_nanos).min(u64::from(u32::MAX)) as u32
-    }
-
-    /// Takes one command's cost; `false` and no change if there is not enough.
-    pub fn take(&mut self, now: UtcTime) -> bool {
-        self.refill(now);
-        let enough = self.level_nanos >= self.cost_nanos;
-        if enough {
-            self.level_nanos -= self.cost_nanos;
-        }
-        enough
-    }
-
-    /// Takes one command's cost or what is left.
-    pub fn take_any(&mut self, now: UtcTime) {
-        self.refill(now);
-        self.level_nanos = self.level_nanos.saturating_sub(self.cost_nanos);
-    }
-
-    fn refill(&mut self, now: UtcTime) {
-        let gained = now.nanos_since(self.at);
-        self.at = self.at.max(now);
-        self.level_nanos = self.level_nanos.saturating_add(gained).min(self.size_nanos);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,18 +172,5 @@ mod tests {
         assert_eq!(floor_to_scale(Decimal::new(i64::MAX, 0), 36), i128::MAX);
         assert_eq!(ceil_to_scale(Decimal::new(1_901, 3), 1), 20);
         assert_eq!(ceil_to_scale(Decimal::new(1_900, 3), 1), 19);
-    }
-
-    #[test]
-    fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let mut bucket = Bucket::new(10, 3);
-        let start = UtcTime::from_millis(1_000);
-        for _ in 0..3 {
-            assert!(bucket.take(start));
-        }
-        assert!(!bucket.take(start.plus_nanos(99_999_999)));
-        assert!(bucket.take(start.plus_nanos(100_000_000)));
-        assert_eq!(bucket.head_room(start.plus_nanos(10_000_000_000)), 3);
-        assert!(!Bucket::new(0, 5).take(start), "a rate of zero passes nothing");
     }
 }

@@ -1,21 +1,43 @@
 //! Limits that cannot be by-passed.
+//!
+//! A [`RiskCheck`] is told of every change that matters to it, one instrument or order at a time, and
+//! adds nothing up when it is asked. It changes its limits only when its owner says so
+//! ([`RiskCheck::set_limits`]), between two events.
 
+mod bucket;
+mod check;
+mod form;
 mod limits;
+mod mirror;
+mod own_quotes;
 mod refusal;
+mod totals;
 pub mod venue_rate;
 
-pub use limits::RiskLimits;
-pub use refusal::Refusal;
+pub use limits::{LimitSet, RiskLimits, TotalLimits};
+pub use mirror::{Charge, Mirror, TokenCosts, VenueRate, VenueRateRule};
+pub use refusal::{Numbers, Refusal};
 
-use taut_codec::value::UtcTime;
+use taut_codec::value::{Decimal, UtcTime};
 
-use crate::command::{NewOrder, ReplaceOrder};
 use crate::market::Book;
-use crate::types::{Instrument, InstrumentId, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
-use limits::{Bucket, Resolved};
+use crate::order::{Order, Positions};
+use crate::types::{Instrument, InstrumentId, Side, TimeInForce};
+use bucket::Bucket;
+use limits::{Resolved, VALUE_SCALE, floor_to_scale};
+use own_quotes::OwnQuotes;
+use totals::{Share, Totals, VALUE_MAX};
 
 /// Proof that an order passed the risk check. Only this module can make one, and only a `Checked`
 /// order can be encoded.
+///
+/// ```compile_fail
+/// use taut::command::NewOrder;
+/// use taut::risk::Checked;
+/// fn by_pass(order: NewOrder) -> Checked<NewOrder> {
+///     Checked(order)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked<T>(T);
 
@@ -48,33 +70,94 @@ impl RiskView<'_> {
             Side::Sell => 1,
         }
     }
+
+    /// The largest position, long or short, that open orders could lead to, if `adds` more were open on
+    /// `side`.
+    fn worst(&self, side: Side, adds: i64) -> i128 {
+        let reach = |of: Side| {
+            let more = if of == side { i128::from(adds) } else { 0 };
+            let open = i128::from(self.open[Self::index(of)]) + more;
+            open + i128::from(of.sign()) * i128::from(self.position)
+        };
+        reach(Side::Buy).max(reach(Side::Sell))
+    }
+}
+
+/// Who pulled the kill switch, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KillCause {
+    /// The strategy.
+    Strategy,
+    /// An operator: a signal, or a call from outside.
+    Operator,
+    /// The loss of the day passed its limit.
+    DailyLoss {
+        /// Of one instrument, or of all with its quote currency.
+        instrument: InstrumentId,
+        /// Whether it is the limit of all together.
+        total: bool,
+        /// The loss and its limit.
+        numbers: Numbers,
+    },
+}
+
+impl std::fmt::Display for KillCause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Strategy => f.write_str("by the strategy"),
+            Self::Operator => f.write_str("by an operator"),
+            Self::DailyLoss { numbers, .. } => write!(f, "loss of the day: {numbers}"),
+        }
+    }
+}
+
+/// What could be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadRoom {
+    /// Orders and replaces that our own rate limits would let pass at once.
+    pub commands: u32,
+    /// Points or tokens that a command may cost by the venue's rate limit, the reserve for cancels
+    /// included; `None` if the venue has none.
+    pub venue: Option<u32>,
 }
 
 /// The risk check of a desk: configured limits, the venue's rules, rates and the kill switch.
 #[derive(Debug)]
 pub struct RiskCheck {
     rows: Vec<Row>,
-    killed: bool,
+    total: TotalLimits,
+    bucket: Bucket,
+    totals: Totals,
+    quotes: OwnQuotes,
+    mirror: Mirror,
+    killed: Option<KillCause>,
+    /// Days since the epoch.
+    day: u64,
+    watches_loss: bool,
 }
 
 #[derive(Debug)]
 struct Row {
     limits: RiskLimits,
     /// The instrument's rules and the limits in its units, once the venue has told them.
-    known: Option<(Instrument, Resolved)>,
+    known: Option<Known>,
     bucket: Bucket,
+    /// When the book was last heard of.
+    heard: UtcTime,
+    /// The last mid price that there was, doubled.
+    twice_mid: i128,
+    share: Share,
+    /// Profit and loss, now and when the day began.
+    pnl: i128,
+    pnl_before: i128,
 }
 
-/// What an order or a replace asks for, in the terms that both share.
-struct Ask {
-    side: Side,
-    ord_type: OrdType,
-    time_in_force: TimeInForce,
-    qty: Qty,
-    px: Option<Px>,
-    post_only: bool,
-    /// Quantity that the open orders of the side could reach in addition to today's.
-    adds: i64,
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    instrument: Instrument,
+    limits: Resolved,
+    /// Which sum it belongs to.
+    sum: usize,
 }
 
 impl RiskCheck {
@@ -86,183 +169,199 @@ impl RiskCheck {
             limits,
             known: None,
             bucket: Bucket::new(limits.commands_per_second, limits.burst),
+            heard: UtcTime(0),
+            twice_mid: 0,
+            share: Share::default(),
+            pnl: 0,
+            pnl_before: 0,
         };
-        Self { rows: limits.map(row).collect(), killed: false }
+        let rows: Vec<Row> = limits.map(row).collect();
+        let total = TotalLimits::UNLIMITED;
+        Self {
+            total,
+            bucket: Bucket::new(total.commands_per_second, total.burst),
+            totals: Totals::new(rows.len()),
+            quotes: OwnQuotes::new(rows.len()),
+            mirror: Mirror::new(rows.len(), VenueRate::UNLIMITED),
+            killed: None,
+            day: 0,
+            watches_loss: rows.iter().any(|row| row.limits.max_daily_loss.is_some()),
+            rows,
+        }
+    }
+
+    /// The same with limits of all instruments together, and the venue's rate limit.
+    #[must_use]
+    pub fn with_totals(mut self, total: TotalLimits, venue_rate: VenueRate) -> Self {
+        self.total = total;
+        self.bucket = Bucket::new(total.commands_per_second, total.burst);
+        self.mirror = Mirror::new(self.rows.len(), venue_rate);
+        self.watches_loss |= total.max_daily_loss.is_some();
+        self
+    }
+
+    /// Puts other limits in the place of the old ones. What the rate limits have left stays, as far as
+    /// it fits. `limits` in the order of the instruments' ids; those that are missing stay as they are.
+    pub fn set_limits(
+        &mut self,
+        limits: impl Iterator<Item = RiskLimits>,
+        total: TotalLimits,
+        now: UtcTime,
+    ) {
+        for (row, limits) in self.rows.iter_mut().zip(limits) {
+            row.bucket = row.bucket.changed(limits.commands_per_second, limits.burst, now);
+            row.limits = limits;
+            if let Some(known) = &mut row.known {
+                known.limits = Resolved::new(&limits, &known.instrument);
+            }
+        }
+        self.bucket = self.bucket.changed(total.commands_per_second, total.burst, now);
+        self.total = total;
+        let watched = self.rows.iter().any(|row| row.limits.max_daily_loss.is_some());
+        self.watches_loss = watched || total.max_daily_loss.is_some();
     }
 
     /// Notes the venue's rules of an instrument; until then its orders are refused.
     pub fn set_instrument(&mut self, id: InstrumentId, instrument: &Instrument) {
+        let sum = self.totals.find(instrument.symbol.as_bytes());
         if let Some(row) = self.rows.get_mut(usize::from(id.0)) {
-            row.known = Some((*instrument, Resolved::new(&row.limits, instrument)));
+            let (instrument, limits) = (*instrument, Resolved::new(&row.limits, instrument));
+            row.known = Some(Known { instrument, limits, sum });
         }
     }
 
-    /// Pulls the kill switch: every new order and replace is refused from now on; cancels pass.
-    pub fn kill(&mut self) {
-        self.killed = true;
+    /// Pulls the kill switch: every new order and replace is refused from now on; cancels pass. The
+    /// first cause stays. Whether it was not pulled before.
+    pub fn kill(&mut self, cause: KillCause) -> bool {
+        let was_armed = self.killed.is_none();
+        self.killed = self.killed.or(Some(cause));
+        was_armed
     }
 
-    /// Releases the kill switch.
-    pub fn revive(&mut self) {
-        self.killed = false;
+    /// Releases the kill switch: an operator's business. A loss that is still beyond its limit pulls it
+    /// again.
+    pub fn rearm(&mut self) {
+        self.killed = None;
     }
 
-    /// Whether the kill switch is pulled.
+    /// Why the kill switch is pulled, if it is.
     #[must_use]
-    pub const fn is_killed(&self) -> bool {
+    pub const fn killed(&self) -> Option<KillCause> {
         self.killed
     }
 
-    /// Commands of the instrument that its rate limit would let pass at once.
-    pub fn head_room(&mut self, id: InstrumentId, now: UtcTime) -> u32 {
-        self.rows.get_mut(usize::from(id.0)).map_or(0, |row| row.bucket.head_room(now))
+    /// What could be sent on the instrument now.
+    pub fn head_room(&mut self, id: InstrumentId, now: UtcTime) -> HeadRoom {
+        let total = self.bucket.head_room(now);
+        let row = self.rows.get_mut(usize::from(id.0));
+        let commands = row.map_or(0, |row| row.bucket.head_room(now)).min(total);
+        HeadRoom { commands, venue: self.mirror.room(id, now) }
     }
 
-    /// Checks a new order. A refused order uses up nothing.
-    ///
-    /// # Errors
-    /// The first limit or rule that it breaks.
-    pub fn check(
+    /// The venue's rate limit as seen from here.
+    #[must_use]
+    pub const fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
+    /// A message about the book of an instrument was applied.
+    pub fn on_book(
         &mut self,
-        order: NewOrder,
+        id: InstrumentId,
         view: &RiskView<'_>,
+        positions: &Positions,
         now: UtcTime,
-    ) -> Result<Checked<NewOrder>, Refusal> {
-        let ask = Ask {
-            side: order.side,
-            ord_type: order.ord_type,
-            time_in_force: order.time_in_force,
-            qty: order.qty,
-            px: order.px,
-            post_only: order.post_only,
-            adds: order.qty.0,
-        };
-        let row = self.row(order.instrument)?;
-        row.check(&ask, view)?;
-        if view.open_orders >= row.limits.max_open_orders {
-            return Err(Refusal::MaxOpenOrders);
-        }
-        if row.bucket.take(now) { Ok(Checked(order)) } else { Err(Refusal::CommandRate) }
-    }
-
-    /// Checks a replace. `exposure` is what the order could still fill before it, `cum` what it has
-    /// filled: the new quantity is a total (venue file 4.3).
-    ///
-    /// # Errors
-    /// The first limit or rule that it breaks.
-    pub fn check_replace(
-        &mut self,
-        order: ReplaceOrder,
-        exposure: i64,
-        cum: Qty,
-        view: &RiskView<'_>,
-        now: UtcTime,
-    ) -> Result<Checked<ReplaceOrder>, Refusal> {
-        let ask = Ask {
-            side: order.side,
-            ord_type: order.ord_type,
-            time_in_force: order.time_in_force,
-            qty: order.qty,
-            px: order.px,
-            post_only: order.post_only,
-            adds: order.qty.0.saturating_sub(cum.0).saturating_sub(exposure).max(0),
-        };
-        let row = self.row(order.instrument)?;
-        row.check(&ask, view)?;
-        if row.bucket.take(now) { Ok(Checked(order)) } else { Err(Refusal::CommandRate) }
-    }
-
-    /// Counts a cancel against the rate; it always passes.
-    pub fn note_cancel(&mut self, id: InstrumentId, now: UtcTime) {
+    ) {
         if let Some(row) = self.rows.get_mut(usize::from(id.0)) {
-            row.bucket.take_any(now);
+            row.heard = now;
+        }
+        self.on_change(id, view, positions, now);
+    }
+
+    /// The orders, the position or the mid price of an instrument changed. Pulls the kill switch if
+    /// the loss of the day has passed its limit.
+    pub fn on_change(
+        &mut self,
+        id: InstrumentId,
+        view: &RiskView<'_>,
+        positions: &Positions,
+        now: UtcTime,
+    ) {
+        if self.watches_loss {
+            self.begin_day(now);
+        }
+        let Some(row) = self.rows.get_mut(usize::from(id.0)) else { return };
+        let Some(Known { instrument, limits, sum }) = &row.known else { return };
+        if let Some(twice_mid) = view.book.and_then(Book::twice_mid) {
+            row.twice_mid = twice_mid.max(0);
+        }
+        if self.watches_loss
+            && let Some(pnl) = positions.pnl_at(id, instrument, row.twice_mid)
+        {
+            row.pnl = pnl.net().clamp(-VALUE_MAX, VALUE_MAX);
+        }
+        let share = Share {
+            gross: limits.value(view.worst(Side::Buy, 0), row.twice_mid),
+            day: row.pnl - row.pnl_before,
+            open_orders: view.open_orders,
+        };
+        self.totals.replace(*sum, &row.share, &share);
+        row.share = share;
+        if self.watches_loss {
+            let together = self.totals.day(*sum);
+            let bounds = [
+                (false, share.day, row.limits.max_daily_loss),
+                (true, together, self.total.max_daily_loss),
+            ];
+            for (total, day, bound) in bounds {
+                if let Some(numbers) = loss(day, bound) {
+                    self.kill(KillCause::DailyLoss { instrument: id, total, numbers });
+                }
+            }
         }
     }
 
-    fn row(&mut self, id: InstrumentId) -> Result<&mut Row, Refusal> {
-        if self.killed {
-            return Err(Refusal::Killed);
+    /// What the instruments of the same currency add up to, value and day, and all open orders.
+    #[cfg(test)]
+    pub(crate) fn sums(&self, id: InstrumentId) -> (i128, i128, u32) {
+        let sum = self.rows[usize::from(id.0)].known.as_ref().expect("it is known").sum;
+        (self.totals.gross(sum), self.totals.day(sum), self.totals.open_orders)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn own_best(&self, id: InstrumentId, side: Side) -> Option<crate::types::Px> {
+        self.quotes.best(id, side)
+    }
+
+    /// An order of ours was sent or has changed.
+    pub fn on_order(&mut self, order: &Order) {
+        let rests = !matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
+        let px = order.best_px().filter(|_| rests && !order.state.is_end());
+        self.quotes.set(order.handle.slot(), order.instrument, order.side, px);
+    }
+
+    /// The day ends at midnight, UTC.
+    fn begin_day(&mut self, now: UtcTime) {
+        const NANOS: u64 = 86_400_000_000_000;
+        if now.0 / NANOS <= self.day {
+            return;
         }
-        self.rows.get_mut(usize::from(id.0)).ok_or(Refusal::InstrumentUnknown)
+        self.day = now.0 / NANOS;
+        for row in &mut self.rows {
+            row.pnl_before = row.pnl;
+            let share = Share { day: 0, ..row.share };
+            if let Some(known) = &row.known {
+                self.totals.replace(known.sum, &row.share, &share);
+            }
+            row.share = share;
+        }
     }
 }
 
-impl Row {
-    fn check(&self, ask: &Ask, view: &RiskView<'_>) -> Result<(), Refusal> {
-        let (instrument, limits) = self.known.as_ref().ok_or(Refusal::InstrumentUnknown)?;
-        check_form(ask)?;
-        check_status(instrument.status, ask, view)?;
-        check_rules(instrument, ask)?;
-        if ask.qty > limits.max_order_qty {
-            return Err(Refusal::MaxOrderQty);
-        }
-        let twice_mid = view.book.and_then(Book::twice_mid).ok_or(Refusal::NoBook)?;
-        // A market order is measured at the price that it would meet first.
-        let best = view.book.and_then(|book| book.best(ask.side.opposite()));
-        let px = ask.px.or(best.map(|level| level.px)).ok_or(Refusal::NoBook)?;
-        let cost = i128::from(px.0) * i128::from(ask.qty.0);
-        if cost < limits.cost_min {
-            return Err(Refusal::CostMin);
-        }
-        if cost > limits.max_notional {
-            return Err(Refusal::MaxNotional);
-        }
-        let twice_distance = (2 * i128::from(px.0) - twice_mid).abs();
-        // |px - mid| <= mid x bps / 10000, doubled so that it stays in whole units.
-        if twice_distance * 10_000 > twice_mid.max(0) * limits.collar_bps {
-            return Err(Refusal::PriceCollar);
-        }
-        let worst = i128::from(view.open[RiskView::index(ask.side)]) + i128::from(ask.adds);
-        let reached = worst + i128::from(ask.side.sign()) * i128::from(view.position);
-        if ask.adds > 0 && reached > limits.max_position {
-            return Err(Refusal::MaxPosition);
-        }
-        Ok(())
-    }
-}
-
-fn check_form(ask: &Ask) -> Result<(), Refusal> {
-    if ask.qty.0 <= 0 || ask.px.is_some_and(|px| px.0 <= 0) {
-        return Err(Refusal::BadNumber);
-    }
-    let is_limit = ask.ord_type == OrdType::Limit;
-    let rests = is_limit && ask.time_in_force != TimeInForce::Ioc;
-    if is_limit != ask.px.is_some() || (ask.post_only && !rests) {
-        return Err(Refusal::BadCombination);
-    }
-    Ok(())
-}
-
-fn check_status(status: PairStatus, ask: &Ask, view: &RiskView<'_>) -> Result<(), Refusal> {
-    let allowed = match status {
-        PairStatus::Online => true,
-        PairStatus::PostOnly => ask.post_only,
-        PairStatus::LimitOnly => ask.ord_type == OrdType::Limit,
-        PairStatus::ReduceOnly => {
-            let worst = i128::from(view.open[RiskView::index(ask.side)]) + i128::from(ask.adds);
-            worst <= i128::from(-ask.side.sign()) * i128::from(view.position)
-        }
-        PairStatus::Hidden
-        | PairStatus::Maintenance
-        | PairStatus::CancelOnly
-        | PairStatus::Delisted => false,
-    };
-    if allowed { Ok(()) } else { Err(Refusal::InstrumentStatus) }
-}
-
-fn check_rules(instrument: &Instrument, ask: &Ask) -> Result<(), Refusal> {
-    // A tick or step of zero or less is the venue's mistake; it does not divide anything.
-    let multiple = |value: i64, step: i64| step <= 0 || value % step == 0;
-    if ask.px.is_some_and(|px| !multiple(px.0, instrument.tick_size.0)) {
-        return Err(Refusal::TickSize);
-    }
-    if !multiple(ask.qty.0, instrument.qty_step.0) {
-        return Err(Refusal::QtyStep);
-    }
-    if ask.qty < instrument.qty_min {
-        return Err(Refusal::QtyMin);
-    }
-    Ok(())
+/// A loss beyond its limit.
+fn loss(day: i128, bound: Option<Decimal>) -> Option<Numbers> {
+    let bound = floor_to_scale(bound?, VALUE_SCALE).max(0);
+    (-day > bound).then(|| Numbers { asked: -day, bound, scale: VALUE_SCALE })
 }
 
 #[cfg(test)]

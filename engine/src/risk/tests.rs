@@ -1,8 +1,11 @@
 use taut_codec::value::{Decimal, FixStr};
 
 use super::*;
-use crate::event::{BookAction, BookEntry};
-use crate::types::ClOrdId;
+use crate::command::{NewOrder, ReplaceOrder};
+use crate::event::{BookAction, BookEntry, ExecType, Fill, OrdStatus, Report};
+use crate::order::tests::report;
+use crate::order::{OrderState, OrderTable};
+use crate::types::{ClOrdId, OrdType, PairStatus, Px, Qty, TimeInForce};
 
 const NOW: UtcTime = UtcTime(1_000_000_000_000);
 
@@ -28,6 +31,7 @@ fn limits() -> RiskLimits {
         max_open_orders: 3,
         commands_per_second: 10,
         burst: 5,
+        ..RiskLimits::UNLIMITED
     }
 }
 
@@ -70,6 +74,22 @@ fn check_with(facts: Instrument, order: NewOrder, view: RiskView<'_>) -> Result<
     risk.check(order, &view, NOW).map(|checked| assert_eq!(*checked.get(), order))
 }
 
+/// The order, acknowledged and filled so far.
+fn part_filled(cum: i64) -> Order {
+    let mut table = OrderTable::with_capacity(1, 1, 1);
+    let handle = table.open(&order()).unwrap();
+    table.stamp(handle, NOW);
+    let fill = Fill { px: Px(1_000), qty: Qty(cum), liquidity: None };
+    let told = report(1, ExecType::Trade, OrdStatus::PartiallyFilled, order().qty.0, cum);
+    table.on_report(&Report { px: order().px, fill: Some(fill), ..told });
+    *table.get(handle).unwrap()
+}
+
+/// Numbers of a refusal.
+fn n(asked: i128, bound: i128, scale: u8) -> Numbers {
+    Numbers { asked, bound, scale }
+}
+
 fn flat(book: &Book) -> RiskView<'_> {
     RiskView { book: Some(book), position: 0, open: [0, 0], open_orders: 0 }
 }
@@ -91,13 +111,19 @@ fn every_rule_of_the_form_and_the_instrument_is_checked() {
         (NewOrder { px: Some(Px(1_000)), ..market }, Some(Refusal::BadCombination)),
         (NewOrder { post_only: true, ..market }, Some(Refusal::BadCombination)),
         (NewOrder { post_only: true, ..ioc }, Some(Refusal::BadCombination)),
-        (NewOrder { px: Some(Px(1_001)), ..order() }, Some(Refusal::TickSize)),
-        (NewOrder { qty: Qty(1_001), ..order() }, Some(Refusal::QtyStep)),
-        (NewOrder { qty: Qty(8), ..order() }, Some(Refusal::QtyMin)),
-        (NewOrder { qty: Qty(48), ..order() }, Some(Refusal::CostMin)),
+        (NewOrder { px: Some(Px(1_001)), ..order() }, Some(Refusal::TickSize(n(1_001, 5, 1)))),
+        (NewOrder { qty: Qty(1_001), ..order() }, Some(Refusal::QtyStep(n(1_001, 2, 4)))),
+        (NewOrder { qty: Qty(8), ..order() }, Some(Refusal::QtyMin(n(8, 10, 4)))),
+        (NewOrder { qty: Qty(48), ..order() }, Some(Refusal::CostMin(n(48_000, 50_000, 5)))),
         (NewOrder { qty: Qty(50), ..order() }, None),
-        (NewOrder { qty: Qty(10_002), ..order() }, Some(Refusal::MaxOrderQty)),
-        (NewOrder { qty: Qty(9_002), ..order() }, Some(Refusal::MaxNotional)),
+        (
+            NewOrder { qty: Qty(10_002), ..order() },
+            Some(Refusal::MaxOrderQty(n(10_002, 10_000, 4))),
+        ),
+        (
+            NewOrder { qty: Qty(9_002), ..order() },
+            Some(Refusal::MaxNotional(n(9_002_000, 9_000_000, 5))),
+        ),
         (NewOrder { qty: Qty(9_000), ..order() }, None),
         (NewOrder { instrument: InstrumentId(1), ..order() }, Some(Refusal::InstrumentUnknown)),
     ] {
@@ -109,10 +135,13 @@ fn every_rule_of_the_form_and_the_instrument_is_checked() {
 #[test]
 fn the_collar_is_exact_on_both_sides_and_needs_a_book() {
     let book = book();
-    for (px, inside) in [(900, true), (895, false), (1_100, true), (1_105, false)] {
+    let outside = |px, bound| Err(Refusal::PriceCollar(n(px, bound, 1)));
+    for (px, expected) in
+        [(900, Ok(())), (895, outside(895, 900)), (1_100, Ok(())), (1_105, outside(1_105, 1_100))]
+    {
         let result =
             check_with(instrument(), NewOrder { px: Some(Px(px)), ..order() }, flat(&book));
-        assert_eq!(result, if inside { Ok(()) } else { Err(Refusal::PriceCollar) }, "{px}");
+        assert_eq!(result, expected, "{px}");
     }
     let mut half = book.clone();
     half.apply(&BookEntry {
@@ -136,20 +165,21 @@ fn the_position_limit_counts_what_open_orders_could_fill() {
     let book = book();
     let view = |position, buys, sells| RiskView { position, open: [buys, sells], ..flat(&book) };
     let sell = NewOrder { side: Side::Sell, ..order() };
-    for (order, view, allowed) in [
-        (order(), view(14_000, 0, 0), true),
-        (order(), view(14_002, 0, 0), false),
-        (order(), view(0, 14_002, 0), false),
-        (order(), view(-20_000, 0, 0), true),
-        (sell, view(14_002, 14_002, 0), true),
-        (sell, view(-7_000, 0, 7_000), true),
-        (sell, view(-7_000, 0, 7_002), false),
+    let beyond = || Err(Refusal::MaxPosition(n(15_002, 15_000, 4)));
+    for (order, view, expected) in [
+        (order(), view(14_000, 0, 0), Ok(())),
+        (order(), view(14_002, 0, 0), beyond()),
+        (order(), view(0, 14_002, 0), beyond()),
+        (order(), view(-20_000, 0, 0), Ok(())),
+        (sell, view(14_002, 14_002, 0), Ok(())),
+        (sell, view(-7_000, 0, 7_000), Ok(())),
+        (sell, view(-7_000, 0, 7_002), beyond()),
     ] {
         let result = check_with(instrument(), order, view);
-        assert_eq!(result, if allowed { Ok(()) } else { Err(Refusal::MaxPosition) }, "{view:?}");
+        assert_eq!(result, expected, "{view:?}");
     }
     let many = RiskView { open_orders: 3, ..flat(&book) };
-    assert_eq!(check_with(instrument(), order(), many), Err(Refusal::MaxOpenOrders));
+    assert_eq!(check_with(instrument(), order(), many), Err(Refusal::MaxOpenOrders(n(4, 3, 0))));
 }
 
 #[test]
@@ -196,9 +226,10 @@ fn a_replace_counts_only_what_it_adds() {
     };
     // 400 of the order's 1,000 are filled and part of the position; 600 are open.
     let view = RiskView { position: 14_000, open: [600, 0], ..flat(&book) };
-    let mut check = |qty| risk.check_replace(replace(qty), 600, Qty(400), &view, NOW).err();
+    let old = part_filled(400);
+    let mut check = |qty| risk.check_replace(replace(qty), &old, &view, NOW).err();
     assert_eq!(check(1_400), None);
-    assert_eq!(check(1_402), Some(Refusal::MaxPosition));
+    assert_eq!(check(1_402), Some(Refusal::MaxPosition(n(15_002, 15_000, 4))));
     assert_eq!(check(500), None);
 }
 
@@ -210,10 +241,12 @@ fn the_rate_refuses_orders_and_lets_cancels_pass() {
     for _ in 0..4 {
         assert!(risk.check(order(), &flat(&book), NOW).is_ok());
     }
-    assert_eq!(risk.head_room(InstrumentId(0), NOW), 1);
-    risk.note_cancel(InstrumentId(0), NOW);
-    risk.note_cancel(InstrumentId(0), NOW);
-    assert_eq!(risk.check(order(), &flat(&book), NOW).err(), Some(Refusal::CommandRate));
+    assert_eq!(risk.head_room(InstrumentId(0), NOW), HeadRoom { commands: 1, venue: None });
+    let open = part_filled(400);
+    assert_eq!(risk.check_cancel(&open, NOW), Ok(()));
+    assert_eq!(risk.check_cancel(&open, NOW), Ok(()));
+    let refused = Refusal::CommandRate { wait_ns: 100_000_000 };
+    assert_eq!(risk.check(order(), &flat(&book), NOW).err(), Some(refused));
     let later = NOW.plus_nanos(100_000_000);
     assert!(risk.check(order(), &flat(&book), later).is_ok());
 }
@@ -223,10 +256,11 @@ fn the_kill_switch_refuses_until_it_is_released() {
     let book = book();
     let mut risk = RiskCheck::new(std::iter::once(limits()));
     risk.set_instrument(InstrumentId(0), &instrument());
-    risk.kill();
+    assert!(risk.kill(KillCause::Operator));
+    assert!(!risk.kill(KillCause::Strategy));
     assert_eq!(risk.check(order(), &flat(&book), NOW).err(), Some(Refusal::Killed));
-    assert!(risk.is_killed());
-    risk.revive();
+    assert_eq!(risk.killed(), Some(KillCause::Operator), "the first cause stays");
+    risk.rearm();
     assert!(risk.check(order(), &flat(&book), NOW).is_ok());
 }
 
@@ -235,4 +269,91 @@ fn nothing_passes_before_the_rules_are_known() {
     let mut risk = RiskCheck::new(std::iter::once(limits()));
     let result = risk.check(order(), &flat(&book()), NOW);
     assert_eq!(result.err(), Some(Refusal::InstrumentUnknown));
+}
+
+#[test]
+fn a_book_that_was_not_heard_of_for_too_long_is_no_book_to_trade_on() {
+    let book = book();
+    let limits = RiskLimits { max_book_age_ms: 500, ..limits() };
+    let mut risk = RiskCheck::new(std::iter::once(limits));
+    risk.set_instrument(InstrumentId(0), &instrument());
+    risk.on_book(InstrumentId(0), &flat(&book), &Positions::new(1), NOW);
+    let mut check = |ms: u64| {
+        let later = NOW.plus_nanos(ms * 1_000_000);
+        risk.check(order(), &flat(&book), later).err()
+    };
+    assert_eq!(check(500), None);
+    assert_eq!(check(501), Some(Refusal::StaleBook(n(501, 500, 0))));
+    let later = NOW.plus_nanos(501_000_000);
+    risk.on_book(InstrumentId(0), &flat(&book), &Positions::new(1), later);
+    assert!(risk.check(order(), &flat(&book), later).is_ok());
+}
+
+#[test]
+fn an_order_that_could_meet_one_of_ours_is_refused_with_its_price() {
+    let book = book();
+    let limits = RiskLimits { allow_self_cross: false, ..limits() };
+    let mut risk = RiskCheck::new(std::iter::once(limits));
+    risk.set_instrument(InstrumentId(0), &instrument());
+    let mut own = part_filled(400);
+    risk.on_order(&own);
+    let sell = |px: Option<i64>| NewOrder {
+        side: Side::Sell,
+        px: px.map(Px),
+        ord_type: if px.is_some() { OrdType::Limit } else { OrdType::Market },
+        ..order()
+    };
+    let mut check = |order| risk.check(order, &flat(&book), NOW).err();
+    assert_eq!(check(sell(Some(1_000))), Some(Refusal::SelfCross(n(1_000, 1_000, 1))));
+    assert_eq!(check(sell(Some(1_005))), None);
+    assert_eq!(check(sell(None)), Some(Refusal::SelfCross(n(995, 1_000, 1))), "it takes any price");
+    assert_eq!(check(order()), None, "the same side");
+    own.state = OrderState::Canceled;
+    risk.on_order(&own);
+    assert!(risk.check(sell(Some(1_000)), &flat(&book), NOW).is_ok());
+}
+
+#[test]
+fn limits_change_when_they_are_set_and_keep_what_the_rate_has_left() {
+    let book = book();
+    let mut risk = RiskCheck::new(std::iter::once(limits()));
+    risk.set_instrument(InstrumentId(0), &instrument());
+    for _ in 0..5 {
+        assert!(risk.check(order(), &flat(&book), NOW).is_ok());
+    }
+    let wider = RiskLimits { burst: 100, max_order_qty: Decimal::new(5, 2), ..limits() };
+    risk.set_limits(std::iter::once(wider), TotalLimits::UNLIMITED, NOW);
+    let refused = risk.check(order(), &flat(&book), NOW).err();
+    assert_eq!(refused, Some(Refusal::MaxOrderQty(n(1_000, 500, 4))));
+    let small = NewOrder { qty: Qty(500), ..order() };
+    let refused = risk.check(small, &flat(&book), NOW).err();
+    assert_eq!(refused, Some(Refusal::CommandRate { wait_ns: 100_000_000 }), "no new burst");
+}
+
+#[test]
+fn a_loss_beyond_the_days_limit_pulls_the_switch_and_a_new_day_begins_at_zero() {
+    const DAY: u64 = 86_400_000_000_000;
+    let id = InstrumentId(0);
+    let limits = RiskLimits { max_daily_loss: Some(Decimal::new(5, 0)), ..limits() };
+    let mut risk = RiskCheck::new(std::iter::once(limits));
+    risk.set_instrument(id, &instrument());
+    let (book, mut positions) = (book(), Positions::new(1));
+    let fill = |px| Fill { px: Px(px), qty: Qty(10_000), liquidity: None };
+    // One bought at 105.0, worth 100.0: the limit itself is no breach.
+    positions.on_fill(id, Side::Buy, &fill(1_050));
+    risk.on_change(id, &flat(&book), &positions, NOW);
+    assert_eq!(risk.killed(), None);
+    // Bought at 106.0 and sold at 105.9: 0.1 more is lost, and realised.
+    positions.on_fill(id, Side::Buy, &fill(1_060));
+    positions.on_fill(id, Side::Sell, &fill(1_059));
+    risk.on_change(id, &flat(&book), &positions, NOW);
+    let numbers = n(5_100_000_000_000_000_000, 5_000_000_000_000_000_000, 18);
+    let cause = KillCause::DailyLoss { instrument: id, total: false, numbers };
+    assert_eq!(risk.killed(), Some(cause));
+    risk.rearm();
+    risk.on_change(id, &flat(&book), &positions, NOW);
+    assert!(risk.killed().is_some(), "it is still beyond");
+    risk.rearm();
+    risk.on_change(id, &flat(&book), &positions, UtcTime(NOW.0 + DAY));
+    assert_eq!(risk.killed(), None, "that was yesterday's");
 }

@@ -226,6 +226,18 @@ impl Bucket {
         self.size.tokens.saturating_sub(self.missing_at(now).div_ceil(window) as u32)
     }
 
+    /// Nanoseconds until so many can be taken; `None` if they never can.
+    #[must_use]
+    pub fn wait(&self, tokens: u32, now: UtcTime) -> Option<u64> {
+        let (size, window) = (u128::from(self.size.tokens), u128::from(self.size.window));
+        let free = u128::from(self.size.tokens.checked_sub(tokens)?) * window;
+        let over = self.missing_at(now).saturating_sub(free);
+        if over == 0 {
+            return Some(0);
+        }
+        Some(u64::try_from(over.div_ceil(size)).unwrap_or(u64::MAX))
+    }
+
     fn missing_at(&self, now: UtcTime) -> u128 {
         let back = u128::from(now.nanos_since(self.at)) * u128::from(self.size.tokens);
         self.missing.saturating_sub(back)

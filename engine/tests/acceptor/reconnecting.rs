@@ -165,7 +165,7 @@ fn an_engine_is_stopped_while_it_dials_waits_or_shakes_hands_and_leaves_no_threa
             }
             let problem = running.dial_problem(MARKET_DATA).unwrap();
             assert!(problem.contains(&port.to_string()), "{problem}");
-            running.stopper().stop();
+            running.operator().stop();
             let outcome = finish(running);
             assert!(!outcome.desk.is_started());
             // The kernel forgets a thread a moment after it was joined.

@@ -1,4 +1,5 @@
 mod model;
+mod risk;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,12 +82,15 @@ fn config() -> DeskConfig {
         max_open_orders: 1_000,
         commands_per_second: 1_000_000,
         burst: 1_000_000,
+        ..RiskLimits::UNLIMITED
     };
     DeskConfig {
         market_data: MD,
         trading: TRADING,
         instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
         depth: 10,
+        total: TotalLimits::UNLIMITED,
+        venue_rate: VenueRate::UNLIMITED,
         cl_ord_id_watermark: 0,
         unknown_orders: UnknownOrders::default(),
     }
@@ -415,16 +419,6 @@ fn fills_move_the_position_once_and_unknown_reports_are_told() {
         fixture.desk.strategy().sessions.last(),
         Some(SessionUpdate::UnknownReport { .. })
     ));
-}
-
-#[test]
-fn the_kill_switch_lets_cancels_pass() {
-    let mut fixture = Fixture::started();
-    let (order, _) = fixture.buy();
-    fixture.desk.kill();
-    assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::Killed));
-    assert_eq!(fixture.ctx().cancel(order), Ok(()));
-    assert_eq!(fixture.desk.stats().refused_here, 1);
 }
 
 #[test]

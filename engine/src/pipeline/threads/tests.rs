@@ -8,7 +8,7 @@ use crate::journal::{Journal, JournalConfig};
 use crate::kraken::logon::Logon;
 use crate::pipeline::IdlePolicy;
 use crate::pipeline::run::Housekeeping;
-use crate::risk::RiskLimits;
+use crate::risk::{RiskLimits, TotalLimits, VenueRate};
 use crate::session::SessionConfig;
 use crate::types::ClOrdId;
 use taut_codec::value::Decimal;
@@ -96,12 +96,15 @@ fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
         max_open_orders: 1,
         commands_per_second: 1,
         burst: 1,
+        ..RiskLimits::UNLIMITED
     };
     let config = DeskConfig {
         market_data: MARKET_DATA,
         trading: TRADING,
         instruments: vec![InstrumentConfig { symbol: "A/B".parse().expect("short"), risk }],
         depth: 10,
+        total: TotalLimits::UNLIMITED,
+        venue_rate: VenueRate::UNLIMITED,
         cl_ord_id_watermark: 0,
         unknown_orders: UnknownOrders::default(),
     };

@@ -94,6 +94,9 @@ fn a_bucket_gives_what_it_holds_and_fills_evenly() {
     }
     assert_eq!((bucket.take(1, START), bucket.tokens(START)), (Err(Exceeded), 0));
     assert_eq!(bucket.tokens(after(1)), 50);
+    assert_eq!(bucket.wait(51, after(1)), Some(20_000_000));
+    assert_eq!(bucket.wait(50, after(1)), Some(0));
+    assert_eq!(bucket.wait(501, after(1)), None);
     assert_eq!(bucket.take(51, after(1)), Err(Exceeded));
     assert_eq!(bucket.take(50, after(1)), Ok(()), "what was refused took nothing");
     assert_eq!(bucket.tokens(after(1000)), 500, "no more than full");

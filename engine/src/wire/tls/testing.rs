@@ -159,11 +159,13 @@ impl Theirs {
 }
 
 pub fn client_driver() -> Handshake<UnbufferedClientConnection> {
-    Handshake::Record(Driver::client(&client_tls(TlsMode::RecordLayer), name()).unwrap())
+    let config = Arc::clone(&client_tls(TlsMode::RecordLayer).config);
+    Handshake::Record(Driver::new(UnbufferedClientConnection::new(config, name()).unwrap()))
 }
 
 pub fn server_driver(tls: &ServerTls) -> Handshake<UnbufferedServerConnection> {
-    Handshake::Record(Driver::server(tls).unwrap())
+    let config = Arc::clone(&tls.config);
+    Handshake::Record(Driver::new(UnbufferedServerConnection::new(config).unwrap()))
 }
 
 /// Turns until the handshake blocks or is done.

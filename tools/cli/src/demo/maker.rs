@@ -1,5 +1,7 @@
 //! The demo's market maker. It is written against the public [`Strategy`] trait only, as a user's is.
 
+use std::mem::discriminant;
+
 use serde::{Deserialize, Serialize};
 use taut::event::EventText;
 use taut::strategy::{
@@ -45,15 +47,21 @@ pub struct Maker {
 /// How often the desk refused what the maker asked for, by reason. Of fixed size: it is counted on the
 /// engine's path.
 #[derive(Debug, Clone, Copy)]
-pub struct NotSent([Option<(Refusal, u64)>; Refusal::COUNT]);
+pub struct NotSent([Option<(Refusal, u64)>; KINDS]);
+
+/// More than there are reasons.
+const KINDS: usize = 64;
 
 impl NotSent {
-    const fn add(&mut self, refusal: Refusal) {
-        let before = match self.0[refusal as usize] {
-            Some((_, count)) => count,
-            None => 0,
+    /// Of refusals that differ in their numbers only, the last stands for all.
+    fn add(&mut self, refusal: Refusal) {
+        let is_its_place = |place: &&mut Option<(Refusal, u64)>| {
+            place.is_none_or(|(other, _)| discriminant(&other) == discriminant(&refusal))
         };
-        self.0[refusal as usize] = Some((refusal, before + 1));
+        if let Some(place) = self.0.iter_mut().find(is_its_place) {
+            let before = place.map_or(0, |(_, count)| count);
+            *place = Some((refusal, before + 1));
+        }
     }
 
     /// Every reason that there was, and how often.
@@ -94,7 +102,7 @@ impl Maker {
             sell: None,
             stopping: false,
             trouble: None,
-            not_sent: NotSent([None; Refusal::COUNT]),
+            not_sent: NotSent([None; KINDS]),
             venue_refusal: None,
             behind_fills: 0,
             teller,
@@ -195,7 +203,14 @@ fn units(decimal: Decimal, scale: u8) -> Option<i128> {
 
 /// Whether the next change of the book may well be accepted.
 const fn is_momentary(refusal: Refusal) -> bool {
-    matches!(refusal, Refusal::OrderIdUnknown | Refusal::CancelPending | Refusal::CommandRate)
+    matches!(
+        refusal,
+        Refusal::OrderIdUnknown
+            | Refusal::CancelPending
+            | Refusal::CommandRate { .. }
+            | Refusal::VenueRate { .. }
+            | Refusal::SelfCross(_)
+    )
 }
 
 impl Strategy for Maker {
@@ -244,10 +259,11 @@ mod tests {
     #[test]
     fn refusals_are_counted_by_reason() {
         let mut maker = Maker::new(MakerConfig::default(), crate::demo::told::channel().0);
-        for refusal in [Refusal::CommandRate, Refusal::OrderIdUnknown, Refusal::CommandRate] {
+        let rate = |wait_ns| Refusal::CommandRate { wait_ns };
+        for refusal in [rate(1), Refusal::OrderIdUnknown, rate(2)] {
             maker.not_sent.add(refusal);
         }
         let counted: Vec<_> = maker.not_sent().iter().collect();
-        assert_eq!(counted, [(Refusal::CommandRate, 2), (Refusal::OrderIdUnknown, 1)]);
+        assert_eq!(counted, [(rate(2), 2), (Refusal::OrderIdUnknown, 1)]);
     }
 }

@@ -187,8 +187,8 @@ impl Summary {
 fn reason(refusal: Refusal) -> String {
     match refusal {
         Refusal::OrderIdUnknown => "order not acknowledged yet".into(),
-        Refusal::CommandRate => "rate limit".into(),
-        other => other.to_string(),
+        Refusal::CommandRate { .. } => "rate limit".into(),
+        other => other.name().into(),
     }
 }
 
@@ -475,7 +475,8 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_is_listed_by_reason_and_adds_up() {
-        let counted = [(Refusal::CommandRate, 3), (Refusal::OrderIdUnknown, 120)];
+        let rate = Refusal::CommandRate { wait_ns: 1 };
+        let counted = [(rate, 3), (Refusal::OrderIdUnknown, 120)];
         let text = |all| -> Vec<String> {
             let lines = not_sent(counted.into_iter(), all);
             lines.iter().map(|line| format!("{} {}", line.count, line.reason)).collect()

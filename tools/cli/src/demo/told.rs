@@ -112,6 +112,8 @@ impl Log {
             SessionUpdate::Session { event: SessionEvent::Synchronised { .. }, .. } => return None,
             SessionUpdate::Session { session, event } => (Some(*session), event.to_string()),
             SessionUpdate::Alarm(alarm) => (None, alarm.to_string()),
+            SessionUpdate::Killed { cause } => (None, format!("kill switch pulled {cause}")),
+            SessionUpdate::Rearmed => (None, "kill switch released".into()),
             // Told with the numbers by the link.
             _ => return None,
         };

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::{ConductorConfig, Reconnect, ResetPolicy, Rollover};
 use taut::desk::InstrumentConfig;
-use taut::risk::RiskLimits;
+use taut::risk::{RiskLimits, TotalLimits, VenueRate};
 use taut::types::Symbol;
 use taut::wire::memory::{Cut, Direction, LinkConfig};
 use taut_codec::value::{Decimal, UtcTime};
@@ -37,6 +37,10 @@ pub struct SimConfig {
     pub liquidity: Option<LiquiditySource>,
     /// What the desk follows, with its limits.
     pub instruments: Vec<InstrumentConfig>,
+    /// Its limits of all instruments together.
+    pub total: TotalLimits,
+    /// What it knows of the venue's rate limit.
+    pub venue_rate: VenueRate,
     /// MarketDepth(264) of the subscriptions.
     pub depth: u16,
     /// HeartBtInt(108) of both sessions, seconds.
@@ -209,6 +213,7 @@ impl SimConfig {
             max_open_orders: 200,
             commands_per_second: 100_000,
             burst: 10_000,
+            ..RiskLimits::UNLIMITED
         };
         let symbol: Symbol = "BTC/USD".parse().expect("it is short");
         let mut venue = VenueConfig::default();
@@ -222,6 +227,8 @@ impl SimConfig {
             venue,
             liquidity: None,
             instruments: vec![InstrumentConfig { symbol, risk }],
+            total: TotalLimits::UNLIMITED,
+            venue_rate: VenueRate::UNLIMITED,
             depth: 25,
             heartbeat_seconds: 30,
             reset: ResetPolicy::Never,

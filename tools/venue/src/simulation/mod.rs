@@ -111,6 +111,8 @@ impl<S: Strategy> Simulation<S> {
             trading: TRADING,
             instruments: config.instruments.clone(),
             depth: config.depth,
+            total: config.total,
+            venue_rate: config.venue_rate,
             cl_ord_id_watermark: 0,
             unknown_orders: UnknownOrders::default(),
         };

@@ -1,0 +1,114 @@
+//! The kill switch, and what else an operator does to a desk between two events.
+
+use super::Desk;
+use super::core::Core;
+use crate::command::CancelScope;
+use crate::risk::{KillCause, LimitSet};
+use crate::strategy::{SessionUpdate, Strategy};
+use crate::types::{ClOrdId, InstrumentId};
+
+/// How far the cancelling of everything has come that follows from the kill switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flatten {
+    /// Nothing to be done.
+    Idle,
+    /// To be sent as soon as the trading session is up and there is room.
+    Due,
+    /// The venue refused it: each order is cancelled by itself.
+    OneByOne,
+    /// Sent.
+    Sent(ClOrdId),
+}
+
+impl Core {
+    /// A command has ended without effect: it did not leave, or the venue refused it.
+    pub(super) fn flatten_failed(&mut self, id: Option<ClOrdId>, next: Flatten) {
+        if id.is_some_and(|id| self.flatten == Flatten::Sent(id)) {
+            self.flatten = next;
+        }
+    }
+
+    /// The trading session is up again; what was sent before may not have arrived.
+    pub(super) fn flatten_again(&mut self) {
+        if self.risk.killed().is_some() {
+            self.flatten = Flatten::Due;
+        }
+    }
+
+    /// Holds the losses of the day against their limits although nothing has changed.
+    fn judge_losses(&mut self) {
+        let now = self.clock.now();
+        for at in 0..self.markets.len() {
+            self.instrument_changed(InstrumentId(at as u16), now);
+        }
+    }
+
+    fn flatten(&mut self) {
+        if self.trading.is_none() {
+            return;
+        }
+        match self.flatten {
+            Flatten::Due => {
+                let stamps = self.stamp_strategy();
+                if let Ok(id) = self.try_cancel_all(CancelScope::SenderCompId, stamps) {
+                    self.flatten = Flatten::Sent(id);
+                }
+            }
+            Flatten::OneByOne => {
+                self.flatten = Flatten::Idle;
+                self.cancel_open_orders();
+            }
+            Flatten::Idle | Flatten::Sent(_) => {}
+        }
+    }
+}
+
+impl<S: Strategy> Desk<S> {
+    /// Pulls the kill switch: everything is cancelled, and orders and replaces are refused, until
+    /// [`Desk::rearm`]. Cancels pass.
+    pub fn kill(&mut self, cause: KillCause) {
+        self.core.risk.kill(cause);
+        self.settle();
+    }
+
+    /// Releases the kill switch. A loss that is still beyond its limit pulls it again.
+    pub fn rearm(&mut self) {
+        if self.core.risk.killed().is_none() {
+            return;
+        }
+        // What was killed and not told yet is told first.
+        self.settle();
+        self.core.risk.rearm();
+        self.core.flatten = Flatten::Idle;
+        self.kill_told = false;
+        self.tell(&SessionUpdate::Rearmed);
+        self.core.judge_losses();
+        self.settle();
+    }
+
+    /// Why the kill switch is pulled, if it is.
+    #[must_use]
+    pub const fn killed(&self) -> Option<KillCause> {
+        self.core.risk.killed()
+    }
+
+    /// Puts other limits in the place of the old ones, from the next command on. Orders that are open
+    /// stay, also those that the new limits would refuse.
+    pub fn set_limits(&mut self, limits: &LimitSet) {
+        let now = self.core.clock.now();
+        self.core.risk.set_limits(limits.each.iter().copied(), limits.total, now);
+        self.core.judge_losses();
+        self.settle();
+    }
+
+    /// Whatever pulled the switch: the strategy is told once, and everything is cancelled.
+    pub(super) fn settle_kill(&mut self) {
+        if let (Some(cause), false) = (self.core.risk.killed(), self.kill_told) {
+            self.kill_told = true;
+            self.core.flatten = Flatten::Due;
+            self.core.stats.kills += 1;
+            self.tell(&SessionUpdate::Killed { cause });
+        }
+        self.core.flatten();
+    }
+}

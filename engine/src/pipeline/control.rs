@@ -1,0 +1,59 @@
+//! What the threads of an engine and its owner share.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use crossbeam_utils::CachePadded;
+
+use super::Progress;
+use crate::desk::Desk;
+use crate::event::Alarm;
+use crate::risk::{KillCause, LimitSet};
+use crate::strategy::Strategy;
+
+/// What the threads of an engine and its owner share.
+#[derive(Debug, Default)]
+pub struct Control {
+    // A line of the cache each: one side writes what the other reads in every round.
+    pub(super) stop: CachePadded<AtomicBool>,
+    pub(super) finished: CachePadded<AtomicBool>,
+    /// Times that a full ring made messages wait, since the strategy was last told.
+    pub(super) ring_full: CachePadded<AtomicU32>,
+    /// What the strategy is told of the first trouble that the housekeeping had with a journal.
+    pub(super) journal_trouble: OnceLock<Alarm>,
+    pub(super) progress: Mutex<Progress>,
+    /// What the operator asked for last: nothing, [`KILL`] or [`REARM`].
+    pub(super) wish: AtomicU8,
+    /// Whether `limits` holds some that are not in force.
+    pub(super) limits_set: AtomicBool,
+    pub(super) limits: Mutex<Option<LimitSet>>,
+}
+
+/// Pull the kill switch.
+pub(super) const KILL: u8 = 1;
+/// Release it.
+pub(super) const REARM: u8 = 2;
+
+impl Control {
+    /// Does what the operator asked for.
+    pub(super) fn obey<S: Strategy>(&self, desk: &mut Desk<S>) {
+        // Limits first: who re-arms after a change means the new ones.
+        if self.limits_set.load(Ordering::Acquire)
+            && let Ok(limits) = self.limits.try_lock()
+        {
+            self.limits_set.store(false, Ordering::Relaxed);
+            if let Some(limits) = &*limits {
+                desk.set_limits(limits);
+            }
+        }
+        // A load is cheaper than a swap, and nearly always enough.
+        if self.wish.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        match self.wish.swap(0, Ordering::Relaxed) {
+            KILL => desk.kill(KillCause::Operator),
+            REARM => desk.rearm(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What an order must be like for itself: its form, the instrument's status and rules.
+
+use super::RiskView;
+use super::check::Ask;
+use super::refusal::{Numbers, Refusal};
+use crate::types::{Instrument, OrdType, PairStatus, TimeInForce};
+
+pub(super) fn check_form(ask: &Ask) -> Result<(), Refusal> {
+    if ask.qty.0 <= 0 || ask.px.is_some_and(|px| px.0 <= 0) {
+        return Err(Refusal::BadNumber);
+    }
+    let is_limit = ask.ord_type == OrdType::Limit;
+    let rests = is_limit && ask.time_in_force != TimeInForce::Ioc;
+    if is_limit != ask.px.is_some() || (ask.post_only && !rests) {
+        return Err(Refusal::BadCombination);
+    }
+    Ok(())
+}
+
+pub(super) fn check_status(
+    status: PairStatus,
+    ask: &Ask,
+    view: &RiskView<'_>,
+) -> Result<(), Refusal> {
+    let allowed = match status {
+        PairStatus::Online => true,
+        PairStatus::PostOnly => ask.post_only,
+        PairStatus::LimitOnly => ask.ord_type == OrdType::Limit,
+        PairStatus::ReduceOnly => {
+            let worst = i128::from(view.open[RiskView::index(ask.side)]) + i128::from(ask.adds);
+            worst <= i128::from(-ask.side.sign()) * i128::from(view.position)
+        }
+        PairStatus::Hidden
+        | PairStatus::Maintenance
+        | PairStatus::CancelOnly
+        | PairStatus::Delisted => false,
+    };
+    if allowed { Ok(()) } else { Err(Refusal::InstrumentStatus) }
+}
+
+pub(super) fn check_rules(instrument: &Instrument, ask: &Ask) -> Result<(), Refusal> {
+    // A tick or step of zero or less is the venue's mistake; it does not divide anything.
+    let multiple = |value: i64, step: i64| step <= 0 || value % step == 0;
+    let (tick, step) = (instrument.tick_size.0, instrument.qty_step.0);
+    if let Some(px) = ask.px.filter(|px| !multiple(px.0, tick)) {
+        return Err(Refusal::TickSize(Numbers::new(px.0, tick, instrument.price_precision)));
+    }
+    let qty = |bound: i64| Numbers::new(ask.qty.0, bound, instrument.qty_precision);
+    if !multiple(ask.qty.0, step) {
+        return Err(Refusal::QtyStep(qty(step)));
+    }
+    if ask.qty < instrument.qty_min {
+        return Err(Refusal::QtyMin(qty(instrument.qty_min.0)));
+    }
+    Ok(())
+}
