@@ -11,6 +11,8 @@ pub const SUITE: &[(&str, &str)] = &[
     scenario!("amend.fix"),
     scenario!("cancel.fix"),
     scenario!("captures.fix"),
+    scenario!("contracts.fix"),
+    scenario!("derivatives.fix"),
     scenario!("instruments.fix"),
     scenario!("level3.fix"),
     scenario!("logon.fix"),

@@ -120,7 +120,8 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
             eprintln!("{}", no_credentials(client));
         }
     }
-    let symbols = venue.engine().instruments().map(|i| i.symbol.to_string()).collect();
+    let all = venue.engine().instruments().chain(venue.derivatives().instruments());
+    let symbols = all.map(|i| i.symbol.to_string()).collect();
     let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
     let tls = if args.plain { None } else { Some(certificate.server_tls(args.tls)?) };
     let listen = Listen {

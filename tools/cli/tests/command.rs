@@ -182,7 +182,8 @@ fn a_venue_without_credentials_says_who_cannot_trade_and_what_to_set() {
     };
     assert_eq!(
         errors(&[]),
-        "trading: no credentials for TAUT (set TAUT_API_KEY, TAUT_API_SECRET)\n"
+        "trading: no credentials for TAUT (set TAUT_API_KEY, TAUT_API_SECRET)\n\
+         trading: no credentials for TAUT_DRV (set TAUT_API_KEY, TAUT_API_SECRET)\n"
     );
     assert_eq!(errors(&[("TAUT_API_KEY", "key"), ("TAUT_API_SECRET", "c2VjcmV0")]), "");
 }

@@ -18,7 +18,7 @@ use taut_codec::value::UtcTime;
 use crate::gateway::{Routing, Service};
 use crate::limits::{CLIENTS_MAX, GATEWAY_INSTANCES_MAX, INSTRUMENTS_MAX};
 use crate::liquidity::{LiquiditySource, SyntheticConfig, SyntheticMarket};
-use crate::matching::{FeeCurrency, FeeSchedule, SetupError};
+use crate::matching::{DerivativesConfig, FeeCurrency, FeeSchedule, SetupError};
 use crate::oes::DerivativesLimits;
 use crate::venue::Script;
 
@@ -26,7 +26,7 @@ pub use clients::{ClientConfig, TierName};
 pub use instruments::{IndexSource, InstrumentConfig, StatusName};
 pub use replay::ReplayConfig;
 pub use session::{DuplicateLogon, RolloverClosed, RolloverNotice, SessionSwitches};
-pub use switches::{LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
+pub use switches::{AvgPx, LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
 pub use trading::{PassedStop, Trading};
 
 /// Why a configuration is refused.
@@ -100,6 +100,16 @@ impl Default for VenueConfig {
             tick_size: tick.into(),
             ..InstrumentConfig::default()
         };
+        let contract =
+            |symbol: &str, price: (u8, &str), qty: (u8, &str), most: &str| InstrumentConfig {
+                qty_precision: qty.0,
+                qty_step: qty.1.into(),
+                qty_min: qty.1.into(),
+                cost_min: "0".into(),
+                leverage: 50,
+                position_max: most.into(),
+                ..pair(symbol, price.0, price.1)
+            };
         Self {
             bind: IpAddr::from([127, 0, 0, 1]),
             allow_remote: false,
@@ -113,8 +123,14 @@ impl Default for VenueConfig {
             trading: Trading::default(),
             fees: Fees::default(),
             liquidity: LiquidityConfig::default(),
-            instruments: vec![pair("BTC/USD", 1, "0.1"), pair("ETH/USD", 2, "0.01")],
-            clients: vec![ClientConfig::default()],
+            instruments: vec![
+                pair("BTC/USD", 1, "0.1"),
+                pair("ETH/USD", 2, "0.01"),
+                contract("PF_XBTUSD", (0, "1"), (4, "0.0001"), "1000"),
+                contract("PF_ETHUSD", (1, "0.1"), (3, "0.001"), "10000"),
+                contract("PI_XBTUSD", (1, "0.5"), (0, "1"), "50000000"),
+            ],
+            clients: vec![ClientConfig::default(), ClientConfig::derivatives()],
         }
     }
 }
@@ -129,12 +145,23 @@ pub struct Fees {
     pub taker: u32,
     /// In which currency (venue file 6.13). Default `given`.
     pub currency: FeeCurrencyName,
+    /// Of makers on derivatives. Default 200: 0.02 %.
+    pub derivatives_maker: u32,
+    /// Of takers on derivatives. Default 500: 0.05 %.
+    pub derivatives_taker: u32,
 }
 
 impl Default for Fees {
     fn default() -> Self {
         let FeeSchedule { maker, taker, .. } = FeeSchedule::default();
-        Self { maker, taker, currency: FeeCurrencyName::Given }
+        let derivatives = DerivativesConfig::default().fees;
+        Self {
+            maker,
+            taker,
+            currency: FeeCurrencyName::Given,
+            derivatives_maker: derivatives.maker,
+            derivatives_taker: derivatives.taker,
+        }
     }
 }
 
@@ -256,6 +283,7 @@ impl VenueConfig {
         for instrument in &self.instruments {
             instrument.instrument()?;
             instrument.margin()?;
+            instrument.contract()?;
         }
         for (at, client) in self.clients.iter().enumerate() {
             let field = format!("clients.{:?}", client.sender);
@@ -264,6 +292,7 @@ impl VenueConfig {
                 return Err(bad(field, "the sender is there twice"));
             }
             client.balances()?;
+            client.wallets()?;
             client.sources()?;
         }
         Ok(())
@@ -277,7 +306,14 @@ impl VenueConfig {
         Script::read(&self.control, start).map_err(|error| bad("control", error))
     }
 
-    /// The fees.
+    /// The fees of derivatives.
+    #[must_use]
+    pub fn derivatives_fees(&self) -> FeeSchedule {
+        let Fees { derivatives_maker: maker, derivatives_taker: taker, .. } = self.fees;
+        FeeSchedule { maker, taker, ..FeeSchedule::default() }
+    }
+
+    /// The fees of spot.
     #[must_use]
     pub const fn fee_schedule(&self) -> FeeSchedule {
         let currency = match self.fees.currency {

@@ -5,6 +5,8 @@
 //!             |        |       ^               +-> market data -> gateway
 //!             3, j     j       liquidity
 //! ```
+//! There is one gateway; what is behind it there is twice, for spot and for derivatives.
+//!
 //! A stage hands its record to the next by a call: each message is done with before the next one is
 //! looked at. So nothing queues inside, and the order of arrival holds by construction.
 //!
@@ -13,36 +15,33 @@
 //! [`Venue::disconnected`]) when [`Venue::should_close`] says so and the outbox is empty, or
 //! [`Venue::must_drop`] says so.
 
-mod accounts;
 mod control;
-mod prices;
+mod desk;
 mod script;
+mod setup;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use taut::session::Outbox;
-use taut::types::{ClOrdId, CompId, InstrumentId};
+use taut::types::{ClOrdId, CompId};
 use taut_codec::value::UtcTime;
 
 use crate::config::{ConfigError, VenueConfig};
-use accounts::Accounts;
+use desk::{Arrivals, Desk, Front};
 pub use script::{Script, Step, StepError};
+use setup::Accounts;
 
-use crate::gateway::Transit;
-use crate::gateway::report::BusinessReject;
 use crate::gateway::reporter::Reporter;
 use crate::gateway::{
-    ClientCredentials, ClientSetup, ConnectionId, Gateway, Inbound, ReplayStats, Service,
+    ClientCredentials, ClientSetup, ConnectionId, Gateway, Inbound, Market, ReplayStats, Service,
+    Transit,
 };
-use crate::limits::ARRIVALS_MAX;
-use crate::liquidity::{self, Liquidity, LiquiditySource};
-use crate::market_data::MarketData;
-use crate::matching::{AccountFlags, EngineEvent, SpotConfig, SpotEngine};
-use crate::oes::request::{OrderRequest, Origin, RequestKind};
-use crate::oes::{Admitted, EngineRecord, Oes, OesSwitches};
+use crate::liquidity::LiquiditySource;
+use crate::matching::{Derivatives, Spot};
+use crate::oes::Owner;
+use crate::oes::request::OrderRequest;
 
 /// How far a client's command came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,15 +116,10 @@ pub struct VenueStats {
 /// The venue.
 pub struct Venue {
     gateway: Gateway,
-    oes: Oes,
-    engine: SpotEngine,
-    market_data: MarketData,
+    spot: Desk<Spot>,
+    derivatives: Desk<Derivatives>,
     reporter: Reporter,
-    liquidity: Option<Box<dyn Liquidity + Send>>,
-    indices: Vec<InstrumentId>,
-    events: Vec<EngineEvent>,
-    arrivals: VecDeque<Arrival>,
-    arrivals_lost: u64,
+    arrivals: Arrivals,
     transit: Option<Transit>,
     script: Script,
     steps_missed: u64,
@@ -159,21 +153,18 @@ impl Venue {
     ) -> Result<Self, ConfigError> {
         config.check()?;
         let liquidity = liquidity.unwrap_or_else(|| config.liquidity.source());
-        let engine_config = SpotConfig { fees: config.fee_schedule(), ..config.trading.spot() };
-        let mut engine = SpotEngine::new(&engine_config)?;
-        for instrument in liquidity::listed(config, &liquidity)? {
-            engine.add_instrument(instrument)?;
-        }
-        let indices = prices::prepare(&mut engine, config)?;
-        let house = engine.add_account(AccountFlags::HOUSE)?;
+        let mut spot = setup::spot(config, &liquidity, now)?;
+        let mut derivatives = setup::derivatives(config, &liquidity, now)?;
         let mut gateway = Gateway::new(config.gateway_instances, config.gateway());
-        let mut oes = Oes::new(OesSwitches {
-            derivatives: config.derivatives_limits,
-            ..config.switches.oes()
-        });
-        let mut accounts = Accounts::default();
-        for client in &config.clients {
-            let account = accounts.open(client, &mut engine)?;
+        let (mut on_spot, mut on_derivatives) = (Accounts::default(), Accounts::default());
+        for (number, client) in config.clients.iter().enumerate() {
+            let number = number as u16;
+            match client.market {
+                Market::Spot => on_spot.add_spot(number, client, &mut spot)?,
+                Market::Derivatives => {
+                    on_derivatives.add_derivatives(number, client, &mut derivatives)?;
+                }
+            }
             let credentials = client.credentials(&secrets)?;
             gateway.add_client(ClientSetup {
                 sender: client.comp_id()?,
@@ -182,24 +173,16 @@ impl Venue {
                 sources: client.sources()?,
                 sees_market_data: client.can_see_market_data,
             });
-            oes.add_client(account, client.permissions(), accounts.limits(client));
         }
         if let Some(dir) = &config.replay.journal {
             gateway.keep_journals(dir)?;
         }
-        let liquidity = liquidity::open(liquidity, &engine, house, now)?;
-        let market_data = MarketData::new(engine.instruments().len(), config.switches.market_data);
         let mut venue = Self {
             gateway,
-            oes,
-            engine,
-            market_data,
+            spot,
+            derivatives,
             reporter: Reporter::default(),
-            liquidity,
-            indices,
-            events: Vec::new(),
-            arrivals: VecDeque::new(),
-            arrivals_lost: 0,
+            arrivals: Arrivals::default(),
             transit: Transit::new(config.routing, config.gateway_instances),
             script: config.script(now)?,
             steps_missed: 0,
@@ -285,14 +268,15 @@ impl Venue {
         self.follow_script(now);
         self.gateway.tick(now);
         self.due(now);
-        if let Some(liquidity) = &mut self.liquidity
-            && liquidity.next_at().is_some_and(|at| at <= now)
-        {
-            liquidity.act(now, &mut self.engine, &mut self.events);
-        }
-        self.follow_books();
-        self.engine.tick(now, &mut self.events);
-        self.settle(now);
+        let (spot, derivatives, mut front) = self.parts();
+        spot.tick(&mut front, now);
+        derivatives.tick(&mut front, now);
+    }
+
+    /// The markets, and what they share.
+    fn parts(&mut self) -> (&mut Desk<Spot>, &mut Desk<Derivatives>, Front<'_>) {
+        let Self { spot, derivatives, gateway, reporter, arrivals, .. } = self;
+        (spot, derivatives, Front { gateway, reporter, arrivals })
     }
 
     /// When [`Venue::tick`] has something to do next.
@@ -300,21 +284,20 @@ impl Venue {
     pub fn next_deadline(&self) -> UtcTime {
         let transit = self.transit.as_ref().map_or(UtcTime(u64::MAX), Transit::deadline);
         let own = self.script.deadline().min(transit);
-        let liquidity = self.liquidity.as_ref().and_then(|liquidity| liquidity.next_at());
-        let others = self.gateway.next_deadline().min(self.engine.next_deadline()).min(own);
-        liquidity.unwrap_or(UtcTime(u64::MAX)).min(others)
+        let markets = self.spot.next_deadline().min(self.derivatives.next_deadline());
+        self.gateway.next_deadline().min(markets).min(own)
     }
 
     /// Takes the commands that arrived at the gateway since the last call, in that order.
     pub fn take_arrivals(&mut self) -> impl Iterator<Item = Arrival> {
-        self.arrivals.drain(..)
+        self.arrivals.queue.drain(..)
     }
 
     /// The order entry stage, and market data requests, which go beside it.
     fn order_entry(&mut self, inbound: Inbound, now: UtcTime) {
         match inbound {
             Inbound::Order(request) => self.order(&request, now),
-            Inbound::Refused(refused) => self.note_arrival(Arrival {
+            Inbound::Refused(refused) => self.arrivals.note(Arrival {
                 sender: self.gateway.sender(refused.client).unwrap_or_default(),
                 msg_seq_num: refused.msg_seq_num,
                 msg_type: refused.msg_type,
@@ -324,89 +307,49 @@ impl Venue {
                 outcome: Outcome::RefusedByGateway,
             }),
             Inbound::LoggedOn { owner, reset_watermark } => {
-                self.oes.logged_on(owner);
+                let oes = match self.gateway.market(owner.client) {
+                    Some(Market::Derivatives) => &mut self.derivatives.oes,
+                    _ => &mut self.spot.oes,
+                };
+                oes.logged_on(owner);
                 if reset_watermark {
-                    self.oes.reset_watermark(owner.client);
+                    oes.reset_watermark(owner.client);
                 }
             }
             Inbound::CancelOnDisconnect { owner } => {
-                let record = self.oes.cancel_on_disconnect(owner);
-                self.trade(&record, now);
+                let market = self.gateway.market(Owner::of(owner).client);
+                let (spot, derivatives, mut front) = self.parts();
+                match market {
+                    Some(Market::Derivatives) => {
+                        derivatives.cancel_on_disconnect(owner, &mut front, now);
+                    }
+                    _ => spot.cancel_on_disconnect(owner, &mut front, now),
+                }
             }
-            Inbound::Rollover => self.oes.roll_over(),
+            Inbound::Rollover => {
+                self.spot.oes.roll_over();
+                self.derivatives.oes.roll_over();
+            }
             Inbound::MarketData { from, request } => {
-                let Self { market_data, engine, gateway, .. } = self;
-                market_data.request(from, &request, engine, now, gateway);
+                let (spot, derivatives, Front { gateway, .. }) = self.parts();
+                match from.service.market() {
+                    Market::Spot => spot.show(from, &request, gateway, now),
+                    Market::Derivatives => derivatives.show(from, &request, gateway, now),
+                }
             }
-            Inbound::MarketDataGone { from } => self.market_data.forget(from),
+            Inbound::MarketDataGone { from } => match from.service.market() {
+                Market::Spot => self.spot.market_data.forget(from),
+                Market::Derivatives => self.derivatives.market_data.forget(from),
+            },
         }
     }
 
     fn order(&mut self, request: &OrderRequest, now: UtcTime) {
-        match self.oes.admit(request, &self.engine, now) {
-            Ok(Admitted::Command(record)) => self.trade(&record, now),
-            Ok(Admitted::Status(record)) => {
-                let Self { reporter, oes, engine, gateway, .. } = self;
-                reporter.status(&record, oes, engine, gateway, now);
-            }
-            Err(refusal) => {
-                // A status request is no command.
-                if !matches!(request.kind, RequestKind::Status(_)) {
-                    self.note_command(&request.origin, Outcome::RefusedByOes, now);
-                }
-                let mut scratch = [0; ClOrdId::TEXT_MAX];
-                let text = refusal.text.to_string();
-                let reject = BusinessReject {
-                    ref_msg_type: &[request.origin.msg_type],
-                    ref_id: request.origin.cl_ord_id.write(&mut scratch),
-                    reason: refusal.reason,
-                    text: &text,
-                };
-                let client = request.origin.client;
-                let service = request.origin.market.trading();
-                self.gateway.business_reject(client, service, &reject, now);
-            }
+        let (spot, derivatives, mut front) = self.parts();
+        match request.origin.market {
+            Market::Spot => spot.order(request, &mut front, now),
+            Market::Derivatives => derivatives.order(request, &mut front, now),
         }
-    }
-
-    /// The trading engine stage.
-    fn trade(&mut self, record: &EngineRecord, now: UtcTime) {
-        if let Some(origin) = &record.origin {
-            self.note_command(origin, Outcome::Arrived, now);
-        }
-        self.engine.execute(now, &record.command, &mut self.events);
-        self.settle(now);
-    }
-
-    fn note_command(&mut self, origin: &Origin, outcome: Outcome, now: UtcTime) {
-        self.note_arrival(Arrival {
-            sender: self.gateway.sender(origin.client).unwrap_or_default(),
-            msg_seq_num: origin.msg_seq_num,
-            msg_type: origin.msg_type,
-            cl_ord_id: Some(origin.cl_ord_id),
-            poss_dup: origin.poss_dup,
-            at: now,
-            outcome,
-        });
-    }
-
-    fn note_arrival(&mut self, arrival: Arrival) {
-        if self.arrivals.len() >= ARRIVALS_MAX {
-            self.arrivals_lost += 1;
-        } else {
-            self.arrivals.push_back(arrival);
-        }
-    }
-
-    /// Reports first, market data after.
-    fn settle(&mut self, now: UtcTime) {
-        let Self { events, oes, reporter, market_data, engine, gateway, .. } = self;
-        for event in events.drain(..) {
-            oes.observe(&event);
-            reporter.report(&event, oes, engine, gateway, now);
-            market_data.observe(&event);
-        }
-        market_data.publish(engine, now, gateway);
     }
 }
 

@@ -11,7 +11,7 @@ use taut_codec::value::Decimal;
 
 use super::{ConfigError, bad};
 use crate::gateway::{Market, Source};
-use crate::matching::Asset;
+use crate::matching::{Asset, FuturesSelfTrade};
 use crate::oes::Permissions;
 
 /// A client: a SenderCompID with an account of its own.
@@ -41,8 +41,13 @@ pub struct ClientConfig {
     pub tier: TierName,
     /// The pool of sub-accounts whose rate limit it shares, by any name. Empty: none.
     pub domain: String,
-    /// What it starts with: asset -> decimal number as text.
+    /// What it starts with: asset -> decimal number as text. On derivatives the flex wallet.
     pub balances: BTreeMap<String, String>,
+    /// What its wallets of inverse contracts start with, likewise. Derivatives only.
+    pub wallets: BTreeMap<String, String>,
+    /// What becomes of its orders that meet each other, or those of its `domain`, whose master is the first
+    /// client that names it (venue file 6.10). Derivatives only.
+    pub self_trade: FuturesSelfTrade,
 }
 
 /// The rate limits of an account; venue file 7.
@@ -86,11 +91,25 @@ impl Default for ClientConfig {
             tier: TierName::Pro,
             domain: String::new(),
             balances: money.map(|(asset, amount)| (asset.into(), amount.into())).into(),
+            wallets: BTreeMap::new(),
+            self_trade: FuturesSelfTrade::default(),
         }
     }
 }
 
 impl ClientConfig {
+    /// The default of the derivatives market.
+    #[must_use]
+    pub fn derivatives() -> Self {
+        Self {
+            sender: "TAUT_DRV".into(),
+            market: Market::Derivatives,
+            balances: [("USD".into(), "10000000".into())].into(),
+            wallets: [("BTC".into(), "100".into())].into(),
+            ..Self::default()
+        }
+    }
+
     /// The SenderCompID.
     ///
     /// # Errors
@@ -136,13 +155,29 @@ impl ClientConfig {
     /// # Errors
     /// [`ConfigError::Value`].
     pub fn balances(&self) -> Result<Vec<(Asset, Decimal)>, ConfigError> {
-        let field = |asset: &str| format!("clients.{:?}.balances.{asset}", self.sender);
+        self.amounts("balances", &self.balances)
+    }
+
+    /// The wallets of inverse contracts.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn wallets(&self) -> Result<Vec<(Asset, Decimal)>, ConfigError> {
+        self.amounts("wallets", &self.wallets)
+    }
+
+    fn amounts(
+        &self,
+        table: &str,
+        amounts: &BTreeMap<String, String>,
+    ) -> Result<Vec<(Asset, Decimal)>, ConfigError> {
+        let field = |asset: &str| format!("clients.{:?}.{table}.{asset}", self.sender);
         let one = |(asset, amount): (&String, &String)| {
             let name: Asset = asset.parse().map_err(|e| bad(field(asset), e))?;
             let decimal = Decimal::parse(amount.as_bytes()).map_err(|e| bad(field(asset), e))?;
             Ok((name, decimal))
         };
-        self.balances.iter().map(one).collect()
+        amounts.iter().map(one).collect()
     }
 
     /// The credentials, read from the named variables by `read`; `None` if the key is not set.

@@ -5,13 +5,13 @@ use taut::types::{Instrument, PairStatus, Px, Qty, Symbol};
 use taut_codec::value::{Decimal, SCALE_MAX};
 
 use super::{ConfigError, bad};
-use crate::matching::MarginTerms;
+use crate::matching::{ContractTerms, MarginTerms};
 
 /// An instrument; venue file 4.12. Decimal numbers are texts, so that they are exact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InstrumentConfig {
-    /// `BASE/QUOTE`.
+    /// `BASE/QUOTE` on spot, `PF_XBTUSD` and the like on derivatives.
     pub symbol: String,
     /// PricePrecision(2349).
     pub price_precision: u8,
@@ -29,12 +29,16 @@ pub struct InstrumentConfig {
     pub status: StatusName,
     /// The index price that triggers can watch (388=1).
     pub index: IndexSource,
-    /// Leverage of margin orders (5001=1); below 2 there are none.
+    /// Leverage of margin orders (5001=1); below 2 there are none. On derivatives one over the initial margin.
     pub leverage: u8,
     /// Largest position of an account.
     pub position_max: String,
-    /// Most that all positions together can borrow.
+    /// Most that all positions together can borrow. Spot only.
     pub lendable: String,
+    /// What a quantity of one is, in base (linear) or in quote (inverse). Derivatives only.
+    pub contract_value: String,
+    /// Maintenance margin, per cent of the initial one. Derivatives only.
+    pub maintenance_percent: u8,
 }
 
 /// Where the index of a pair comes from.
@@ -63,6 +67,8 @@ impl Default for InstrumentConfig {
             leverage: 5,
             position_max: "100".into(),
             lendable: "1000".into(),
+            contract_value: "1".into(),
+            maintenance_percent: 50,
         }
     }
 }
@@ -119,6 +125,30 @@ impl InstrumentConfig {
             position_max: qty("position_max", &self.position_max)?,
             lendable: qty("lendable", &self.lendable)?,
         })
+    }
+
+    /// What a contract is, on derivatives.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn contract(&self) -> Result<ContractTerms, ConfigError> {
+        let field = || self.field("contract_value");
+        Ok(ContractTerms {
+            contract_value: Decimal::parse(self.contract_value.as_bytes())
+                .map_err(|e| bad(field(), e))?,
+            leverage: self.leverage,
+            maintenance_percent: self.maintenance_percent,
+            position_max: self.margin()?.position_max,
+        })
+    }
+
+    /// The contract of a recorded instrument, of which nothing else is known: the defaults, and positions of
+    /// any size.
+    #[must_use]
+    pub fn recorded_contract() -> ContractTerms {
+        let Self { leverage, maintenance_percent, .. } = Self::default();
+        let (contract_value, position_max) = (Decimal::new(1, 0), Qty(i64::MAX / 4));
+        ContractTerms { contract_value, leverage, maintenance_percent, position_max }
     }
 
     fn field(&self, name: &str) -> String {

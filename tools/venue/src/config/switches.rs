@@ -30,6 +30,11 @@ pub struct Switches {
     pub business_text: BusinessTextForm,
     /// Whether fills carry MiscFeeBasis(891). Default no.
     pub fee_basis: bool,
+    /// AvgPx(6) on derivatives: 0.0 even after fills, as seen in production (4.6), or the average. Default
+    /// `zero`.
+    pub derivatives_avg_px: AvgPx,
+    /// Whether derivatives take 35=G (C8): not in production, but on UAT. Default no.
+    pub derivatives_amends: bool,
     /// What a client with wrong credentials sees. Default `logout`.
     pub logon_refusal: LogonRefusal,
     /// MsgSeqNum of that Logout. Default `documented`.
@@ -62,6 +67,8 @@ impl Default for Switches {
             reject_form: RejectForm::default(),
             business_text: BusinessTextForm::default(),
             fee_basis: false,
+            derivatives_avg_px: AvgPx::default(),
+            derivatives_amends: false,
             logon_refusal: LogonRefusal::default(),
             refusal_number: RefusalNumber::default(),
             low_logon_number: LowLogonNumber::default(),
@@ -73,6 +80,17 @@ impl Default for Switches {
             market_data: MarketDataSwitches::default(),
         }
     }
+}
+
+/// AvgPx(6) of derivatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AvgPx {
+    /// `0.0`.
+    #[default]
+    Zero,
+    /// GrossTradeAmt(381) by CumQty(14), as on spot.
+    Average,
 }
 
 /// Answer to wrong credentials; both are documented (venue file section 2).
@@ -116,6 +134,8 @@ impl Switches {
             reject_form: self.reject_form,
             business_text: self.business_text,
             fee_basis: self.fee_basis,
+            derivatives_average: self.derivatives_avg_px == AvgPx::Average,
+            derivatives_amends: self.derivatives_amends,
             refusal_skips_a_number: self.refusal_number == RefusalNumber::Documented,
             session: self.session,
             reset_flag_resets_watermark: self.reset_flag_resets_watermark,

@@ -37,6 +37,10 @@ reject_form = "documented"
 business_text = "captured"
 # Whether fills carry MiscFeeBasis (891).
 fee_basis = false
+# AvgPx (6) on derivatives: "zero" (0.0 even after fills, as in production) or "average".
+derivatives_avg_px = "zero"
+# Whether derivatives take OrderCancelReplaceRequest (G): not in production, but on UAT.
+derivatives_amends = false
 # Wrong credentials: "logout" (with a text) or "silent" (close without a word).
 logon_refusal = "logout"
 # MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard" (1).
@@ -123,6 +127,9 @@ mib = 8
 passed_stop = "trigger"
 # How far from the best price a market order trades, per cent; 0 switches the protection off.
 market_protection_percent = 10
+derivatives_protection_percent = 1
+# How much less than its price counts, per cent, what a flex wallet of derivatives holds beside its cash.
+collateral_haircut_percent = 5
 # Most that the margin positions of an account may have cost, per quote currency, whole units.
 margin_allowance = 100000000
 
@@ -132,6 +139,9 @@ maker = 1600
 taker = 2600
 # "given" (base for sells, quote for buys), "base" or "quote".
 currency = "given"
+# Of derivatives, in the cash of the wallet.
+derivatives_maker = 200
+derivatives_taker = 500
 
 # The house that trades with the clients.
 [liquidity]
@@ -187,11 +197,15 @@ cost_min = "0.5"
 status = "online"
 # The index price that triggers can watch: "book" (follows the middle of the book) or "none".
 index = "book"
-# Leverage of margin orders (5001=1); below 2 there are none.
+# Leverage of margin orders (5001=1); below 2 there are none. On derivatives one over the initial margin.
 leverage = 5
-# Largest position of an account, and most that all positions together can borrow.
+# Largest position of an account, and most that all positions together can borrow (spot).
 position_max = "100"
 lendable = "1000"
+# Derivatives: what a quantity of one is, units of the base asset (linear: PF_, FF_) or of the quote
+# currency (inverse: PI_, FI_), and the maintenance margin, per cent of the initial one.
+contract_value = "1"
+maintenance_percent = 50
 
 [[instruments]]
 symbol = "ETH/USD"
@@ -206,6 +220,41 @@ index = "book"
 leverage = 5
 position_max = "100"
 lendable = "1000"
+
+# A perpetual future, linear; the others of derivatives are PI_XBTUSD (inverse), FF_XBTUSD_261225 and
+# FI_XBTUSD_261225 (until a date).
+[[instruments]]
+symbol = "PF_XBTUSD"
+price_precision = 0
+qty_precision = 4
+tick_size = "1"
+qty_step = "0.0001"
+qty_min = "0.0001"
+cost_min = "0"
+leverage = 50
+position_max = "1000"
+
+[[instruments]]
+symbol = "PF_ETHUSD"
+price_precision = 1
+qty_precision = 3
+tick_size = "0.1"
+qty_step = "0.001"
+qty_min = "0.001"
+cost_min = "0"
+leverage = 50
+position_max = "10000"
+
+[[instruments]]
+symbol = "PI_XBTUSD"
+price_precision = 1
+qty_precision = 0
+tick_size = "0.5"
+qty_step = "1"
+qty_min = "1"
+cost_min = "0"
+leverage = 50
+position_max = "50000000"
 
 # Who may log on, with an account of its own.
 [[clients]]
@@ -227,9 +276,24 @@ account = ""
 tier = "pro"
 # The pool of sub-accounts whose rate limit it shares; empty for none.
 domain = ""
+# Derivatives: what happens when its orders meet each other, or those of its domain: "reject_taker",
+# "cancel_maker_self", "cancel_maker_child" or "cancel_maker_any".
+self_trade = "reject_taker"
 
 [clients.balances]
 BTC = "100"
 ETH = "1000"
 USD = "10000000"
+
+[[clients]]
+sender = "TAUT_DRV"
+market = "derivatives"
+
+# On derivatives the flex wallet, which all linear contracts share.
+[clients.balances]
+USD = "10000000"
+
+# The wallets of inverse contracts, one for each base asset.
+[clients.wallets]
+BTC = "100"
 "#;

@@ -31,7 +31,7 @@ pub struct CheckSwitches {
     /// The captured form writes `Missing Mandatory Field`, the documented one `Missing mandatory
     /// field`.
     pub form: RejectForm,
-    /// Derivatives take UUIDs only.
+    /// By whose rules.
     pub market: Market,
     /// Whether a numeric ClOrdID, read as microseconds, is held to the time window too.
     pub numeric_window: bool,
@@ -44,6 +44,8 @@ pub enum Finding {
     Reject(FieldReject),
     /// A field is missing that other fields make necessary: a BusinessMessageReject with 380=5.
     ConditionallyMissing(u32),
+    /// The market has no such message: a BusinessMessageReject with 380=3.
+    NotOnThisMarket,
 }
 
 /// Checks one application message.
@@ -53,13 +55,18 @@ pub enum Finding {
 pub fn check(message: &Message<'_>, switches: CheckSwitches, now: UtcTime) -> Result<(), Finding> {
     let options = Options {
         allow_unknown: switches.unknown_tags == UnknownTags::Ignore,
+        market: Some(switches.market.into()),
         ..Options::default()
     };
     let by_dictionary = kraken::check(message, options);
-    if let Err(fault) = by_dictionary
-        && fault.reason != Reason::ConditionallyMissing
-    {
-        return Err(Finding::Reject(reject(fault, switches.form)));
+    match by_dictionary {
+        Err(fault) if fault.reason == Reason::NotOnThisMarket => {
+            return Err(Finding::NotOnThisMarket);
+        }
+        Err(fault) if fault.reason != Reason::ConditionallyMissing => {
+            return Err(Finding::Reject(reject(fault, switches.market, switches.form)));
+        }
+        _ => {}
     }
     if let Some(value) = message.get(tag::CL_ORD_ID) {
         check_cl_ord_id(value, switches, now).map_err(Finding::Reject)?;
@@ -69,16 +76,16 @@ pub fn check(message: &Message<'_>, switches: CheckSwitches, now: UtcTime) -> Re
 
 /// The Reject for a field that should be there: `Missing mandatory field: Side (54)`.
 #[must_use]
-pub fn missing(tag: u32, form: RejectForm) -> FieldReject {
-    reject(FieldFault { reason: Reason::RequiredMissing, tag }, form)
+pub fn missing(tag: u32, market: Market, form: RejectForm) -> FieldReject {
+    reject(FieldFault { reason: Reason::RequiredMissing, tag }, market, form)
 }
 
-fn reject(fault: FieldFault, form: RejectForm) -> FieldReject {
+fn reject(fault: FieldFault, market: Market, form: RejectForm) -> FieldReject {
     let form = match form {
         RejectForm::Documented => TextForm::Documented,
         RejectForm::Captured => TextForm::Captured,
     };
-    let text = RejectText { fault, market: None, form }.to_string();
+    let text = RejectText { fault, market: Some(market.into()), form }.to_string();
     FieldReject { ref_tag: fault.tag, reason: fault.reason.session_reject().unwrap_or(OTHER), text }
 }
 
@@ -98,11 +105,6 @@ fn check_cl_ord_id(value: &[u8], switches: CheckSwitches, now: UtcTime) -> Resul
     let Some(number) = id.as_numeric() else {
         return id.check_comb(now).or_else(|error| invalid(&error));
     };
-    if switches.market == Market::Derivatives {
-        let text = "COMB UUIDv4 required for ClOrdID on derivatives".to_owned();
-        let reason = Reason::ValueIncorrect as u32;
-        return Err(FieldReject { ref_tag: tag::CL_ORD_ID, reason, text });
-    }
     let off = number.saturating_mul(1000).abs_diff(now.0);
     if switches.numeric_window && off > COMB_WINDOW_NS {
         return invalid(&"timestamp is out of date");

@@ -8,7 +8,7 @@ use taut_codec::value::UtcTime;
 
 use super::checks::{self, CheckSwitches, Finding};
 use super::parse::{self, Unreadable};
-use super::{ConnectionId, Gateway, Service, Subscriber};
+use super::{ConnectionId, Gateway, Market, Service, Subscriber};
 use crate::market_data::request::MdRequest;
 use crate::oes::request::{OrderRequest, Origin};
 use crate::oes::{Owner, OwnerId};
@@ -125,16 +125,16 @@ impl Gateway {
         } else {
             &[b"V", b"x", b"g"]
         };
-        if !offered.contains(&msg_type) {
-            const UNSUPPORTED_MESSAGE_TYPE: u32 = 3;
-            let text = "Unsupported message type";
-            self.refuse(client, service, message, UNSUPPORTED_MESSAGE_TYPE, text, now);
-            return refused(client, service, message);
+        let market = service.market();
+        let off =
+            msg_type == b"G" && market == Market::Derivatives && !self.switches.derivatives_amends;
+        if !offered.contains(&msg_type) || off {
+            return self.unsupported(client, service, message, now);
         }
         let switches = CheckSwitches {
             unknown_tags: self.switches.unknown_tags,
             form: self.switches.reject_form,
-            market: service.market(),
+            market,
             numeric_window: self.switches.numeric_id_window,
         };
         match checks::check(message, switches, now) {
@@ -143,9 +143,12 @@ impl Gateway {
                 self.reject(client, service, message, &reject, now);
                 return refused(client, service, message);
             }
+            Err(Finding::NotOnThisMarket) => {
+                return self.unsupported(client, service, message, now);
+            }
             Err(Finding::ConditionallyMissing(tag)) if service.is_trading() => {
                 const CONDITIONALLY_REQUIRED_MISSING: u32 = 5;
-                let text = checks::missing(tag, self.switches.reject_form).text;
+                let text = checks::missing(tag, market, self.switches.reject_form).text;
                 let reason = CONDITIONALLY_REQUIRED_MISSING;
                 self.refuse(client, service, message, reason, &text, now);
                 return refused(client, service, message);
@@ -153,7 +156,7 @@ impl Gateway {
             // There are no BusinessMessageRejects on market data: it answers itself (venue file 4).
             Err(Finding::ConditionallyMissing(_)) => {}
         }
-        if let Some(kind) = parse::order_request(message) {
+        if let Some(kind) = parse::order_request(message, market) {
             let origin = self.origin(client, service, message)?;
             return Some(Inbound::Order(OrderRequest { origin, kind }));
         }
@@ -167,11 +170,25 @@ impl Gateway {
                 Some(Inbound::MarketData { from: Subscriber { client, service }, request })
             }
             Err(Unreadable(tag)) => {
-                let reject = checks::missing(tag, self.switches.reject_form);
+                let reject = checks::missing(tag, market, self.switches.reject_form);
                 self.reject(client, service, message, &reject, now);
                 None
             }
         }
+    }
+
+    /// Refuses a message that the service does not have.
+    fn unsupported(
+        &mut self,
+        client: u16,
+        service: Service,
+        message: &Message<'_>,
+        now: UtcTime,
+    ) -> Option<Inbound> {
+        const UNSUPPORTED_MESSAGE_TYPE: u32 = 3;
+        let text = "Unsupported message type";
+        self.refuse(client, service, message, UNSUPPORTED_MESSAGE_TYPE, text, now);
+        refused(client, service, message)
     }
 
     fn origin(&self, client: u16, service: Service, message: &Message<'_>) -> Option<Origin> {

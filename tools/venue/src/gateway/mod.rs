@@ -109,6 +109,12 @@ impl Gateway {
         self.clients.push(Client::new(client));
     }
 
+    /// The market of a client.
+    #[must_use]
+    pub fn market(&self, client: u16) -> Option<Market> {
+        self.clients.get(usize::from(client)).map(|client| client.market)
+    }
+
     /// A connection was made, from an address if it is known.
     pub fn connected(
         &mut self,

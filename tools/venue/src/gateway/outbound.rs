@@ -54,7 +54,7 @@ impl Gateway {
         self.note_error(client, service, now);
         let form = self.switches.business_text;
         self.send_on(client, service, b"j", HeaderOrder::default(), now, |enc| {
-            report::write_business_reject(enc, reject, form);
+            report::write_business_reject(enc, reject, (form, service.market()));
         });
     }
 

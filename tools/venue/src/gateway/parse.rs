@@ -7,6 +7,7 @@ use taut_codec::messages::values::MDEntryType;
 use taut_codec::tag;
 use taut_codec::value::{Decimal, UtcTime};
 
+use super::Market;
 use crate::limits::SYMBOLS_PER_REQUEST_MAX;
 use crate::market_data::request::{
     InstrumentListRequest, MarketDataRequest, RequestId, SessionStatusRequest, SubscriptionType,
@@ -23,10 +24,10 @@ pub struct Unreadable(pub u32);
 
 /// Reads a trading request. The message passed the checks of its table, so that a field that is
 /// there has the right form; `None` for a message that is no trading request.
-pub fn order_request(message: &Message<'_>) -> Option<RequestKind> {
+pub fn order_request(message: &Message<'_>, market: Market) -> Option<RequestKind> {
     Some(match message.msg_type() {
-        b"D" => new_order(message),
-        b"G" => amend(message),
+        b"D" => new_order(message, market),
+        b"G" => amend(message, market),
         b"F" => cancel(message),
         b"q" => mass_cancel(message),
         b"H" => RequestKind::Status(OrderName {
@@ -66,7 +67,9 @@ fn time(message: &Message<'_>, tag: u32) -> Option<UtcTime> {
     message.get(tag).and_then(|text| UtcTime::parse(text).ok())
 }
 
-fn terms(message: &Message<'_>) -> Terms {
+/// Derivatives do not have the fields of spot, which pass the checks where unknown fields do.
+fn terms(message: &Message<'_>, market: Market) -> Terms {
+    let is_spot = market == Market::Spot;
     let first = |tag| message.get(tag).and_then(|value| value.first().copied()).unwrap_or(0);
     let (ord_type, time_in_force) = (first(tag::ORD_TYPE), first(tag::TIME_IN_FORCE));
     Terms {
@@ -75,15 +78,15 @@ fn terms(message: &Message<'_>) -> Terms {
         qty: decimal(message, tag::ORDER_QTY).unwrap_or_default(),
         price: decimal(message, tag::PRICE),
         stop: decimal(message, tag::STOP_PX),
-        display: decimal(message, tag::DISPLAY_QTY),
+        display: decimal(message, tag::DISPLAY_QTY).filter(|_| is_spot),
         reference: match message.get(tag::DISCRETION_INST) {
             Some(b"1") => Reference::Index,
             _ => Reference::LastTrade,
         },
-        effective_at: time(message, tag::EFFECTIVE_TIME),
-        expires_at: time(message, tag::EXPIRE_TIME),
+        effective_at: time(message, tag::EFFECTIVE_TIME).filter(|_| is_spot),
+        expires_at: time(message, tag::EXPIRE_TIME).filter(|_| is_spot),
         valid_until: time(message, tag::VALID_UNTIL_TIME),
-        leveraged: message.get(tag::LEVERAGE) == Some(b"1"),
+        leveraged: is_spot && message.get(tag::LEVERAGE) == Some(b"1"),
         flags: flags(message.get(tag::EXEC_INST).unwrap_or_default()),
     }
 }
@@ -105,11 +108,11 @@ fn flags(instructions: &[u8]) -> Flags {
     flags
 }
 
-fn new_order(message: &Message<'_>) -> RequestKind {
+fn new_order(message: &Message<'_>, market: Market) -> RequestKind {
     RequestKind::New(NewFields {
         symbol: symbol(message).unwrap_or_default(),
         side: side(message),
-        terms: terms(message),
+        terms: terms(message, market),
         self_trade: message
             .get(tag::SELF_TRADE_PREVENTION)
             .and_then(SelfTrade::from_fix)
@@ -118,13 +121,13 @@ fn new_order(message: &Message<'_>) -> RequestKind {
     })
 }
 
-fn amend(message: &Message<'_>) -> RequestKind {
+fn amend(message: &Message<'_>, market: Market) -> RequestKind {
     RequestKind::Amend(AmendFields {
         symbol: symbol(message).unwrap_or_default(),
         side: side(message),
         order_id: order_id(message).unwrap_or_default(),
         orig_cl_ord_id: cl_ord_id(message, tag::ORIG_CL_ORD_ID),
-        terms: terms(message),
+        terms: terms(message, market),
     })
 }
 

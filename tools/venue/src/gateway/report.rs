@@ -8,6 +8,7 @@ use taut_codec::encode::Encoder;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
+use super::Market;
 use super::exec_id::exec_id;
 use super::number::Amount;
 
@@ -57,6 +58,8 @@ pub struct ExecutionReport<'a> {
     pub leaves: Qty,
     /// GrossTradeAmt(381), units of 10^-(`price_precision` + `qty_precision`).
     pub notional: i128,
+    /// Whether AvgPx(6) tells the average; `0.0` if not.
+    pub average: bool,
     /// The trade, on `F`.
     pub fill: Option<FillReport<'a>>,
     /// Text(58), on `4` and `C`. The description on `A` and `0` is made here.
@@ -91,6 +94,7 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
     };
     let average = Amount { units: report.notional, scale: instrument.price_precision }
         .divided(i128::from(report.cum.0), AVG_PX_MORE_DECIMALS);
+    let average = if report.average { average } else { Amount::ZERO };
     let mut scratch = [0; ClOrdId::TEXT_MAX];
     average.write(enc, tag::AVG_PX);
     enc.bytes(tag::CL_ORD_ID, report.cl_ord_id.write(&mut scratch))
@@ -219,11 +223,12 @@ const fn ord_status(status: OrdStatus) -> u8 {
     }
 }
 
-/// How Text(58) of a BusinessMessageReject is written; three forms were seen (venue file 5.1).
+/// How Text(58) of a BusinessMessageReject is written (venue file 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BusinessTextForm {
-    /// `<ClOrdID> : <error>`, as captured on spot.
+    /// `<ClOrdID> : <error>`, as captured on spot; on derivatives `ClOrdID <ClOrdID> : <error>` with
+    /// `EGeneral:Other:` in front of a code, as seen in production.
     #[default]
     Captured,
     /// `<error>`, as in the examples of the documentation.
@@ -247,11 +252,17 @@ pub struct BusinessReject<'a> {
 pub fn write_business_reject(
     enc: &mut Encoder<'_>,
     reject: &BusinessReject<'_>,
-    form: BusinessTextForm,
+    (form, market): (BusinessTextForm, Market),
 ) {
     enc.uint(tag::REF_SEQ_NUM, 0);
     if form == BusinessTextForm::Captured && !reject.ref_id.is_empty() {
-        let text = [reject.ref_id, b" : ", reject.text.as_bytes()].concat();
+        let is_code = reject.text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        let (before, class): (&[u8], &[u8]) = match market {
+            Market::Spot => (b"", b""),
+            Market::Derivatives if is_code => (b"ClOrdID ", b"EGeneral:Other:"),
+            Market::Derivatives => (b"ClOrdID ", b""),
+        };
+        let text = [before, reject.ref_id, b" : ", class, reject.text.as_bytes()].concat();
         enc.bytes(tag::TEXT, &text);
     } else {
         enc.bytes(tag::TEXT, reject.text.as_bytes());

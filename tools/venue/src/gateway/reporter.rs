@@ -7,9 +7,11 @@ use taut_codec::value::UtcTime;
 use super::exec_id::ReportClock;
 use super::number::Amount;
 use super::report::{BusinessReject, ExecutionReport, FillReport, write_execution_report};
-use super::{Gateway, Service};
-use crate::matching::{EngineEvent, EventKind, OrderState, Rejection, Request, SpotEngine, Trade};
-use crate::oes::{Oes, OrderRecord, amend_status, cl_ord_id, fill_status};
+use super::{Gateway, Market};
+use crate::matching::{
+    Engine, EngineEvent, EventKind, OrderState, Rejection, Request, Settlement, Trade,
+};
+use crate::oes::{Error, Oes, OrderRecord, amend_status, cl_ord_id, fill_status};
 
 /// Makes ExecutionReports and business rejects out of engine events.
 #[derive(Debug, Default)]
@@ -58,11 +60,11 @@ impl Reporter {
     }
 
     /// Sends what an event means for the clients that it concerns.
-    pub fn report(
+    pub fn report<S: Settlement>(
         &mut self,
         event: &EngineEvent,
         oes: &Oes,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         gateway: &mut Gateway,
         now: UtcTime,
     ) {
@@ -111,11 +113,11 @@ impl Reporter {
     }
 
     /// Answers an OrderStatusRequest.
-    pub fn status(
+    pub fn status<S: Settlement>(
         &mut self,
         record: &OrderRecord,
         oes: &Oes,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         gateway: &mut Gateway,
         now: UtcTime,
     ) {
@@ -131,21 +133,25 @@ impl Reporter {
         self.send(&draft, oes, engine, gateway, now);
     }
 
-    fn send(
+    fn send<S: Settlement>(
         &mut self,
         draft: &Draft<'_>,
         oes: &Oes,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         gateway: &mut Gateway,
         now: UtcTime,
     ) {
         let state = draft.state;
         let Some(client) = oes.client_of(state.session) else { return };
         let Some(instrument) = engine.instrument(state.instrument) else { return };
+        let Some(market) = gateway.market(client) else { return };
+        let is_spot = market == Market::Spot;
+        // Derivatives do not send the first report (venue file 4.6.1).
+        if !is_spot && draft.exec_type == ExecType::PendingNew {
+            return;
+        }
         let fee_asset = engine.asset(state.fee_asset);
         let fee_currency = fee_asset.as_ref().map_or("", |asset| asset.as_str());
-        let base = instrument.symbol.as_str().split('/').next();
-        let more = if base == Some(fee_currency) { 0 } else { instrument.price_precision };
         let fill = draft.trade.map(|(trade, liquidity)| FillReport {
             px: trade.px,
             qty: trade.qty,
@@ -153,7 +159,7 @@ impl Reporter {
             trade_seq: trade.trade_seq,
             fee: Amount {
                 units: fee(state, trade, liquidity),
-                scale: instrument.qty_precision + more,
+                scale: engine.fee_scale(instrument, state.fee_asset),
             },
             fee_currency,
             fee_basis: gateway.switches.fee_basis,
@@ -179,10 +185,11 @@ impl Reporter {
             cum: state.cum,
             leaves: state.leaves,
             notional: state.notional,
+            average: is_spot || gateway.switches.derivatives_average,
             fill,
             text: draft.text,
         };
-        let (service, order) = (Service::SpotTrading, HeaderOrder::default());
+        let (service, order) = (market.trading(), HeaderOrder::default());
         for _ in 0..gateway.report_copies() {
             let sent = gateway.send_on(client, service, b"8", order, now, |enc| {
                 write_execution_report(enc, &report);
@@ -194,6 +201,7 @@ impl Reporter {
 
 fn reject(rejection: &Rejection, oes: &Oes, gateway: &mut Gateway, now: UtcTime) {
     let Some(client) = oes.client_of(rejection.session) else { return };
+    let Some(market) = gateway.market(client) else { return };
     let ref_msg_type: &[u8] = match rejection.request {
         Request::New => b"D",
         Request::Amend => b"G",
@@ -204,7 +212,26 @@ fn reject(rejection: &Rejection, oes: &Oes, gateway: &mut Gateway, now: UtcTime)
         ref_msg_type,
         ref_id: cl_ord_id(rejection.client_key).write(&mut scratch),
         reason: rejection.reason.business_reason(),
-        text: rejection.reason.text(),
+        text: match market {
+            Market::Spot => rejection.reason.text(),
+            Market::Derivatives => rejection.reason.derivatives_text(rejection.request),
+        },
     };
-    gateway.business_reject(client, Service::SpotTrading, &reject, now);
+    gateway.business_reject(client, market.trading(), &reject, now);
+}
+
+/// What a refusal of the order entry service is called on a market.
+#[must_use]
+pub fn refusal_text(error: Error, market: Market, msg_type: u8) -> String {
+    match (market, error) {
+        (Market::Derivatives, Error::Engine(reason)) => {
+            let request = match msg_type {
+                b'D' => Request::New,
+                b'G' => Request::Amend,
+                _ => Request::Cancel,
+            };
+            reason.derivatives_text(request).to_owned()
+        }
+        _ => error.to_string(),
+    }
 }

@@ -95,12 +95,27 @@ impl Service {
 }
 
 impl Market {
+    /// The market that lists a symbol: `BTC/USD` is spot, `PF_XBTUSD` a derivative (venue file 4.1).
+    #[must_use]
+    pub fn of_symbol(symbol: &str) -> Self {
+        if symbol.contains('/') { Self::Spot } else { Self::Derivatives }
+    }
+
     /// Where its orders are entered.
     #[must_use]
     pub const fn trading(self) -> Service {
         match self {
             Self::Spot => Service::SpotTrading,
             Self::Derivatives => Service::DerivativesTrading,
+        }
+    }
+}
+
+impl From<Market> for taut_codec::ids::Market {
+    fn from(market: Market) -> Self {
+        match market {
+            Market::Spot => Self::Spot,
+            Market::Derivatives => Self::Derivatives,
         }
     }
 }

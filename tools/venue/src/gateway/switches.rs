@@ -16,6 +16,10 @@ pub struct GatewaySwitches {
     pub business_text: BusinessTextForm,
     /// Whether ExecutionReports of trades carry MiscFeeBasis(891).
     pub fee_basis: bool,
+    /// Whether AvgPx(6) tells the average on derivatives.
+    pub derivatives_average: bool,
+    /// Whether derivatives take 35=G (C8).
+    pub derivatives_amends: bool,
     /// Whether the Logout that refuses a logon skips a number, as in the documented example: 2 if no
     /// session is concerned yet.
     pub refusal_skips_a_number: bool,

@@ -5,9 +5,10 @@ use taut::types::{ClOrdId, Instrument, OrdType, Px, Qty, Side, TimeInForce};
 use taut_codec::encode::{Encoder, Header, HeaderOrder};
 use taut_codec::value::UtcTime;
 
+use super::Market;
 use super::number::Amount;
 use super::report::*;
-use crate::config::InstrumentConfig;
+use crate::config::{InstrumentConfig, VenueConfig};
 
 fn instrument() -> Instrument {
     InstrumentConfig::default().instrument().unwrap()
@@ -15,12 +16,23 @@ fn instrument() -> Instrument {
 
 /// A whole message of KRAKEN-TRD to `damien`, `|` for SOH.
 fn message(msg_type: &str, number: u64, time: &str, body: impl FnOnce(&mut Encoder<'_>)) -> String {
+    between("KRAKEN-TRD", "damien", msg_type, number, time, body)
+}
+
+fn between(
+    sender: &str,
+    target: &str,
+    msg_type: &str,
+    number: u64,
+    time: &str,
+    body: impl FnOnce(&mut Encoder<'_>),
+) -> String {
     let mut buffer = [0; 1024];
     let header = Header {
         msg_type: msg_type.as_bytes(),
         msg_seq_num: number,
-        sender: b"KRAKEN-TRD",
-        target: b"damien",
+        sender: sender.as_bytes(),
+        target: target.as_bytes(),
         sending_time: UtcTime::parse(time.as_bytes()).unwrap(),
         orig_sending_time: None,
         order: HeaderOrder::SeqSenderTimeTarget,
@@ -53,6 +65,7 @@ fn report(instrument: &Instrument) -> ExecutionReport<'_> {
         cum: Qty(0),
         leaves: Qty(1_000_000),
         notional: 0,
+        average: true,
         fill: None,
         text: None,
     }
@@ -73,6 +86,34 @@ fn the_captured_execution_report_is_reproduced_byte_for_byte() {
 }
 
 #[test]
+fn the_captured_report_of_derivatives_is_reproduced_byte_for_byte() {
+    let instrument = VenueConfig::default().instruments[3].instrument().unwrap();
+    let report = ExecutionReport {
+        cl_ord_id: ClOrdId::parse(b"9e58120f-182b-4dce-9609-8ca7cdd174f0").unwrap(),
+        order_id: "9e58120f-40e0-44dc-beec-6d1b5ea9136c".parse().unwrap(),
+        report_time: UtcTime(1_741_010_973_002_356_565),
+        transact_time: UtcTime::parse(b"20250303-14:09:33.001").unwrap(),
+        exec_type: ExecType::New,
+        ord_status: OrdStatus::New,
+        qty: Qty(100),
+        leaves: Qty(100),
+        average: false,
+        ..report(&instrument)
+    };
+    let time = "20250303-14:09:33.002";
+    let written = between("KRAKEN-DRV-TRD", "damien2_DRV", "8", 2, time, |enc| {
+        write_execution_report(enc, &report);
+    });
+    assert_eq!(
+        written,
+        "8=FIX.4.4|9=323|35=8|34=2|49=KRAKEN-DRV-TRD|52=20250303-14:09:33.002|56=damien2_DRV|6=0.0|\
+         11=9e58120f-182b-4dce-9609-8ca7cdd174f0|14=0.0|17=6B2NDTNHRQAAA:KXL5Y42BKAURQ|\
+         37=9e58120f-40e0-44dc-beec-6d1b5ea9136c|38=0.1|39=0|40=2|44=1000.0|54=1|55=PF_ETHUSD|\
+         58=buy 0.1 PF_ETHUSD @ limit 1000|59=1|60=20250303-14:09:33.001|150=0|151=0.1|381=0.0|10=032|"
+    );
+}
+
+#[test]
 fn the_captured_business_reject_is_reproduced_byte_for_byte() {
     let reject = BusinessReject {
         ref_msg_type: b"D",
@@ -81,7 +122,7 @@ fn the_captured_business_reject_is_reproduced_byte_for_byte() {
         text: "EOrder:Insufficient funds",
     };
     let written = message("j", 16, "20230707-14:05:37.805", |enc| {
-        write_business_reject(enc, &reject, BusinessTextForm::Captured);
+        write_business_reject(enc, &reject, (BusinessTextForm::Captured, Market::Spot));
     });
     assert_eq!(
         written,
@@ -93,7 +134,7 @@ fn the_captured_business_reject_is_reproduced_byte_for_byte() {
 #[test]
 fn the_captured_and_the_documented_reject_are_reproduced() {
     let form = RejectForm::Captured;
-    let reject = super::checks::missing(54, form);
+    let reject = super::checks::missing(54, Market::Spot, form);
     let written = message("3", 14, "20230707-14:04:24.689", |enc| {
         write_field_reject(enc, 12, b"D", &reject, form);
     });
@@ -103,7 +144,7 @@ fn the_captured_and_the_documented_reject_are_reproduced() {
          58=Missing Mandatory Field: Side (54)|10=159|"
     );
     let form = RejectForm::Documented;
-    let reject = super::checks::missing(54, form);
+    let reject = super::checks::missing(54, Market::Spot, form);
     let written = message("3", 14, "20260407-14:32:05.122", |enc| {
         write_field_reject(enc, 12, b"D", &reject, form);
     });

@@ -9,7 +9,7 @@ pub mod synthetic;
 
 use taut_codec::value::UtcTime;
 
-use crate::matching::{EngineEvent, SpotEngine};
+use crate::matching::{Engine, EngineEvent};
 
 pub use capture::{Capture, CaptureError, canonical_symbol};
 pub use replay::CaptureReplay;
@@ -19,46 +19,46 @@ pub use synthetic::{Synthetic, SyntheticConfig};
 
 /// A source of house orders, pulled by the venue. Deterministic: what it does depends on how it was
 /// made, on the times given and on the engine only.
-pub trait Liquidity {
+pub trait Liquidity<S> {
     /// When it wants to act next; `None` if it never will again.
     fn next_at(&self) -> Option<UtcTime>;
 
     /// Does everything that is due at `now`, stamped `now` so that the engine's times never run
     /// backwards; events are appended. Does nothing before [`Liquidity::next_at`].
-    fn act(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>);
+    fn act(&mut self, now: UtcTime, engine: &mut Engine<S>, events: &mut Vec<EngineEvent>);
 }
 
 /// No liquidity: a market of clients only.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoLiquidity;
 
-impl Liquidity for NoLiquidity {
+impl<S> Liquidity<S> for NoLiquidity {
     fn next_at(&self) -> Option<UtcTime> {
         None
     }
 
-    fn act(&mut self, _: UtcTime, _: &mut SpotEngine, _: &mut Vec<EngineEvent>) {}
+    fn act(&mut self, _: UtcTime, _: &mut Engine<S>, _: &mut Vec<EngineEvent>) {}
 }
 
 /// Several sources, each in its own instrument.
-pub struct SideBySide {
-    sources: Vec<Box<dyn Liquidity + Send>>,
+pub struct SideBySide<S> {
+    sources: Vec<Box<dyn Liquidity<S> + Send>>,
 }
 
-impl SideBySide {
+impl<S> SideBySide<S> {
     /// Of sources that trade in different instruments.
     #[must_use]
-    pub fn new(sources: Vec<Box<dyn Liquidity + Send>>) -> Self {
+    pub fn new(sources: Vec<Box<dyn Liquidity<S> + Send>>) -> Self {
         Self { sources }
     }
 }
 
-impl Liquidity for SideBySide {
+impl<S> Liquidity<S> for SideBySide<S> {
     fn next_at(&self) -> Option<UtcTime> {
         self.sources.iter().filter_map(|one| one.next_at()).min()
     }
 
-    fn act(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
+    fn act(&mut self, now: UtcTime, engine: &mut Engine<S>, events: &mut Vec<EngineEvent>) {
         for source in &mut self.sources {
             if source.next_at().is_some_and(|at| at <= now) {
                 source.act(now, engine, events);

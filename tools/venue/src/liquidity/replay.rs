@@ -24,7 +24,7 @@ use taut_codec::value::UtcTime;
 use super::{Capture, HOUSE_SESSION, Liquidity, capture::CapturedLevel};
 use crate::matching::{
     AccountId, Amend, Cancel, Conditions, Engine, EngineEvent, NewOrder, OrderRef, SelfTrade,
-    Settlement, SpotEngine,
+    Settlement,
 };
 
 const RETRY_NANOS: u64 = 1_000_000_000;
@@ -150,10 +150,8 @@ impl CaptureReplay {
     }
 }
 
-impl CaptureReplay {
-    /// See [`Liquidity::next_at`].
-    #[must_use]
-    pub fn next_at(&self) -> Option<UtcTime> {
+impl<S: Settlement> Liquidity<S> for CaptureReplay {
+    fn next_at(&self) -> Option<UtcTime> {
         let retry = (!self.missed.is_empty()).then_some(self.retry_at);
         match (self.due(), retry) {
             (Some(due), Some(retry)) => Some(due.min(retry)),
@@ -161,13 +159,7 @@ impl CaptureReplay {
         }
     }
 
-    /// See [`Liquidity::act`]; on any engine.
-    pub fn act<S: Settlement>(
-        &mut self,
-        now: UtcTime,
-        engine: &mut Engine<S>,
-        events: &mut Vec<EngineEvent>,
-    ) {
+    fn act(&mut self, now: UtcTime, engine: &mut Engine<S>, events: &mut Vec<EngineEvent>) {
         if !self.missed.is_empty() && self.retry_at <= now {
             for level in std::mem::take(&mut self.missed) {
                 self.set(now, level, engine, events);
@@ -189,15 +181,5 @@ impl CaptureReplay {
                 self.set(now, level, engine, events);
             }
         }
-    }
-}
-
-impl Liquidity for CaptureReplay {
-    fn next_at(&self) -> Option<UtcTime> {
-        Self::next_at(self)
-    }
-
-    fn act(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
-        Self::act(self, now, engine, events);
     }
 }

@@ -7,8 +7,9 @@ use taut::types::{Instrument, InstrumentId};
 use taut_codec::value::UtcTime;
 
 use super::{Capture, CaptureReplay, Liquidity, SideBySide, Synthetic, SyntheticConfig};
-use crate::config::{ConfigError, VenueConfig};
-use crate::matching::{AccountId, SpotEngine};
+use crate::config::{ConfigError, InstrumentConfig, VenueConfig};
+use crate::gateway::Market;
+use crate::matching::{AccountId, Engine, Settlement};
 
 /// A synthetic market in a listed instrument.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -37,31 +38,55 @@ pub enum LiquiditySource {
     },
 }
 
-/// The instruments to list. That of a recording takes the place of one with its symbol.
-pub(crate) fn listed(
-    config: &VenueConfig,
+/// The instruments of a market to list, with their configuration if it holds for them: a recording takes the
+/// place of an instrument with its symbol, in other units.
+pub(crate) fn listed<'a>(
+    config: &'a VenueConfig,
     liquidity: &LiquiditySource,
-) -> Result<Vec<Instrument>, ConfigError> {
-    let listed: Result<Vec<Instrument>, ConfigError> =
-        config.instruments.iter().map(|one| one.instrument()).collect();
-    let mut listed = listed?;
+    market: Market,
+) -> Result<Vec<(Instrument, Option<&'a InstrumentConfig>)>, ConfigError> {
+    let here = |symbol: &str| Market::of_symbol(symbol) == market;
+    let mut listed = Vec::new();
+    for one in config.instruments.iter().filter(|one| here(&one.symbol)) {
+        listed.push((one.instrument()?, Some(one)));
+    }
     let LiquiditySource::Captures { captures, .. } = liquidity else { return Ok(listed) };
     for recorded in captures.iter().map(Capture::instrument) {
-        match listed.iter_mut().find(|one| one.symbol == recorded.symbol) {
-            Some(one) => *one = recorded,
-            None => listed.push(recorded),
+        match listed.iter_mut().find(|(one, _)| one.symbol == recorded.symbol) {
+            Some((one, _)) if *one == recorded => {}
+            Some(one) => *one = (recorded, None),
+            None if here(recorded.symbol.as_str()) => listed.push((recorded, None)),
+            None => {}
         }
     }
     Ok(listed)
 }
 
-/// Opens the liquidity for an engine that lists its instruments.
-pub(crate) fn open(
+impl LiquiditySource {
+    /// What of it trades on a market.
+    pub(crate) fn on(&self, market: Market) -> Self {
+        let here = |symbol: &str| Market::of_symbol(symbol) == market;
+        match self {
+            Self::None => Self::None,
+            Self::Synthetic(markets) => {
+                let own = markets.iter().filter(|one| here(&one.symbol));
+                Self::Synthetic(own.cloned().collect())
+            }
+            Self::Captures { captures, speed } => {
+                let own = captures.iter().filter(|one| here(one.symbol.as_str()));
+                Self::Captures { captures: own.cloned().collect(), speed: *speed }
+            }
+        }
+    }
+}
+
+/// Opens the liquidity of a market for its engine, which lists its instruments.
+pub(crate) fn open<S: Settlement + 'static>(
     source: LiquiditySource,
-    engine: &SpotEngine,
+    engine: &Engine<S>,
     house: AccountId,
     now: UtcTime,
-) -> Result<Option<Box<dyn Liquidity + Send>>, ConfigError> {
+) -> Result<Option<Box<dyn Liquidity<S> + Send>>, ConfigError> {
     let find = |symbol: &str| -> Result<(InstrumentId, Instrument), ConfigError> {
         let id = engine.instrument_id(symbol.as_bytes());
         id.and_then(|id| Some((id, *engine.instrument(id)?))).ok_or_else(|| ConfigError::Value {
@@ -69,7 +94,7 @@ pub(crate) fn open(
             why: format!("{symbol:?} is not listed"),
         })
     };
-    let mut sources: Vec<Box<dyn Liquidity + Send>> = Vec::new();
+    let mut sources: Vec<Box<dyn Liquidity<S> + Send>> = Vec::new();
     match source {
         LiquiditySource::None => return Ok(None),
         LiquiditySource::Synthetic(markets) => {

@@ -43,6 +43,9 @@ impl<S: Settlement> Engine<S> {
         if order.stage == Stage::Working && order.post_only && self.crosses(order, order.price) {
             return Err(RejectReason::PostOnlyWouldTake);
         }
+        if order.stage == Stage::Working {
+            self.check_taker(order)?;
+        }
         if self.orders.is_full() {
             return Err(RejectReason::OrdersLimit);
         }
@@ -94,7 +97,31 @@ impl<S: Settlement> Engine<S> {
         if ends {
             return Ok(0);
         }
+        let terms = |order: &Order| (order.qty, order.price, order.stop, order.display);
+        if S::REFUSES_FUTILE && terms(before) == terms(amended) {
+            return Err(RejectReason::NoEffect);
+        }
+        if crosses {
+            self.check_taker(amended)?;
+        }
         self.settlement.hold_for(amended, self.estimate(amended).0)
+    }
+
+    /// What an order would meet in the book, where that decides whether it is taken.
+    fn check_taker(&self, order: &Order) -> Result<(), RejectReason> {
+        if !S::REFUSES_FUTILE {
+            return Ok(());
+        }
+        let outlook = self.outlook(order, self.limit_of(order));
+        let must_trade =
+            order.ord_type == OrdType::Market || order.time_in_force == TimeInForce::Ioc;
+        if outlook.meets_own {
+            Err(RejectReason::SelfTrade)
+        } else if must_trade && outlook.firm.0 == 0 && outlook.loose.0 == 0 {
+            Err(RejectReason::WouldNotTrade)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn check_cancel(&self, command: &Cancel) -> Result<u32, RejectReason> {

@@ -3,9 +3,9 @@
 use taut::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
 
 use super::account::AccountId;
+use super::ledger::FeeCurrency;
 use super::order::OrderRef;
 use super::reason::CancelReason;
-use super::spot::FeeCurrency;
 use taut_codec::value::UtcTime;
 
 /// SelfTradePrevention(7928): which order goes when two of one account would trade with each other;

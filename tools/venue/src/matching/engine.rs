@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use taut::types::{Instrument, InstrumentId, OrderId, Px, Side};
 use taut_codec::value::{Decimal, UtcTime};
 
-use super::account::{Account, AccountFlags, AccountId, Asset};
+use super::account::{Account, AccountFlags, AccountId, Asset, AssetId};
 use super::book::Book;
 use super::command::{Command, Reference};
 use super::event::{EngineEvent, OrderState};
@@ -23,8 +23,8 @@ pub struct EngineConfig {
     pub orders_max: usize,
     /// Levels per side that a book has room for before it grows.
     pub levels: usize,
-    /// Salt of the OrderIDs.
-    pub id_salt: u64,
+    /// The OrderIDs.
+    pub ids: OrderIds,
     /// What the venue file leaves open.
     pub rules: Rules,
 }
@@ -43,8 +43,10 @@ pub struct Rules {
 /// Why the engine could not be set up as asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// A symbol has to be `BASE/QUOTE` of two different assets with at most 11 characters each.
-    #[error("{0:?} is not BASE/QUOTE")]
+    /// A symbol has to be `BASE/QUOTE` of two different assets with at most 11 characters each, on
+    /// derivatives one like `PF_XBTUSD` (linear, to USD), `PI_XBTUSD` (inverse) or, with a date,
+    /// `FF_XBTUSD_260626` and `FI_XBTUSD_260626`.
+    #[error("{0:?} is neither BASE/QUOTE nor the name of a contract such as PF_XBTUSD")]
     Symbol(taut::types::Symbol),
     /// The symbol is listed already.
     #[error("{0:?} is listed twice")]
@@ -55,6 +57,9 @@ pub enum SetupError {
     /// Tick size, quantity step or a minimum is not positive, or the cost minimum is negative.
     #[error("tick size, step and minimum of {0:?} have to be positive")]
     Size(taut::types::Symbol),
+    /// Contract value, leverage or maintenance margin of a contract make no sense.
+    #[error("the contract terms of {0:?} make no sense")]
+    Terms(taut::types::Symbol),
     /// A fee above 10 %.
     #[error("a fee rate exceeds 100000 millionths")]
     Fee,
@@ -116,7 +121,7 @@ impl<S: Settlement> Engine<S> {
     #[must_use]
     pub fn with_settlement(config: &EngineConfig, settlement: S) -> Self {
         let mut engine = Self {
-            ids: OrderIds::new(config.id_salt),
+            ids: config.ids,
             levels: config.levels,
             orders: Orders::new(config.orders_max),
             books: Vec::new(),
@@ -282,6 +287,18 @@ impl<S: Settlement> Engine<S> {
     #[must_use]
     pub fn index(&self, id: InstrumentId) -> Option<Index> {
         self.markets.get(usize::from(id.0)).map(|market| market.index)
+    }
+
+    /// The name of an asset, MiscFeeCurr(138).
+    #[must_use]
+    pub fn asset(&self, id: AssetId) -> Option<Asset> {
+        self.settlement.asset(id)
+    }
+
+    /// Decimals of [`OrderState::fee`] for orders of an instrument that pay in `asset`.
+    #[must_use]
+    pub fn fee_scale(&self, instrument: &Instrument, asset: AssetId) -> u8 {
+        self.settlement.fee_scale(instrument, asset)
     }
 
     /// An order as events tell it.

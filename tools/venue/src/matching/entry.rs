@@ -27,15 +27,10 @@ impl<S: Settlement> Engine<S> {
         let hold = match self.check_new(now, command, &order) {
             Ok(hold) => hold,
             Err(reason) => {
-                let rejection = Rejection {
-                    request: Request::New,
-                    account: command.account,
-                    session: command.session,
-                    client_key: command.client_key,
-                    order: None,
-                    reason,
-                };
-                events.push(EngineEvent { at: now, kind: EventKind::Rejected(rejection) });
+                let NewOrder { account, session, client_key, .. } = *command;
+                let (request, order) = (Request::New, None);
+                let refused = Rejection { request, account, session, client_key, order, reason };
+                refuse(now, refused, events);
                 return None;
             }
         };
@@ -70,15 +65,10 @@ impl<S: Settlement> Engine<S> {
                 true
             }
             Err(reason) => {
-                let rejection = Rejection {
-                    request: Request::Amend,
-                    account: command.account,
-                    session: command.session,
-                    client_key: command.client_key,
-                    order: Some(command.order),
-                    reason,
-                };
-                events.push(EngineEvent { at: now, kind: EventKind::Rejected(rejection) });
+                let Amend { account, session, client_key, order, .. } = *command;
+                let (request, order) = (Request::Amend, Some(order));
+                let refused = Rejection { request, account, session, client_key, order, reason };
+                refuse(now, refused, events);
                 false
             }
         }
@@ -182,15 +172,10 @@ impl<S: Settlement> Engine<S> {
                 true
             }
             Err(reason) => {
-                let rejection = Rejection {
-                    request: Request::Cancel,
-                    account: command.account,
-                    session: command.session,
-                    client_key: command.client_key,
-                    order: Some(command.order),
-                    reason,
-                };
-                events.push(EngineEvent { at: now, kind: EventKind::Rejected(rejection) });
+                let Cancel { account, session, client_key, order, .. } = *command;
+                let (request, order) = (Request::Cancel, Some(order));
+                let refused = Rejection { request, account, session, client_key, order, reason };
+                refuse(now, refused, events);
                 false
             }
         }
@@ -241,4 +226,8 @@ impl<S: Settlement> Engine<S> {
         }
         self.orders.get_mut(slot).account_prev = previous;
     }
+}
+
+fn refuse(at: UtcTime, rejection: Rejection, events: &mut Vec<EngineEvent>) {
+    events.push(EngineEvent { at, kind: EventKind::Rejected(rejection) });
 }

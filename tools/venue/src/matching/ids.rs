@@ -1,6 +1,6 @@
-//! OrderIDs in the venue's form `O?????-?????-??????` (venue file 4.6).
+//! OrderIDs in the venue's forms: `O?????-?????-??????` on spot, UUIDs on derivatives (venue file 4.6).
 
-use taut::types::OrderId;
+use taut::types::{ClOrdId, OrderId};
 
 use super::order::OrderRef;
 
@@ -10,9 +10,13 @@ use super::order::OrderRef;
 /// salted, scrambled by a bijection of 64 bits and written as 13 base-36 digits, least significant
 /// first; 3 more digits are a check value. So ids are unique, look like the venue's, need no table
 /// to be found again, and a mistyped one is unknown rather than another order.
+///
+/// As a UUID (version 4) the number takes the first 64 of the free bits and a check value the other 58. The
+/// captured one has the time in front; ours have none.
 #[derive(Debug, Clone, Copy)]
 pub struct OrderIds {
     salt: u64,
+    uuids: bool,
 }
 
 const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -26,13 +30,24 @@ impl OrderIds {
     /// Ids of one venue; another salt gives other ids.
     #[must_use]
     pub const fn new(salt: u64) -> Self {
-        Self { salt }
+        Self { salt, uuids: false }
+    }
+
+    /// [`OrderIds::new`], as UUIDs.
+    #[must_use]
+    pub const fn uuids(salt: u64) -> Self {
+        Self { salt, uuids: true }
     }
 
     /// The OrderID of an order.
     #[must_use]
     pub fn id(self, order: OrderRef) -> OrderId {
         let mut number = scramble(order.to_bits() ^ self.salt);
+        if self.uuids {
+            let mut scratch = [0; ClOrdId::TEXT_MAX];
+            let uuid = ClOrdId::uuid(uuid(number)).expect("far above any numeric id");
+            return OrderId::new(uuid.write(&mut scratch)).expect("a UUID is an OrderID of 36");
+        }
         let mut check = check(number);
         let mut text = *b"O00000-00000-000000";
         for (at, &place) in PLACES.iter().enumerate() {
@@ -46,6 +61,12 @@ impl OrderIds {
     /// The order that an OrderID names; `None` if this venue cannot have made it.
     #[must_use]
     pub fn order(self, id: &[u8]) -> Option<OrderRef> {
+        if self.uuids {
+            let bits = ClOrdId::parse(id).ok().filter(|id| id.as_numeric().is_none())?.bits();
+            let number = ((bits >> 80) << 16 | (bits >> 64 & 0xfff) << 4 | bits >> 58 & 0xf) as u64;
+            let order = || OrderRef::from_bits(unscramble(number) ^ self.salt);
+            return (bits == uuid(number)).then(order);
+        }
         if id.len() != LENGTH || id[0] != b'O' || id[6] != b'-' || id[12] != b'-' {
             return None;
         }
@@ -61,6 +82,13 @@ impl OrderIds {
         }
         (value[1] == check(value[0])).then(|| OrderRef::from_bits(unscramble(value[0]) ^ self.salt))
     }
+}
+
+/// The UUID of a number: its bits around version and variant, then a check value.
+const fn uuid(number: u64) -> u128 {
+    let check = scramble(number ^ 0x9e37_79b9_7f4a_7c15) >> 6;
+    let high = number >> 16 << 16 | 4 << 12 | number >> 4 & 0xfff;
+    (high as u128) << 64 | 2 << 62 | (number as u128 & 0xf) << 58 | check as u128
 }
 
 const fn check(number: u64) -> u64 {
@@ -116,6 +144,22 @@ mod tests {
             other[at] = ALPHABET[to];
             if other != id.as_bytes() {
                 prop_assert_ne!(ids.order(&other), Some(OrderRef::from_bits(bits)));
+            }
+        }
+
+        #[test]
+        fn a_uuid_leads_back_to_its_order_and_to_no_other(bits: u64, salt: u64, at in 0usize..36, to in 0u8..16) {
+            let ids = OrderIds::uuids(salt);
+            let id = ids.id(OrderRef::from_bits(bits));
+            let text = id.as_str();
+            prop_assert_eq!(text.len(), 36);
+            prop_assert_eq!(&text[14..15], "4");
+            prop_assert!("89ab".contains(&text[19..20]));
+            prop_assert_eq!(ids.order(id.as_bytes()), Some(OrderRef::from_bits(bits)));
+            let mut other = id.as_bytes().to_vec();
+            other[at] = b"0123456789abcdef"[usize::from(to)];
+            if other != id.as_bytes() {
+                prop_assert_eq!(ids.order(&other), None);
             }
         }
     }

@@ -5,9 +5,9 @@
 //! # One engine, several markets
 //! [`Engine`] is what all markets share: the order pool, the books, the commands and their checks, the
 //! matching loop, the events. What a market does with money is its [`Settlement`]: [`spot`] keeps balances,
-//! holds and fees. Another market brings a settlement of its own (positions and margin, say), an alias
-//! `Engine<ItsSettlement>`, and in an `impl` block of that alias a constructor, the listing of its
-//! instruments and what can be asked of its money; nothing of the shared part knows which market it is in.
+//! holds and fees, [`derivatives`] positions, margin and wallets. Each has an alias `Engine<ItsSettlement>`
+//! and, in an `impl` block of that alias, a constructor, the listing of its instruments and what can be
+//! asked of its money; nothing of the shared part knows which market it is in.
 //!
 //! A command goes `entry.rs` -> `check.rs` (refused or not) -> `take.rs` (trades) -> `book.rs` (rests), or
 //! waits in `timers.rs` or `triggers.rs` until `time.rs` lets it go on.
@@ -48,10 +48,12 @@ mod account;
 mod book;
 mod check;
 mod command;
+pub mod derivatives;
 mod engine;
 mod entry;
 mod event;
 mod ids;
+mod ledger;
 mod order;
 mod pool;
 mod reason;
@@ -70,14 +72,16 @@ pub use book::{Book, Level, LevelChange};
 pub use command::{
     Amend, Cancel, CancelWhere, Command, Conditions, NewOrder, Reference, SelfTrade,
 };
+pub use derivatives::{
+    ContractKind, ContractTerms, Derivatives, DerivativesConfig, DerivativesEngine,
+    FuturesPosition, FuturesSelfTrade, Wallet, WalletState,
+};
 pub use engine::{Engine, EngineConfig, Rules, SetupError};
 pub use event::{EngineEvent, EventKind, OrderState, Rejection, Request, Trade};
 pub use ids::OrderIds;
+pub use ledger::{AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE};
 pub use order::{Order, OrderRef, Stage};
 pub use reason::{CancelReason, RejectReason};
 pub use settlement::{Estimate, Fill, Settlement};
-pub use spot::{
-    AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE, MarginTerms, Position, Spot,
-    SpotConfig, SpotEngine,
-};
+pub use spot::{MarginTerms, Position, Spot, SpotConfig, SpotEngine};
 pub use triggers::Index;

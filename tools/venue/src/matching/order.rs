@@ -5,8 +5,8 @@ use taut_codec::value::UtcTime;
 
 use super::account::AccountId;
 use super::command::{Reference, SelfTrade};
+use super::ledger::FeeCurrency;
 use super::pool::NONE;
-use super::spot::FeeCurrency;
 
 /// Names one order for ever: the slot that it lives in and the count of that slot's uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,5 +1,7 @@
 //! Why requests are refused and orders cancelled.
 
+use super::event::Request;
+
 /// Why a request was refused; venue file 5 and 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RejectReason {
@@ -71,6 +73,16 @@ pub enum RejectReason {
     ReduceOnlyNoPosition,
     /// Reduce-only, and the position closed before the order was filled.
     ReduceOnlyClosed,
+    /// Derivatives: it would trade with an order of its own account; 6.10.
+    SelfTrade,
+    /// Derivatives: it has to trade at once and cannot; 5.3.
+    WouldNotTrade,
+    /// Derivatives: trading it would leave less than the maintenance margin; 5.3.
+    WouldLiquidate,
+    /// Derivatives: it closes, but the account cannot bear what that loses; 5.3.
+    ClosingMargin,
+    /// Derivatives: the amend changes nothing; 5.3.
+    NoEffect,
 }
 
 impl RejectReason {
@@ -112,6 +124,37 @@ impl RejectReason {
             Self::ReduceOnlyNotClosing => "EOrder:Reduce only:Non-PC",
             Self::ReduceOnlyNoPosition => "EOrder:Reduce only:No position exists",
             Self::ReduceOnlyClosed => "EOrder:Reduce only:Position is closed",
+            Self::SelfTrade => "WOULD_EXECUTE_SELF",
+            Self::WouldNotTrade => "IOC_WOULD_ENTER_BOOK",
+            Self::WouldLiquidate => "WOULD_CAUSE_LIQUIDATION",
+            Self::ClosingMargin => "INSUFFICIENT_CLOSING_MARGIN",
+            Self::NoEffect => "EDIT_HAS_NO_EFFECT",
+        }
+    }
+
+    /// What the derivatives market calls it: its code where there is one, venue file 5.3, or else the text of
+    /// spot. An unknown order is refused by the name of what was asked for.
+    #[must_use]
+    pub const fn derivatives_text(self, request: Request) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "INSUFFICIENT_MARGIN",
+            Self::TickSize | Self::InvalidPrice => "INVALID_PRICE",
+            Self::OrderMinimum | Self::CostMinimum | Self::InvalidQuantity => "INVALID_QUANTITY",
+            Self::UnknownInstrument => "MARKET_NOT_FOUND",
+            Self::OrdersLimit => "ORDER_LIMIT_EXCEEDED",
+            Self::PostOnlyWouldTake => "POST_WOULD_EXECUTE",
+            Self::MarketPostOnly => "MARKET_IS_POST_ONLY",
+            Self::MarketCancelOnly
+            | Self::MarketLimitOnly
+            | Self::MarketReduceOnly
+            | Self::MarketUnavailable => "MARKET_SUSPENDED",
+            Self::PositionSize => "MAX_POSITION_EXCEEDED",
+            Self::ReduceOnlyNotClosing | Self::ReduceOnlyNoPosition => "WOULD_NOT_REDUCE_POSITION",
+            Self::UnknownOrder => match request {
+                Request::New | Request::Cancel => "ORDER_FOR_CANCELLATION_NOT_FOUND",
+                Request::Amend => "ORDER_FOR_EDIT_NOT_FOUND",
+            },
+            _ => self.text(),
         }
     }
 
@@ -172,5 +215,38 @@ impl CancelReason {
             Self::Refused(reason) => reason.text(),
             Self::Venue => "Order canceled by venue",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_the_code_of_the_derivatives_market() {
+        use RejectReason::*;
+        let cases = [
+            (InsufficientFunds, "INSUFFICIENT_MARGIN"),
+            (ClosingMargin, "INSUFFICIENT_CLOSING_MARGIN"),
+            (WouldLiquidate, "WOULD_CAUSE_LIQUIDATION"),
+            (PositionSize, "MAX_POSITION_EXCEEDED"),
+            (OrdersLimit, "ORDER_LIMIT_EXCEEDED"),
+            (TickSize, "INVALID_PRICE"),
+            (InvalidPrice, "INVALID_PRICE"),
+            (InvalidQuantity, "INVALID_QUANTITY"),
+            (OrderMinimum, "INVALID_QUANTITY"),
+            (UnknownInstrument, "MARKET_NOT_FOUND"),
+            (MarketUnavailable, "MARKET_SUSPENDED"),
+            (PostOnlyWouldTake, "POST_WOULD_EXECUTE"),
+            (WouldNotTrade, "IOC_WOULD_ENTER_BOOK"),
+            (SelfTrade, "WOULD_EXECUTE_SELF"),
+            (ReduceOnlyNoPosition, "WOULD_NOT_REDUCE_POSITION"),
+            (NoEffect, "EDIT_HAS_NO_EFFECT"),
+            (PermissionDenied, "EGeneral:Permission denied"),
+        ];
+        for (reason, code) in cases {
+            assert_eq!(reason.derivatives_text(Request::New), code, "{reason:?}");
+        }
+        assert_eq!(UnknownOrder.derivatives_text(Request::Amend), "ORDER_FOR_EDIT_NOT_FOUND");
     }
 }

@@ -1,11 +1,13 @@
 //! The seam between the engine, which knows orders, prices and priority, and a market, which knows money.
 
 use taut::event::Liquidity;
-use taut::types::{InstrumentId, Px, Qty};
+use taut::types::{Instrument, InstrumentId, Px, Qty};
 
-use super::account::{AccountFlags, AssetId};
+use super::account::{AccountFlags, Asset, AssetId};
+use super::command::SelfTrade;
 use super::order::Order;
 use super::reason::RejectReason;
+use super::triggers::Index;
 
 /// What an order could cost: all that is open, for `cost` in units of price x quantity. Of an order with a
 /// limit that is counted at its price, of one with a trigger at the trigger price; of a market order it is
@@ -38,6 +40,10 @@ pub struct Fill {
 /// an instrument in both ([`super::spot`] shows how). `Order::hold`, `Order::fee` and `Order::fee_exact`
 /// belong to the settlement.
 pub trait Settlement {
+    /// Whether what leads to nothing is refused, rather than accepted: an order that would end because it
+    /// meets one of its own account, or that must trade at once and cannot, and an amend without a change.
+    const REFUSES_FUTILE: bool = false;
+
     /// The next account was opened.
     fn open_account(&mut self, flags: AccountFlags);
 
@@ -70,10 +76,26 @@ pub trait Settlement {
         let _ = (instrument, px);
     }
 
+    /// The index of an instrument is `index`.
+    fn see_index(&mut self, instrument: InstrumentId, index: Index) {
+        let _ = (instrument, index);
+    }
+
+    /// What self-trade prevention does if `taker` meets `maker`; `None` if they may trade.
+    fn self_trade(&self, taker: &Order, maker: &Order) -> Option<SelfTrade> {
+        (taker.account == maker.account).then_some(taker.self_trade)
+    }
+
     /// Whether what the sides of all trades so far gained and lost is nothing in sum, for the assets of
     /// this instrument. Asserted after each trade.
     fn is_balanced(&self, instrument: InstrumentId) -> bool;
 
     /// The asset of an order's fee.
     fn fee_asset(&self, order: &Order) -> AssetId;
+
+    /// The name of an asset, MiscFeeCurr(138).
+    fn asset(&self, id: AssetId) -> Option<Asset>;
+
+    /// Decimals of a fee in `asset` for a trade of `instrument`.
+    fn fee_scale(&self, instrument: &Instrument, asset: AssetId) -> u8;
 }

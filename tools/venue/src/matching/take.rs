@@ -4,7 +4,6 @@ use taut::event::Liquidity;
 use taut::types::{OrdType, Px, Qty, TimeInForce};
 use taut_codec::value::UtcTime;
 
-use super::account::AccountId;
 use super::command::SelfTrade;
 use super::engine::Engine;
 use super::event::{EngineEvent, EventKind, OrderState, Trade};
@@ -16,8 +15,9 @@ use super::settlement::{Fill, Settlement};
 const CLOSED: CancelReason = CancelReason::Refused(RejectReason::ReduceOnlyClosed);
 
 impl<S: Settlement> Engine<S> {
-    pub(super) fn is_self_trade(&self, taker: AccountId, maker: AccountId) -> bool {
-        taker == maker && !self.accounts[taker.0 as usize].flags.self_trade_allowed
+    fn self_trade(&self, taker: &Order, maker: &Order) -> Option<SelfTrade> {
+        let allowed = self.accounts[taker.account.0 as usize].flags.self_trade_allowed;
+        if allowed { None } else { self.settlement.self_trade(taker, maker) }
     }
 
     /// The worst price at which an order may trade now. A market order has one by the venue's protection
@@ -85,8 +85,7 @@ impl<S: Settlement> Engine<S> {
         limit: Option<Px>,
         events: &mut Vec<EngineEvent>,
     ) -> bool {
-        let Order { instrument, side, account, self_trade, reduce_only, .. } =
-            *self.orders.get(slot);
+        let Order { instrument, side, reduce_only, .. } = *self.orders.get(slot);
         let step = self.market(instrument).instrument.qty_step;
         loop {
             let Some(maker) = self.books[usize::from(instrument.0)].front(side.opposite()) else {
@@ -101,11 +100,11 @@ impl<S: Settlement> Engine<S> {
             if qty.0 == 0 {
                 return true;
             }
-            if self.is_self_trade(account, resting.account) {
-                if self_trade != SelfTrade::CancelNewest {
+            if let Some(mode) = self.self_trade(self.orders.get(slot), resting) {
+                if mode != SelfTrade::CancelNewest {
                     self.end(now, maker, CancelReason::SelfTrade, None, events);
                 }
-                if self_trade != SelfTrade::CancelOldest {
+                if mode != SelfTrade::CancelOldest {
                     self.end(now, slot, CancelReason::SelfTrade, None, events);
                     return false;
                 }
@@ -230,6 +229,7 @@ impl<S: Settlement> Engine<S> {
             let done = if order.qty_in_quote { taken == want } else { left.0 == 0 };
             if done || stopped {
                 outlook.whole = done;
+                outlook.meets_own = stopped && !done;
                 break;
             }
         }
@@ -241,8 +241,8 @@ impl<S: Settlement> Engine<S> {
     fn reachable(&self, order: &Order, px: Px, outlook: &mut Outlook) -> (Qty, bool) {
         let (mut shown, mut all) = (0i128, 0i128);
         for resting in self.queue_at(order.instrument, order.side.opposite(), px) {
-            if self.is_self_trade(order.account, resting.account) {
-                if order.self_trade == SelfTrade::CancelOldest {
+            if let Some(mode) = self.self_trade(order, resting) {
+                if mode == SelfTrade::CancelOldest {
                     continue;
                 }
                 return (saturated(shown), true);
@@ -308,6 +308,8 @@ pub(super) struct Outlook {
     pub(super) loose_px: Px,
     /// Whether `firm` is all that the order wants.
     pub(super) whole: bool,
+    /// Whether the order ends because it meets one of its own account.
+    pub(super) meets_own: bool,
 }
 
 fn saturated(qty: i128) -> Qty {

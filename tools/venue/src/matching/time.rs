@@ -53,6 +53,7 @@ impl<S: Settlement> Engine<S> {
     pub fn set_index(&mut self, instrument: InstrumentId, index: Index) -> bool {
         let Some(market) = self.markets.get_mut(usize::from(instrument.0)) else { return false };
         market.index = index;
+        self.settlement.see_index(instrument, index);
         self.look_again(instrument);
         true
     }

@@ -6,12 +6,9 @@ use taut_codec::value::UtcTime;
 
 use super::request::{AmendFields, NewFields, OrderRequest, Origin, RequestKind};
 use super::terms::{self, Kind, Sizes};
-use super::{Admitted, EngineRecord, Error, Oes, OrderRecord, Refusal, invalid, rates};
+use super::{Admitted, EngineRecord, Oes, OrderRecord, Refusal, invalid, rates};
 use crate::gateway::Market;
-use crate::matching::{Amend, Command, NewOrder, RejectReason, SpotEngine};
-
-/// BusinessRejectReason(380): application not available. The derivatives market has no engine yet.
-const NOT_AVAILABLE: u32 = 4;
+use crate::matching::{Amend, Command, Engine, NewOrder, RejectReason, Settlement};
 
 impl Oes {
     /// Admits or refuses a request. Every request but a status request uses up its ClOrdID, also if
@@ -19,10 +16,10 @@ impl Oes {
     ///
     /// # Errors
     /// The reject to answer with.
-    pub fn admit(
+    pub fn admit<S: Settlement>(
         &mut self,
         request: &OrderRequest,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         now: UtcTime,
     ) -> Result<Admitted, Refusal> {
         let origin = &request.origin;
@@ -31,12 +28,10 @@ impl Oes {
             self.use_up(origin, now)?;
             self.permit(request)?;
         }
-        if origin.market == Market::Derivatives {
-            self.take_tokens(origin, now)?;
-            let text = Error::Text("EService:Unavailable");
-            return Err(Refusal { reason: NOT_AVAILABLE, text });
+        match origin.market {
+            Market::Spot => self.charge(request, engine, now)?,
+            Market::Derivatives => self.take_tokens(origin, now)?,
         }
-        self.charge(request, engine, now)?;
         let command = match &request.kind {
             RequestKind::New(fields) => Command::New(self.new_order(origin, fields, engine, now)?),
             RequestKind::Amend(fields) => Command::Amend(self.amend(origin, fields, engine, now)?),
@@ -54,7 +49,7 @@ impl Oes {
     /// Venue file 6.9: increasing and new within the session, and on none of the account's open orders.
     fn use_up(&mut self, origin: &Origin, now: UtcTime) -> Result<(), Refusal> {
         let open = self.named(origin.client, origin.cl_ord_id).is_some();
-        let client = self.clients.get_mut(usize::from(origin.client));
+        let client = self.clients.get_mut(&origin.client);
         let client = client.ok_or(RejectReason::PermissionDenied)?;
         if client.used.take(origin.cl_ord_id, now) && !open {
             Ok(())
@@ -64,24 +59,25 @@ impl Oes {
     }
 
     fn permit(&self, request: &OrderRequest) -> Result<(), Refusal> {
-        let permissions = self.clients[usize::from(request.origin.client)].permissions;
+        let permissions = self.clients[&request.origin.client].permissions;
         if permissions.trade { Ok(()) } else { Err(RejectReason::PermissionDenied.into()) }
     }
 
     /// Derivatives: the bucket of the session (venue file 7).
     fn take_tokens(&mut self, origin: &Origin, now: UtcTime) -> Result<(), Refusal> {
         let cost = self.switches.derivatives.cost(origin.msg_type);
-        let bucket = &mut self.clients[usize::from(origin.client)].bucket;
+        let client = self.clients.get_mut(&origin.client);
+        let client = client.ok_or(RejectReason::PermissionDenied)?;
         let refusal = Refusal { reason: 0, text: rates::DERIVATIVES_LIMIT };
-        bucket.take(cost, now).map_err(|_| refusal)
+        client.bucket.take(cost, now).map_err(|_| refusal)
     }
 
     /// Spot: the counter of the account and pair, and the number of open orders (venue file 7). What an
     /// unknown order would have cost beyond the fixed part cannot be known.
-    fn charge(
+    fn charge<S: Settlement>(
         &mut self,
         request: &OrderRequest,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         now: UtcTime,
     ) -> Result<(), Refusal> {
         let client = request.origin.client;
@@ -115,11 +111,11 @@ impl Oes {
         }
     }
 
-    fn new_order(
+    fn new_order<S: Settlement>(
         &self,
         origin: &Origin,
         fields: &NewFields,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         now: UtcTime,
     ) -> Result<NewOrder, Refusal> {
         let (instrument, rules) = instrument(engine, fields.symbol)?;
@@ -128,12 +124,12 @@ impl Oes {
         }
         let Kind { ord_type, time_in_force } = Kind::read(&fields.terms, now)?;
         let flags = fields.terms.flags;
-        if fields.terms.leveraged && !self.clients[usize::from(origin.client)].permissions.margin {
+        if fields.terms.leveraged && !self.clients[&origin.client].permissions.margin {
             return Err(RejectReason::CannotOpenPosition.into());
         }
         let sizes = Sizes::read(&fields.terms, ord_type, flags.qty_in_quote, rules)?;
         Ok(NewOrder {
-            account: self.clients[usize::from(origin.client)].account,
+            account: self.clients[&origin.client].account,
             session: origin.tag,
             client_key: origin.cl_ord_id.bits(),
             instrument,
@@ -148,11 +144,11 @@ impl Oes {
         })
     }
 
-    fn amend(
+    fn amend<S: Settlement>(
         &self,
         origin: &Origin,
         fields: &AmendFields,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         now: UtcTime,
     ) -> Result<Amend, Refusal> {
         let (instrument, rules) = instrument(engine, fields.symbol)?;
@@ -193,8 +189,8 @@ impl Oes {
 }
 
 /// The instrument of a symbol. `XBT` is an alias of `BTC` (venue file C16).
-pub(crate) fn instrument(
-    engine: &SpotEngine,
+pub(crate) fn instrument<S: Settlement>(
+    engine: &Engine<S>,
     symbol: Symbol,
 ) -> Result<(InstrumentId, &Instrument), Refusal> {
     let id = engine

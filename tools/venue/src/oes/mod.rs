@@ -1,4 +1,4 @@
-//! The order entry service: between the gateway and the trading engine. It knows accounts, permissions,
+//! The order entry service of a market: between the gateway and the trading engine. It knows accounts, permissions,
 //! instruments, which ClOrdIDs were used and which orders a request can reach. What it refuses becomes
 //! a BusinessMessageReject (35=j); what it admits goes to the engine, which judges money, prices and
 //! the market's status (venue file section 5).
@@ -78,9 +78,11 @@ pub struct Refusal {
     pub text: Error,
 }
 
-/// The text of a refusal.
+/// The text of a refusal. [`std::fmt::Display`] gives it as spot does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
+    /// What the engine would say.
+    Engine(RejectReason),
     /// As it is.
     Text(&'static str),
     /// `EGeneral:Invalid arguments:<field>`.
@@ -90,6 +92,7 @@ pub enum Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Engine(reason) => f.write_str(reason.text()),
             Self::Text(text) => f.write_str(text),
             Self::Invalid(field) => write!(f, "EGeneral:Invalid arguments:{field}"),
         }
@@ -98,7 +101,7 @@ impl std::fmt::Display for Error {
 
 impl From<RejectReason> for Refusal {
     fn from(reason: RejectReason) -> Self {
-        Self { reason: reason.business_reason(), text: Error::Text(reason.text()) }
+        Self { reason: reason.business_reason(), text: Error::Engine(reason) }
     }
 }
 
@@ -151,7 +154,8 @@ impl Client {
 #[derive(Debug)]
 pub struct Oes {
     switches: OesSwitches,
-    clients: Vec<Client>,
+    /// By their numbers.
+    clients: HashMap<u16, Client>,
     registry: Registry,
     rates: Rates,
     /// Account -> the account of the client that owns it.
@@ -164,47 +168,47 @@ impl Oes {
     pub fn new(switches: OesSwitches) -> Self {
         Self {
             switches,
-            clients: Vec::new(),
+            clients: HashMap::new(),
             registry: Registry::default(),
             rates: Rates::default(),
             customers: HashMap::new(),
         }
     }
 
-    /// Adds a client; the position is its number. Clients may share an account; then they share its
+    /// Adds a client under its number at the gateway. Clients may share an account; then they share its
     /// limits too, which are those of the first.
     pub fn add_client(
         &mut self,
+        client: u16,
         account: AccountId,
         permissions: Permissions,
         limits: AccountLimits,
-    ) -> u16 {
-        assert!(self.clients.len() < CLIENTS_MAX, "the configuration was checked");
-        let client = self.clients.len() as u16;
-        self.clients.push(Client {
+    ) {
+        assert!(usize::from(client) < CLIENTS_MAX, "the configuration was checked");
+        let added = Client {
             account,
             permissions,
             used: UsedIds::default(),
             cache_from: 1,
             last_logon: 0,
             bucket: self.switches.derivatives.bucket(),
-        });
+        };
+        self.clients.insert(client, added);
         if self.customers.insert(account, account).is_none() {
             self.rates.set(account, limits);
         }
-        client
     }
 
     /// The account of a client.
     #[must_use]
     pub fn account(&self, client: u16) -> Option<AccountId> {
-        self.clients.get(usize::from(client)).map(|client| client.account)
+        self.clients.get(&client).map(|client| client.account)
     }
 
     /// Whether a client has the permission to trade.
     #[must_use]
     pub fn can_trade(&self, client: u16) -> bool {
-        self.clients.get(usize::from(client)).is_some_and(|client| client.permissions.trade)
+        self.clients.get(&client).is_some_and(|client| client.permissions.trade)
     }
 
     /// The client whose session hears of an order; `None` if no session placed it (REST, the house).
@@ -222,7 +226,7 @@ impl Oes {
 
     /// A client logged on with ForceResetClOrdID(5030) `Y`.
     pub fn reset_watermark(&mut self, client: u16) {
-        if let Some(client) = self.clients.get_mut(usize::from(client)) {
+        if let Some(client) = self.clients.get_mut(&client) {
             client.used = UsedIds::default();
         }
     }
@@ -247,7 +251,7 @@ impl Oes {
 
     /// A client logged on to trading; counts its logons.
     pub fn logged_on(&mut self, owner: Owner) {
-        if let Some(client) = self.clients.get_mut(usize::from(owner.client)) {
+        if let Some(client) = self.clients.get_mut(&owner.client) {
             client.last_logon = owner.logon;
         }
     }

@@ -4,7 +4,9 @@ use super::admit::instrument;
 use super::ids::UsedIds;
 use super::request::{MassCancelScope, OrderName, Origin};
 use super::{EngineRecord, Oes, OrderRecord, Owner, OwnerId, Refusal};
-use crate::matching::{Cancel, CancelReason, CancelWhere, Command, RejectReason, SpotEngine};
+use crate::matching::{
+    Cancel, CancelReason, CancelWhere, Command, Engine, RejectReason, Settlement,
+};
 
 /// Which orders a request can reach (venue file 3.6; C1, C2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -23,7 +25,7 @@ pub enum Scope {
 impl Oes {
     /// Whether a request reaches an order.
     pub(super) fn reaches(&self, scope: Scope, record: &OrderRecord, origin: &Origin) -> bool {
-        let Some(client) = self.clients.get(usize::from(origin.client)) else { return false };
+        let Some(client) = self.clients.get(&origin.client) else { return false };
         match scope {
             Scope::Connection => record.state.session == origin.tag,
             Scope::SenderCache => {
@@ -34,11 +36,11 @@ impl Oes {
         }
     }
 
-    pub(super) fn cancel(
+    pub(super) fn cancel<S: Settlement>(
         &self,
         origin: &Origin,
         name: &OrderName,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
     ) -> Result<Cancel, Refusal> {
         let record = self
             .cancelled(origin.client, name, engine)
@@ -53,11 +55,11 @@ impl Oes {
     }
 
     /// The live order that a cancel names. If both ids are given, only OrderID counts (venue file 4.2).
-    pub(super) fn cancelled(
+    pub(super) fn cancelled<S: Settlement>(
         &self,
         client: u16,
         name: &OrderName,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
     ) -> Option<&OrderRecord> {
         let record = match name.order_id {
             Some(id) => engine.order_ref(id.as_bytes()).and_then(|order| self.registry.get(order)),
@@ -66,13 +68,13 @@ impl Oes {
         record.filter(|record| record.is_live())
     }
 
-    pub(super) fn mass_cancel(
+    pub(super) fn mass_cancel<S: Settlement>(
         &self,
         origin: &Origin,
         scope: MassCancelScope,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
     ) -> Result<CancelWhere, Refusal> {
-        let client = self.clients.get(usize::from(origin.client));
+        let client = self.clients.get(&origin.client);
         let client = client.ok_or(RejectReason::PermissionDenied)?;
         let (scope, instrument) = match scope {
             MassCancelScope::SessionSymbol(symbol) => {
@@ -100,11 +102,11 @@ impl Oes {
     }
 
     /// On spot, orders of other connections are found too, and ended ones for a while (4.5).
-    pub(super) fn status(
+    pub(super) fn status<S: Settlement>(
         &self,
         origin: &Origin,
         name: &OrderName,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
     ) -> Result<OrderRecord, Refusal> {
         name.order_id
             .and_then(|id| engine.order_ref(id.as_bytes()))
@@ -117,7 +119,7 @@ impl Oes {
     /// The command that cancels what a connection left behind (venue file 2.3).
     #[must_use]
     pub fn cancel_on_disconnect(&self, owner: OwnerId) -> EngineRecord {
-        let client = self.clients.get(usize::from(Owner::of(owner).client));
+        let client = self.clients.get(&Owner::of(owner).client);
         let command = Command::CancelWhere(CancelWhere {
             account: client.and_then(|client| client.only_account()),
             sessions: Some((owner, owner)),
@@ -131,7 +133,7 @@ impl Oes {
     /// The daily rollover: by switch, what is remembered of the orders of earlier sessions is forgotten
     /// (venue file 3.6), and the ClOrdID watermark starts anew (6.9).
     pub fn roll_over(&mut self) {
-        for client in &mut self.clients {
+        for client in self.clients.values_mut() {
             if self.switches.rollover_clears_cache {
                 client.cache_from = client.last_logon + 1;
             }

@@ -34,12 +34,15 @@ pub fn play(scenario: &Scenario) -> Report {
     }
 }
 
-/// The configuration of the suite: nobody but the clients `TAUT` and `OTHER` in the market.
+/// The configuration of the suite: nobody but the clients `TAUT` and `OTHER` in the market, on derivatives
+/// `TAUT_DRV` and `OTHER_DRV`.
 #[must_use]
 pub fn base_config() -> VenueConfig {
     let mut config = VenueConfig::default();
     config.liquidity.mode = LiquidityMode::None;
     config.clients.push(ClientConfig { sender: "OTHER".into(), ..ClientConfig::default() });
+    let drv = ClientConfig { sender: "OTHER_DRV".into(), ..ClientConfig::derivatives() };
+    config.clients.push(drv);
     config
 }
 

@@ -1,18 +1,32 @@
 //! Looking at the venue and steering it.
 
 use taut::types::{CompId, PairStatus};
-use taut_codec::value::UtcTime;
+use taut_codec::value::{Decimal, UtcTime};
 
-use super::{Venue, VenueStats};
-use crate::gateway::{ConnectionId, Logons, Service};
+use super::{Front, Venue, VenueStats};
+use crate::gateway::{ConnectionId, Logons, Market, Service};
 use crate::market_data::TradingStatus;
-use crate::matching::{AccountId, Asset, Balance, SpotEngine};
+use crate::matching::{AccountId, Asset, Balance, DerivativesEngine, SpotEngine, Wallet};
+use crate::oes::Oes;
 
 impl Venue {
-    /// The trading engine, to look at.
+    /// The trading engine of spot, to look at.
     #[must_use]
     pub const fn engine(&self) -> &SpotEngine {
-        &self.engine
+        &self.spot.engine
+    }
+
+    /// The trading engine of derivatives, to look at.
+    #[must_use]
+    pub const fn derivatives(&self) -> &DerivativesEngine {
+        &self.derivatives.engine
+    }
+
+    fn oes(&self, client: u16) -> &Oes {
+        match self.gateway.market(client) {
+            Some(Market::Derivatives) => &self.derivatives.oes,
+            _ => &self.spot.oes,
+        }
     }
 
     /// What goes on.
@@ -21,44 +35,51 @@ impl Venue {
         VenueStats {
             connections: self.gateway.connections(),
             sessions_up: self.gateway.sessions_up(),
-            live_orders: self.engine.live_orders(),
-            subscriptions: self.market_data.subscriptions(),
+            live_orders: self.spot.engine.live_orders() + self.derivatives.engine.live_orders(),
+            subscriptions: self.spot.market_data.subscriptions()
+                + self.derivatives.market_data.subscriptions(),
             slow_drops: self.gateway.slow_drops(),
             error_drops: self.gateway.error_drops(),
             reports_lost: self.reporter.lost(),
             replay: self.gateway.replay_stats(),
-            arrivals_lost: self.arrivals_lost,
+            arrivals_lost: self.arrivals.lost,
             steps_missed: self.steps_missed,
             instances: self.gateway.router().connections().to_vec(),
         }
     }
 
-    /// The account of a client.
+    /// The account of a client in the engine of its market.
     #[must_use]
     pub fn account(&self, sender: &str) -> Option<AccountId> {
-        self.oes.account(self.gateway.client(sender.as_bytes())?)
+        let client = self.gateway.client(sender.as_bytes())?;
+        self.oes(client).account(client)
     }
 
-    /// The balance of a client.
+    /// The balance of a client; on derivatives that in its flex wallet.
     #[must_use]
     pub fn balance(&self, sender: &str, asset: &str) -> Option<Balance> {
         let asset: Asset = asset.parse().ok()?;
-        self.engine.balance(self.account(sender)?, self.engine.asset_id(asset)?)
+        let client = self.gateway.client(sender.as_bytes())?;
+        let account = self.account(sender)?;
+        match self.gateway.market(client)? {
+            Market::Spot => self.spot.engine.balance(account, self.spot.engine.asset_id(asset)?),
+            Market::Derivatives => self.derivatives.engine.balance(account, Wallet::Flex, asset),
+        }
     }
 
     /// How many live orders a client has.
     #[must_use]
     pub fn open_orders(&self, sender: &str) -> usize {
         let client = self.gateway.client(sender.as_bytes());
-        client.map_or(0, |client| self.oes.live(client))
+        client.map_or(0, |client| self.oes(client).live(client))
     }
 
-    /// Points of a client's rate counter on a pair, rounded up (venue file 7).
+    /// Points of a client's rate counter on a spot pair, rounded up (venue file 7).
     #[must_use]
     pub fn rate_points(&self, sender: &str, symbol: &str, now: UtcTime) -> u64 {
         let client = self.gateway.client(sender.as_bytes());
-        let pair = client.zip(self.engine.instrument_id(symbol.as_bytes()));
-        pair.map_or(0, |(client, pair)| self.oes.rate_points(client, pair, now))
+        let pair = client.zip(self.spot.engine.instrument_id(symbol.as_bytes()));
+        pair.map_or(0, |(client, pair)| self.spot.oes.rate_points(client, pair, now))
     }
 
     /// The live connection of a client on a service.
@@ -70,7 +91,7 @@ impl Venue {
     /// The clients that may trade, but cannot: there are no credentials for them.
     pub fn without_credentials(&self) -> impl Iterator<Item = CompId> {
         let clients = self.gateway.without_credentials();
-        clients.filter(|&(client, _)| self.oes.can_trade(client)).map(|(_, sender)| sender)
+        clients.filter(|&(client, _)| self.oes(client).can_trade(client)).map(|(_, sender)| sender)
     }
 
     /// Control: cuts a connection without a word.
@@ -103,32 +124,37 @@ impl Venue {
     /// Control: sets the status of an instrument and tells who subscribed to the list. `false` if it
     /// is not listed.
     pub fn set_market_status(&mut self, symbol: &str, status: PairStatus, now: UtcTime) -> bool {
-        let Some(id) = self.engine.instrument_id(symbol.as_bytes()) else { return false };
-        let Self { engine, market_data, gateway, .. } = self;
-        engine.set_status(id, status);
-        market_data.instrument_changed(id, engine, now, gateway);
-        self.engine.tick(now, &mut self.events);
-        self.settle(now);
-        true
+        let (spot, derivatives, mut front) = self.parts();
+        match Market::of_symbol(symbol) {
+            Market::Spot => spot.set_status(symbol, status, &mut front, now),
+            Market::Derivatives => derivatives.set_status(symbol, status, &mut front, now),
+        }
     }
 
-    /// Control: sets what TradingSessionStatus (35=h) says and tells who subscribed to it. What the
+    /// Control: sets the index of an instrument, or takes its feed down; from then on it does not follow the
+    /// book. `false` if the instrument is not listed or the price does not fit it.
+    pub fn set_index(&mut self, symbol: &str, price: Option<Decimal>, now: UtcTime) -> bool {
+        let (spot, derivatives, mut front) = self.parts();
+        match Market::of_symbol(symbol) {
+            Market::Spot => spot.set_index(symbol, price, &mut front, now),
+            Market::Derivatives => derivatives.set_index(symbol, price, &mut front, now),
+        }
+    }
+
+    /// Control: sets what TradingSessionStatus (35=h), which only spot has, says and tells who subscribed to it. What the
     /// engine does is set per instrument by [`Venue::set_market_status`].
     pub fn set_trading_status(&mut self, status: TradingStatus, now: UtcTime) {
-        let Self { market_data, gateway, .. } = self;
-        market_data.set_status(status, now, gateway);
+        let Self { spot, gateway, .. } = self;
+        spot.market_data.set_status(status, now, gateway);
     }
 
     /// Control: the feed of an instrument's prices stops (every subscriber gets an empty snapshot and
     /// then nothing), or is back (everybody gets a full one). `false` if it is not listed.
     pub fn set_prices_shown(&mut self, symbol: &str, shown: bool, now: UtcTime) -> bool {
-        let Some(id) = self.engine.instrument_id(symbol.as_bytes()) else { return false };
-        let Self { engine, market_data, gateway, .. } = self;
-        if shown {
-            market_data.resume_prices(id, engine, now, gateway);
-        } else {
-            market_data.stop_prices(id, engine, now, gateway);
+        let (spot, derivatives, Front { gateway, .. }) = self.parts();
+        match Market::of_symbol(symbol) {
+            Market::Spot => spot.set_prices_shown(symbol, shown, gateway, now),
+            Market::Derivatives => derivatives.set_prices_shown(symbol, shown, gateway, now),
         }
-        true
     }
 }

@@ -5,7 +5,7 @@ use taut_codec::value::Decimal;
 
 use super::*;
 use crate::liquidity::CaptureError;
-use crate::matching::{AccountFlags, EventKind, SpotConfig};
+use crate::matching::{AccountFlags, EventKind, Spot, SpotConfig, SpotEngine};
 use crate::skipped::skipped;
 
 const START: UtcTime = UtcTime(1_000_000_000_000);
@@ -95,7 +95,7 @@ fn the_shared_recording_verifies_and_ends_in_its_own_book() {
         let mut venue = venue(capture, 2000);
         let mut steps = 0;
         let mut at = START;
-        while let Some(next) = venue.replay.next_at() {
+        while let Some(next) = Liquidity::<Spot>::next_at(&venue.replay) {
             assert!(next >= at);
             at = next;
             venue.act(at);
@@ -143,7 +143,7 @@ fn a_client_trades_with_recorded_levels_and_they_come_back_when_named_again() {
     assert_eq!(venue.levels().len(), 3);
     venue.buy(40_000, 100);
     assert_eq!(venue.levels()[0].qty, Qty(10_000), "what was taken is gone");
-    assert_eq!(venue.replay.next_at(), Some(START.plus_nanos(1_000_000_000)));
+    assert_eq!(Liquidity::<Spot>::next_at(&venue.replay), Some(START.plus_nanos(1_000_000_000)));
     venue.act(START.plus_nanos(999_999_999));
     assert!(venue.events.is_empty());
     venue.act(START.plus_nanos(1_000_000_000));
@@ -192,17 +192,17 @@ fn what_a_closed_market_refuses_is_tried_again() {
     venue.act(START);
     assert!(venue.levels().is_empty());
     let second = START.plus_nanos(1_000_000_000);
-    assert_eq!(venue.replay.next_at(), Some(second));
+    assert_eq!(Liquidity::<Spot>::next_at(&venue.replay), Some(second));
     venue.act(second);
     venue.act(START.plus_nanos(2_000_000_000));
     assert!(!venue.replay.is_finished());
     venue.engine.set_status(InstrumentId(0), PairStatus::Online);
-    let retry = venue.replay.next_at().unwrap();
+    let retry = Liquidity::<Spot>::next_at(&venue.replay).unwrap();
     venue.act(retry);
     let brief: Vec<_> = venue.levels().iter().map(|l| (l.px.0, l.qty.0)).collect();
     assert_eq!(brief, [(110, 7), (102, 60_000), (90, 5)]);
     assert!(venue.replay.is_finished());
-    assert_eq!(venue.replay.next_at(), None);
+    assert_eq!(Liquidity::<Spot>::next_at(&venue.replay), None);
 }
 
 /// Plays all books of a recording side by side and compares each end with the recording's own.
@@ -225,9 +225,10 @@ fn play_all(name: &str, pairs: usize, verified: usize) {
         let id = engine.add_instrument(rules).unwrap();
         replays.push((id, CaptureReplay::new(capture.clone(), id, house, START, speed)));
     }
-    let mut sources: Vec<Box<dyn Liquidity + Send>> = Vec::new();
+    let mut sources: Vec<Box<dyn Liquidity<Spot> + Send>> = Vec::new();
     let ids: Vec<InstrumentId> = replays.iter().map(|one| one.0).collect();
-    sources.extend(replays.into_iter().map(|one| Box::new(one.1) as Box<dyn Liquidity + Send>));
+    sources
+        .extend(replays.into_iter().map(|one| Box::new(one.1) as Box<dyn Liquidity<Spot> + Send>));
     let mut all = crate::liquidity::SideBySide::new(sources);
     let (mut at, mut events) = (START, Vec::new());
     while let Some(next) = all.next_at() {

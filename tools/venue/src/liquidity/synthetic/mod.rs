@@ -17,8 +17,8 @@ use super::{HOUSE_SESSION, Liquidity};
 pub use config::{SyntheticConfig, SyntheticError};
 
 use crate::matching::{
-    AMOUNT_MAX, AccountId, Cancel, Conditions, EngineEvent, MONEY_SCALE, NewOrder, OrderRef,
-    SelfTrade, SpotEngine,
+    AMOUNT_MAX, AccountId, Cancel, Conditions, Engine, EngineEvent, MONEY_SCALE, NewOrder,
+    OrderRef, SelfTrade, Settlement,
 };
 
 /// Steps that one call makes up for; beyond it (a stalled venue, a jump of a virtual clock) the rest
@@ -141,7 +141,12 @@ impl Synthetic {
         Px(self.mid * self.tick)
     }
 
-    fn step(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
+    fn step<S: Settlement>(
+        &mut self,
+        now: UtcTime,
+        engine: &mut Engine<S>,
+        events: &mut Vec<EngineEvent>,
+    ) {
         self.walk();
         let mut quick = false;
         if let Some(side) = self.burst.take() {
@@ -176,11 +181,11 @@ impl Synthetic {
     }
 
     /// A random order; true if a burst follows.
-    fn market(
+    fn market<S: Settlement>(
         &mut self,
         now: UtcTime,
         side: Side,
-        engine: &mut SpotEngine,
+        engine: &mut Engine<S>,
         events: &mut Vec<EngineEvent>,
     ) -> bool {
         let order = self.order(side, OrdType::Market, 0);
@@ -192,7 +197,12 @@ impl Synthetic {
         follows
     }
 
-    fn limit(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
+    fn limit<S: Settlement>(
+        &mut self,
+        now: UtcTime,
+        engine: &mut Engine<S>,
+        events: &mut Vec<EngineEvent>,
+    ) {
         let side = if self.rng.bool() { Side::Buy } else { Side::Sell };
         // The smaller of two draws: more orders near the middle.
         let depth = 2 * i64::from(self.config.depth_levels);
@@ -202,7 +212,12 @@ impl Synthetic {
     }
 
     /// Cancels a random order that the minimum depth can spare.
-    fn cancel(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
+    fn cancel<S: Settlement>(
+        &mut self,
+        now: UtcTime,
+        engine: &mut Engine<S>,
+        events: &mut Vec<EngineEvent>,
+    ) {
         let side = if self.rng.bool() { Side::Buy } else { Side::Sell };
         let count = self.orders[side as usize].len();
         if count == 0 {
@@ -226,7 +241,12 @@ impl Synthetic {
     }
 
     /// Puts orders at the best free prices until each side has its depth again.
-    fn refill(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
+    fn refill<S: Settlement>(
+        &mut self,
+        now: UtcTime,
+        engine: &mut Engine<S>,
+        events: &mut Vec<EngineEvent>,
+    ) {
         for side in [Side::Buy, Side::Sell] {
             let depth = self.config.depth_levels as usize;
             let mut ticks = self.innermost(side);
@@ -261,13 +281,13 @@ impl Synthetic {
     }
 
     /// Whether orders have to go before others come: some room is kept for refills.
-    fn is_crowded(&mut self, engine: &SpotEngine) -> bool {
+    fn is_crowded<S: Settlement>(&mut self, engine: &Engine<S>) -> bool {
         let room = self.config.orders_max - self.config.depth_levels;
         self.count(engine, room as usize) >= room as usize
     }
 
     /// How many house orders live; exact once there could be `limit`.
-    fn count(&mut self, engine: &SpotEngine, limit: usize) -> usize {
+    fn count<S: Settlement>(&mut self, engine: &Engine<S>, limit: usize) -> usize {
         let believed = self.orders[0].len() + self.orders[1].len();
         if believed < limit {
             return believed;
@@ -278,12 +298,12 @@ impl Synthetic {
         self.orders[0].len() + self.orders[1].len()
     }
 
-    fn place(
+    fn place<S: Settlement>(
         &mut self,
         now: UtcTime,
         side: Side,
         ticks: i64,
-        engine: &mut SpotEngine,
+        engine: &mut Engine<S>,
         events: &mut Vec<EngineEvent>,
     ) -> bool {
         let max = self.config.orders_max as usize;
@@ -319,12 +339,12 @@ impl Synthetic {
     }
 }
 
-impl Liquidity for Synthetic {
+impl<S: Settlement> Liquidity<S> for Synthetic {
     fn next_at(&self) -> Option<UtcTime> {
         Some(self.next_at)
     }
 
-    fn act(&mut self, now: UtcTime, engine: &mut SpotEngine, events: &mut Vec<EngineEvent>) {
+    fn act(&mut self, now: UtcTime, engine: &mut Engine<S>, events: &mut Vec<EngineEvent>) {
         for _ in 0..CATCH_UP_STEPS_MAX {
             if self.next_at > now {
                 return;

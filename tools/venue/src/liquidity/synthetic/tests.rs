@@ -1,7 +1,7 @@
 use taut::types::PairStatus;
 
 use super::*;
-use crate::matching::{AccountFlags, EventKind, SpotConfig};
+use crate::matching::{AccountFlags, EventKind, Spot, SpotConfig, SpotEngine};
 
 const START: UtcTime = UtcTime(1_000_000_000_000);
 const ID: InstrumentId = InstrumentId(0);
@@ -34,14 +34,14 @@ fn play(config: SyntheticConfig, steps: usize) -> (Vec<EngineEvent>, Synthetic) 
     let (mut engine, mut market) = market(config);
     let mut events = Vec::new();
     for _ in 0..steps {
-        let at = market.next_at().unwrap();
+        let at = Liquidity::<Spot>::next_at(&market).unwrap();
         market.act(at, &mut engine, &mut events);
         let book = engine.book(ID).unwrap();
         for side in [Side::Buy, Side::Sell] {
             assert!(book.depth(side) >= depth, "{side:?}: {}", book.depth(side));
         }
         assert!(engine.live_orders() <= orders_max);
-        assert!(market.next_at().unwrap() > at);
+        assert!(Liquidity::<Spot>::next_at(&market).unwrap() > at);
     }
     (events, market)
 }
@@ -72,7 +72,7 @@ fn the_book_stays_two_sided_and_bounded_while_everything_happens() {
     assert_ne!(market.mid(), Px(600_000), "the price moves");
     assert!((market.mid().0 - 600_000).abs() <= 5000);
     // 200 steps a second were asked for, bursts are faster.
-    let seconds = market.next_at().unwrap().nanos_since(START) / 1_000_000_000;
+    let seconds = Liquidity::<Spot>::next_at(&market).unwrap().nanos_since(START) / 1_000_000_000;
     assert!((40..=110).contains(&seconds), "{seconds}");
 }
 
@@ -84,13 +84,13 @@ fn a_market_that_was_closed_fills_again() {
     market.act(START, &mut engine, &mut events);
     assert_eq!(engine.live_orders(), 0);
     engine.set_status(ID, PairStatus::Online);
-    let at = market.next_at().unwrap();
+    let at = Liquidity::<Spot>::next_at(&market).unwrap();
     market.act(at, &mut engine, &mut events);
     assert_eq!(engine.book(ID).unwrap().depth(Side::Buy), 60);
     // A jump of a virtual clock by ten years ends.
     let later = START.plus_nanos(10 * 365 * 86_400 * 1_000_000_000);
     market.act(later, &mut engine, &mut events);
-    assert!(market.next_at().unwrap() > later);
+    assert!(Liquidity::<Spot>::next_at(&market).unwrap() > later);
 }
 
 #[test]

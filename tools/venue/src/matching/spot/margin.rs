@@ -7,9 +7,8 @@
 use taut::types::{InstrumentId, Qty};
 
 use super::Spot;
-use super::ledger::FeeSchedule;
 use crate::limits::POSITIONS_PER_ACCOUNT_MAX;
-use crate::matching::{AccountId, Estimate, FEE_ACCOUNT, Fill, Order, RejectReason};
+use crate::matching::{AccountId, Estimate, FEE_ACCOUNT, FeeSchedule, Fill, Order, RejectReason};
 
 /// What a pair offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -2,9 +2,11 @@
 
 use taut::types::{Instrument, OrdType, Px, Qty, Side};
 
-use super::ledger::{AMOUNT_MAX, FeeCurrency, FeeSchedule, Ledger, MONEY_SCALE, pow10};
 use super::margin::MarginTerms;
-use crate::matching::{AssetId, Estimate, FEE_ACCOUNT, Fill, Order};
+use crate::matching::ledger::{Ledger, pow10};
+use crate::matching::{
+    AMOUNT_MAX, AssetId, Estimate, FEE_ACCOUNT, FeeCurrency, FeeSchedule, Fill, MONEY_SCALE, Order,
+};
 
 /// An instrument as the settlement sees it.
 #[derive(Debug)]

@@ -1,21 +1,20 @@
 //! Spot: balances of two assets per pair, holds, and fees in one of the two.
 
-mod ledger;
 mod margin;
 mod market;
 
 use taut::types::{Instrument, InstrumentId, Px, Qty};
 use taut_codec::value::Decimal;
 
-pub use ledger::{AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE};
 pub use margin::{MarginTerms, Position};
 
 use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
 use super::engine::{Engine, EngineConfig, Rules, SetupError};
+use super::ids::OrderIds;
+use super::ledger::{AMOUNT_MAX, Balance, FEE_RATE_MAX, FeeSchedule, Ledger, MONEY_SCALE, pow10};
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
-use ledger::{FEE_RATE_MAX, Ledger, pow10};
 use margin::Positions;
 use market::Pair;
 
@@ -127,11 +126,21 @@ impl Settlement for Spot {
 
     fn is_balanced(&self, instrument: InstrumentId) -> bool {
         let pair = self.pair(instrument);
-        self.ledger.is_balanced(pair.base) && self.ledger.is_balanced(pair.quote)
+        self.ledger.flow(pair.base) == 0 && self.ledger.flow(pair.quote) == 0
     }
 
     fn fee_asset(&self, order: &Order) -> AssetId {
         self.pair(order.instrument).fee_asset(&self.fees, order)
+    }
+
+    fn asset(&self, id: AssetId) -> Option<Asset> {
+        self.ledger.assets.get(usize::from(id.0)).copied()
+    }
+
+    fn fee_scale(&self, instrument: &Instrument, asset: AssetId) -> u8 {
+        let base = instrument.symbol.as_str().split('/').next();
+        let is_base = self.asset(asset).is_some_and(|asset| Some(asset.as_str()) == base);
+        instrument.qty_precision + if is_base { 0 } else { instrument.price_precision }
     }
 }
 
@@ -152,7 +161,7 @@ impl SpotEngine {
             positions: Positions::default(),
             margin_allowance: i128::from(margin_allowance) * pow10(MONEY_SCALE),
         };
-        let config = EngineConfig { orders_max, levels, id_salt, rules };
+        let config = EngineConfig { orders_max, levels, ids: OrderIds::new(id_salt), rules };
         Ok(Self::with_settlement(&config, settlement))
     }
 
@@ -226,12 +235,6 @@ impl SpotEngine {
     pub fn asset_id(&self, asset: Asset) -> Option<AssetId> {
         let at = self.settlement.ledger.assets.iter().position(|&known| known == asset)?;
         u16::try_from(at).ok().map(AssetId)
-    }
-
-    /// The name of an asset, MiscFeeCurr(138).
-    #[must_use]
-    pub fn asset(&self, id: AssetId) -> Option<Asset> {
-        self.settlement.ledger.assets.get(usize::from(id.0)).copied()
     }
 
     /// The balance of an account.

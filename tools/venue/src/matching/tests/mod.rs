@@ -1,6 +1,7 @@
 //! The rules one by one, by theme, then the whole against the naive model.
 
 mod changing;
+mod derivatives;
 mod iceberg;
 mod margin;
 mod model;

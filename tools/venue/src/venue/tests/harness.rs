@@ -70,7 +70,7 @@ pub fn config() -> VenueConfig {
     config.liquidity.mode = LiquidityMode::None;
     config.clients[0].tier = TierName::Unlimited;
     let other = ClientConfig { sender: "OTHER".into(), ..config.clients[0].clone() };
-    config.clients.push(other);
+    config.clients.insert(1, other);
     config
 }
 

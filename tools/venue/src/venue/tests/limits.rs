@@ -3,7 +3,6 @@
 use super::harness::*;
 use crate::Service;
 use crate::config::{ClientConfig, TierName, VenueConfig};
-use crate::gateway::Market;
 
 fn tier(tier: TierName) -> VenueConfig {
     let mut config = config();
@@ -156,12 +155,6 @@ fn an_account_that_two_comp_ids_share_has_one_counter() {
 fn a_derivatives_session_has_a_bucket_of_its_own() {
     let mut config = config();
     config.derivatives_limits.tokens = 30;
-    let drv = ClientConfig {
-        sender: "TAUT_DRV".into(),
-        market: Market::Derivatives,
-        ..ClientConfig::default()
-    };
-    config.clients.push(drv);
     let mut world = World::with(&config);
     let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
     let mut order = |world: &mut World, n: u64| {
@@ -169,7 +162,8 @@ fn a_derivatives_session_has_a_bucket_of_its_own() {
         let time = world.time();
         let body = format!("D|11={id}|18=s|38=1|40=2|44=1|54=1|55=PF_ETHUSD|59=1|60={time}|");
         let answers = world.send(&mut peer, &body);
-        get(&answers[0], 58).unwrap().rsplit(" : ").next().unwrap().to_owned()
+        let text = get(&answers[0], 58).unwrap();
+        text.rsplit(" : ").next().unwrap().to_owned()
     };
     let texts: Vec<String> = (0..4).map(|n| order(&mut world, n)).collect();
     assert!(texts[..3].iter().all(|text| text != "apiLimitExceeded"), "{texts:?}");

@@ -262,7 +262,7 @@ fn the_venue_can_say_who_may_trade_but_has_no_credentials() {
         let venue = Venue::with_secrets(&config, None, now, secrets).unwrap();
         venue.without_credentials().map(|sender| sender.to_string()).collect()
     };
-    assert_eq!(lacking(&|_| None), ["TAUT", "OTHER"]);
+    assert_eq!(lacking(&|_| None), ["TAUT", "OTHER", "TAUT_DRV"]);
     let only_taut = |name: &str| name.starts_with("TAUT").then(|| "c2VjcmV0".to_owned());
     assert_eq!(lacking(&only_taut), ["OTHER"]);
     assert!(lacking(&|_| Some("c2VjcmV0".to_owned())).is_empty());

@@ -1,6 +1,7 @@
 //! The venue from outside: hand-written FIX in, FIX out.
 
 mod book;
+mod derivatives;
 mod faults;
 mod harness;
 mod hostile;

@@ -1,19 +1,10 @@
 use super::harness::*;
 use crate::Service;
-use crate::config::ClientConfig;
 use crate::gateway::Market;
-
-fn both_markets() -> World {
-    let mut config = config();
-    let sender = "TAUT_DRV".into();
-    let market = Market::Derivatives;
-    config.clients.push(ClientConfig { sender, market, ..ClientConfig::default() });
-    World::with(&config)
-}
 
 #[test]
 fn each_service_has_sessions_and_numbers_of_its_own() {
-    let mut world = both_markets();
+    let mut world = World::new();
     let mut peers = Vec::new();
     for service in Service::ALL {
         let spot = service.market() == Market::Spot;
@@ -29,7 +20,7 @@ fn each_service_has_sessions_and_numbers_of_its_own() {
 
 #[test]
 fn a_comp_id_of_the_other_market_or_service_gets_no_word() {
-    let mut world = both_markets();
+    let mut world = World::new();
     for (sender, service) in
         [("TAUT", Service::DerivativesTrading), ("TAUT_DRV", Service::SpotTrading)]
     {
@@ -52,21 +43,8 @@ fn a_comp_id_of_the_other_market_or_service_gets_no_word() {
 }
 
 #[test]
-fn orders_on_derivatives_are_refused_while_there_is_no_engine_for_them() {
-    let mut world = both_markets();
-    let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
-    let id = comb(&world, 1);
-    let time = world.time();
-    let order = format!("D|11={id}|18=s|38=0.1|40=2|44=1000|54=1|55=PF_ETHUSD|59=1|60={time}|");
-    let answers = world.send(&mut peer, &order);
-    let expected = format!("j D {id} 4");
-    assert_eq!(values(&answers[0], &[35, 372, 379, 380]), expected);
-    assert!(get(&answers[0], 58).unwrap().ends_with("EService:Unavailable"), "{answers:?}");
-}
-
-#[test]
 fn derivatives_take_uuids_only() {
-    let mut world = both_markets();
+    let mut world = World::new();
     let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
     let time = world.time();
     let order = format!("D|11=17|18=s|38=0.1|40=2|44=1000|54=1|55=PF_ETHUSD|59=1|60={time}|");

@@ -3,7 +3,7 @@
 use taut::event::Liquidity;
 use taut::types::Side;
 
-use crate::matching::{AccountFlags, AccountId, Asset, AssetId};
+use super::account::{AccountFlags, AccountId, Asset, AssetId};
 
 /// Balances are kept in units of 10^-18 of their asset, so that all instruments share one ledger.
 /// An instrument whose price and quantity precision exceed this together is refused.
@@ -129,10 +129,16 @@ impl Ledger {
         self.accounts.push(Account { flags, balances });
     }
 
+    /// The asset of a name, listed if it was not.
     pub(super) fn asset(&mut self, name: Asset) -> AssetId {
-        if let Some(at) = self.assets.iter().position(|&known| known == name) {
-            return AssetId(at as u16);
+        match self.assets.iter().position(|&known| known == name) {
+            Some(at) => AssetId(at as u16),
+            None => self.new_asset(name),
         }
+    }
+
+    /// Lists an asset, apart from others of its name.
+    pub(super) fn new_asset(&mut self, name: Asset) -> AssetId {
         self.assets.push(name);
         self.flow.push(0);
         for account in &mut self.accounts {
@@ -173,9 +179,9 @@ impl Ledger {
             .expect("amounts are bounded by AMOUNT_MAX, sums of 10^8 of them fit");
     }
 
-    /// Whether nothing of an asset came or went but by deposits.
-    pub(super) fn is_balanced(&self, asset: AssetId) -> bool {
-        self.flow[usize::from(asset.0)] == 0
+    /// What all accounts together gained of an asset, deposits apart.
+    pub(super) fn flow(&self, asset: AssetId) -> i128 {
+        self.flow[usize::from(asset.0)]
     }
 
     /// What an account can use beyond its holds.
