@@ -223,6 +223,7 @@ impl OwnedPart {
         let mut part = Self { market, ..Self::default() };
         part.add_scope(model, items, 0, sets)?;
         rules::link(&part.members, &mut part.scopes);
+        rules::link_conditions(&part.members, &part.scopes, &mut part.conditions);
         part.slots.resize(rules::slots_len(&part.scopes), 0);
         rules::fill(&part.members, &part.scopes, &mut part.slots);
         Ok(part)
@@ -285,7 +286,8 @@ impl OwnedPart {
             Presence::When(on, values) => Some(new.when(*on, sets.plain(values)?)),
             Presence::Unless(on) => Some(new.unless(*on)),
         };
-        self.conditions.extend(presence.map(|it| Condition { documented: item.documented, ..it }));
+        self.conditions
+            .extend(presence.map(|it| if item.documented { it.documented() } else { it }));
         self.conditions.extend(item.required_on.map(|on| new.on(market(on))));
         if let Some((on, word)) = &item.word_on {
             let set = sets.plain(std::slice::from_ref(word))?;

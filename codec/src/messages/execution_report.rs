@@ -5,7 +5,7 @@
 use crate::ids::Market;
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
 use crate::typed::fields;
 use crate::value::{Decimal, UtcTime};
 
@@ -218,7 +218,14 @@ static MEMBERS: [Member; 36] = [
 ];
 
 #[rustfmt::skip]
-static CONDITIONS: [Condition; 9] = [
+static SCOPES: [Scope; 3] = scopes(&MEMBERS, [(0, 31, 0), (31, 32, 79), (32, 36, 137)]);
+
+#[rustfmt::skip]
+static SLOTS: [u16; slots_len(&SCOPES)] =
+    slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
+static CONDITIONS: [Condition; 9] = conditions(&MEMBERS, &SCOPES, [
     Condition::new(0, 6).when(150, 22),
     Condition::new(0, 31).when(150, 22),
     Condition::new(0, 32).when(150, 22),
@@ -228,14 +235,7 @@ static CONDITIONS: [Condition; 9] = [
     Condition::new(0, 527).when(150, 22).documented(),
     Condition::new(0, 1003).when(150, 22),
     Condition::new(0, 5050).when(150, 22),
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 3] = scopes(&MEMBERS, [(0, 31, 0), (31, 32, 79), (32, 36, 137)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
+]);
 
 #[rustfmt::skip]
 pub(crate) static PART: Part<'static> =

@@ -4,7 +4,7 @@
 
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -120,15 +120,15 @@ static MEMBERS: [Member; 17] = [
 ];
 
 #[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = [
-];
-
-#[rustfmt::skip]
 static SCOPES: [Scope; 2] = scopes(&MEMBERS, [(0, 7, 0), (7, 17, 55)]);
 
 #[rustfmt::skip]
 static SLOTS: [u16; slots_len(&SCOPES)] =
     slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
+static CONDITIONS: [Condition; 0] = conditions(&MEMBERS, &SCOPES, [
+]);
 
 #[rustfmt::skip]
 pub(crate) static PART: Part<'static> =

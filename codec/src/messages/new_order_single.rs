@@ -5,7 +5,7 @@
 use crate::ids::Market;
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
 use crate::typed::{UtcSeconds, Words, fields};
 use crate::value::{Decimal, UtcTime};
 
@@ -130,20 +130,20 @@ static MEMBERS: [Member; 20] = [
 ];
 
 #[rustfmt::skip]
-static CONDITIONS: [Condition; 5] = [
-    Condition::new(0, 18).on(Market::Derivatives),
-    Condition::new(0, 18).word(10).on(Market::Derivatives),
-    Condition::new(0, 44).when(40, 11),
-    Condition::new(0, 99).when(40, 12),
-    Condition::new(0, 126).when(59, 13),
-];
-
-#[rustfmt::skip]
 static SCOPES: [Scope; 2] = scopes(&MEMBERS, [(0, 19, 0), (19, 20, 79)]);
 
 #[rustfmt::skip]
 static SLOTS: [u16; slots_len(&SCOPES)] =
     slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
+static CONDITIONS: [Condition; 5] = conditions(&MEMBERS, &SCOPES, [
+    Condition::new(0, 18).on(Market::Derivatives),
+    Condition::new(0, 18).word(10).on(Market::Derivatives),
+    Condition::new(0, 44).when(40, 11),
+    Condition::new(0, 99).when(40, 12),
+    Condition::new(0, 126).when(59, 13),
+]);
 
 #[rustfmt::skip]
 pub(crate) static PART: Part<'static> =

@@ -4,7 +4,7 @@
 
 use crate::ids::Market;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
 use crate::typed::{Words, fields};
 use crate::value::{Decimal, UtcTime};
 
@@ -85,17 +85,17 @@ static MEMBERS: [Member; 14] = [
 ];
 
 #[rustfmt::skip]
-static CONDITIONS: [Condition; 2] = [
-    Condition::new(0, 44).when(40, 11),
-    Condition::new(0, 99).when(40, 12),
-];
-
-#[rustfmt::skip]
 static SCOPES: [Scope; 1] = scopes(&MEMBERS, [(0, 14, 0)]);
 
 #[rustfmt::skip]
 static SLOTS: [u16; slots_len(&SCOPES)] =
     slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
+static CONDITIONS: [Condition; 2] = conditions(&MEMBERS, &SCOPES, [
+    Condition::new(0, 44).when(40, 11),
+    Condition::new(0, 99).when(40, 12),
+]);
 
 #[rustfmt::skip]
 pub(crate) static PART: Part<'static> =

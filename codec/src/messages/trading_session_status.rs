@@ -4,7 +4,7 @@
 
 use crate::ids::Market;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -44,15 +44,15 @@ static MEMBERS: [Member; 4] = [
 ];
 
 #[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = [
-];
-
-#[rustfmt::skip]
 static SCOPES: [Scope; 1] = scopes(&MEMBERS, [(0, 4, 0)]);
 
 #[rustfmt::skip]
 static SLOTS: [u16; slots_len(&SCOPES)] =
     slots(&MEMBERS, &SCOPES);
+
+#[rustfmt::skip]
+static CONDITIONS: [Condition; 0] = conditions(&MEMBERS, &SCOPES, [
+]);
 
 #[rustfmt::skip]
 pub(crate) static PART: Part<'static> =

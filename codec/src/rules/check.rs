@@ -266,47 +266,54 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         seen: &Seen,
         fields: &[Field],
     ) -> Result<(), FieldFault> {
-        let of_scope = |condition: &&Condition| condition.scope == scope && self.applies(condition);
+        // Many conditions in a row depend on the same field: what was found last is mostly asked for again.
+        let mut last: (u32, Option<&[u8]>) = (0, None);
+        let mut value = |tag: u32| {
+            if last.0 != tag {
+                let field = fields.iter().find(|field| field.tag == tag);
+                last = (tag, field.map(|field| self.message.value(field)));
+            }
+            last.1
+        };
+        let of_scope = |condition: &&Condition| condition.scope == scope;
         for condition in part.conditions.iter().filter(of_scope) {
-            self.condition(condition, part, seen, fields)?;
+            if !self.is_met(condition, seen, &mut value) && self.applies(condition) {
+                let reason = match (condition.demand, condition.when) {
+                    (Demand::Word(_), _) => Reason::ValueIncorrect,
+                    (Demand::Present, When::Always) => Reason::RequiredMissing,
+                    (Demand::Present, _) => Reason::ConditionallyMissing,
+                };
+                return fault(reason, condition.tag);
+            }
         }
         Ok(())
     }
 
+    /// Whether a condition is fulfilled, or does not depend on what is there.
     #[inline(always)]
-    fn condition(
+    fn is_met<'v>(
         &self,
         condition: &Condition,
-        part: &Part<'_>,
         seen: &Seen,
-        fields: &[Field],
-    ) -> Result<(), FieldFault> {
-        let scope = &part.scopes[usize::from(condition.scope)];
-        let has = |tag| {
-            part.find(scope, tag).is_some_and(|(at, _)| seen.has(at - usize::from(scope.start)))
-        };
-        let value = |tag: u32| {
-            let field = fields.iter().find(|field| field.tag == tag)?;
-            Some(self.message.value(field))
-        };
+        value: &mut impl FnMut(u32) -> Option<&'v [u8]>,
+    ) -> bool {
         let any_market = |set, value: &[u8]| self.dialect.is_valid(set, value, None);
-        let (met, reason) = match condition.demand {
-            Demand::Present if condition.when == When::Always => {
-                (has(condition.tag), Reason::RequiredMissing)
-            }
-            Demand::Present => (has(condition.tag), Reason::ConditionallyMissing),
+        let is_fulfilled = match condition.demand {
+            Demand::Present => seen.has(condition.at.into()),
             Demand::Word(set) => {
                 let mut words = value(condition.tag).map(|v| v.split(|&byte| byte == b' '));
-                let met = words.as_mut().is_none_or(|words| words.any(|w| any_market(set, w)));
-                (met, Reason::ValueIncorrect)
+                words.as_mut().is_none_or(|words| words.any(|word| any_market(set, word)))
             }
         };
-        let is_due = || match condition.when {
-            When::Always => true,
-            When::Value { on, values } => value(on).is_some_and(|v| any_market(values, v)),
-            When::Absent { on } => !has(on),
-        };
-        if met || !is_due() { Ok(()) } else { fault(reason, condition.tag) }
+        is_fulfilled
+            || match condition.when {
+                When::Always => false,
+                When::Value { on, values } => {
+                    !(seen.has(condition.on_at.into())
+                        && value(on).is_some_and(|value| any_market(values, value)))
+                }
+                When::Absent { .. } => seen.has(condition.on_at.into()),
+            }
     }
 
     #[inline(always)]
@@ -359,9 +366,10 @@ impl Seen {
         before
     }
 
+    /// Not of a place that no member has.
     #[inline(always)]
     fn has(&self, index: usize) -> bool {
-        self.members[index / 64 % WORDS] & 1 << (index % 64) != 0
+        self.members.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 != 0)
     }
 }
 

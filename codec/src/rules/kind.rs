@@ -108,15 +108,14 @@ impl Kind {
         let is_good = match self {
             Self::Text | Self::Words | Self::Data => true,
             Self::Char => end - start == 1,
-            Self::Int | Self::Uint => swar::uint_at(bytes, start, end).is_some(),
-            // BodyLength(9) has too little before it for the others' way.
-            Self::Length => swar::uint(message.value(field)).is_some(),
-            Self::Count => swar::uint_at(bytes, start, end).is_some_and(|n| n <= u32::MAX.into()),
-            Self::Decimal => swar::decimal_at(bytes, start, end).is_some(),
+            Self::Int | Self::Uint | Self::Length => swar::digits_at(bytes, start, end).is_some(),
+            // Fewer than ten digits fit.
+            Self::Count => end - start < 10 && swar::digits_at(bytes, start, end).is_some(),
+            Self::Decimal => swar::is_decimal_at(bytes, start, end),
             // Up to sixteen digits.
             Self::ClOrdId => {
                 market != Some(Market::Derivatives)
-                    && swar::uint_at(bytes, start, end).is_some_and(|n| n != 0)
+                    && swar::digits_at(bytes, start, end) == Some(true)
             }
             Self::UtcTimestamp => UtcTime::parse_quickly(message.value(field)).is_some(),
             _ => false,

@@ -4,7 +4,7 @@
 //! so that a search ends, mostly at once. The tables are made at compile time for the generated messages,
 //! and when a dictionary is loaded at run time.
 
-use super::{Member, Part, Scope};
+use super::{Condition, Member, Part, Scope, When};
 
 /// What a free slot holds: no member has this place.
 const FREE: u16 = u16::MAX;
@@ -49,6 +49,50 @@ pub(crate) const fn link(members: &[Member], scopes: &mut [Scope]) {
         slots += room;
         n += 1;
     }
+}
+
+/// Where a tag is that the scope does not have.
+pub(super) const NOWHERE: u16 = u16::MAX;
+
+/// The generated conditions, linked.
+pub(crate) const fn conditions<const N: usize>(
+    members: &[Member],
+    scopes: &[Scope],
+    mut of: [Condition; N],
+) -> [Condition; N] {
+    link_conditions(members, scopes, &mut of);
+    of
+}
+
+/// Notes in conditions where the members stand that they name.
+pub(crate) const fn link_conditions(
+    members: &[Member],
+    scopes: &[Scope],
+    conditions: &mut [Condition],
+) {
+    let mut n = 0;
+    while n < conditions.len() {
+        let condition = &mut conditions[n];
+        let scope = &scopes[condition.scope as usize];
+        condition.at = place(members, scope, condition.tag);
+        condition.on_at = match condition.when {
+            When::Always => NOWHERE,
+            When::Value { on, .. } | When::Absent { on } => place(members, scope, on),
+        };
+        n += 1;
+    }
+}
+
+/// Where among the members of a scope a tag stands.
+const fn place(members: &[Member], scope: &Scope, tag: u32) -> u16 {
+    let mut at = scope.start;
+    while at < scope.end {
+        if members[at as usize].tag == tag {
+            return at - scope.start;
+        }
+        at += 1;
+    }
+    NOWHERE
 }
 
 /// How many slots linked scopes have.

@@ -30,9 +30,9 @@ mod lookup;
 
 pub use check::check;
 pub use kind::Kind;
+pub(crate) use lookup::{conditions, scopes, slots, slots_len};
 #[cfg(feature = "dictionary")]
-pub(crate) use lookup::{fill, link};
-pub(crate) use lookup::{scopes, slots, slots_len};
+pub(crate) use lookup::{fill, link, link_conditions};
 
 use crate::ids::Market;
 use crate::scan::DataFields;
@@ -151,6 +151,9 @@ pub struct Condition {
     pub market: Option<Market>,
     /// Whether only the documents demand it: see [`Options::check_documented`].
     pub documented: bool,
+    /// Where among the scope's members the field stands, and what it depends on.
+    at: u16,
+    on_at: u16,
 }
 
 /// What a [`Condition`] demands of a field.
@@ -186,7 +189,8 @@ impl Condition {
     #[must_use]
     pub const fn new(scope: u16, tag: u32) -> Self {
         let (demand, when) = (Demand::Present, When::Always);
-        Self { scope, tag, demand, when, market: None, documented: false }
+        let (at, on_at) = (lookup::NOWHERE, lookup::NOWHERE);
+        Self { scope, tag, demand, when, market: None, documented: false, at, on_at }
     }
 
     /// ... if `on` has a value of this set.

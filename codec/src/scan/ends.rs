@@ -38,6 +38,8 @@ pub(super) struct Fields<'m, 'f, 'l> {
     listed: usize,
     /// Fields that are complete.
     count: usize,
+    /// Where the last of them ends.
+    last_end: u32,
     /// Whether there was the length of a data field, which may hold SOHs that end nothing, or a block
     /// with more ends than are listed: the plain walk does the rest.
     walk: bool,
@@ -46,8 +48,9 @@ pub(super) struct Fields<'m, 'f, 'l> {
 impl<'m, 'f, 'l> Fields<'m, 'f, 'l> {
     #[inline(always)]
     pub(super) fn new(message: &'m [u8], fields: &'f mut [Field], list: &'l mut List) -> Self {
-        list[0].write(u32::MAX);
-        Self { message, fields, list, listed: 0, count: 0, walk: false }
+        let last_end = u32::MAX;
+        list[0].write(last_end);
+        Self { message, fields, list, listed: 0, count: 0, last_end, walk: false }
     }
 
     /// The places of the next ends.
@@ -115,8 +118,12 @@ impl<'m, 'f, 'l> Fields<'m, 'f, 'l> {
             (self.count, self.walk) =
                 one_by_one(self.message, self.fields, before + done, &list[done..=until])?;
         }
-        let next = next_at(self.fields, self.count) as u32;
-        self.list[0].write(next.wrapping_sub(1));
+        // Not from the last field: it has just been stored with others, and would be waited for.
+        self.last_end = match self.walk {
+            true => (next_at(self.fields, self.count) as u32).wrapping_sub(1),
+            false => list[total],
+        };
+        self.list[0].write(self.last_end);
         self.listed = 0;
         Ok(())
     }
@@ -124,6 +131,11 @@ impl<'m, 'f, 'l> Fields<'m, 'f, 'l> {
     /// The rest of the message, if any, and the trailer; see [`walk::finish`].
     #[inline(always)]
     pub(super) fn finish(self, sum_of_all: u32) -> Result<usize, ScanError> {
+        // Where all SOHs are ends, what looks like a trailer is the last field.
+        let is_whole = !self.walk && self.last_end as usize + 1 == self.message.len();
+        if is_whole && walk::has_trailer(self.message, sum_of_all) {
+            return Ok(self.count);
+        }
         walk::finish(self.message, self.fields, self.count, sum_of_all)
     }
 }

@@ -100,6 +100,26 @@ pub(crate) fn uint_at(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
     }
 }
 
+/// Whether `bytes[start..end]` are 1 to 16 digits, and if so, whether one is not zero. `None` says nothing.
+#[inline(always)]
+pub(crate) fn digits_at(bytes: &[u8], start: usize, end: usize) -> Option<bool> {
+    let [first, last] = match short_window(bytes, start, end) {
+        Some(values) => [0, values],
+        None => window(bytes, start, end)?,
+    };
+    (no_digits(first) | no_digits(last) == 0).then_some(first | last != 0)
+}
+
+/// Whether `bytes[start..end]` are 1 to 16 digits and at most one point. False says nothing.
+#[inline(always)]
+pub(crate) fn is_decimal_at(bytes: &[u8], start: usize, end: usize) -> bool {
+    match short_window(bytes, start, end) {
+        Some(values) => point_of(values, end - start)
+            .is_some_and(|point| no_digits(values ^ (point * u64::from(POINT))) == 0),
+        None => decimal_at(bytes, start, end).is_some(),
+    }
+}
+
 /// [`decimal`] of `bytes[start..end]`.
 #[inline(always)]
 pub(crate) fn decimal_at(bytes: &[u8], start: usize, end: usize) -> Option<(u64, u8)> {
@@ -112,20 +132,28 @@ pub(crate) fn decimal_at(bytes: &[u8], start: usize, end: usize) -> Option<(u64,
 /// [`decimal_of`] a text of at most eight characters.
 #[inline(always)]
 fn short_decimal_of(values: u64, len: usize) -> Option<(u64, u8)> {
-    // The lowest bit of the point's byte.
-    let point = (values & POINT_BIT) >> 4;
-    if point & point.wrapping_sub(1) != 0 || (len == 1 && point != 0) {
-        return None;
-    }
-    // A point becomes a zero; another character with its bit does not.
+    let point = point_of(values, len)?;
     let without = values ^ (point * u64::from(POINT));
     // The bytes before the point: none if there is none.
     let front = point.saturating_sub(1);
     let digits = (without & front) << 8 | without & !front;
-    if without & (point << 8).wrapping_sub(point) | no_digits(digits) != 0 {
+    if no_digits(digits) != 0 {
         return None;
     }
     Some((eight_digit_number(digits), ((point.leading_zeros() / 8) & 7) as u8))
+}
+
+/// The lowest bit of the point's byte, 0 if there is no point. `None` if there are several, nothing else, or
+/// another character with the bit of a point.
+#[inline(always)]
+fn point_of(values: u64, len: usize) -> Option<u64> {
+    let point = (values & POINT_BIT) >> 4;
+    if point & point.wrapping_sub(1) != 0 || (len == 1 && point != 0) {
+        return None;
+    }
+    // A point becomes a zero; another character does not.
+    let without = values ^ (point * u64::from(POINT));
+    (without & (point << 8).wrapping_sub(point) == 0).then_some(point)
 }
 
 /// `2` to `5` digits up to a SOH, as BodyLength(9) mostly has; their number, and how many.

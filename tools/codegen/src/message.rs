@@ -109,7 +109,17 @@ fn imports(body: &str, indent: &str) -> String {
         ("crate::messages", &["values"]),
         (
             "crate::rules",
-            &["Condition", "Kind", "Member", "Part", "Scope", "scopes", "slots", "slots_len"],
+            &[
+                "Condition",
+                "Kind",
+                "Member",
+                "Part",
+                "Scope",
+                "conditions",
+                "scopes",
+                "slots",
+                "slots_len",
+            ],
         ),
         ("crate::typed", &["TimeOfDay", "UtcSeconds", "Words", "fields"]),
         ("crate::value", &["Decimal", "UtcTime"]),
@@ -291,13 +301,18 @@ fn part(
         );
     };
     table("MEMBERS", "Member", &tables.members);
-    table("CONDITIONS", "Condition", &tables.conditions);
     let scopes = &tables.scopes;
     let _ = write!(
         out,
         "\n#[rustfmt::skip]\nstatic {prefix}SCOPES: [Scope; {}] = scopes(&{prefix}MEMBERS, {scopes:?});\n\
          \n#[rustfmt::skip]\nstatic {prefix}SLOTS: [u16; slots_len(&{prefix}SCOPES)] =\n    slots(&{prefix}MEMBERS, &{prefix}SCOPES);\n",
         scopes.len()
+    );
+    let _ = write!(
+        out,
+        "\n#[rustfmt::skip]\nstatic {prefix}CONDITIONS: [Condition; {}] = conditions(&{prefix}MEMBERS, &{prefix}SCOPES, [\n{}]);\n",
+        tables.conditions.len(),
+        tables.conditions.concat()
     );
     let _ = write!(
         out,
