@@ -358,7 +358,7 @@ pub enum Alarm {
     Gap {
         /// First missing MsgSeqNum.
         from: u64,
-        /// Last missing MsgSeqNum known.
+        /// The number that was received instead. It is dropped, and comes again with the resend.
         to: u64,
     },
     /// The venue asked for messages again, and these, of the application, were declared void instead (gap

@@ -1,10 +1,11 @@
 //! `taut venue`: the venue alone, on Kraken's port map behind an offset.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 
 use clap::{Args, Subcommand};
 use taut::pipeline::{IdlePolicy, pin_current};
@@ -15,6 +16,7 @@ use taut_venue::certificate::Certificate;
 use taut_venue::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server};
+use taut_venue::venue::Step;
 use taut_venue::{LiquiditySource, Venue};
 
 use crate::demo::child::{Farewell, Ready};
@@ -82,7 +84,7 @@ pub struct VenueArgs {
     #[arg(long, value_name = "FILE")]
     arrivals: Option<PathBuf>,
     /// Speak to a parent: a line of JSON when ready and at the end, which comes with the end of
-    /// standard input
+    /// standard input; each line of that is a step to take at once
     #[arg(long, hide = true)]
     child: bool,
 }
@@ -150,7 +152,7 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         // sessions can log out.
         let ignored = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal_hook::consts::SIGINT, ignored)?;
-        stop_with_stdin(Arc::clone(&stop));
+        server.follow(listen_to_parent(Arc::clone(&stop)));
         let ready = Ready {
             services: services.into_iter().collect(),
             certificate_pem: (!args.plain).then(|| certificate.pem()),
@@ -250,11 +252,18 @@ fn say(line: &impl serde::Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sets `stop` when standard input ends: the parent closed it, or is gone.
-fn stop_with_stdin(stop: Arc<AtomicBool>) {
+/// The steps that come on standard input. Sets `stop` when it ends: the parent closed it, or is gone.
+fn listen_to_parent(stop: Arc<AtomicBool>) -> mpsc::Receiver<Step> {
+    let (steps, inbox) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut byte = [0];
-        while matches!(io::stdin().read(&mut byte), Ok(1..)) {}
+        for line in io::stdin().lines().map_while(Result::ok) {
+            match line.parse() {
+                // A venue that has ended takes none.
+                Ok(step) => drop(steps.send(step)),
+                Err(error) => eprintln!("taut: {error}"),
+            }
+        }
         stop.store(true, Ordering::Relaxed);
     });
+    inbox
 }

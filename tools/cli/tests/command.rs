@@ -224,6 +224,26 @@ fn a_short_demo_holds_on_every_layout_wire_and_tls_mode() {
 }
 
 #[test]
+fn a_demo_whose_trading_session_is_cut_in_mid_run_says_what_was_lost_and_recovered_and_holds() {
+    let _alone = alone();
+    for layout in ["inline", "full"] {
+        let arguments = ["--json", "--seconds", "3", "--drop-after", "1", "--layout", layout];
+        let output = run(&[&["demo", "--wire", "mio"], &arguments[..]].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect(&errors);
+        let checks = summary["checks"].as_array().unwrap();
+        let broken: Vec<_> = checks.iter().filter(|check| check["holds"] != true).collect();
+        assert!(broken.is_empty(), "{layout}: {broken:?} {}", summary["sessions"]);
+        let what = "the session that was cut came back";
+        assert!(checks.iter().any(|check| check["what"] == what));
+        assert_eq!(summary["reconnects"], serde_json::json!({"market_data": 0, "trading": 1}));
+        // The message that was cut is missing at least.
+        assert!(summary["lost"]["asked_again"].as_u64() > Some(0), "{}", summary["sessions"]);
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+    }
+}
+
+#[test]
 fn a_recorded_book_is_replayed() {
     let _alone = alone();
     let Some(file) = shared("data/kraken/spot-book1000-10pairs-31s.ws") else { return };
@@ -255,6 +275,7 @@ fn bad_input_is_named_in_one_line() {
     let recording = recording.as_deref().and_then(Path::to_str);
     let mut cases: Vec<(Vec<&str>, &str)> = vec![
         (vec!["demo", "--symbol", "NO/NO"], "NO/NO"),
+        (vec!["demo", "--seconds", "5", "--drop-after", "5"], "--drop-after 5"),
         (vec!["demo", "--config", &unlisted], "ETC/ETC"),
         (vec!["demo", "--rate", "0"], "events_per_second"),
         (vec!["demo", "--capture", &noise, "--speed", "0"], "--speed 0"),

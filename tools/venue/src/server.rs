@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver as Inbox;
 use std::time::Duration;
 
 use taut::pipeline::{Idle, IdlePolicy};
@@ -17,7 +18,7 @@ use taut_codec::value::UtcTime;
 use crate::gateway::Service;
 use crate::limits::CONNECTIONS_MAX;
 use crate::links::Links;
-use crate::venue::{Arrival, Venue};
+use crate::venue::{Arrival, Step, Venue};
 
 /// A TLS handshake that takes longer is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +90,7 @@ pub struct Server {
     handshakes: Vec<Pending>,
     links: Links,
     arrivals: Option<BufWriter<File>>,
+    steps: Option<Inbox<Step>>,
     clock: Clock,
     idle: Idle,
     accept_at: u64,
@@ -136,6 +138,7 @@ impl Server {
             handshakes: Vec::new(),
             links: Links::default(),
             arrivals: None,
+            steps: None,
             clock,
             idle: Idle::new(listen.idle)?,
             accept_at: 0,
@@ -152,6 +155,11 @@ impl Server {
     pub fn log_arrivals(&mut self, path: &Path) -> io::Result<()> {
         self.arrivals = Some(BufWriter::new(File::create(path)?));
         Ok(())
+    }
+
+    /// Takes the steps that come, at once. One that is about a session which is not up does nothing.
+    pub fn follow(&mut self, steps: Inbox<Step>) {
+        self.steps = Some(steps);
     }
 
     /// Where each service listens.
@@ -216,6 +224,9 @@ impl Server {
         if now.0 >= self.accept_at {
             self.accept_at = now.0 + ACCEPT_PERIOD_NS;
             self.clock.discipline();
+            for step in self.steps.iter().flat_map(Inbox::try_iter) {
+                worked |= self.venue.control(&step, now);
+            }
             self.accept(now);
             self.shake_hands(now);
         }

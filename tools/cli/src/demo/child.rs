@@ -1,7 +1,7 @@
 //! The venue as a child process of the demo: the same binary, on loopback, on another core.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -190,6 +190,15 @@ impl Venue {
     pub fn address(&self, service: &str) -> Result<SocketAddr, ChildError> {
         let missing = || ChildError::Early(format!("no service {service}"));
         self.ready.services.get(service).copied().ok_or_else(missing)
+    }
+
+    /// Has it do something on purpose, in the words of its configuration's `control`.
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub fn control(&mut self, step: &str) -> io::Result<()> {
+        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        writeln!(stdin, "{step}")
     }
 
     /// Ends it and reads its last line. A closed standard input is the sign to end; a venue that does

@@ -3,6 +3,7 @@
 
 pub mod child;
 pub mod config;
+mod cut;
 pub mod interrupt;
 mod journal_check;
 pub mod maker;
@@ -30,6 +31,7 @@ use taut_venue::liquidity::canonical_symbol;
 
 use self::child::{Process, Venue};
 use self::config::DemoConfig;
+use self::cut::Cut;
 use self::maker::Maker;
 use self::summary::{Run, Summary};
 use self::told::Listener;
@@ -50,6 +52,10 @@ pub struct DemoArgs {
     /// Seed of the synthetic market
     #[arg(long)]
     seed: Option<u64>,
+    /// Cut the trading session so long after the first trading, in the middle of a message, and watch it
+    /// come back
+    #[arg(long, value_name = "SECONDS")]
+    drop_after: Option<u64>,
     /// The pair to trade
     #[arg(long)]
     symbol: Option<String>,
@@ -116,6 +122,12 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         }
         None => {}
     }
+    if let Some(after) = args.drop_after.filter(|&after| args.seconds > 0 && after >= args.seconds)
+    {
+        let seconds = args.seconds;
+        let problem = format!("--drop-after {after} must be below --seconds {seconds}");
+        return Err(Failure::Usage(problem));
+    }
     let mut config = match &args.config {
         Some(file) => DemoConfig::from_toml(&crate::read_file(file)?)?,
         None => DemoConfig::default(),
@@ -136,7 +148,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let stop = interrupt::watch(process.clone(), scratch.path().to_owned())?;
     let options = venue_options(args, &arrivals, &cores);
     let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
-    let venue = Venue::start(&options, &key, &secret, process, &stop)?;
+    let mut venue = Venue::start(&options, &key, &secret, process, &stop)?;
     config.use_venue(&venue, args.symbol.as_deref())?;
     let DemoConfig { engine: engine_config, maker: maker_config } = config;
     let mut engine = Engine::new(engine_config.clone(), Credentials::new(key, secret)?)?;
@@ -154,7 +166,8 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
             eprintln!("taut: journal: {} bytes of segment {} were torn", torn.bytes, torn.segment);
         }
     }
-    watch(args, &running, &mut listener, &stop, started);
+    let cut = Cut::new(args.drop_after.map(Duration::from_secs), &engine_config.trading.sender);
+    watch(args, &running, &mut listener, &stop, (&mut venue, cut));
     let outcome = running.join()?;
     let seconds = started.elapsed().as_secs_f64();
 
@@ -170,6 +183,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let run = Run {
         sessions: listener.finish(),
         stored: stored.transpose()?,
+        cut: args.drop_after.is_some(),
         seconds,
         config: &engine_config,
         liquidity: &ready.liquidity,
@@ -318,8 +332,9 @@ fn watch(
     running: &Running<Maker>,
     listener: &mut Listener,
     stop: &AtomicBool,
-    started: Instant,
+    (venue, mut cut): (&mut Venue, Cut),
 ) {
+    let started = Instant::now();
     let limit = (args.seconds > 0).then(|| Duration::from_secs(args.seconds));
     let line = !args.json && std::io::stderr().is_terminal();
     let mut printed = started;
@@ -342,7 +357,10 @@ fn watch(
         {
             trading_since = Some(Instant::now());
         }
-        let over = limit.zip(trading_since).is_some_and(|(limit, since)| since.elapsed() >= limit);
+        let acks = running.progress().stats.acks;
+        cut.make_if_due(venue, trading_since.filter(|_| acks > 0));
+        let over = limit.zip(trading_since).is_some_and(|(limit, since)| since.elapsed() >= limit)
+            && !cut.is_worth_a_wait(trading_since, listener.trading_came_back(), START_TIMEOUT);
         if !stopping && (over || stop.load(Ordering::Relaxed)) {
             running.stop();
             stopping = true;

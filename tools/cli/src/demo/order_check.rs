@@ -1,6 +1,9 @@
-//! Whether the venue got the commands that were sent, all of them and no others, in that order.
+//! Whether the venue got the commands that were sent, all of them and no others, in that order; but for
+//! those that were lost with a connection and declared void.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use taut::trace::Sent;
@@ -89,6 +92,8 @@ pub struct Order {
     pub gateway: usize,
     /// Commands that the order entry stage refused.
     pub oes: usize,
+    /// Commands that did not arrive, and were declared void when the venue asked for them.
+    pub void: usize,
     /// The first place where the two logs differ.
     pub difference: Option<Difference>,
     /// Whether the sent MsgSeqNums increase.
@@ -137,8 +142,14 @@ impl Display for Difference {
     }
 }
 
-/// Compares what was sent with the venue's arrival log: they must be the same, command by command.
-pub fn compare(sent: &[Sent], arrivals: &[Arrival]) -> Order {
+/// Compares what was sent with the venue's arrival log: they must be the same, command by command, but
+/// for those with a MsgSeqNum that was declared `void`.
+pub fn compare(sent: &[Sent], arrivals: &[Arrival], void: &[RangeInclusive<u64>]) -> Order {
+    let known: BTreeSet<u64> = arrivals.iter().map(|arrival| arrival.msg_seq_num).collect();
+    let is_void = |number: &u64| void.iter().any(|range| range.contains(number));
+    let all = sent;
+    let not_void = |one: &&Sent| known.contains(&one.msg_seq_num) || !is_void(&one.msg_seq_num);
+    let sent: Vec<Sent> = all.iter().filter(not_void).copied().collect();
     let count = |reached| arrivals.iter().filter(|arrival| arrival.reached == reached).count();
     let difference = (0..sent.len().max(arrivals.len())).find_map(|at| {
         match (sent.get(at).copied(), arrivals.get(at).copied()) {
@@ -157,8 +168,9 @@ pub fn compare(sent: &[Sent], arrivals: &[Arrival]) -> Order {
         arrived: count(Reached::Engine),
         gateway: count(Reached::Gateway),
         oes: count(Reached::Oes),
+        void: all.len() - sent.len(),
         difference,
-        numbered: sent.windows(2).all(|pair| pair[0].msg_seq_num < pair[1].msg_seq_num),
+        numbered: all.windows(2).all(|pair| pair[0].msg_seq_num < pair[1].msg_seq_num),
     }
 }
 
@@ -183,8 +195,9 @@ mod tests {
     #[test]
     fn equal_logs_hold_and_every_outcome_is_counted() {
         let log = log(&["2 G 2 arrived", "3 G 3 oes", "4 G - gateway", "5 G 5 arrived"]);
-        let order = compare(&sent(&[2, 3, 4, 5]), &log);
-        let expected = Order { arrived: 2, gateway: 1, oes: 1, difference: None, numbered: true };
+        let order = compare(&sent(&[2, 3, 4, 5]), &log, &[]);
+        let expected =
+            Order { arrived: 2, gateway: 1, oes: 1, void: 0, difference: None, numbered: true };
         assert_eq!(order, expected);
     }
 
@@ -194,10 +207,24 @@ mod tests {
         for lost in 0..3 {
             let mut lines = all.to_vec();
             lines.remove(lost);
-            let difference = compare(&sent(&[2, 3, 4]), &log(&lines)).difference;
+            let difference = compare(&sent(&[2, 3, 4]), &log(&lines), &[]).difference;
             assert_eq!(difference, Some(Difference::Missing(sent(&[2, 3, 4])[lost])));
         }
-        assert!(compare(&sent(&[2]), &[]).difference.is_some());
+        assert!(compare(&sent(&[2]), &[], &[]).difference.is_some());
+    }
+
+    #[test]
+    fn a_command_that_was_declared_void_may_be_missing_and_no_other() {
+        let log = log(&["2 G 2 arrived", "3 G 3 arrived", "6 G 6 arrived"]);
+        let order = |sent: &[Sent]| compare(sent, &log, &[3..=5]);
+        let all = sent(&[2, 3, 4, 6]);
+        assert_eq!(
+            (order(&all).void, order(&all).difference),
+            (1, None),
+            "3 had arrived after all"
+        );
+        let missing = sent(&[2, 3, 4, 6, 7]);
+        assert_eq!(order(&missing).difference, Some(Difference::Missing(missing[4])));
     }
 
     #[test]
@@ -208,7 +235,7 @@ mod tests {
             &["1 G 1 arrived", "2 G 2 arrived", "3 G 3 arrived"],
             &["2 G 2 arrived", "3 G 3 arrived", "9 G 9 oes"],
         ] {
-            let difference = compare(&sent(&[2, 3]), &log(lines)).difference;
+            let difference = compare(&sent(&[2, 3]), &log(lines), &[]).difference;
             assert!(matches!(difference, Some(Difference::Extra(_))), "{lines:?}: {difference:?}");
         }
     }
@@ -216,14 +243,14 @@ mod tests {
     #[test]
     fn an_overtaking_command_is_found() {
         let swapped = log(&["3 G 3 arrived", "2 G 2 arrived"]);
-        assert!(compare(&sent(&[2, 3]), &swapped).difference.is_some());
-        assert!(!compare(&sent(&[3, 2]), &[]).numbered);
+        assert!(compare(&sent(&[2, 3]), &swapped, &[]).difference.is_some());
+        assert!(!compare(&sent(&[3, 2]), &[], &[]).numbered);
     }
 
     #[test]
     fn a_command_that_changed_on_the_way_is_found() {
         for line in ["2 F 2 arrived", "2 G 7 arrived", "2 G - arrived"] {
-            let difference = compare(&sent(&[2]), &log(&[line])).difference;
+            let difference = compare(&sent(&[2]), &log(&[line]), &[]).difference;
             assert!(matches!(difference, Some(Difference::Other(..))), "{line}: {difference:?}");
         }
     }

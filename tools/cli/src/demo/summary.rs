@@ -7,7 +7,7 @@ use serde::Serialize;
 use taut::config::EngineConfig;
 use taut::event::DownReason;
 use taut::pipeline::{Outcome, Pinning, Progress};
-use taut::strategy::{InstrumentId, Refusal, Symbol};
+use taut::strategy::{InstrumentId, OrderState, Refusal, Symbol};
 use taut::trace::allocation::Allocations;
 use taut::trace::{Row, Sent};
 use taut::wire::tls::TlsMode;
@@ -31,6 +31,8 @@ pub struct Run<'a> {
     pub sessions: Log,
     /// The commands in the journal, if there is one.
     pub stored: Option<Vec<Sent>>,
+    /// Whether the trading session was cut on purpose.
+    pub cut: bool,
     /// Orders that were open at the venue when it ended, or why it did not say.
     pub farewell: Result<usize, String>,
     pub allocations: Allocations,
@@ -52,6 +54,8 @@ pub struct Summary {
     order_to_answer: Row,
     pinning: Vec<Pinning>,
     reconnects: Reconnects,
+    /// What sessions that were lost took with them.
+    lost: Lost,
     /// What happened to the sessions, oldest first.
     sessions: Vec<Line>,
     /// What was too much to be told.
@@ -64,6 +68,19 @@ pub struct Summary {
 struct Reconnects {
     market_data: u64,
     trading: u64,
+}
+
+/// What was lost with connections, and came back.
+#[derive(Debug, Serialize)]
+struct Lost {
+    /// Times that an order became uncertain.
+    orders_uncertain: u64,
+    /// Orders of which it is not known to the end whether they were.
+    orders_unresolved: usize,
+    /// Commands that did not arrive, and were declared void.
+    commands_void: usize,
+    /// Messages of the venue that were asked for again.
+    asked_again: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,6 +170,13 @@ impl Summary {
         pinning.push(Pinning { thread: "taut-venue", asked: run.venue_core, allowed });
         let checks = checks(outcome, &run, &pinning);
         let [market_data, trading] = run.sessions.reconnects;
+        let arrivals = run.arrivals.unwrap_or_default();
+        let lost = Lost {
+            orders_uncertain: stats.uncertain,
+            orders_unresolved: unresolved(outcome),
+            commands_void: compare(&outcome.latency.sent, arrivals, &run.sessions.void).void,
+            asked_again: run.sessions.asked_again,
+        };
         Self {
             layout: format!("{:?}", run.config.path.layout).to_lowercase(),
             wire: run.config.path.wire.to_string(),
@@ -171,6 +195,7 @@ impl Summary {
             order_to_answer: outcome.latency.round_trip,
             pinning,
             reconnects: Reconnects { market_data, trading },
+            lost,
             sessions: run.sessions.lines,
             sessions_untold: outcome.desk.strategy().untold(),
             checks,
@@ -220,18 +245,27 @@ fn traded(outcome: &Outcome<Maker>, id: InstrumentId) -> Traded {
     }
 }
 
-fn send_order(outcome: &Outcome<Maker>, arrivals: Option<&[Arrival]>) -> Check {
+/// Orders that are uncertain to the end: a report could say what became of them, and none came.
+fn unresolved(outcome: &Outcome<Maker>) -> usize {
+    let live = outcome.desk.orders().live();
+    live.filter(|order| order.state == OrderState::Uncertain).count()
+}
+
+fn send_order(outcome: &Outcome<Maker>, run: &Run<'_>) -> Check {
     let what = "send order equals arrival order";
-    let Some(arrivals) = arrivals else {
+    let Some(arrivals) = run.arrivals else {
         return Check { what, holds: false, detail: "no arrival log".into() };
     };
     let (stats, sent) = (outcome.desk.stats(), &outcome.latency.sent);
     let lost = outcome.traces_lost + outcome.latency.sent_lost;
-    let order = compare(sent, arrivals);
+    let order = compare(sent, arrivals, &run.sessions.void);
     // What was refused on the way was refused to us, too.
     let refused = order.gateway + order.oes;
     let told = stats.refused_by_venue + stats.unknown_refusals;
-    let complete = lost == 0 && sent.len() as u64 == stats.on_wire;
+    // A command that was under way when its connection broke has no time of sending.
+    let broken = run.sessions.reconnects[1];
+    let complete =
+        lost == 0 && (sent.len() as u64..=sent.len() as u64 + broken).contains(&stats.on_wire);
     let holds = complete
         && order.difference.is_none()
         && order.numbered
@@ -247,9 +281,13 @@ fn send_order(outcome: &Outcome<Maker>, arrivals: Option<&[Arrival]>) -> Check {
         format!("{refused} refused before the trading engine, {told} told to us")
     } else {
         format!(
-            "{} sent; in that order {} arrived at the trading engine, {refused} were refused before it",
+            "{} sent; in that order {} arrived at the trading engine, {refused} were refused before it{}",
             sent.len(),
-            order.arrived
+            order.arrived,
+            match order.void {
+                0 => String::new(),
+                void => format!(", {void} were lost with a connection and declared void"),
+            }
         )
     };
     Check { what, holds, detail }
@@ -272,17 +310,29 @@ fn journal_check(outcome: &Outcome<Maker>, stored: &[Sent]) -> Check {
 
 fn checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<Check> {
     let mut checks = standing_checks(outcome, run, pinning);
+    if run.cut {
+        checks.push(Check {
+            what: "the session that was cut came back",
+            holds: run.sessions.reconnects[1] > 0,
+            detail: format!("{} times", run.sessions.reconnects[1]),
+        });
+    }
     checks.extend(run.stored.as_ref().map(|stored| journal_check(outcome, stored)));
     checks
 }
 
 fn standing_checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning]) -> Vec<Check> {
     let stats = outcome.desk.stats();
+    let (live, unresolved) = (outcome.desk.orders().live_len(), unresolved(outcome));
+    // What a lost connection took with it is asked for or declared void: told, and no cause for alarm.
+    let came_back = run.sessions.reconnects != [0, 0];
+    let recovered = if came_back { run.sessions.recovered } else { 0 };
+    let alarms = stats.alarms.saturating_sub(recovered);
     // rustls allocates for each record; with it the check would only repeat that.
     let promised = !run.config.tls.enabled || run.config.tls.mode == TlsMode::RecordLayer;
     let allocations = &run.allocations;
     vec![
-        send_order(outcome, run.arrivals),
+        send_order(outcome, run),
         Check {
             what: "every book checksum is right",
             holds: stats.checksums_failed == 0 && stats.checksums_verified > 0,
@@ -310,10 +360,11 @@ fn standing_checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning])
         },
         Check {
             what: "no order is left behind",
-            holds: run.farewell == Ok(0) && outcome.desk.orders().live_len() == 0,
+            // An uncertain one that the venue does not have is none.
+            holds: run.farewell == Ok(0) && live == unresolved && (live == 0 || came_back),
             detail: format!(
                 "{} at the engine, {}",
-                outcome.desk.orders().live_len(),
+                live - unresolved,
                 match &run.farewell {
                     Ok(open) => format!("{open} open at the venue"),
                     Err(error) => format!("the venue did not say ({error})"),
@@ -339,12 +390,12 @@ fn standing_checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning])
                 && stats.unknown_reports == 0
                 && stats.unknown_refusals == 0
                 && stats.fills_duplicate == 0
-                && stats.alarms == 0,
+                && alarms == 0,
             detail: format!(
                 "{} disagreements, {} unknown reports, {} alarms",
                 stats.disagreements,
                 stats.unknown_reports + stats.unknown_refusals,
-                stats.alarms
+                alarms
             ),
         },
         Check {
@@ -412,6 +463,15 @@ impl Display for Summary {
         let Reconnects { market_data, trading } = self.reconnects;
         if market_data + trading > 0 {
             writeln!(f, "  reconnects: market data {market_data}, trading {trading}")?;
+            writeln!(
+                f,
+                "  lost with the connection: {} orders became uncertain ({} still are), {} commands did not \
+                 arrive, {} messages of the venue were asked for again",
+                self.lost.orders_uncertain,
+                self.lost.orders_unresolved,
+                self.lost.commands_void,
+                self.lost.asked_again
+            )?;
         }
         for traded in &self.instruments {
             let pnl = traded.profit_and_loss.as_deref().unwrap_or("unknown");

@@ -1,9 +1,11 @@
 //! What the strategy is told of its sessions, on its way from the engine's path to whoever watches.
 
+use std::ops::RangeInclusive;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use serde::Serialize;
 use taut::conductor::LinkEvent;
+use taut::event::Alarm;
 use taut::pipeline::MARKET_DATA;
 use taut::strategy::{SessionEvent, SessionId, SessionUpdate};
 use taut_codec::value::UtcTime;
@@ -62,6 +64,12 @@ pub struct Log {
     pub lines: Vec<Line>,
     /// How often market data and trading came back after they had been up.
     pub reconnects: [u64; 2],
+    /// Messages of the venue that were asked for again.
+    pub asked_again: u64,
+    /// Alarms that said what was asked for again or declared void.
+    pub recovered: u64,
+    /// MsgSeqNums of trading that the venue asked for: no command in there is sent again.
+    pub void: Vec<RangeInclusive<u64>>,
     ups: [u64; 2],
 }
 
@@ -94,6 +102,11 @@ impl Listener {
         }
     }
 
+    /// How often trading came back.
+    pub const fn trading_came_back(&self) -> u64 {
+        self.log.reconnects[1]
+    }
+
     /// Everything that was heard.
     pub fn finish(mut self) -> Log {
         self.listen(|_| None, |_| ());
@@ -110,8 +123,19 @@ impl Log {
             }
             // Part of every logon.
             SessionUpdate::Session { event: SessionEvent::Synchronised { .. }, .. } => return None,
-            SessionUpdate::Session { session, event } => (Some(*session), event.to_string()),
-            SessionUpdate::Alarm(alarm) => (None, alarm.to_string()),
+            SessionUpdate::Session { session, event } => {
+                if let SessionEvent::ResendServed { from, to } = *event
+                    && *session != MARKET_DATA
+                    && self.void.len() < TOLD_MAX
+                {
+                    self.void.push(from..=to);
+                }
+                (Some(*session), event.to_string())
+            }
+            SessionUpdate::Alarm(alarm) => {
+                self.note(*alarm);
+                (None, alarm.to_string())
+            }
             SessionUpdate::Killed { cause } => (None, format!("kill switch pulled {cause}")),
             SessionUpdate::Rearmed => (None, "kill switch released".into()),
             // Told with the numbers by the link.
@@ -119,6 +143,18 @@ impl Log {
         };
         let at = String::from_utf8_lossy(&at.to_fix_millis()).into_owned();
         Some(Line { at, session: session.map(name), what })
+    }
+
+    /// What a lost connection takes with it, as far as the venue and we told each other afterwards.
+    fn note(&mut self, alarm: Alarm) {
+        match alarm {
+            Alarm::Gap { from, to } => {
+                self.recovered += 1;
+                self.asked_again += to.saturating_sub(from) + 1;
+            }
+            Alarm::Withheld { .. } => self.recovered += 1,
+            _ => {}
+        }
     }
 
     fn count(&mut self, session: SessionId, event: &LinkEvent) {
