@@ -36,6 +36,23 @@ pub const WIRE_SEND_BYTES: usize = 256 * 1024;
 pub const URING_BUFFERS: u16 = 256;
 /// See [`URING_BUFFERS`].
 pub const URING_BUFFER_BYTES: usize = 4096;
+/// Frames that one AF_XDP socket can receive before they are read (a power of two). A window of
+/// [`XDP_RECEIVE_BYTES`] full of small messages does not fill them.
+pub const XDP_RECEIVE_FRAMES: u32 = 2048;
+/// Frames that one AF_XDP socket can send before they have left (a power of two).
+pub const XDP_SEND_FRAMES: u32 = 1024;
+/// Size of such a frame, bytes: what the kernel reserves, an Ethernet header and the longest packet.
+pub const XDP_FRAME_BYTES: usize = 2048;
+/// Longest IP packet that an AF_XDP stack sends or asks for, bytes.
+pub const XDP_MTU_MAX: usize = 1500;
+/// TCP connections of one AF_XDP stack, those that wait to be taken and those that end included.
+pub const XDP_CONNECTIONS: usize = 32;
+/// Connections to one port of an AF_XDP stack that wait to be taken.
+pub const XDP_BACKLOG: usize = 4;
+/// Receive buffer, and so the window, of one TCP connection of an AF_XDP stack, bytes.
+pub const XDP_RECEIVE_BYTES: usize = 256 * 1024;
+/// Bytes of one such connection that were sent and not acknowledged, or wait to be sent.
+pub const XDP_SEND_BYTES: usize = 128 * 1024;
 /// Garbage bytes skipped in a row before the connection is given up.
 pub const RESYNC_BYTES_MAX: usize = 64 * 1024;
 /// Highest MsgSeqNum that is accepted, and the farthest a peer may jump ahead at once.
@@ -150,6 +167,11 @@ const _: () = {
     );
     assert!(WIRE_SEND_BYTES >= 2 * TLS_RECORD_MAX);
     assert!(URING_BUFFERS.is_power_of_two() && URING_BUFFERS <= 1 << 15);
+    assert!(XDP_RECEIVE_FRAMES.is_power_of_two() && XDP_SEND_FRAMES.is_power_of_two());
+    // 256: XDP_PACKET_HEADROOM; 14: an Ethernet header.
+    assert!(XDP_FRAME_BYTES.is_power_of_two() && XDP_FRAME_BYTES >= 256 + 14 + XDP_MTU_MAX);
+    assert!(XDP_RECEIVE_FRAMES as usize * 128 >= XDP_RECEIVE_BYTES);
+    assert!(XDP_CONNECTIONS > 2 * XDP_BACKLOG);
     assert!(FIELDS_MAX * 3 <= MESSAGE_BYTES_MAX);
     assert!(FRAME_RING.is_power_of_two());
     assert!(JOURNAL_INDEX.is_power_of_two());

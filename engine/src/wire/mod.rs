@@ -24,6 +24,7 @@ pub mod mio_wire;
 mod out_buffer;
 pub mod tls;
 pub mod uring;
+pub mod xdp;
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
