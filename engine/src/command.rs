@@ -31,6 +31,8 @@ pub enum CommandKind {
     Cancel(CancelOrder),
     /// OrderMassCancelRequest (q).
     MassCancel(MassCancel),
+    /// OrderStatusRequest (H). No command of an order: it changes nothing and has no end of its own.
+    Status(StatusRequest),
     /// InstrumentListRequest (x) for all instruments.
     RequestInstruments,
     /// MarketDataRequest (V): snapshot and updates of book and trades.
@@ -146,8 +148,19 @@ pub struct MassCancel {
     pub scope: CancelScope,
 }
 
-/// MassCancelRequestType(530); venue file 4.4.
+/// OrderStatusRequest (H); venue file 4.5, on spot only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusRequest {
+    /// ClOrdID(11): the order's (C17).
+    pub cl_ord_id: ClOrdId,
+    /// OrderID(37).
+    pub order_id: OrderId,
+    /// Symbol(55).
+    pub instrument: InstrumentId,
+}
+
+/// MassCancelRequestType(530); venue file 4.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CancelScope {
     /// `1`: orders of this session on one instrument.
     Instrument(InstrumentId),

@@ -15,7 +15,9 @@ use crate::types::Symbol;
 
 pub use returning::{ReconnectSection, RolloverSection};
 pub use risk::{InstrumentRisk, RiskSection, TotalSection, VenueRateName, VenueRateSection};
-pub use sections::{InstrumentsSection, JournalSection, PathSection, SessionSection, TlsSection};
+pub use sections::{
+    InstrumentsSection, JournalSection, OrdersSection, PathSection, SessionSection, TlsSection,
+};
 
 /// Everything that an engine is told before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -36,6 +38,9 @@ pub struct EngineConfig {
     /// The venue's rate limit.
     #[serde(default)]
     pub venue_rate: VenueRateSection,
+    /// What is made of orders that are not known, out of reach or uncertain.
+    #[serde(default)]
+    pub orders: OrdersSection,
     /// When a session is dialled again.
     #[serde(default)]
     pub reconnect: ReconnectSection,
@@ -105,6 +110,7 @@ impl EngineConfig {
         if self.tls.uat_insecure && production {
             return Err(value("tls.uat_insecure", "not with a production host"));
         }
+        self.orders.check()?;
         self.reconnect.check()?;
         self.rollover.check()?;
         self.symbols()?;

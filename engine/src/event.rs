@@ -299,6 +299,8 @@ pub struct Refusal {
     /// BusinessRejectRefID(379): the ClOrdID of the refused command; `None` if the venue did not say
     /// (a session-level Reject names only `ref_seq_num`).
     pub cl_ord_id: Option<ClOrdId>,
+    /// First byte of RefMsgType(372); 0 if the venue did not say.
+    pub ref_msg_type: u8,
     /// RefSeqNum(45); 0 on Kraken's business rejects (venue file 4.7).
     pub ref_seq_num: u64,
     /// Which layer refused.
@@ -378,6 +380,12 @@ pub enum Alarm {
         ms: u64,
         /// How far it may be for the venue to accept the Logon (venue file 2.1), milliseconds.
         window_ms: u64,
+    },
+    /// Orders are uncertain for longer than they may be: the session is down, or the venue does not
+    /// answer.
+    Unresolved {
+        /// How many.
+        orders: u32,
     },
     /// The journal did not take a message: nothing that is not stored is sent, so the connection ends.
     Journal(AppendError),

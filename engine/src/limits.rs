@@ -117,6 +117,8 @@ pub const CL_ORD_IDS_SUPERSEDED_MAX: usize = 4;
 /// ExecIDs of recent fills that a desk remembers to recognise a repeated one. An older repeat is
 /// still caught when it would raise the order's fills above the venue's CumQty.
 pub const EXEC_IDS_MAX: usize = 16 * 1024;
+/// Times that all uncertain orders are asked about after one drop.
+pub const RECONCILE_ROUNDS_MAX: u32 = 5;
 /// Resubscriptions of one book in a row without a verified checksum before it is given up.
 pub const BOOK_RESYNCS_MAX: u32 = 8;
 /// Commands that one callback of a strategy may issue.

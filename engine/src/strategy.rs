@@ -33,11 +33,12 @@
 
 pub use crate::command::{CancelScope, SelfTrade, SessionId};
 pub use crate::conductor::LinkEvent;
-pub use crate::desk::DeskStats;
+pub use crate::desk::{DeskStats, Reconciled, Sweep};
 pub use crate::event::MarketTrade;
 pub use crate::market::{Book, BookStatus, Level, StaleReason};
 pub use crate::order::{
-    Order, OrderHandle, OrderState, OrderUpdate, Pnl, Position, RequestKind, UpdateKind,
+    CancelRoute, Order, OrderHandle, OrderState, OrderUpdate, Pnl, Position, Proof, RequestKind,
+    Resolved, Rung, RungReason, UpdateKind,
 };
 pub use crate::risk::{HeadRoom, KillCause, Numbers, Refusal};
 pub use crate::session::SessionEvent;
@@ -78,6 +79,12 @@ pub trait Strategy {
     /// [`Strategy::on_start`].
     fn on_session(&mut self, ctx: &mut Context<'_>, update: &SessionUpdate) {
         let _ = (ctx, update);
+    }
+
+    /// After a drop of the trading session: it is known again what became of the orders that were open.
+    /// Once for each drop; each order was told before by [`Strategy::on_order`].
+    fn on_reconciled(&mut self, ctx: &mut Context<'_>, truth: &Reconciled<'_>) {
+        let _ = (ctx, truth);
     }
 
     /// A timer is due.
@@ -312,26 +319,28 @@ impl<'a> Context<'a> {
         self.core.replace(order, qty, px)
     }
 
-    /// Cancels an order, acknowledged or not.
+    /// Cancels an order, acknowledged or not, by the first request that reaches it (venue file 3.6): a
+    /// cancel (F) or, for an order of an earlier connection, a mass cancel (q), which takes others with
+    /// it. While nothing can be sent the cancel is kept, and sent as soon as it can be.
     ///
     /// # Errors
-    /// A [`Refusal`]; nothing was sent.
-    pub fn cancel(&mut self, order: OrderHandle) -> Result<(), Refusal> {
+    /// A [`Refusal`]; nothing was sent. [`Refusal::OutOfReach`] if no request reaches the order.
+    pub fn cancel(&mut self, order: OrderHandle) -> Result<CancelRoute, Refusal> {
         self.core.cancel(order)
     }
 
-    /// Asks the venue to cancel many orders at once; each is reported for itself.
+    /// Asks the venue to cancel many orders at once; each is reported for itself. Those in the scope that
+    /// the mass cancel does not reach are cancelled one by one, as by [`Context::cancel`].
     ///
     /// # Errors
     /// A [`Refusal`]; nothing was sent.
-    pub fn cancel_all(&mut self, scope: CancelScope) -> Result<(), Refusal> {
+    pub fn cancel_all(&mut self, scope: CancelScope) -> Result<Sweep, Refusal> {
         self.core.cancel_all(scope)
     }
 
-    /// Cancels every open order one by one and returns for how many; orders with a pending cancel, and
-    /// those that cannot be cancelled now, are left out. What the venue's rate limit would refuse goes
-    /// with one mass cancel.
-    pub fn cancel_open_orders(&mut self) -> usize {
+    /// Cancels every open order one by one, as by [`Context::cancel`]; orders with a pending cancel are
+    /// left out. What the venue's rate limit would refuse goes with one mass cancel.
+    pub fn cancel_open_orders(&mut self) -> Sweep {
         self.core.cancel_open_orders()
     }
 
@@ -393,6 +402,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub const fn is_trading_up(&self) -> bool {
         self.core.trading.is_some()
+    }
+
+    /// Whether it is known what became of the orders of before the last drop, as far as it can be.
+    #[must_use]
+    pub const fn is_reconciled(&self) -> bool {
+        self.core.truth.is_idle()
     }
 
     /// The time of day.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use taut::command::{CommandKind, SessionId};
-use taut::desk::{Desk, DeskConfig, InstrumentConfig, UnknownOrders};
+use taut::desk::{Desk, DeskConfig, InstrumentConfig, Recovery, UnknownOrders};
 use taut::event::{
     BookAction, BookEntry, DownReason, Event, EventKind, ExecType, Fill, OrdStatus, Report,
 };
+use taut::order::Reach;
 use taut::risk::{RiskLimits, TotalLimits, VenueRate};
 use taut::strategy::{Context, OrderHandle, Strategy};
 use taut::trace::allocation::{self, CountingAllocator};
@@ -123,6 +124,8 @@ fn a_desk_allocates_nothing_after_new() {
         venue_rate: VenueRate::UNLIMITED,
         cl_ord_id_watermark: 0,
         unknown_orders: UnknownOrders::default(),
+        reach: Reach::default(),
+        recovery: Recovery::default(),
     };
     let nanos = Arc::new(AtomicU64::new(1_000_000));
     let mut desk = Desk::new(&config, Clock::virtual_at(nanos.clone()), Busy::default()).unwrap();

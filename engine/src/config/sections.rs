@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, is_production, value};
 use crate::conductor::ResetPolicy;
+use crate::desk::{Recovery, UnknownOrders};
 use crate::journal::{Durability, JournalConfig};
 use crate::kraken::session::FieldChecks;
 use crate::limits::{HEARTBEAT_SECONDS_MAX, HOSTS_MAX};
+use crate::order::Reach;
 use crate::pipeline::{IdlePolicy, Layout};
 use crate::session::{Resend, ResendPolicy};
 use crate::types::CompId;
@@ -101,6 +103,18 @@ pub struct InstrumentsSection {
     pub depth: u16,
 }
 
+/// `[orders]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrdersSection {
+    /// What becomes of reports of orders that are not known.
+    pub unknown: UnknownOrders,
+    /// Which orders which request reaches.
+    pub reach: Reach,
+    /// How the truth is found out after a drop.
+    pub recovery: Recovery,
+}
+
 /// `[journal]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -177,6 +191,15 @@ const fn segment_mib() -> u32 {
 
 const fn segments_kept() -> u32 {
     64
+}
+
+impl OrdersSection {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.recovery.deadline_ms == 0 {
+            return Err(value("orders.recovery.deadline_ms", "must not be 0"));
+        }
+        Ok(())
+    }
 }
 
 const fn yes() -> bool {

@@ -11,6 +11,9 @@ fn the_commented_configuration_reads() {
     let config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
     assert_eq!(config.path.layout, Layout::Inline);
     assert!(config.tls.enabled && !config.tls.uat_insecure && !config.path.live);
+    assert_eq!(config.orders, OrdersSection::default(), "what is said there is the default");
+    let never = EngineConfig::commented_toml().replace("deadline_ms = 5000", "deadline_ms = 0");
+    assert!(matches!(EngineConfig::from_toml(&never), Err(ConfigError::Value { .. })));
 }
 
 #[test]

@@ -8,14 +8,13 @@ use taut_codec::value::UtcTime;
 use super::kill::Flatten;
 use super::lane::{End, Lane};
 use super::timers::Timers;
+use super::truth::Truth;
 use super::{DeskConfig, DeskStats, UnknownOrders};
-use crate::command::{
-    CancelOrder, CancelScope, Command, CommandKind, MassCancel, NewOrder, ReplaceOrder, SessionId,
-};
+use crate::command::{CancelScope, Command, CommandKind, NewOrder, ReplaceOrder, SessionId};
 use crate::conductor::LinkEvent;
 use crate::limits::{BOOK_LEVELS_MAX, COMMANDS_PER_CALLBACK_MAX, INSTRUMENTS_MAX};
 use crate::market::Markets;
-use crate::order::{ClOrdIdSource, OrderHandle, OrderTable, Positions};
+use crate::order::{ClOrdIdSource, OrderHandle, OrderTable, Positions, Reach};
 use crate::risk::{Refusal, RiskCheck, RiskView};
 use crate::strategy::OrderSpec;
 use crate::trace::{Clock, Stage, Stamps};
@@ -39,6 +38,12 @@ pub(crate) struct Core {
     pub timers: Timers,
     pub stats: DeskStats,
     pub unknown_orders: UnknownOrders,
+    pub reach: Reach,
+    pub truth: Truth,
+    /// There may be something for [`Core::send_kept_cancels`] to do.
+    pub has_kept_cancels: bool,
+    /// A mass cancel that is kept beside those of single orders.
+    pub kept_scope: Option<CancelScope>,
     pub(super) lane: Lane,
     pub queue: VecDeque<Command>,
     /// The stamps of the event that is being handled.
@@ -74,6 +79,10 @@ impl Core {
             timers: Timers::new(),
             stats: DeskStats::default(),
             unknown_orders: config.unknown_orders,
+            reach: config.reach,
+            truth: Truth::new(config.recovery),
+            has_kept_cancels: false,
+            kept_scope: None,
             lane: Lane::new(),
             queue: VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING),
             cause: Stamps::NONE,
@@ -105,18 +114,6 @@ impl Core {
         self.note(result)
     }
 
-    pub fn cancel(&mut self, handle: OrderHandle) -> Result<(), Refusal> {
-        let stamps = self.stamp_strategy();
-        let result = self.try_cancel(handle, stamps);
-        self.note(result)
-    }
-
-    pub fn cancel_all(&mut self, scope: CancelScope) -> Result<(), Refusal> {
-        let stamps = self.stamp_strategy();
-        let result = self.try_cancel_all(scope, stamps);
-        self.note(result).map(|_| ())
-    }
-
     /// Tells the risk check of an order that was sent or has changed.
     pub fn order_changed(&mut self, handle: OrderHandle, now: UtcTime) {
         let Some(order) = self.orders.get(handle) else { return };
@@ -136,34 +133,13 @@ impl Core {
         self.risk.on_book(id, &view, &self.positions, self.clock.now());
     }
 
-    /// What the venue's rate limit would refuse one by one goes with one mass cancel, which is counted as
-    /// the cancels that it stands for.
-    pub fn cancel_open_orders(&mut self) -> usize {
-        let (mut sent, mut limited) = (0, 0);
-        for at in 0..self.orders.live_len() {
-            let Some(order) = self.orders.live().nth(at) else { break };
-            let (handle, is_pending) = (order.handle, order.is_cancel_pending());
-            if is_pending {
-                continue;
-            }
-            match self.cancel(handle) {
-                Ok(()) => sent += 1,
-                Err(Refusal::VenueRate { .. }) => limited += 1,
-                Err(_) => {}
-            }
-        }
-        if limited > 0 && self.cancel_all(CancelScope::SenderCompId).is_ok() {
-            sent += limited;
-        }
-        sent
-    }
-
     fn try_order(&mut self, spec: OrderSpec, stamps: Stamps) -> Result<OrderHandle, Refusal> {
         self.check_open()?;
         self.check_lane()?;
         if self.held {
             return Err(Refusal::RollingOver);
         }
+        self.check_truth()?;
         let now = self.clock.now();
         let new = NewOrder {
             cl_ord_id: self.next_id(now)?,
@@ -195,8 +171,12 @@ impl Core {
     ) -> Result<(), Refusal> {
         self.check_open()?;
         self.check_lane()?;
+        self.check_truth()?;
         let plan = self.orders.plan_replace(handle)?;
         let order = *self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
+        if !self.reach.amend.reaches(self.place(&order)) {
+            return Err(Refusal::OutOfReach);
+        }
         let now = self.clock.now();
         let replace = ReplaceOrder {
             cl_ord_id: self.next_id(now)?,
@@ -220,47 +200,6 @@ impl Core {
         Ok(())
     }
 
-    fn try_cancel(&mut self, handle: OrderHandle, stamps: Stamps) -> Result<(), Refusal> {
-        self.check_lane()?;
-        let plan = self.orders.plan_cancel(handle)?;
-        let order = self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
-        let (instrument, side) = (order.instrument, order.side);
-        let now = self.clock.now();
-        self.risk.check_cancel(order, now)?;
-        let cancel = CancelOrder {
-            cl_ord_id: self.next_id(now)?,
-            orig_cl_ord_id: plan.orig_cl_ord_id,
-            order_id: plan.order_id,
-            instrument,
-            side,
-        };
-        self.orders.add_cancel(handle, cancel.cl_ord_id)?;
-        self.stats.cancels += 1;
-        self.issue(cancel.cl_ord_id, CommandKind::Cancel(cancel), stamps);
-        Ok(())
-    }
-
-    pub(super) fn try_cancel_all(
-        &mut self,
-        scope: CancelScope,
-        stamps: Stamps,
-    ) -> Result<ClOrdId, Refusal> {
-        self.check_lane()?;
-        if let CancelScope::Instrument(id) = scope {
-            self.markets.get(id).ok_or(Refusal::InstrumentUnknown)?;
-        }
-        let now = self.clock.now();
-        let cl_ord_id = self.next_id(now)?;
-        let taken = self.orders.live().filter(|order| match scope {
-            CancelScope::Instrument(id) => order.instrument == id,
-            CancelScope::Session | CancelScope::SenderCompId => true,
-        });
-        self.risk.note_cancel_all(taken, now);
-        self.stats.mass_cancels += 1;
-        self.issue(cl_ord_id, CommandKind::MassCancel(MassCancel { cl_ord_id, scope }), stamps);
-        Ok(cl_ord_id)
-    }
-
     /// Whether orders and replaces are welcome at all.
     fn check_open(&self) -> Result<(), Refusal> {
         if self.stopping {
@@ -269,8 +208,13 @@ impl Core {
         if self.started { Ok(()) } else { Err(Refusal::NotStarted) }
     }
 
+    /// Whether it is known what became of the orders of before a drop, or orders need not wait for it.
+    fn check_truth(&self) -> Result<(), Refusal> {
+        if self.truth.holds_orders() { Err(Refusal::Reconciling) } else { Ok(()) }
+    }
+
     /// Whether a command can leave: the session is up and there is room for it.
-    fn check_lane(&self) -> Result<(u32, u32), Refusal> {
+    pub(super) fn check_lane(&self) -> Result<(u32, u32), Refusal> {
         let trading = self.trading.ok_or(Refusal::SessionDown)?;
         if self.queue.len() < COMMANDS_PER_CALLBACK_MAX && self.lane.has_room() {
             Ok(trading)
@@ -279,7 +223,7 @@ impl Core {
         }
     }
 
-    fn next_id(&mut self, now: UtcTime) -> Result<ClOrdId, Refusal> {
+    pub(super) fn next_id(&mut self, now: UtcTime) -> Result<ClOrdId, Refusal> {
         self.ids.next(now).ok_or(Refusal::ClOrdIdsUsedUp)
     }
 
@@ -289,13 +233,13 @@ impl Core {
         stamps
     }
 
-    fn issue(&mut self, id: ClOrdId, kind: CommandKind, mut stamps: Stamps) {
+    pub(super) fn issue(&mut self, id: ClOrdId, kind: CommandKind, mut stamps: Stamps) {
         stamps.set(Stage::Risk, self.clock.ticks());
         self.lane.push(id);
         self.queue.push_back(Command { session: self.trading_session, stamps, kind });
     }
 
-    fn note<T>(&mut self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+    pub(super) fn note<T>(&mut self, result: Result<T, Refusal>) -> Result<T, Refusal> {
         if let Err(refusal) = result {
             self.stats.refused_here += 1;
             self.stats.last_refusal = Some(refusal);
@@ -322,6 +266,9 @@ impl Core {
         match event {
             LinkEvent::Held { .. } if session == self.trading_session => self.held = true,
             LinkEvent::Released if session == self.trading_session => self.held = false,
+            LinkEvent::RolledOver { .. } if session == self.trading_session => {
+                self.orders.roll_over();
+            }
             _ => {}
         }
     }

@@ -50,7 +50,7 @@ impl Core {
         match self.flatten {
             Flatten::Due => {
                 let stamps = self.stamp_strategy();
-                if let Ok(id) = self.try_cancel_all(CancelScope::SenderCompId, stamps) {
+                if let Ok(id) = self.mass_cancel(CancelScope::SenderCompId, stamps) {
                     self.flatten = Flatten::Sent(id);
                 }
             }

@@ -6,22 +6,27 @@
 
 mod core;
 mod kill;
+mod ladder;
 mod lane;
 mod reports;
 mod stats;
 mod timers;
+mod truth;
 
 pub(crate) use self::core::Core;
 use self::kill::Flatten;
+pub use ladder::Sweep;
 pub use stats::DeskStats;
+pub use truth::{Reconciled, Recovery, Resume};
 
+use serde::{Deserialize, Serialize};
 use taut_codec::value::UtcTime;
 
 use crate::command::{Command, SessionId};
 use crate::event::{Alarm, BookEntry, Event, EventKind};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::market::{BookOutcome, Markets, StaleReason};
-use crate::order::{OrderState, OrderTable, OrderUpdate, Pnl, Positions, UpdateKind};
+use crate::order::{OrderTable, OrderUpdate, Pnl, Positions, Reach, UpdateKind};
 use crate::risk::{RiskLimits, TotalLimits, VenueRate};
 use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::trace::{Clock, Stamps};
@@ -46,11 +51,16 @@ pub struct DeskConfig {
     pub cl_ord_id_watermark: u64,
     /// What becomes of reports of orders that the desk does not know.
     pub unknown_orders: UnknownOrders,
+    /// Which orders the venue lets which request reach.
+    pub reach: Reach,
+    /// How the truth is found out after a drop.
+    pub recovery: Recovery,
 }
 
 /// What becomes of reports of orders that a desk does not know: placed elsewhere under the same
 /// SenderCompID, or by an earlier run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UnknownOrders {
     /// They are tracked from their first report on, count in exposure and position, and can be
     /// cancelled.
@@ -161,6 +171,7 @@ impl<S: Strategy> Desk<S> {
                 self.tell(&SessionUpdate::MarketDataRefused { instrument, reason, text });
             }
             EventKind::Report(report) => self.on_report(report),
+            EventKind::Refused(refusal) if self.on_answer(refusal) => {}
             EventKind::Refused(refusal) => match self.core.orders.on_refused(refusal) {
                 Some(applied) => {
                     self.core.stats.refused_by_venue += 1;
@@ -188,6 +199,7 @@ impl<S: Strategy> Desk<S> {
                 if !self.core.end_command(*cl_ord_id, false) {
                     self.tell(&SessionUpdate::LaneViolation { cl_ord_id: *cl_ord_id });
                 }
+                self.on_question_withdrawn(*cl_ord_id);
                 if let Some(applied) = self.core.orders.on_withdrawn(*cl_ord_id, *reason) {
                     self.tell_order(&applied.update, applied.disagrees);
                 }
@@ -212,13 +224,14 @@ impl<S: Strategy> Desk<S> {
         while let Some(timer) = self.core.timers.pop(now, round) {
             self.strategy.on_timer(&mut Context::new(&mut self.core), timer);
         }
+        self.truth_on_time(now);
         self.settle();
     }
 
     /// When [`Desk::on_time`] has something to do.
     #[must_use]
     pub fn next_timer(&self) -> Option<UtcTime> {
-        self.core.timers.next()
+        self.core.timers.next().into_iter().chain(self.core.truth.deadline()).min()
     }
 
     /// Asks the desk to stop: no new orders, the strategy cancels what is open.
@@ -249,19 +262,30 @@ impl<S: Strategy> Desk<S> {
         self.core.stopping
     }
 
+    /// Whether it is known what became of the orders of before the last drop, as far as it can be.
+    #[must_use]
+    pub const fn is_reconciled(&self) -> bool {
+        self.core.truth.is_idle()
+    }
+
     /// Whether nothing is under way: no open order, no command that has not ended.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.core.orders.live_len() == 0 && self.are_commands_ended()
     }
 
-    /// Whether a stop was asked for and nothing is left to wait for: the desk is quiet, or only
-    /// uncertain orders are left and the trading session is down.
+    /// Whether a stop was asked for and nothing is left to wait for.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        let is_hopeless = self.core.trading.is_none()
-            && self.core.orders.live().all(|order| order.state == OrderState::Uncertain);
-        self.core.stopping && (self.is_quiet() || (is_hopeless && self.are_commands_ended()))
+        self.core.stopping && self.is_quiet()
+    }
+
+    /// Whether a stop was asked for and nothing is left to wait for but the trading session: it is down,
+    /// and what is open is uncertain.
+    #[must_use]
+    pub fn waits_for_session(&self) -> bool {
+        let is_down = self.core.trading.is_none();
+        is_down && self.core.stopping && self.are_commands_ended()
     }
 
     /// Whether [`Strategy::on_start`] was called.
@@ -337,6 +361,7 @@ impl<S: Strategy> Desk<S> {
             self.core.trading = Some((epoch, connection));
             self.core.orders.set_session(epoch, connection);
             self.core.flatten_again();
+            self.core.truth.on_up(epoch, self.core.clock.now());
         }
         self.tell(&SessionUpdate::Up { session, epoch, connection });
     }
@@ -348,6 +373,7 @@ impl<S: Strategy> Desk<S> {
         let is_trading = session == self.core.trading_session;
         if is_trading {
             self.core.trading = None;
+            self.core.truth.on_down(self.core.clock.now());
         }
         self.tell(update);
         // No order is opened or ended meanwhile: the session is down and the strategy is refused.
@@ -422,6 +448,8 @@ impl<S: Strategy> Desk<S> {
     fn settle(&mut self) {
         self.try_start();
         self.settle_kill();
+        self.pump_cancels();
+        self.pump_truth();
         self.core.pump();
         if self.core.stopping && !self.stop_told {
             self.stop_told = true;

@@ -2,8 +2,8 @@
 
 use super::{Desk, UnknownOrders};
 use crate::event::Report;
-use crate::order::{OrderHandle, OrderUpdate, ReportOutcome, UpdateKind};
-use crate::strategy::{SessionUpdate, Strategy};
+use crate::order::{Order, OrderHandle, OrderState, OrderUpdate, Proof, ReportOutcome, UpdateKind};
+use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::types::{ClOrdId, OrderId};
 
 impl<S: Strategy> Desk<S> {
@@ -17,6 +17,9 @@ impl<S: Strategy> Desk<S> {
             ReportOutcome::Applied(applied) => applied,
         };
         let update = applied.update;
+        if applied.resolved {
+            self.core.note_certain(update.handle, update.state, Proof::Told);
+        }
         if let Some(fills) = &applied.recovered {
             self.core.stats.fills_recovered += 1;
             self.core.positions.on_recovered(update.instrument, update.side, fills);
@@ -60,10 +63,15 @@ impl<S: Strategy> Desk<S> {
             return self.tell(&SessionUpdate::unknown_report(report));
         };
         self.core.stats.adopted += 1;
-        if let Some(update) = self.core.orders.told_adopted(order) {
+        if let Some(update) = self.core.orders.told(order, UpdateKind::Adopted) {
             self.tell_order(&update, false);
         }
         self.on_report(report);
+        let adopted = self.core.orders.get(order);
+        if adopted.is_some_and(|order| order.state == OrderState::Uncertain) {
+            // What was repeated says that it was there, not that it is.
+            self.core.truth.on_lost(self.core.clock.now());
+        }
     }
 
     pub(super) fn all_uncertain(&mut self, is_dropped: bool) {
@@ -77,6 +85,8 @@ impl<S: Strategy> Desk<S> {
     fn uncertain(&mut self, order: OrderHandle, is_dropped: bool) {
         if let Some(update) = self.core.orders.mark_uncertain(order, is_dropped) {
             self.core.stats.uncertain += 1;
+            let kept = self.core.orders.get(order).is_some_and(Order::is_cancel_kept);
+            self.core.has_kept_cancels |= kept;
             self.tell_order(&update, false);
         }
     }
@@ -95,10 +105,29 @@ impl<S: Strategy> Desk<S> {
         let orders = &self.core.orders;
         let by_id = cl_ord_id.and_then(|id| orders.find(id));
         match by_id.or_else(|| orders.find_order_id(order_id)).map(|order| order.handle) {
-            Some(order) => self.uncertain(order, false),
+            Some(order) => {
+                self.uncertain(order, false);
+                self.core.truth.on_lost(self.core.clock.now());
+            }
             // It may have named one that is not known here.
             None if cl_ord_id.is_some() && !order_id.is_empty() => {}
-            None => self.all_uncertain(false),
+            None => {
+                self.all_uncertain(false);
+                self.core.truth.on_lost(self.core.clock.now());
+            }
         }
+    }
+
+    /// Sends the cancels that were kept; what no rung reaches is told.
+    pub(super) fn pump_cancels(&mut self) {
+        let Self { core, strategy, .. } = self;
+        core.send_kept_cancels(|core, order, refusal| {
+            core.stats.refused_here += 1;
+            core.stats.last_refusal = Some(refusal);
+            let kind = UpdateKind::CancelRefused { refusal };
+            if let Some(update) = core.orders.told(order, kind) {
+                strategy.on_order(&mut Context::new(core), &update);
+            }
+        });
     }
 }

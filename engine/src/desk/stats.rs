@@ -55,6 +55,15 @@ pub struct DeskStats {
     pub fills_duplicate: u64,
     /// Times that an order became uncertain.
     pub uncertain: u64,
+    /// Uncertain orders that were found open.
+    pub found_open: u64,
+    /// Uncertain orders of which the venue does not tell how they ended.
+    pub gone: u64,
+    /// Times that it was found out after a drop what became of the open orders.
+    pub reconciled: u64,
+    /// Cancels of no order, whose refusal shows that all before them was answered. In none of the other
+    /// counters but `on_wire` and `withdrawn`.
+    pub markers: u64,
     /// Orders of which a report was the first that was heard, and that are tracked since.
     pub adopted: u64,
     /// Reports that name no order of ours, and were not applied.
@@ -77,6 +86,6 @@ impl DeskStats {
     /// Order commands issued, of every kind.
     #[must_use]
     pub const fn commands(&self) -> u64 {
-        self.orders + self.replaces + self.cancels + self.mass_cancels
+        self.orders + self.replaces + self.cancels + self.mass_cancels + self.markers
     }
 }

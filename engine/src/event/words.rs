@@ -52,6 +52,9 @@ impl Display for Alarm {
                 "the next nonce is {ms} ms ahead of our clock, as an earlier logon's was ahead; the venue \
                  refuses a logon beyond {window_ms} ms"
             ),
+            Self::Unresolved { orders } => {
+                write!(f, "it is still not known what became of {orders} orders")
+            }
             Self::Journal(error) => write!(f, "the journal refused a message: {error}"),
             Self::JournalDisk { full: true } => f.write_str("the disk of the journal is full"),
             Self::JournalDisk { full: false } => f.write_str("the disk of the journal fails"),

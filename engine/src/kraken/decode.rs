@@ -72,12 +72,19 @@ fn instrument_of<'i>(
 }
 
 fn refusal(message: &Message<'_>, layer: RefusalLayer) -> Refusal {
-    let mut refusal =
-        Refusal { cl_ord_id: None, ref_seq_num: 0, layer, reason: None, text: EventText::EMPTY };
+    let mut refusal = Refusal {
+        cl_ord_id: None,
+        ref_msg_type: 0,
+        ref_seq_num: 0,
+        layer,
+        reason: None,
+        text: EventText::EMPTY,
+    };
     for field in message.fields() {
         let value = message.value(field);
         match (field.tag, layer) {
             (tag::BUSINESS_REJECT_REF_ID, _) => refusal.cl_ord_id = ClOrdId::parse(value).ok(),
+            (tag::REF_MSG_TYPE, _) => refusal.ref_msg_type = value.first().copied().unwrap_or(0),
             (tag::REF_SEQ_NUM, _) => refusal.ref_seq_num = parse_u64(value).unwrap_or(0),
             (tag::BUSINESS_REJECT_REASON, RefusalLayer::Business)
             | (tag::SESSION_REJECT_REASON, RefusalLayer::Session) => {

@@ -11,7 +11,9 @@ use taut_codec::tag;
 use taut_codec::value::{FixStr, UtcTime, parse_u32, write_u64};
 
 use super::instruments::Instruments;
-use crate::command::{CancelOrder, CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder};
+use crate::command::{
+    CancelOrder, CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder, StatusRequest,
+};
 use crate::types::{ClOrdId, Instrument, InstrumentId, Px, Qty};
 
 /// A command that has everything that its message needs.
@@ -30,6 +32,7 @@ pub fn encodable<'a>(kind: &'a CommandKind, instruments: &'a Instruments) -> Opt
         CommandKind::New(order) => known(order.get().instrument),
         CommandKind::Replace(order) => known(order.get().instrument),
         CommandKind::Cancel(cancel) => known(cancel.instrument),
+        CommandKind::Status(request) => known(request.instrument),
         CommandKind::MassCancel(MassCancel { scope: CancelScope::Instrument(id), .. }) => {
             known(*id)
         }
@@ -51,6 +54,7 @@ impl Encodable<'_> {
             CommandKind::Replace(_) => b"G",
             CommandKind::Cancel(_) => b"F",
             CommandKind::MassCancel(_) => b"q",
+            CommandKind::Status(_) => b"H",
             CommandKind::RequestInstruments => b"x",
             CommandKind::Subscribe { .. } | CommandKind::Unsubscribe { .. } => b"V",
             CommandKind::Logout => b"5",
@@ -72,6 +76,9 @@ impl Encodable<'_> {
                 Self::cancel(out, cancel, self.facts(cancel.instrument), now);
             }
             CommandKind::MassCancel(cancel) => self.mass_cancel(out, cancel, now),
+            CommandKind::Status(request) => {
+                Self::status(out, request, self.facts(request.instrument));
+            }
             CommandKind::RequestInstruments => {
                 // 263=0: once. Updates of the list would come with 1.
                 out.byte(tag::SUBSCRIPTION_REQUEST_TYPE, b'0')
@@ -133,6 +140,12 @@ impl Encodable<'_> {
         out.byte(tag::SIDE, cancel.side.fix())
             .bytes(tag::SYMBOL, facts.symbol.as_bytes())
             .time(tag::TRANSACT_TIME, now);
+    }
+
+    fn status(out: &mut Encoder<'_>, request: &StatusRequest, facts: &Instrument) {
+        cl_ord_id(out, tag::CL_ORD_ID, request.cl_ord_id);
+        out.bytes(tag::ORDER_ID, request.order_id.as_bytes())
+            .bytes(tag::SYMBOL, facts.symbol.as_bytes());
     }
 
     fn mass_cancel(&self, out: &mut Encoder<'_>, cancel: &MassCancel, now: UtcTime) {

@@ -2,7 +2,7 @@
 
 use super::chain::RequestKind;
 use super::table::OrderTable;
-use super::{OrderHandle, OrderState, OrderUpdate, UpdateKind};
+use super::{Asked, OrderHandle, OrderState, OrderUpdate, UpdateKind};
 use crate::event::{Refusal, WithdrawReason};
 use crate::types::ClOrdId;
 
@@ -52,21 +52,25 @@ impl OrderTable {
     /// the order is not live.
     pub fn mark_uncertain(&mut self, handle: OrderHandle, is_dropped: bool) -> Option<OrderUpdate> {
         let order = self.get(handle).filter(|order| !order.state.is_end())?;
+        // A cancel that may be lost is wanted still.
+        let keeps_cancel = order.cancel_kept || (is_dropped && order.is_cancel_pending());
         let mut next = Some(order.ends.head).filter(|_| is_dropped);
         while let Some(at) = next {
             next = self.chains.next(at);
             self.chains.get_mut(at).stale = true;
         }
         let slot = handle.slot;
-        self.slots[slot as usize].state = OrderState::Uncertain;
+        let order = &mut self.slots[slot as usize];
+        (order.state, order.asked) = (OrderState::Uncertain, Asked::Nothing);
+        order.cancel_kept = keeps_cancel;
         self.refresh(slot);
         Some(self.update(slot, UpdateKind::Uncertain))
     }
 
-    /// What to tell of an order that was adopted.
+    /// An update of an order, to tell what is not in the table.
     #[must_use]
-    pub fn told_adopted(&self, handle: OrderHandle) -> Option<OrderUpdate> {
-        self.get(handle).map(|order| self.update(order.handle.slot, UpdateKind::Adopted))
+    pub fn told(&self, handle: OrderHandle, kind: UpdateKind) -> Option<OrderUpdate> {
+        self.get(handle).map(|order| self.update(order.handle.slot, kind))
     }
 
     /// Removes a request that was not done; a new order ends with it.

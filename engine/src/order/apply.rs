@@ -34,6 +34,8 @@ pub struct AppliedReport {
     pub fee_delta: i128,
     /// The report's arithmetic differs from ours.
     pub disagrees: bool,
+    /// The order was uncertain, and is not any more.
+    pub resolved: bool,
 }
 
 impl OrderTable {
@@ -65,6 +67,12 @@ impl OrderTable {
             disagrees |= self.apply_terms(slot, link, report);
         }
         disagrees |= self.apply_state(slot, report);
+        let is_uncertain = self.slots[slot as usize].state == OrderState::Uncertain;
+        let resolved = was == OrderState::Uncertain && !is_uncertain;
+        if resolved && report.exec_type == ExecType::OrderStatus {
+            // An answer tells the order as it is: what it does not show was not done.
+            self.drop_stale(slot);
+        }
         self.refresh(slot);
 
         let has_triggered = was_trigger && !self.slots[slot as usize].ord_type.has_trigger();
@@ -88,7 +96,14 @@ impl OrderTable {
             _ => UpdateKind::Status,
         };
         let update = self.update(slot, kind);
-        ReportOutcome::Applied(AppliedReport { update, fill, recovered, fee_delta, disagrees })
+        ReportOutcome::Applied(AppliedReport {
+            update,
+            fill,
+            recovered,
+            fee_delta,
+            disagrees,
+            resolved,
+        })
     }
 
     /// The order that a report is about, and the request that it names if that is one of the order's.
@@ -204,7 +219,7 @@ impl OrderTable {
         if self.chains.forward(current).skip(1).any(|later| later == at) {
             order.current = at;
             // The session that replaced an order last is the one that it belongs to (venue file 3.6).
-            (order.epoch, order.connection) = (epoch, connection);
+            (order.epoch, order.connection, order.day) = (epoch, connection, self.day);
             self.trim(slot);
         }
         is_other_px

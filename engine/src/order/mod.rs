@@ -6,6 +6,8 @@ mod chain;
 mod ids;
 mod index;
 mod positions;
+mod reach;
+mod resolve;
 mod table;
 mod transition;
 
@@ -14,11 +16,15 @@ pub use apply::{AppliedReport, ReportOutcome};
 pub use chain::RequestKind;
 pub use ids::ClOrdIdSource;
 pub use positions::{Pnl, Position, Positions};
+pub use reach::{CancelRoute, Place, Reach, Rung, RungReason, Scope};
+pub(crate) use resolve::Asked;
+pub use resolve::{Proof, Resolved};
 pub use table::{CancelPlan, OrderTable, ReplacePlan};
 
 use taut_codec::value::UtcTime;
 
 use crate::event::{EventText, Liquidity, RefusalLayer, Report, WithdrawReason};
+use crate::risk::Refusal;
 use crate::types::{InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce};
 
 /// Names one order of a desk. It outlives the order: a handle whose order was forgotten never names
@@ -57,7 +63,7 @@ pub enum OrderState {
     Expired,
     /// End: refused by the venue.
     Rejected,
-    /// End: taken back before it reached the wire.
+    /// End: it never reached the venue: taken back before the wire, or lost with a connection.
     Withdrawn,
     /// End: it was uncertain, and the venue does not have it open. How it ended is not known.
     Gone,
@@ -113,6 +119,12 @@ pub struct Order {
     /// What the venue said last about the order's fees, in 10^-18.
     fee: i128,
     acked: bool,
+    /// The venue's day in which it was sent, or replaced last.
+    day: u32,
+    /// What was done to settle it while it is uncertain.
+    asked: Asked,
+    /// It is to be cancelled as soon as that can be sent.
+    cancel_kept: bool,
     /// What it could still fill at worst, pending replaces included.
     exposure: i64,
     best_px: Option<Px>,
@@ -150,6 +162,9 @@ impl Order {
             recovered: 0,
             fee: 0,
             acked: false,
+            day: 0,
+            asked: Asked::Nothing,
+            cancel_kept: false,
             exposure: 0,
             best_px: None,
             touched: UtcTime(0),
@@ -171,6 +186,22 @@ impl Order {
     #[must_use]
     pub const fn is_cancel_pending(&self) -> bool {
         self.pending_cancels > 0
+    }
+
+    /// Whether a cancel is kept until it can be sent.
+    #[must_use]
+    pub const fn is_cancel_kept(&self) -> bool {
+        self.cancel_kept
+    }
+
+    pub(crate) const fn asked(&self) -> Asked {
+        self.asked
+    }
+
+    /// Whether the venue has told of it.
+    #[must_use]
+    pub const fn is_acked(&self) -> bool {
+        self.acked
     }
 
     /// What it could still fill at worst, pending replaces included.
@@ -324,6 +355,13 @@ pub enum UpdateKind {
     /// What is known of the order may not be the truth: the session dropped, or a report could not be
     /// read.
     Uncertain,
+    /// A cancel that was kept cannot be sent.
+    CancelRefused {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// It was uncertain, and this shows where it stands.
+    Resolved(Proof),
 }
 
 #[cfg(test)]

@@ -28,8 +28,10 @@ pub struct OrderTable {
     orders_max: usize,
     open: Vec<Open>,
     /// The session that is up, or was last.
-    epoch: u32,
-    connection: u32,
+    pub(super) epoch: u32,
+    pub(super) connection: u32,
+    /// Counts the venue's days.
+    pub(super) day: u32,
 }
 
 /// The open orders of one instrument.
@@ -80,6 +82,7 @@ impl OrderTable {
             open: vec![Open::default(); instruments],
             epoch: 0,
             connection: 0,
+            day: 0,
         }
     }
 
@@ -221,7 +224,7 @@ impl OrderTable {
         let current =
             self.chains.push(&mut ends, link).expect("make_link_room left room for a link");
         let live_at = self.live.len() as u32;
-        let order = Order { handle, ends, current, live_at, ..order };
+        let order = Order { handle, day: self.day, ends, current, live_at, ..order };
         match self.slots.get_mut(slot as usize) {
             Some(old) => *old = order,
             None => self.slots.push(order),

@@ -72,6 +72,7 @@ fn fill(n: u64, exec_id: &str, qty: i64, total: i64, cum: i64) -> Report {
 fn refusal(n: u64) -> VenueRefusal {
     VenueRefusal {
         cl_ord_id: Some(id(n)),
+        ref_msg_type: 0,
         ref_seq_num: 0,
         layer: RefusalLayer::Business,
         reason: Some(0),

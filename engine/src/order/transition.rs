@@ -2,6 +2,7 @@
 
 use super::OrderState;
 use crate::event::{ExecType, OrdStatus, Report};
+use crate::types::Qty;
 
 /// What a report says of an order's life, boiled down from ExecType(150) and OrdStatus(39) (venue file
 /// 4.6.1).
@@ -79,6 +80,15 @@ impl OrderState {
             ) => Move::To(live),
         }
     }
+
+    /// Where an open order stands by what is known of it.
+    pub(super) const fn open(is_acked: bool, cum: Qty) -> Self {
+        match (is_acked, cum.0) {
+            (_, 1..) => Self::PartiallyFilled,
+            (true, _) => Self::New,
+            (false, _) => Self::PendingNew,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +96,7 @@ mod tests {
     use super::*;
     use crate::event::Fill;
     use crate::order::tests::report;
-    use crate::types::{Px, Qty};
+    use crate::types::Px;
 
     const STATES: [OrderState; 10] = [
         OrderState::PendingNew,

@@ -262,7 +262,8 @@ const fn cl_ord_id_of(kind: &CommandKind) -> Option<ClOrdId> {
         CommandKind::Replace(order) => Some(order.get().cl_ord_id),
         CommandKind::Cancel(cancel) => Some(cancel.cl_ord_id),
         CommandKind::MassCancel(cancel) => Some(cancel.cl_ord_id),
-        CommandKind::RequestInstruments
+        CommandKind::Status(_)
+        | CommandKind::RequestInstruments
         | CommandKind::Subscribe { .. }
         | CommandKind::Unsubscribe { .. }
         | CommandKind::Logout => None,

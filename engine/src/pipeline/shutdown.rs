@@ -70,6 +70,12 @@ impl Sessions {
         self.over.iter().all(|over| *over)
     }
 
+    /// Whether a desk that stops has nothing to wait for: it is done, or what is left needs a trading
+    /// session that nobody brings back.
+    fn have_no_more_for<S: Strategy>(&self, desk: &Desk<S>) -> bool {
+        desk.is_done() || (desk.waits_for_session() && self.over[usize::from(super::TRADING.0)])
+    }
+
     /// Whether a session ended that nobody brings back: half an engine does not trade on.
     fn is_one_lost(&self) -> bool {
         self.over.iter().any(|over| *over)
@@ -91,7 +97,7 @@ impl Shutdown {
             _ if sessions.are_over() => UtcTime(0),
             Self::Running if stop || desk.is_stopping() || sessions.is_one_lost() => UtcTime(0),
             Self::Running => NEVER,
-            Self::Cancelling { .. } if desk.is_done() => UtcTime(0),
+            Self::Cancelling { .. } if sessions.have_no_more_for(desk) => UtcTime(0),
             Self::Cancelling { since } => after(since, CANCEL_TIMEOUT),
             Self::LoggingOut { since } => after(since, LOGOUT_TIMEOUT),
         }
@@ -113,7 +119,9 @@ impl Shutdown {
                 *self = Self::Cancelling { since: now };
             }
             _ if *self != Self::Done && sessions.are_over() => *self = Self::Done,
-            Self::Cancelling { since } if desk.is_done() || over(since, CANCEL_TIMEOUT) => {
+            Self::Cancelling { since }
+                if sessions.have_no_more_for(desk) || over(since, CANCEL_TIMEOUT) =>
+            {
                 desk.log_out();
                 *self = Self::LoggingOut { since: now };
             }

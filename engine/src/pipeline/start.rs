@@ -16,7 +16,7 @@ use super::{Control, MARKET_DATA, Problems, TRADING};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, SessionSection};
-use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig, UnknownOrders};
+use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig};
 use crate::journal::{Journal, JournalError, Recovered};
 use crate::kraken;
 use crate::kraken::logon::{Credentials, Logon};
@@ -231,7 +231,9 @@ impl Engine {
             depth: self.config.instruments.depth,
             // Without a journal: ids are microseconds, so a later run is above this one.
             cl_ord_id_watermark,
-            unknown_orders: UnknownOrders::default(),
+            unknown_orders: self.config.orders.unknown,
+            reach: self.config.orders.reach,
+            recovery: self.config.orders.recovery,
         })
     }
 }

@@ -134,6 +134,11 @@ pub enum Refusal {
     OrderUncertain,
     /// The venue has not told the order's OrderID(37) yet, which a replace must name (venue file 4.3).
     OrderIdUnknown,
+    /// No request reaches the order from this session, as the venue's rules are configured
+    /// ([`Reach`](crate::order::Reach)).
+    OutOfReach,
+    /// After a drop it is still to be found out what became of the open orders: only cancels pass.
+    Reconciling,
     /// The order has no price and cannot be amended.
     NotAmendable,
     /// A cancel of the order is on its way.
@@ -189,6 +194,8 @@ impl Refusal {
             Self::OrderEnded => "the order has ended",
             Self::OrderUncertain => "the order's state is uncertain",
             Self::OrderIdUnknown => "the OrderID is not known yet",
+            Self::OutOfReach => "no request reaches the order",
+            Self::Reconciling => "what became of the open orders is still to be found out",
             Self::NotAmendable => "the order cannot be amended",
             Self::CancelPending => "a cancel is pending",
             Self::TooManyPending => "too many requests pending",

@@ -61,7 +61,9 @@ impl Strategy for Script {
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
         match update.kind {
             UpdateKind::Live => ctx.replace(update.handle, Qty(70), Px(995)).expect("it rests"),
-            UpdateKind::Replaced { .. } => ctx.cancel(update.handle).expect("it rests"),
+            UpdateKind::Replaced { .. } => {
+                ctx.cancel(update.handle).expect("it rests");
+            }
             _ => {}
         }
         self.tell(Heard::Order(*update));

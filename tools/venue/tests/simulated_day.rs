@@ -148,7 +148,9 @@ fn tell(links: &[LinkEvent]) {
     let most = 3 + u64::from(*attempts);
     // Each 141=Y opens one of its own.
     assert!(epoch > before, "{links:?}");
-    assert!(*next_in <= most && *next_out <= most, "{links:?}");
+    // What became of the one order that rests is asked at once: its status, and behind it the cancel of no
+    // order.
+    assert!(*next_in <= most && *next_out <= most + 2, "{links:?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use taut::conductor::{ResetPolicy, Rollover};
+use taut::desk::Resume;
+use taut::order::{Reach, Scope};
 use taut::pipeline::{MARKET_DATA, TRADING};
 use taut::strategy::{Context, InstrumentId, OrderUpdate, SessionUpdate, Side, Strategy};
 use taut_venue::simulation::strategies::{Quoter, Storm};
@@ -33,6 +35,11 @@ struct Sum {
     orders: u64,
     faults: u64,
     downs: u64,
+    uncertain: u64,
+    reconciled: u64,
+    recovered: u64,
+    gone: u64,
+    kept_open: u64,
 }
 
 impl Sum {
@@ -49,6 +56,11 @@ impl Sum {
         self.orders += orders;
         self.faults += sim.faults();
         self.downs += sim.downs() as u64;
+        self.uncertain += stats.uncertain;
+        self.reconciled += stats.reconciled;
+        self.recovered += stats.fills_recovered;
+        self.gone += stats.gone;
+        self.kept_open += stats.found_open;
     }
 }
 
@@ -129,6 +141,7 @@ fn a_market_maker_keeps_every_promise_while_connections_break() {
     }
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+    assert!(sum.uncertain > sum.seeds && sum.reconciled > sum.seeds, "{sum:?}");
 }
 
 #[test]
@@ -150,6 +163,54 @@ fn sessions_that_go_on_with_their_numbers_keep_every_promise_while_connections_b
     }
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+}
+
+/// The scopes of a venue, and the profile of an engine that knows them.
+fn scopes(seed: u64) -> ([taut_venue::oes::Scope; 4], Reach) {
+    use taut_venue::oes::Scope as Theirs;
+    let draw = |bits: u32| match seed >> bits & 3 {
+        0 | 1 => (Theirs::Connection, Scope::Connection),
+        2 => (Theirs::SenderCache, Scope::SenderCompId),
+        _ => (Theirs::Account, Scope::Account),
+    };
+    let [cancel, amend, session] = [0, 2, 4].map(draw);
+    // The widest rung always reaches what is ours.
+    let all = match seed >> 6 & 1 {
+        0 => (Theirs::SenderCache, Scope::SenderCompId),
+        _ => (Theirs::Account, Scope::Account),
+    };
+    let reach = Reach {
+        cancel: cancel.1,
+        amend: amend.1,
+        mass_cancel_session: session.1,
+        mass_cancel_all: all.1,
+        ..Reach::default()
+    };
+    ([cancel.0, amend.0, session.0, all.0], reach)
+}
+
+#[test]
+fn no_live_order_is_out_of_reach_whatever_the_venue_lets_requests_reach() {
+    let mut sum = Sum::default();
+    for seed in seeds(128) {
+        let mut config = SimConfig::stormy(seed, 1_500 * MS);
+        let ([cancel, amend, session, all], reach) = scopes(seed);
+        let switches = &mut config.venue.switches;
+        (switches.cancel_scope, switches.amend_scope) = (cancel, amend);
+        (switches.mass_cancel_session_scope, switches.mass_cancel_all_scope) = (session, all);
+        (config.cancel_on_disconnect, config.reach) = (false, reach);
+        let mut sim = Simulation::new(config, Quoter::default());
+        sim.run_for(1_500 * MS);
+        assert!(sim.run_until(|sim| sim.is_up(), 120 * SECOND), "seed {seed} does not recover");
+        let reconciled = |sim: &Simulation<Quoter>| sim.desk().is_reconciled();
+        assert!(sim.run_until(reconciled, 60 * SECOND), "seed {seed} does not find out");
+        end(&mut sim);
+        assert_eq!(sim.desk().orders().live_len(), 0, "seed {seed} {reach:?}");
+        assert_eq!(sim.venue().open_orders("TAUT"), 0, "seed {seed} {reach:?} left orders behind");
+        sum.add(&sim);
+    }
+    println!("{sum:?}");
+    assert!(sum.kept_open > sum.seeds / 2, "orders of earlier connections are among them: {sum:?}");
 }
 
 /// A storm that sends an order as soon as the trading session is up.
@@ -185,6 +246,7 @@ impl Strategy for Eager {
 /// ResendRequest comes in pieces behind its answer to the Logon.
 fn orders_on_both_sides_of_a_cut(synchronise: bool, phase: u64) {
     let mut config = SimConfig { synchronise, ..SimConfig::calm(phase) };
+    config.recovery.resume = Resume::AtOnce;
     config.cancel_on_disconnect = false;
     config.to_engine.chunk = 30..=30;
     config.venue.liquidity.synthetic.events_per_second = 1_000;

@@ -1,5 +1,7 @@
+mod ladder;
 mod model;
 mod risk;
+mod truth;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +11,11 @@ use taut_codec::value::{Decimal, FixStr};
 use super::*;
 use crate::command::CommandKind;
 use crate::conductor::LinkEvent;
-use crate::event::{BookAction, DownReason, ExecType, Fill, OrdStatus, Report, WithdrawReason};
-use crate::order::{OrderHandle, UpdateKind};
+use crate::event::{
+    BookAction, DownReason, ExecType, Fill, OrdStatus, Refusal as VenueRefusal, RefusalLayer,
+    Report, WithdrawReason,
+};
+use crate::order::{CancelRoute, OrderHandle, OrderState, Resolved, Rung, RungReason, UpdateKind};
 use crate::risk::Refusal;
 use crate::strategy::TimerId;
 use crate::trace::Stage;
@@ -31,6 +36,7 @@ struct Recorder {
     timers: Vec<TimerId>,
     orders: Vec<OrderUpdate>,
     sessions: Vec<SessionUpdate>,
+    reconciled: Vec<(Vec<Resolved>, u32, u32)>,
 }
 
 impl Strategy for Recorder {
@@ -45,6 +51,9 @@ impl Strategy for Recorder {
     }
     fn on_session(&mut self, _: &mut Context<'_>, update: &SessionUpdate) {
         self.sessions.push(*update);
+    }
+    fn on_reconciled(&mut self, _: &mut Context<'_>, truth: &Reconciled<'_>) {
+        self.reconciled.push((truth.orders.to_vec(), truth.unresolved, truth.rounds));
     }
     fn on_timer(&mut self, _: &mut Context<'_>, timer: TimerId) {
         self.timers.push(timer);
@@ -93,6 +102,8 @@ fn config() -> DeskConfig {
         venue_rate: VenueRate::UNLIMITED,
         cl_ord_id_watermark: 0,
         unknown_orders: UnknownOrders::default(),
+        reach: Reach::default(),
+        recovery: Recovery::default(),
     }
 }
 
@@ -133,7 +144,62 @@ impl Fixture {
     }
 
     fn up(&mut self, session: SessionId) {
-        self.event(session, EventKind::SessionUp { epoch: 1, connection: 1 });
+        self.up_again(session, 1, 1);
+    }
+
+    fn up_again(&mut self, session: SessionId, epoch: u32, connection: u32) {
+        self.event(session, EventKind::SessionUp { epoch, connection });
+    }
+
+    fn down(&mut self) {
+        self.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
+    }
+
+    /// Sends what is queued: each order command ends on the wire.
+    fn send(&mut self) -> Vec<CommandKind> {
+        let kinds = self.kinds();
+        for kind in &kinds {
+            match kind {
+                CommandKind::New(new) => self.on_wire(new.get().cl_ord_id),
+                CommandKind::Replace(replace) => self.on_wire(replace.get().cl_ord_id),
+                CommandKind::Cancel(cancel) => self.on_wire(cancel.cl_ord_id),
+                CommandKind::MassCancel(cancel) => self.on_wire(cancel.cl_ord_id),
+                _ => {}
+            }
+        }
+        kinds
+    }
+
+    /// An order that the venue has acknowledged.
+    fn live(&mut self) -> (OrderHandle, ClOrdId) {
+        let (order, id) = self.buy();
+        self.send();
+        self.event(TRADING, EventKind::Report(report(id, ExecType::New, OrdStatus::New)));
+        (order, id)
+    }
+
+    fn refuse(&mut self, cl_ord_id: ClOrdId, ref_msg_type: u8, reason: u32) {
+        self.event(
+            TRADING,
+            EventKind::Refused(VenueRefusal {
+                cl_ord_id: Some(cl_ord_id),
+                ref_msg_type,
+                ref_seq_num: 0,
+                layer: RefusalLayer::Business,
+                reason: Some(reason),
+                text: FixStr::EMPTY,
+            }),
+        );
+    }
+
+    fn state(&self, order: OrderHandle) -> OrderState {
+        self.desk.orders().get(order).unwrap().state
+    }
+
+    /// Lets so many milliseconds pass.
+    fn wait(&mut self, millis: u64) {
+        self.nanos.fetch_add(millis * 1_000_000, Ordering::Relaxed);
+        self.desk.on_time(self.desk.core.clock.now());
     }
 
     fn snapshot(&mut self) {
@@ -272,7 +338,7 @@ fn new_orders_are_held_before_the_rollover_and_open_ones_can_still_be_cancelled(
     let (order, _) = fixture.buy();
     fixture.event(TRADING, EventKind::Link(held));
     assert_eq!(fixture.ctx().buy(ID, Qty(10), Px(1_000)), Err(Refusal::RollingOver));
-    assert_eq!(fixture.ctx().cancel(order), Ok(()));
+    assert!(fixture.ctx().cancel(order).is_ok());
     fixture.event(TRADING, EventKind::Link(LinkEvent::Released));
     fixture.buy();
     assert!(
@@ -290,7 +356,8 @@ fn a_dropped_session_makes_orders_uncertain_and_refuses_the_rest() {
     let (order, id) = fixture.buy();
     fixture.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
     assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::SessionDown));
-    assert_eq!(fixture.ctx().cancel(order), Err(Refusal::SessionDown));
+    let kept = CancelRoute { rung: Rung::Kept, reason: RungReason::SessionDown };
+    assert_eq!(fixture.ctx().cancel(order), Ok(kept));
     let last = *fixture.desk.strategy().orders.last().unwrap();
     assert_eq!((last.kind, last.state), (UpdateKind::Uncertain, OrderState::Uncertain));
     fixture.kinds();
@@ -303,7 +370,7 @@ fn a_dropped_session_makes_orders_uncertain_and_refuses_the_rest() {
 }
 
 #[test]
-fn what_is_uncertain_while_the_session_is_down_does_not_hold_the_stop() {
+fn a_stop_waits_for_nothing_but_the_session_while_that_is_down() {
     let mut fixture = Fixture::started();
     let (_, id) = fixture.buy();
     fixture.kinds();
@@ -312,12 +379,12 @@ fn what_is_uncertain_while_the_session_is_down_does_not_hold_the_stop() {
     assert!(!fixture.desk.is_done());
     fixture.kinds();
     fixture.event(TRADING, EventKind::SessionDown(DownReason::TimedOut));
-    assert!(!fixture.desk.is_done(), "the cancel has not ended");
+    assert!(!fixture.desk.waits_for_session(), "the cancel has not ended");
     let cancel = fixture.desk.core.ids.watermark();
     let cl_ord_id = ClOrdId::numeric(cancel).unwrap();
     let reason = WithdrawReason::SessionDown;
     fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id, reason });
-    assert!(fixture.desk.is_done() && !fixture.desk.is_quiet());
+    assert!(fixture.desk.waits_for_session() && !fixture.desk.is_done());
 }
 
 #[test]
@@ -485,15 +552,14 @@ fn a_report_that_cannot_be_read_leaves_its_order_in_doubt_or_all_of_them() {
         let (msg_type, tag, order_id) = (b'8', 150, OrderId::EMPTY);
         EventKind::Alarm(Alarm::Unreadable { msg_type, tag, cl_ord_id, order_id })
     };
-    let state = |fixture: &Fixture, order| fixture.desk.orders().get(order).unwrap().state;
     fixture.event(MD, unreadable(Some(id)));
-    assert_eq!(state(&fixture, order), OrderState::New, "it is about market data");
+    assert_eq!(fixture.state(order), OrderState::New, "it is about market data");
     fixture.event(TRADING, unreadable(Some(id)));
-    assert_eq!(state(&fixture, order), OrderState::Uncertain);
-    assert_eq!(state(&fixture, other), OrderState::New);
+    assert_eq!(fixture.state(order), OrderState::Uncertain);
+    assert_eq!(fixture.state(other), OrderState::New);
     fixture.event(TRADING, unreadable(None));
-    assert_eq!(state(&fixture, other), OrderState::Uncertain);
-    assert_eq!(fixture.ctx().cancel(other), Ok(()), "what is in doubt can be cancelled");
+    assert_eq!(fixture.state(other), OrderState::Uncertain);
+    assert!(fixture.ctx().cancel(other).is_ok(), "what is in doubt can be cancelled");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Alarm, MarketTrade, Refusal as VenueRefusal, RefusalLayer};
+use crate::event::{Alarm, MarketTrade};
 
 /// One order as the venue sees it: no chains, no pending requests, just the truth.
 #[derive(Debug, Clone)]
@@ -51,6 +51,7 @@ impl Venue {
         self.refused.push(id);
         self.outbox.push_back(EventKind::Refused(VenueRefusal {
             cl_ord_id: Some(id),
+            ref_msg_type: 0,
             ref_seq_num: 0,
             layer: RefusalLayer::Business,
             reason: Some(0),
@@ -366,6 +367,7 @@ proptest! {
                 },
                 9 => EventKind::Refused(VenueRefusal {
                     cl_ord_id: (r[5] > 64).then_some(id),
+                    ref_msg_type: r[9],
                     ref_seq_num: u64::from(r[6] % 8),
                     layer: RefusalLayer::Session,
                     reason: None,

@@ -3,9 +3,10 @@ use std::sync::atomic::AtomicU64;
 use super::*;
 use crate::command::{CancelScope, CommandKind, MassCancel};
 use crate::conductor::{Cause, LinkEvent};
-use crate::desk::{DeskConfig, InstrumentConfig, UnknownOrders};
+use crate::desk::{DeskConfig, InstrumentConfig, Recovery, UnknownOrders};
 use crate::journal::{Journal, JournalConfig};
 use crate::kraken::logon::Logon;
+use crate::order::Reach;
 use crate::pipeline::IdlePolicy;
 use crate::pipeline::run::Housekeeping;
 use crate::risk::{RiskLimits, TotalLimits, VenueRate};
@@ -107,6 +108,8 @@ fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
         venue_rate: VenueRate::UNLIMITED,
         cl_ord_id_watermark: 0,
         unknown_orders: UnknownOrders::default(),
+        reach: Reach::default(),
+        recovery: Recovery::default(),
     };
     let desk = Desk::new(&config, clock(), Idler::default()).expect("one instrument");
     StrategyStage::new(desk, Arc::clone(control), clock())

@@ -166,7 +166,7 @@ impl Maker {
         let position = ctx.position(id).qty * side.sign();
         let may_add = position < self.config.position_in_quotes * size.0;
         let result = match *self.quote(side) {
-            Some(quote) if !may_add => ctx.cancel(quote.order),
+            Some(quote) if !may_add => ctx.cancel(quote.order).map(|_| ()),
             Some(quote) if quote.px == px => return,
             Some(quote) => {
                 let total = ctx.order_state(quote.order).map_or(size, |o| Qty(o.cum.0 + size.0));
@@ -210,6 +210,7 @@ const fn is_momentary(refusal: Refusal) -> bool {
             | Refusal::CommandRate { .. }
             | Refusal::VenueRate { .. }
             | Refusal::SelfCross(_)
+            | Refusal::Reconciling
     )
 }
 

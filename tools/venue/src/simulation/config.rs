@@ -6,7 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::{ConductorConfig, Reconnect, ResetPolicy, Rollover};
-use taut::desk::InstrumentConfig;
+use taut::desk::{InstrumentConfig, Recovery};
+use taut::order::Reach;
 use taut::risk::{RiskLimits, TotalLimits, VenueRate};
 use taut::types::Symbol;
 use taut::wire::memory::{Cut, Direction, LinkConfig};
@@ -54,6 +55,10 @@ pub struct SimConfig {
     pub rollover: Option<Rollover>,
     /// Whether the venue cancels the orders of a trading session that is lost.
     pub cancel_on_disconnect: bool,
+    /// Which orders the desk takes which request to reach.
+    pub reach: Reach,
+    /// How the desk finds the truth out after a drop.
+    pub recovery: Recovery,
     /// The network towards the venue.
     pub to_venue: Route,
     /// The network towards the engine.
@@ -235,6 +240,8 @@ impl SimConfig {
             synchronise: true,
             rollover: None,
             cancel_on_disconnect: true,
+            reach: Reach::default(),
+            recovery: Recovery::default(),
             to_venue: Route::CALM,
             to_engine: Route::CALM,
             faults: Vec::new(),

@@ -115,6 +115,8 @@ impl<S: Strategy> Simulation<S> {
             venue_rate: config.venue_rate,
             cl_ord_id_watermark: 0,
             unknown_orders: UnknownOrders::default(),
+            reach: config.reach,
+            recovery: config.recovery,
         };
         let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
         let conductors = [TRADING, MARKET_DATA].map(|session| {

@@ -263,7 +263,8 @@ impl Watch for Record {
             CommandKind::Replace(order) => (order.get().cl_ord_id, b'G'),
             CommandKind::Cancel(cancel) => (cancel.cl_ord_id, b'F'),
             CommandKind::MassCancel(cancel) => (cancel.cl_ord_id, b'q'),
-            CommandKind::RequestInstruments
+            CommandKind::Status(_)
+            | CommandKind::RequestInstruments
             | CommandKind::Subscribe { .. }
             | CommandKind::Unsubscribe { .. }
             | CommandKind::Logout => return,

@@ -1,0 +1,223 @@
+//! The cancel ladder at work (venue file 3.6): a cancel takes the first rung that reaches its order, and
+//! what cannot be sent now is kept and climbs when it can.
+
+use super::Core;
+use crate::command::{CancelOrder, CancelScope, CommandKind, MassCancel};
+use crate::order::{CancelRoute, Order, OrderHandle, Place, Rung, RungReason};
+use crate::risk::Refusal;
+use crate::trace::Stamps;
+use crate::types::{ClOrdId, InstrumentId};
+
+/// How a request to cancel many orders is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sweep {
+    /// Cancels of one order (F) that were issued.
+    pub cancels: u32,
+    /// Mass cancels (q) that were issued.
+    pub mass_cancels: u32,
+    /// Orders whose cancel is kept until it can be sent.
+    pub kept: u32,
+    /// Orders that no rung reaches.
+    pub out_of_reach: u32,
+    /// Orders whose cancels the venue's rate limit would refuse now.
+    pub limited: u32,
+}
+
+/// The mass cancels of one climb: what they cover needs no cancel of its own.
+#[derive(Debug, Clone, Copy, Default)]
+struct Covered {
+    by_instrument: Option<InstrumentId>,
+    by_session: bool,
+    by_sender: bool,
+}
+
+impl Covered {
+    const fn add(&mut self, scope: CancelScope) {
+        match scope {
+            CancelScope::Instrument(id) => self.by_instrument = Some(id),
+            CancelScope::Session => self.by_session = true,
+            CancelScope::SenderCompId => self.by_sender = true,
+        }
+    }
+
+    fn scopes(self) -> impl Iterator<Item = CancelScope> {
+        let session = self.by_session.then_some(CancelScope::Session);
+        let sender = self.by_sender.then_some(CancelScope::SenderCompId);
+        self.by_instrument.map(CancelScope::Instrument).into_iter().chain(session).chain(sender)
+    }
+}
+
+impl Core {
+    pub fn cancel(&mut self, handle: OrderHandle) -> Result<CancelRoute, Refusal> {
+        let stamps = self.stamp_strategy();
+        let result = self.try_cancel(handle, stamps);
+        self.note(result)
+    }
+
+    pub fn cancel_all(&mut self, scope: CancelScope) -> Result<Sweep, Refusal> {
+        let stamps = self.stamp_strategy();
+        let result = self.try_cancel_all(scope, stamps);
+        self.note(result)
+    }
+
+    /// Cancels every open order that no cancel is on its way for.
+    pub fn cancel_open_orders(&mut self) -> Sweep {
+        let stamps = self.stamp_strategy();
+        self.climb(Covered::default(), stamps, |_, _| true, |_, _, _| {})
+    }
+
+    /// Sends the cancels that were kept, now that it is possible. `refused` hears of those that no rung
+    /// reaches.
+    pub fn send_kept_cancels(&mut self, refused: impl FnMut(&mut Self, OrderHandle, Refusal)) {
+        if !self.has_kept_cancels || self.check_lane().is_err() {
+            return;
+        }
+        self.has_kept_cancels = false;
+        let mut covered = Covered::default();
+        if let Some(scope) = self.kept_scope.take()
+            && self.mass_cancel(scope, Stamps::NONE).is_ok()
+        {
+            covered.add(scope);
+        }
+        self.climb(covered, Stamps::NONE, |_, order| order.is_cancel_kept(), refused);
+    }
+
+    /// Where an order stands to the session that is up.
+    pub fn place(&self, order: &Order) -> Place {
+        self.orders.place(order, self.reach.forgets_at_rollover)
+    }
+
+    fn try_cancel(&mut self, handle: OrderHandle, stamps: Stamps) -> Result<CancelRoute, Refusal> {
+        self.orders.plan_cancel(handle)?;
+        if let Err(refusal) = self.check_lane() {
+            return Ok(self.keep_cancel(handle, refusal));
+        }
+        let order = self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
+        let instrument = order.instrument;
+        let route = self.reach.route(self.place(order), instrument).ok_or(Refusal::OutOfReach)?;
+        match route.rung {
+            Rung::MassCancel(scope) => drop(self.mass_cancel(scope, stamps)?),
+            Rung::Cancel | Rung::Kept => self.cancel_one(handle, stamps)?,
+        }
+        self.orders.set_cancel_kept(handle, false);
+        Ok(route)
+    }
+
+    /// Issues the cancel of one order (F).
+    pub fn cancel_one(&mut self, handle: OrderHandle, stamps: Stamps) -> Result<(), Refusal> {
+        let plan = self.orders.plan_cancel(handle)?;
+        let order = self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
+        let (instrument, side) = (order.instrument, order.side);
+        let now = self.clock.now();
+        self.risk.check_cancel(order, now)?;
+        let cancel = CancelOrder {
+            cl_ord_id: self.next_id(now)?,
+            orig_cl_ord_id: plan.orig_cl_ord_id,
+            order_id: plan.order_id,
+            instrument,
+            side,
+        };
+        self.orders.add_cancel(handle, cancel.cl_ord_id)?;
+        self.stats.cancels += 1;
+        self.issue(cancel.cl_ord_id, CommandKind::Cancel(cancel), stamps);
+        Ok(())
+    }
+
+    /// Issues a mass cancel (q); returns its ClOrdID.
+    pub fn mass_cancel(&mut self, scope: CancelScope, stamps: Stamps) -> Result<ClOrdId, Refusal> {
+        self.check_lane()?;
+        let now = self.clock.now();
+        let cl_ord_id = self.next_id(now)?;
+        let (reach, forgets) = (self.reach, self.reach.forgets_at_rollover);
+        let taken = self.orders.live().filter(|order| {
+            let place = self.orders.place(order, forgets);
+            reach.mass_cancel_reaches(scope, place, order.instrument)
+        });
+        self.risk.note_cancel_all(taken, now);
+        self.stats.mass_cancels += 1;
+        self.issue(cl_ord_id, CommandKind::MassCancel(MassCancel { cl_ord_id, scope }), stamps);
+        Ok(cl_ord_id)
+    }
+
+    fn try_cancel_all(&mut self, scope: CancelScope, stamps: Stamps) -> Result<Sweep, Refusal> {
+        if let CancelScope::Instrument(id) = scope {
+            self.markets.get(id).ok_or(Refusal::InstrumentUnknown)?;
+        }
+        let mut covered = Covered::default();
+        match self.mass_cancel(scope, stamps) {
+            Ok(_) => covered.add(scope),
+            // Orders that are not known here are meant too, so the request itself is kept; of an
+            // instrument only the known ones are.
+            Err(_) if !matches!(scope, CancelScope::Instrument(_)) => {
+                self.has_kept_cancels = true;
+                self.kept_scope = self.kept_scope.max(Some(scope));
+            }
+            Err(_) => {}
+        }
+        let is_meant = |core: &Self, order: &Order| match scope {
+            CancelScope::Instrument(id) => order.instrument == id,
+            CancelScope::Session => core.place(order) == Place::Here,
+            CancelScope::SenderCompId => true,
+        };
+        let mut sweep = self.climb(covered, stamps, is_meant, |_, _, _| {});
+        sweep.mass_cancels += covered.scopes().count() as u32;
+        Ok(sweep)
+    }
+
+    /// Cancels what is meant and not covered yet, one by one. A mass cancel that the ladder needs for one
+    /// order serves the rest as well, as does one for those that the venue's rate limit would refuse.
+    fn climb(
+        &mut self,
+        mut covered: Covered,
+        stamps: Stamps,
+        is_meant: impl Fn(&Self, &Order) -> bool,
+        mut refused: impl FnMut(&mut Self, OrderHandle, Refusal),
+    ) -> Sweep {
+        let (mut sweep, mut limited) = (Sweep::default(), 0);
+        for at in 0..self.orders.live_len() {
+            let Some(order) = self.orders.live_at(at).and_then(|one| self.orders.get(one)) else {
+                break;
+            };
+            let (handle, place, id) = (order.handle, self.place(order), order.instrument);
+            if order.is_cancel_pending() || !is_meant(self, order) {
+                continue;
+            }
+            let mut scopes = covered.scopes();
+            if scopes.any(|scope| self.reach.mass_cancel_reaches(scope, place, id)) {
+                self.orders.set_cancel_kept(handle, false);
+                continue;
+            }
+            match self.try_cancel(handle, stamps).map(|route| route.rung) {
+                Ok(Rung::Cancel) => sweep.cancels += 1,
+                Ok(Rung::Kept) => sweep.kept += 1,
+                Ok(Rung::MassCancel(scope)) => {
+                    sweep.mass_cancels += 1;
+                    covered.add(scope);
+                }
+                Err(Refusal::VenueRate { .. }) => limited += 1,
+                Err(refusal) => {
+                    sweep.out_of_reach += 1;
+                    self.orders.set_cancel_kept(handle, false);
+                    refused(self, handle, refusal);
+                }
+            }
+        }
+        if limited > 0 {
+            match self.mass_cancel(CancelScope::SenderCompId, stamps) {
+                Ok(_) => sweep.mass_cancels += 1,
+                Err(_) => sweep.limited += limited,
+            }
+        }
+        sweep
+    }
+
+    fn keep_cancel(&mut self, handle: OrderHandle, refusal: Refusal) -> CancelRoute {
+        self.orders.set_cancel_kept(handle, true);
+        self.has_kept_cancels = true;
+        let reason = match refusal {
+            Refusal::SessionDown => RungReason::SessionDown,
+            _ => RungReason::LaneFull,
+        };
+        CancelRoute { rung: Rung::Kept, reason }
+    }
+}
