@@ -169,7 +169,7 @@ impl Market for Engine {
         self.now += 1000;
         self.events.clear();
         let (account, client_key) = (self.makers, self.number);
-        let cancel = Cancel { account, session: 1, client_key, order };
+        let cancel = Cancel { account, session: 1, client_key: Some(client_key), order };
         self.engine.cancel(UtcTime(self.now), &cancel, &mut self.events);
         black_box(&self.events);
         self.alive.swap_remove(at);

@@ -101,12 +101,7 @@ impl Credentials {
         let mut digits = [0; 20];
         let nonce = write_u64(nonce_ms, &mut digits);
         let digest = self.digest(msg_seq_num, sender, target, nonce)?;
-        let signature = hmac::sign(&self.signing_key, digest.as_ref());
-        let mut password = [0; PASSWORD_LEN];
-        match BASE64.encode_slice(signature.as_ref(), &mut password) {
-            Ok(PASSWORD_LEN) => Ok(password),
-            _ => unreachable!("64 bytes are 88 characters of base64"),
-        }
+        Ok(self.sign(digest.as_ref()))
     }
 
     /// Whether `password` is the right one. The comparison takes the same time wherever it differs.
@@ -119,14 +114,29 @@ impl Credentials {
         nonce: &[u8],
         password: &[u8],
     ) -> bool {
-        let mut signature = [0; 66];
-        let Ok(64) = BASE64.decode_slice(password, &mut signature) else {
-            return false;
-        };
         let Ok(digest) = self.digest(msg_seq_num, sender, target, nonce) else {
             return false;
         };
-        hmac::verify(&self.signing_key, digest.as_ref(), &signature[..64]).is_ok()
+        self.is_signature(digest.as_ref(), password)
+    }
+
+    /// Base64 of the HMAC-SHA512 of a message under the decoded secret.
+    pub(super) fn sign(&self, message: &[u8]) -> Password {
+        let mut text = [0; PASSWORD_LEN];
+        match BASE64.encode_slice(hmac::sign(&self.signing_key, message).as_ref(), &mut text) {
+            Ok(PASSWORD_LEN) => text,
+            _ => unreachable!("64 bytes are 88 characters of base64"),
+        }
+    }
+
+    /// Whether a text is what [`Credentials::sign`] makes of the message, in time that does not tell where
+    /// it differs.
+    pub(super) fn is_signature(&self, message: &[u8], text: &[u8]) -> bool {
+        let mut signature = [0; 66];
+        let Ok(64) = BASE64.decode_slice(text, &mut signature) else {
+            return false;
+        };
+        hmac::verify(&self.signing_key, message, &signature[..64]).is_ok()
     }
 
     /// Writes the credentials behind the fields that every Logon has: for

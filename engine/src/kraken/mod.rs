@@ -4,4 +4,5 @@ pub mod decode;
 pub mod encode;
 pub mod instruments;
 pub mod logon;
+pub mod rest;
 pub mod session;

@@ -34,7 +34,7 @@ pub struct VenueArgs {
     /// Print the configuration with comments and end
     #[arg(long)]
     print_config: bool,
-    /// Added to Kraken's ports, 4000 to 4005
+    /// Added to Kraken's ports, 4000 to 4005, and to 4443 for REST
     #[arg(long, value_name = "OFFSET")]
     base_port: Option<u16>,
     /// Use free ports instead; they are printed
@@ -140,11 +140,9 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     if let Some(file) = &args.certificate {
         std::fs::write(file, certificate.pem())?;
     }
-    let services: Vec<(String, SocketAddr)> = server
-        .addresses()?
-        .into_iter()
-        .map(|(service, at)| (service.name().to_owned(), at))
-        .collect();
+    let fix = server.addresses()?.into_iter().map(|(service, at)| (service.name(), at));
+    let all = fix.chain([(taut_venue::rest::NAME, server.rest_address()?)]);
+    let services: Vec<(String, SocketAddr)> = all.map(|(name, at)| (name.to_owned(), at)).collect();
     let pinning = pin_current("taut-venue", args.core);
     let stop = Arc::new(AtomicBool::new(false));
     if args.child {

@@ -66,7 +66,7 @@ pub struct VenueConfig {
     pub bind: IpAddr,
     /// Whether an address beyond loopback is allowed. Default no.
     pub allow_remote: bool,
-    /// Added to every port of Kraken's map (market data 4000, trading 4001). Default 0.
+    /// Added to every port: Kraken's map (market data 4000, trading 4001), and 4443 for REST. Default 0.
     pub port_offset: u16,
     /// Gateway instances behind the router. Default 2.
     pub gateway_instances: u16,
@@ -268,6 +268,8 @@ impl VenueConfig {
         for service in Service::ALL {
             self.address(service)?;
         }
+        let rest = crate::rest::PORT.checked_add(self.port_offset);
+        rest.ok_or_else(|| bad("port_offset", "the port of REST would exceed 65535"))?;
         let count = |field: &str, n: usize, max: usize| {
             if (1..=max).contains(&n) {
                 Ok(())

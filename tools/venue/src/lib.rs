@@ -15,6 +15,7 @@ pub mod liquidity;
 pub mod market_data;
 pub mod matching;
 pub mod oes;
+pub mod rest;
 pub mod scenario;
 pub mod server;
 pub mod simulation;

@@ -57,3 +57,14 @@ pub const ICEBERG_PARTS_MAX: i64 = 15;
 pub const ORDER_AHEAD_MAX_NS: u64 = 31 * 24 * 3600 * 1_000_000_000;
 /// Positions on margin that an account may have.
 pub const POSITIONS_PER_ACCOUNT_MAX: usize = 64;
+/// Connections to REST at one time; one more is answered by 503.
+pub const REST_CONNECTIONS_MAX: usize = 256;
+/// Bytes of a call in front of its body; more are answered by 431.
+pub const REST_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of a call.
+pub const REST_HEADERS_MAX: usize = 64;
+/// Body of a call; a longer one is answered by 413.
+pub const REST_BODY_BYTES_MAX: usize = 16 * 1024;
+/// Answers that wait for a peer; one that does not read them is dropped. The longest lists some ten thousand
+/// orders.
+pub const REST_OUTBOX_BYTES: usize = 8 << 20;

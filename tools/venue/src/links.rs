@@ -55,6 +55,18 @@ impl Links {
         self.connections.insert(at, connection);
     }
 
+    /// A connection to REST stands.
+    pub fn open_rest(
+        &mut self,
+        venue: &mut Venue,
+        source: IpAddr,
+        (receiver, transmitter): (Receiver, Transmitter),
+        now: UtcTime,
+    ) {
+        let id = venue.rest_connected(Some(source), now);
+        self.connections.push(Connection { id, receiver, transmitter });
+    }
+
     /// Reads every connection once; `tap` sees what came. Returns whether anything did.
     pub fn receive(
         &mut self,

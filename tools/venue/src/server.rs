@@ -18,6 +18,7 @@ use taut_codec::value::UtcTime;
 use crate::gateway::Service;
 use crate::limits::CONNECTIONS_MAX;
 use crate::links::Links;
+use crate::rest;
 use crate::venue::{Arrival, Step, Venue};
 
 /// A TLS handshake that takes longer is dropped.
@@ -73,12 +74,22 @@ pub struct Listen {
 }
 
 impl Listen {
-    /// The port of a service; 0 for any free one.
-    fn port(&self, service: Service) -> Result<u16, ServerError> {
+    /// Where something listens; port 0 for any free one.
+    fn port(&self, door: Door) -> Result<u16, ServerError> {
         let Some(base) = self.base_port else { return Ok(0) };
-        let (name, port) = (service.name(), service.port());
+        let (name, port) = match door {
+            Door::Fix(service) => (service.name(), service.port()),
+            Door::Rest => (rest::NAME, rest::PORT),
+        };
         base.checked_add(port).ok_or(ServerError::Port { base, name, port })
     }
+}
+
+/// What a connection comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Fix(Service),
+    Rest,
 }
 
 /// The venue and its sockets.
@@ -86,7 +97,7 @@ pub struct Server {
     venue: Venue,
     tls: Option<ServerTls>,
     wire: WireKind,
-    listeners: Vec<(Service, TcpListener)>,
+    listeners: Vec<(Door, TcpListener)>,
     handshakes: Vec<Pending>,
     links: Links,
     arrivals: Option<BufWriter<File>>,
@@ -98,7 +109,7 @@ pub struct Server {
 
 /// A TCP connection whose TLS handshake is under way.
 struct Pending {
-    service: Service,
+    door: Door,
     source: IpAddr,
     stream: TcpStream,
     handshake: ServerHandshake,
@@ -120,15 +131,15 @@ impl Server {
             return Err(ServerError::Remote(listen.address));
         }
         let mut listeners = Vec::new();
-        for service in Service::ALL {
-            let address = SocketAddr::new(listen.address, listen.port(service)?);
+        for door in Service::ALL.map(Door::Fix).into_iter().chain([Door::Rest]) {
+            let address = SocketAddr::new(listen.address, listen.port(door)?);
             let bind = || {
                 let listener = TcpListener::bind(address)?;
                 listener.set_nonblocking(true)?;
                 io::Result::Ok(listener)
             };
             let listener = bind().map_err(|error| ServerError::Bind { address, error })?;
-            listeners.push((service, listener));
+            listeners.push((door, listener));
         }
         Ok(Self {
             venue,
@@ -162,12 +173,27 @@ impl Server {
         self.steps = Some(steps);
     }
 
-    /// Where each service listens.
+    /// Where each FIX service listens.
     ///
     /// # Errors
     /// If the system does not say.
     pub fn addresses(&self) -> io::Result<Vec<(Service, SocketAddr)>> {
-        self.listeners.iter().map(|(service, l)| Ok((*service, l.local_addr()?))).collect()
+        let mut addresses = Vec::new();
+        for (door, listener) in &self.listeners {
+            if let Door::Fix(service) = door {
+                addresses.push((*service, listener.local_addr()?));
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Where REST listens.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn rest_address(&self) -> io::Result<SocketAddr> {
+        let rest = self.listeners.iter().find(|(door, _)| *door == Door::Rest);
+        rest.map_or_else(|| Err(io::ErrorKind::NotConnected.into()), |(_, one)| one.local_addr())
     }
 
     /// The venue, to look at it or to steer it between calls of [`Server::step`].
@@ -245,7 +271,7 @@ impl Server {
         for at in 0..self.listeners.len() {
             // An error is one connection's (it was reset before we took it), or nothing is waiting.
             while let Ok((stream, from)) = self.listeners[at].1.accept() {
-                let service = self.listeners[at].0;
+                let door = self.listeners[at].0;
                 let full = self.links.len() + self.handshakes.len() >= CONNECTIONS_MAX;
                 if full
                     || stream.set_nonblocking(true).is_err()
@@ -256,13 +282,13 @@ impl Server {
                 match &self.tls {
                     None => {
                         if let Ok(halves) = channel::plain(self.wire, stream) {
-                            self.open(service, from.ip(), halves, now);
+                            self.open(door, from.ip(), halves, now);
                         }
                     }
                     Some(tls) => {
                         if let Ok(handshake) = ServerHandshake::new(tls) {
                             self.handshakes.push(Pending {
-                                service,
+                                door,
                                 source: from.ip(),
                                 stream,
                                 handshake,
@@ -283,9 +309,9 @@ impl Server {
             match pending.handshake.advance(&mut pending.stream) {
                 Ok(None) if !too_late => at += 1,
                 Ok(Some(established)) => {
-                    let Pending { service, source, stream, .. } = self.handshakes.swap_remove(at);
+                    let Pending { door, source, stream, .. } = self.handshakes.swap_remove(at);
                     if let Ok(halves) = channel::accept_tls(self.wire, stream, established) {
-                        self.open(service, source, halves, now);
+                        self.open(door, source, halves, now);
                     }
                 }
                 // The alert has been sent; dropping the stream closes it.
@@ -294,18 +320,16 @@ impl Server {
         }
     }
 
-    fn open(
-        &mut self,
-        service: Service,
-        source: IpAddr,
-        halves: (Receiver, Transmitter),
-        now: UtcTime,
-    ) {
+    fn open(&mut self, door: Door, source: IpAddr, halves: (Receiver, Transmitter), now: UtcTime) {
         if let Some(fd) = halves.0.readiness_fd() {
             // A descriptor that cannot be watched leaves the sleeper to its time-out.
             let _ = self.idle.watch(fd);
         }
-        self.links.open(&mut self.venue, service, Some(source), halves, now);
+        let Self { links, venue, .. } = self;
+        match door {
+            Door::Fix(service) => links.open(venue, service, Some(source), halves, now),
+            Door::Rest => links.open_rest(venue, source, halves, now),
+        }
     }
 
     fn write_arrivals(&mut self) -> io::Result<()> {
@@ -368,9 +392,9 @@ mod tests {
             wire: WireKind::BusyPoll,
             idle: IdlePolicy::Park,
         };
-        let error = listen(61_535).port(Service::SpotTrading).unwrap_err().to_string();
+        let error = listen(61_535).port(Door::Fix(Service::SpotTrading)).unwrap_err().to_string();
         assert_eq!(error, "--base-port 61535: spot-trading at 4001 above it would exceed 65535");
-        assert_eq!(listen(61_534).port(Service::SpotTrading).unwrap(), 65_535);
+        assert_eq!(listen(61_534).port(Door::Fix(Service::SpotTrading)).unwrap(), 65_535);
     }
 
     #[test]

@@ -17,6 +17,7 @@
 
 mod control;
 mod desk;
+mod rest;
 mod script;
 mod setup;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::liquidity::LiquiditySource;
 use crate::matching::{Derivatives, Spot};
 use crate::oes::Owner;
 use crate::oes::request::OrderRequest;
+use crate::rest::{CancelTimers, Connections};
 
 /// How far a client's command came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +123,8 @@ pub struct Venue {
     reporter: Reporter,
     arrivals: Arrivals,
     transit: Option<Transit>,
+    rest: Connections,
+    cancel_timers: CancelTimers,
     script: Script,
     steps_missed: u64,
     /// What is given out for a connection that is not there.
@@ -184,6 +188,8 @@ impl Venue {
             reporter: Reporter::default(),
             arrivals: Arrivals::default(),
             transit: Transit::new(config.routing, config.gateway_instances),
+            rest: Connections::default(),
+            cancel_timers: CancelTimers::default(),
             script: config.script(now)?,
             steps_missed: 0,
             nowhere: Outbox::with_capacity(0),
@@ -210,6 +216,9 @@ impl Venue {
 
     /// Bytes came from a connection. All that they ask for is done before this returns.
     pub fn received(&mut self, id: ConnectionId, bytes: &[u8], now: UtcTime) {
+        if self.rest.has(id) {
+            return self.rest_received(id, bytes, now);
+        }
         self.gateway.feed(id, bytes);
         while let Some(inbound) = self.gateway.next(id, now) {
             self.due(now);
@@ -223,8 +232,10 @@ impl Venue {
 
     /// A connection is gone, by whoever's will.
     pub fn disconnected(&mut self, id: ConnectionId, now: UtcTime) {
-        self.gateway.disconnected(id, now);
-        self.due(now);
+        if !self.rest.disconnected(id) {
+            self.gateway.disconnected(id, now);
+            self.due(now);
+        }
     }
 
     /// What is due in the stages behind the gateway without a message.
@@ -240,34 +251,37 @@ impl Venue {
     /// Bytes that wait for a connection's peer.
     #[must_use]
     pub fn outbox(&self, id: ConnectionId) -> &Outbox {
-        self.gateway.outbox(id).unwrap_or(&self.nowhere)
+        self.rest.outbox(id).or(self.gateway.outbox(id)).unwrap_or(&self.nowhere)
     }
 
     /// What waits for a connection's peer, to be taken from its front, and how many bytes of it may
     /// leave now: all of them, unless a fault holds them back. They are stored where the session has a
     /// journal; what cannot be stored does not leave.
     pub fn sendable(&mut self, id: ConnectionId, now: UtcTime) -> (&mut Outbox, usize) {
-        self.gateway.sendable(id, now).unwrap_or((&mut self.nowhere, 0))
+        let Self { rest, gateway, nowhere, .. } = self;
+        rest.sendable(id).or_else(|| gateway.sendable(id, now)).unwrap_or((nowhere, 0))
     }
 
     /// Whether a connection has to be closed once its outbox is flushed.
     #[must_use]
     pub fn should_close(&self, id: ConnectionId) -> bool {
-        self.gateway.should_close(id)
+        self.rest.should_close(id).unwrap_or_else(|| self.gateway.should_close(id))
     }
 
     /// Whether a connection has to be closed at once, whatever its transmitter still holds: it was
     /// dropped, or its peer has had its time to read.
     #[must_use]
     pub fn must_drop(&self, id: ConnectionId) -> bool {
-        self.gateway.must_drop(id)
+        self.rest.must_drop(id).unwrap_or_else(|| self.gateway.must_drop(id))
     }
 
     /// Time passes: heartbeats, time-outs, liquidity, orders that become live, trigger or expire.
     pub fn tick(&mut self, now: UtcTime) {
         self.follow_script(now);
         self.gateway.tick(now);
+        self.rest.tick(now);
         self.due(now);
+        self.follow_cancel_timers(now);
         let (spot, derivatives, mut front) = self.parts();
         spot.tick(&mut front, now);
         derivatives.tick(&mut front, now);
@@ -283,7 +297,8 @@ impl Venue {
     #[must_use]
     pub fn next_deadline(&self) -> UtcTime {
         let transit = self.transit.as_ref().map_or(UtcTime(u64::MAX), Transit::deadline);
-        let own = self.script.deadline().min(transit);
+        let rest = self.rest.deadline().min(self.cancel_timers.deadline());
+        let own = self.script.deadline().min(transit).min(rest);
         let markets = self.spot.next_deadline().min(self.derivatives.next_deadline());
         self.gateway.next_deadline().min(markets).min(own)
     }

@@ -65,6 +65,17 @@ pub enum TierName {
 }
 
 impl TierName {
+    /// Kraken's guide to REST rate limits: calls that do not trade, per key.
+    pub(crate) const fn calls(self) -> Option<Tier> {
+        let (decay, threshold) = match self {
+            Self::Starter => (33, 15),
+            Self::Intermediate => (50, 20),
+            Self::Pro => (100, 20),
+            Self::Unlimited => return None,
+        };
+        Some(Tier { decay, threshold, open_orders_max: 0 })
+    }
+
     pub(crate) const fn limits(self) -> Option<Tier> {
         match self {
             Self::Starter => Some(Tier::STARTER),

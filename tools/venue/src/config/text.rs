@@ -7,7 +7,7 @@ pub(super) const COMMENTED: &str = r#"# taut venue: configuration. Every value b
 bind = "127.0.0.1"
 allow_remote = false
 # Added to Kraken's ports: 4000 spot market data, 4001 spot trading, 4002 derivatives market data,
-# 4003 derivatives trading, 4004 derivatives L3, 4005 spot L3.
+# 4003 derivatives trading, 4004 derivatives L3, 4005 spot L3. REST is at 4443.
 port_offset = 0
 # Gateway instances behind the router. A session sticks to the one that it was given first.
 gateway_instances = 2

@@ -15,23 +15,38 @@ use super::{ConnectionId, Gateway, GatewaySwitches, Inbound, Service, Subscriber
 use crate::config::DuplicateLogon;
 use crate::limits::LOGONS_MAX;
 use crate::oes::Owner;
+use crate::rest::Call;
 
 /// What a client logs on to trading with.
 #[derive(Debug)]
 pub struct ClientCredentials {
     credentials: Option<Credentials>,
     nonces: NonceGuard,
+    /// The last nonce of a call by REST.
+    pub(super) rest_nonce: u64,
 }
 
 impl ClientCredentials {
     /// A client with these credentials; without any it can only log on to market data.
     #[must_use]
     pub const fn new(credentials: Option<Credentials>) -> Self {
-        Self { credentials, nonces: NonceGuard::new() }
+        Self { credentials, nonces: NonceGuard::new(), rest_nonce: 0 }
     }
 
     pub(super) const fn are_known(&self) -> bool {
         self.credentials.is_some()
+    }
+
+    pub(super) fn is_key(&self, key: &[u8]) -> bool {
+        let known = self.credentials.as_ref();
+        known.is_some_and(|known| known.api_key().expose().as_bytes() == key)
+    }
+
+    /// Whether a call is signed by the client.
+    pub(super) fn signed(&self, call: &Call, nonce: &str) -> bool {
+        let Call { path, body, api_sign, .. } = call;
+        let known = self.credentials.as_ref();
+        known.is_some_and(|known| known.verify_api_sign(path, nonce.as_bytes(), body, api_sign))
     }
 
     /// Whether a Logon is signed by the client, now, and not a copy of an earlier one.

@@ -9,6 +9,7 @@ pub mod exec_id;
 mod faults;
 mod guard;
 mod inbound;
+mod keys;
 mod leave;
 mod logon;
 pub mod number;
@@ -115,6 +116,13 @@ impl Gateway {
         self.clients.get(usize::from(client)).map(|client| client.market)
     }
 
+    /// A name for a connection.
+    pub(crate) fn new_id(&mut self) -> ConnectionId {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        id
+    }
+
     /// A connection was made, from an address if it is known.
     pub fn connected(
         &mut self,
@@ -123,8 +131,7 @@ impl Gateway {
         now: UtcTime,
     ) -> ConnectionId {
         self.now = now;
-        let id = ConnectionId(self.next_connection);
-        self.next_connection += 1;
+        let id = self.new_id();
         let mut connection =
             Connection::new(service, source, now, Outbox::with_capacity(OUTBOX_BYTES));
         let shut = self.switches.session.rollover_closed == RolloverClosed::Close;

@@ -103,7 +103,7 @@ impl CaptureReplay {
             Some(live) if live.leaves() == level.qty => true,
             Some(live) if level.qty.0 == 0 => {
                 let order = live.reference;
-                let cancel = Cancel { account, session, client_key, order };
+                let cancel = Cancel { account, session, client_key: None, order };
                 engine.cancel(now, &cancel, events)
             }
             Some(live) => {

@@ -133,8 +133,8 @@ pub struct Cancel {
     pub account: AccountId,
     /// The session that asks; only handed back in a reject.
     pub session: u32,
-    /// Opaque id of the request.
-    pub client_key: u128,
+    /// Opaque id of the request, if it has one.
+    pub client_key: Option<u128>,
     /// The order.
     pub order: OrderRef,
 }

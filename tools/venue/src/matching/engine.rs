@@ -255,6 +255,12 @@ impl<S: Settlement> Engine<S> {
         self.ids.order(id)
     }
 
+    /// When an order's EffectiveTime(168) or, once it is live, its ExpireTime(126) comes.
+    #[must_use]
+    pub fn due_at(&self, order: OrderRef) -> Option<UtcTime> {
+        self.timers.of(self.orders.find(order)?)
+    }
+
     /// Runs any command.
     pub fn execute(&mut self, now: UtcTime, command: &Command, events: &mut Vec<EngineEvent>) {
         match command {

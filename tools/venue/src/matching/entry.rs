@@ -168,12 +168,13 @@ impl<S: Settlement> Engine<S> {
         self.tick(now, events);
         match self.check_cancel(command) {
             Ok(slot) => {
-                self.end(now, slot, CancelReason::User, Some(command.client_key), events);
+                self.end(now, slot, CancelReason::User, command.client_key, events);
                 true
             }
             Err(reason) => {
                 let Cancel { account, session, client_key, order, .. } = *command;
                 let (request, order) = (Request::Cancel, Some(order));
+                let client_key = client_key.unwrap_or_default();
                 let refused = Rejection { request, account, session, client_key, order, reason };
                 refuse(now, refused, events);
                 false

@@ -141,7 +141,7 @@ pub struct Rejection {
     pub account: AccountId,
     /// The session that asked.
     pub session: u32,
-    /// The request's id (379).
+    /// The request's id (379); 0 if it has none.
     pub client_key: u128,
     /// The order that the request named.
     pub order: Option<OrderRef>,

@@ -3,6 +3,7 @@
 
 use taut_codec::value::UtcTime;
 
+use super::order::Order;
 use super::pool::{NONE, Orders};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,11 @@ impl Timers {
     /// When the next timer is due.
     pub(super) fn next(&self) -> Option<UtcTime> {
         self.heap.first().map(|timer| timer.at)
+    }
+
+    /// When an order's timer is due, if it has one.
+    pub(super) fn of(&self, order: &Order) -> Option<UtcTime> {
+        self.heap.get(order.timer as usize).map(|timer| timer.at)
     }
 
     /// Sets an order's timer, which must not be set.

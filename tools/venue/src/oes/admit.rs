@@ -101,11 +101,7 @@ impl Oes {
                 let Some(record) = self.cancelled(client, name, engine) else { return Ok(()) };
                 let pair = (account, record.state.instrument);
                 let action = Action::Cancel { age: young(Some(record)) };
-                if self.switches.rate_limit_cancels {
-                    return self.rates.charge(pair, action, now);
-                }
-                self.rates.add(pair, action, now);
-                Ok(())
+                self.charge_cancel(pair, action, now)
             }
             RequestKind::MassCancel(_) | RequestKind::Status(_) => Ok(()),
         }

@@ -10,6 +10,7 @@ mod rates;
 mod reach;
 mod registry;
 pub mod request;
+mod rest;
 mod terms;
 
 pub use owner::{Owner, OwnerId};
@@ -19,7 +20,7 @@ pub use registry::{OrderRecord, Registry, amend_status, cl_ord_id, fill_status};
 
 use std::collections::HashMap;
 
-use taut::risk::venue_rate::{Action, Bucket};
+use taut::risk::venue_rate::{Action, Bucket, Counter, Tier};
 use taut::types::{ClOrdId, InstrumentId};
 use taut_codec::value::UtcTime;
 
@@ -137,6 +138,9 @@ struct Client {
     last_logon: u32,
     /// Of a derivatives session.
     bucket: Bucket,
+    /// Calls of its key by REST.
+    calls: Counter,
+    calls_tier: Option<Tier>,
 }
 
 impl Client {
@@ -192,6 +196,8 @@ impl Oes {
             cache_from: 1,
             last_logon: 0,
             bucket: self.switches.derivatives.bucket(),
+            calls: Counter::default(),
+            calls_tier: limits.calls,
         };
         self.clients.insert(client, added);
         if self.customers.insert(account, account).is_none() {

@@ -63,18 +63,23 @@ pub struct Domain(pub u16);
 pub struct AccountLimits {
     /// `None`: no limits.
     pub tier: Option<Tier>,
+    /// Of the calls by REST that do not trade; `None`: no limit.
+    pub calls: Option<Tier>,
     /// The pool that it shares with others.
     pub domain: Option<Domain>,
 }
+
+/// A counter's place: the account and what it trades.
+pub(super) type Pair = (AccountId, InstrumentId);
 
 /// All counters of spot.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     limits: HashMap<AccountId, AccountLimits>,
     // Bounded by the accounts and instruments of the configuration.
-    counters: HashMap<(AccountId, InstrumentId), Counter>,
+    counters: HashMap<Pair, Counter>,
     pools: HashMap<(Domain, InstrumentId), Counter>,
-    open: HashMap<(AccountId, InstrumentId), u32>,
+    open: HashMap<Pair, u32>,
 }
 
 pub(super) const RATE_LIMIT: Error = Error::Text("EOrder:Rate limit exceeded");
@@ -95,7 +100,7 @@ impl Rates {
     /// A transaction on a pair.
     pub(super) fn charge(
         &mut self,
-        (account, instrument): (AccountId, InstrumentId),
+        (account, instrument): Pair,
         action: Action,
         now: UtcTime,
     ) -> Result<(), Refusal> {
@@ -111,12 +116,7 @@ impl Rates {
     }
 
     /// Points for what was done at once for many orders; it is not refused.
-    pub(super) fn add(
-        &mut self,
-        (account, instrument): (AccountId, InstrumentId),
-        action: Action,
-        now: UtcTime,
-    ) {
+    pub(super) fn add(&mut self, (account, instrument): Pair, action: Action, now: UtcTime) {
         let Some((tier, domain)) = self.of(account) else { return };
         let points = action.cost();
         self.counters.entry((account, instrument)).or_default().add(points, tier, now);

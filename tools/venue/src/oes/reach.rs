@@ -49,7 +49,7 @@ impl Oes {
         Ok(Cancel {
             account: record.state.account,
             session: origin.tag,
-            client_key: origin.cl_ord_id.bits(),
+            client_key: Some(origin.cl_ord_id.bits()),
             order: record.state.order,
         })
     }

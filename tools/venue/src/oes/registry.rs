@@ -62,11 +62,15 @@ impl Registry {
         self.names.get(&(customer, cl_ord_id.bits())).and_then(|order| self.orders.get(order))
     }
 
+    /// All live orders.
+    pub fn open(&self) -> impl Iterator<Item = &OrderRecord> {
+        self.orders.values().filter(|order| order.is_live())
+    }
+
     /// Live orders of a customer.
     #[must_use]
     pub fn live(&self, customer: AccountId) -> usize {
-        let own = |order: &&OrderRecord| order.customer == customer && order.is_live();
-        self.orders.values().filter(own).count()
+        self.open().filter(|order| order.customer == customer).count()
     }
 
     /// Takes in what happened to the orders of customers; `customer_of` says whose an order is, and

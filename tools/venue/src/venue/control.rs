@@ -33,7 +33,7 @@ impl Venue {
     #[must_use]
     pub fn stats(&self) -> VenueStats {
         VenueStats {
-            connections: self.gateway.connections(),
+            connections: self.gateway.connections() + self.rest.len(),
             sessions_up: self.gateway.sessions_up(),
             live_orders: self.spot.engine.live_orders() + self.derivatives.engine.live_orders(),
             subscriptions: self.spot.market_data.subscriptions()
@@ -104,10 +104,11 @@ impl Venue {
         self.gateway.logout(id, text, now);
     }
 
-    /// Control: the venue ends. Every session that is up is logged out, other connections are cut, and
-    /// no logon is accepted any more.
+    /// Control: the venue ends. Every session that is up is logged out, other connections are cut, and no
+    /// logon or call is taken any more.
     pub fn stop(&mut self, now: UtcTime) {
         self.gateway.stop("Venue is stopping", now);
+        self.rest.stop();
     }
 
     /// Control: what becomes of logons from now on.

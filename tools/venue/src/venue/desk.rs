@@ -151,7 +151,7 @@ impl<S: Settlement> Desk<S> {
     }
 
     /// Reports first, market data after.
-    fn settle(&mut self, front: &mut Front<'_>, now: UtcTime) {
+    pub(super) fn settle(&mut self, front: &mut Front<'_>, now: UtcTime) {
         let Self { events, oes, market_data, engine, .. } = self;
         let Front { reporter, gateway, .. } = front;
         for event in events.drain(..) {

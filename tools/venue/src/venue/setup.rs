@@ -156,6 +156,6 @@ impl<'a> Accounts<'a> {
         let next = Domain(self.domains.len() as u16);
         let named = !client.domain.is_empty();
         let domain = named.then(|| *self.domains.entry(client.domain.as_str()).or_insert(next));
-        AccountLimits { tier: client.tier.limits(), domain }
+        AccountLimits { tier: client.tier.limits(), calls: client.tier.calls(), domain }
     }
 }

@@ -85,7 +85,7 @@ pub fn now_text() -> String {
 }
 
 /// Strictly increasing, as the venue wants it, over all clients of this process.
-fn nonce() -> u64 {
+pub fn nonce() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let last = LAST
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now_ms().max(last + 1)))
@@ -114,6 +114,13 @@ pub fn password(number: u64, sender: &str, target: &str, nonce: u64) -> String {
     let digest = digest::digest(&digest::SHA256, format!("{signed}{nonce}").as_bytes());
     let key = hmac::Key::new(hmac::HMAC_SHA512, API_SECRET);
     base64(hmac::sign(&key, digest.as_ref()).as_ref())
+}
+
+/// API-Sign of a call to REST.
+pub fn api_sign(path: &str, nonce: u64, body: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, format!("{nonce}{body}").as_bytes());
+    let key = hmac::Key::new(hmac::HMAC_SHA512, API_SECRET);
+    base64(hmac::sign(&key, &[path.as_bytes(), digest.as_ref()].concat()).as_ref())
 }
 
 /// One received message: its fields in order.
@@ -219,6 +226,22 @@ impl Door {
 }
 
 impl Client {
+    /// An answer of HTTP: its status and its body.
+    pub fn receive_http(&mut self) -> (String, String) {
+        let mut text = Vec::new();
+        let mut byte = [0];
+        while !text.ends_with(b"\r\n\r\n") {
+            self.stream.read_exact(&mut byte).expect("a head");
+            text.push(byte[0]);
+        }
+        let head = String::from_utf8(text).expect("ASCII");
+        let len = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let mut body = vec![0; len.expect("a length").parse().expect("a number")];
+        self.stream.read_exact(&mut body).expect("a body");
+        let status = head.lines().next().expect("a status line").to_owned();
+        (status, String::from_utf8(body).expect("JSON is text"))
+    }
+
     /// Bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).and_then(|()| self.stream.flush()).expect("the venue reads");

@@ -6,5 +6,6 @@ mod client;
 mod logon;
 mod market_data;
 mod orders;
+mod rest;
 mod session;
 mod world;

@@ -20,6 +20,7 @@ use crate::client::{API_KEY, Client, Door};
 pub struct World {
     pub market_data: Door,
     pub trading: Door,
+    pub rest: Door,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<VenueStats>>,
 }
@@ -64,17 +65,20 @@ impl World {
                 let pem = tls.map(|_| certificate.pem());
                 (service, Door { address: at, target: service.comp_id(), pem })
             });
-            tell.send(doors.collect::<Vec<_>>()).expect("the test waits");
+            let doors = doors.collect::<Vec<_>>();
+            let rest = server.rest_address().expect("an address");
+            let rest = Door { address: rest, target: "", pem: tls.map(|_| certificate.pem()) };
+            tell.send((doors, rest)).expect("the test waits");
             server.run(&stopped).expect("no arrival log, so no error");
             server.venue().stats()
         });
-        let doors = told.recv().expect("the venue started");
+        let (doors, rest) = told.recv().expect("the venue started");
         let door = |wanted: Service| {
             let found = doors.iter().find(|(service, _)| *service == wanted);
             found.expect("both services listen").1.clone()
         };
         let (market_data, trading) = (door(Service::SpotMarketData), door(Service::SpotTrading));
-        Self { market_data, trading, stop, thread: Some(thread) }
+        Self { market_data, trading, rest, stop, thread: Some(thread) }
     }
 
     /// A trading session of `TAUT`.

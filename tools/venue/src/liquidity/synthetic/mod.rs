@@ -234,7 +234,8 @@ impl Synthetic {
         if alone && book.depth(side) <= self.config.depth_levels as usize {
             return;
         }
-        let cancel = Cancel { account: self.house, session: HOUSE_SESSION, client_key: 0, order };
+        let cancel =
+            Cancel { account: self.house, session: HOUSE_SESSION, client_key: None, order };
         if engine.cancel(now, &cancel, events) {
             self.orders[side as usize].swap_remove(at);
         }

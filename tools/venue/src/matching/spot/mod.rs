@@ -190,6 +190,12 @@ impl SpotEngine {
         Ok(id)
     }
 
+    /// What an instrument offers on margin.
+    #[must_use]
+    pub fn margin_terms(&self, instrument: InstrumentId) -> Option<MarginTerms> {
+        self.settlement.pairs.get(usize::from(instrument.0)).map(|pair| pair.margin)
+    }
+
     /// Lets an instrument be traded on margin; `false` if there is no such instrument.
     pub fn offer_margin(&mut self, instrument: InstrumentId, terms: MarginTerms) -> bool {
         match self.settlement.pairs.get_mut(usize::from(instrument.0)) {

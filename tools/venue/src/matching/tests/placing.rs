@@ -20,7 +20,7 @@ fn a_resting_order_is_accepted_then_live_and_holds_its_cost_with_the_higher_fee(
     assert_eq!(desk.balance(desk.clients[0], "BTC").held, 1003 * 10i128.pow(16));
     let id = desk.engine.order_id(sell);
     assert_eq!(desk.engine.order_ref(id.as_bytes()), Some(sell));
-    let cancel = Cancel { account: desk.clients[0], session: 1, client_key: 77, order: sell };
+    let cancel = Cancel { account: desk.clients[0], session: 1, client_key: Some(77), order: sell };
     desk.events.clear();
     assert!(desk.engine.cancel(UtcTime(9), &cancel, &mut desk.events));
     assert_eq!(desk.cancelled(), [(sell, CancelReason::User, 1000)]);
@@ -117,7 +117,7 @@ fn the_market_status_decides_what_is_taken() {
     assert_eq!(desk.refuse(&market), RejectReason::MarketLimitOnly);
     desk.status(PairStatus::Maintenance);
     assert_eq!(desk.refuse(&order), RejectReason::MarketUnavailable);
-    let cancel = Cancel { account: a, session: 1, client_key: 1, order: resting };
+    let cancel = Cancel { account: a, session: 1, client_key: Some(1), order: resting };
     assert!(!desk.engine.cancel(UtcTime(1), &cancel, &mut Vec::new()));
     let mut all = CancelWhere {
         account: Some(a),
@@ -139,7 +139,7 @@ fn a_full_engine_refuses_and_a_freed_slot_has_a_new_name() {
     let first = desk.place(a, Side::Buy, 5, 100);
     let order = desk.order(a, Side::Buy, 5, 100);
     assert_eq!(desk.refuse(&order), RejectReason::OrdersLimit);
-    let cancel = Cancel { account: a, session: 1, client_key: 1, order: first };
+    let cancel = Cancel { account: a, session: 1, client_key: Some(1), order: first };
     assert!(desk.engine.cancel(UtcTime(1), &cancel, &mut Vec::new()));
     let second = desk.send(&order).unwrap();
     assert_ne!(first, second);

@@ -243,7 +243,7 @@ impl Pair {
             Step::Cancel { who, which } => {
                 let (order, target) = self.target(which);
                 let account = self.accounts[who];
-                let command = Cancel { account, session: 0, client_key: key, order };
+                let command = Cancel { account, session: 0, client_key: Some(key), order };
                 self.desk.engine.cancel(now, &command, &mut self.desk.events);
                 self.model.cancel(account.0 as usize, key, target, &mut said);
             }

@@ -106,7 +106,7 @@ fn an_expire_time_is_ahead_by_a_month_at_most_and_belongs_to_gtd() {
     assert_eq!(desk.refuse(&gtc), RejectReason::InvalidExpiry);
     let last = gtd(desk.order(a, Side::Buy, 5, 100), 5 + month);
     let order = desk.send(&last).unwrap();
-    let cancel = Cancel { account: a, session: 1, client_key: 1, order };
+    let cancel = Cancel { account: a, session: 1, client_key: Some(1), order };
     assert!(desk.engine.cancel(UtcTime(6), &cancel, &mut Vec::new()));
     assert_eq!(desk.engine.next_deadline(), UtcTime(u64::MAX), "the timer went along");
 }

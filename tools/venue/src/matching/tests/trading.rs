@@ -119,7 +119,7 @@ fn changed_levels_are_told_once_with_their_last_time() {
     assert_eq!(changes, []);
     for price in 200..9200 {
         let order = desk.place(a, Side::Sell, 1, price);
-        let cancel = Cancel { account: a, session: 1, client_key: 1, order };
+        let cancel = Cancel { account: a, session: 1, client_key: Some(1), order };
         assert!(desk.engine.cancel(UtcTime(1), &cancel, &mut Vec::new()));
     }
     let book = desk.engine.book_mut(ID).unwrap();

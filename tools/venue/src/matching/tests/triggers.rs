@@ -193,7 +193,7 @@ fn an_untriggered_order_can_be_cancelled_and_amended_and_holds_its_money() {
     ));
     print(&mut desk, 119);
     assert_eq!(triggered(&desk), []);
-    let cancel = Cancel { account: a, session: 1, client_key: 9, order };
+    let cancel = Cancel { account: a, session: 1, client_key: Some(9), order };
     desk.events.clear();
     assert!(desk.engine.cancel(UtcTime(9), &cancel, &mut desk.events));
     assert_eq!(desk.cancelled(), [(order, CancelReason::User, 4)]);

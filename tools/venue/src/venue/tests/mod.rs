@@ -17,5 +17,6 @@ mod md_client;
 mod order_types;
 mod rejects;
 mod replay;
+mod rest;
 mod scope;
 mod services;

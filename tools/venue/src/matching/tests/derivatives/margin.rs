@@ -20,7 +20,7 @@ fn an_order_that_opens_needs_the_initial_margin() {
         let (account, session, client_key) = (a, 0, 1);
         desk.engine.cancel(
             UtcTime(6),
-            &Cancel { account, session, client_key, order },
+            &Cancel { account, session, client_key: Some(client_key), order },
             &mut desk.events,
         );
     }

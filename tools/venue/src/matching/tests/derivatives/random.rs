@@ -154,7 +154,7 @@ impl Pair {
             Step::Cancel { which } => {
                 let Some((order, ..)) = self.pick(which) else { return };
                 let account = self.desk.engine.order(order).unwrap().account;
-                let cancel = Cancel { account, session: 0, client_key: 0, order };
+                let cancel = Cancel { account, session: 0, client_key: None, order };
                 assert!(self.desk.engine.cancel(now, &cancel, &mut self.desk.events));
             }
             Step::Index { at, px } => {

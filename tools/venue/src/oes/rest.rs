@@ -1,0 +1,84 @@
+//! What comes by REST: the account's own, whatever session placed an order. The rate counters are those of
+//! FIX (venue file section 7), and the key has a counter of calls beside them.
+
+use taut::risk::venue_rate::Action;
+use taut_codec::value::UtcTime;
+
+use super::request::OrderName;
+use super::{Error, Oes, OrderRecord, Owner, Refusal, rates};
+use crate::matching::{Cancel, CancelReason, CancelWhere, RejectReason, SpotEngine};
+
+const CALL_LIMIT: Error = Error::Text("EAPI:Rate limit exceeded");
+
+impl Oes {
+    /// A call other than CancelOrder is counted.
+    ///
+    /// # Errors
+    /// `EAPI:Rate limit exceeded`.
+    pub fn count_call(&mut self, client: u16, now: UtcTime) -> Result<(), Refusal> {
+        let Some(client) = self.clients.get_mut(&client) else { return Ok(()) };
+        let Some(tier) = client.calls_tier else { return Ok(()) };
+        let refusal = Refusal { reason: 0, text: CALL_LIMIT };
+        client.calls.charge(Action::Add, tier, now).map_err(|_| refusal)
+    }
+
+    /// The command that cancels one order of a client's account.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn rest_cancel(
+        &mut self,
+        client: u16,
+        name: &OrderName,
+        engine: &SpotEngine,
+        now: UtcTime,
+    ) -> Result<Cancel, Refusal> {
+        let account = self.account(client).ok_or(RejectReason::PermissionDenied)?;
+        let record = self
+            .cancelled(client, name, engine)
+            .filter(|record| record.customer == account)
+            .ok_or(RejectReason::UnknownOrder)?;
+        let cancel = Cancel {
+            account: record.state.account,
+            session: Owner { client, logon: 0 }.id(),
+            client_key: None,
+            order: record.state.order,
+        };
+        let pair = (account, record.state.instrument);
+        let action = Action::Cancel { age: now.nanos_since(record.touched) };
+        self.charge_cancel(pair, action, now)?;
+        Ok(cancel)
+    }
+
+    /// The command that cancels all orders of a client's account.
+    #[must_use]
+    pub fn rest_cancel_all(&self, client: u16) -> Option<CancelWhere> {
+        Some(CancelWhere {
+            account: Some(self.account(client)?),
+            sessions: None,
+            instrument: None,
+            reason: CancelReason::MassCancel,
+            client_key: None,
+        })
+    }
+
+    /// The live orders of a client's account.
+    pub fn open(&self, client: u16) -> impl Iterator<Item = &OrderRecord> {
+        let account = self.account(client);
+        self.registry.open().filter(move |one| Some(one.customer) == account)
+    }
+
+    /// Spot: what a cancel adds to the counter, and whether that is too much.
+    pub(super) fn charge_cancel(
+        &mut self,
+        pair: rates::Pair,
+        action: Action,
+        now: UtcTime,
+    ) -> Result<(), Refusal> {
+        if self.switches.rate_limit_cancels {
+            return self.rates.charge(pair, action, now);
+        }
+        self.rates.add(pair, action, now);
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! The REST interface: the small part of Kraken's that a client needs when no FIX session reaches an order
+//! any more. HTTP/1.1 over the venue's TLS, calls signed as Kraken's are.
+//!
+//! | call | what it does |
+//! |---|---|
+//! | `/0/private/CancelOrder` | cancels the order of `txid` (OrderID) or `cl_ord_id` |
+//! | `/0/private/CancelAll` | cancels every open order of the account |
+//! | `/0/private/CancelAllOrdersAfter` | does so when `timeout` seconds pass without another such call; 0: no more |
+//! | `/0/private/OpenOrders` | lists the open orders; `cl_ord_id` and `userref` narrow it |
+//!
+//! A call is a POST of form fields with the headers `API-Key` and `API-Sign`; `nonce` has to be above the last
+//! one of its key. A key acts for the account of the first spot client that has it, whatever session placed an
+//! order; the session that did is told by an ExecutionReport. Answers are `{"error":[...],"result":{...}}` with
+//! status 200, whatever the call came to; other statuses are about HTTP.
+//!
+//! Choices (SIM): the port ([`PORT`]), what the paths above leave out of an order (trades, `closetm`), that a
+//! nonce of FIX does not count here, and that `userref` matches nothing, since FIX orders have none.
+
+mod call;
+mod connections;
+mod http;
+mod listing;
+mod timers;
+
+pub use call::{Answer, Call};
+pub(crate) use call::{Form, Refused, result};
+pub(crate) use connections::Connections;
+pub(crate) use listing::listed;
+pub(crate) use timers::{CancelTimers, TIMEOUT_MAX_S};
+
+/// Where it listens, without offset: 443 is not for everybody to bind, so it is in the range of the others.
+pub const PORT: u16 = 4443;
+/// Its name in listings.
+pub const NAME: &str = "rest";

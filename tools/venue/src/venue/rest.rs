@@ -1,0 +1,139 @@
+//! Calls by REST: the same stages as a FIX message, with answers of their own.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+use taut::types::{ClOrdId, OrderId};
+use taut_codec::value::UtcTime;
+
+use super::Venue;
+use crate::gateway::ConnectionId;
+use crate::matching::{EventKind, RejectReason};
+use crate::oes::request::OrderName;
+use crate::rest::{self, Answer, Call, Form, Refused};
+
+const INVALID: &str = "EGeneral:Invalid arguments";
+
+impl Venue {
+    /// Somebody connected to REST, from an address if it is known. Bytes are taken and given as for any other
+    /// connection.
+    pub fn rest_connected(&mut self, source: Option<IpAddr>, now: UtcTime) -> ConnectionId {
+        let id = self.gateway.new_id();
+        self.rest.connected(id, source, now);
+        id
+    }
+
+    pub(super) fn rest_received(&mut self, id: ConnectionId, bytes: &[u8], now: UtcTime) {
+        self.rest.feed(id, bytes, now);
+        while let Some((call, close)) = self.rest.next(id) {
+            let answer = self.call(&call, now);
+            self.rest.answer(id, &answer, close);
+        }
+    }
+
+    /// Carries out a call of the REST interface.
+    pub fn call(&mut self, call: &Call, now: UtcTime) -> Answer {
+        let run = match call.path.as_str() {
+            "/0/private/CancelOrder" => Self::cancel_order,
+            "/0/private/CancelAll" => Self::cancel_all,
+            "/0/private/CancelAllOrdersAfter" => Self::cancel_all_orders_after,
+            "/0/private/OpenOrders" => Self::list_open_orders,
+            _ => return Answer::error(404, "EGeneral:Unknown method"),
+        };
+        let outcome = self.caller(call, now);
+        Answer::new(outcome.and_then(|(client, form)| run(self, client, &form, now)))
+    }
+
+    /// Who calls, if they may.
+    fn caller(&mut self, call: &Call, now: UtcTime) -> Result<(u16, Form), Refused> {
+        let form = Form::read(&call.body).ok_or(INVALID)?;
+        let client = self.gateway.caller(call, form.get("nonce"), now)?;
+        if !self.spot.oes.can_trade(client) {
+            return Err(RejectReason::PermissionDenied.into());
+        }
+        // Cancels of single orders have the limiter of the trading engine only.
+        if call.path != "/0/private/CancelOrder" {
+            self.spot.oes.count_call(client, now)?;
+        }
+        Ok((client, form))
+    }
+
+    fn cancel_order(&mut self, client: u16, form: &Form, now: UtcTime) -> Result<Value, Refused> {
+        let name = match (form.get("txid"), form.get("cl_ord_id")) {
+            // An id too long for any is as unknown as one that was never given.
+            (Some(id), None) => OrderName {
+                order_id: Some(OrderId::new(id.as_bytes()).unwrap_or_default()),
+                cl_ord_id: None,
+            },
+            (None, Some(id)) => {
+                let id = ClOrdId::parse(id.as_bytes()).map_err(|_| RejectReason::UnknownOrder)?;
+                OrderName { order_id: None, cl_ord_id: Some(id) }
+            }
+            _ => return Err(INVALID.into()),
+        };
+        let (spot, _, mut front) = self.parts();
+        let cancel = spot.oes.rest_cancel(client, &name, &spot.engine, now)?;
+        let done = spot.engine.cancel(now, &cancel, &mut spot.events);
+        let refused = spot.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Rejected(rejection) if !done => Some(rejection.reason),
+            _ => None,
+        });
+        spot.settle(&mut front, now);
+        refused.map_or(Ok(rest::result(1)), |reason| Err(reason.into()))
+    }
+
+    fn cancel_all(&mut self, client: u16, _: &Form, now: UtcTime) -> Result<Value, Refused> {
+        Ok(rest::result(self.cancel_orders_of(client, now)))
+    }
+
+    fn cancel_orders_of(&mut self, client: u16, now: UtcTime) -> usize {
+        let (spot, _, mut front) = self.parts();
+        let Some(command) = spot.oes.rest_cancel_all(client) else { return 0 };
+        let count = spot.engine.cancel_where(now, &command, &mut spot.events);
+        spot.settle(&mut front, now);
+        count
+    }
+
+    fn cancel_all_orders_after(
+        &mut self,
+        client: u16,
+        form: &Form,
+        now: UtcTime,
+    ) -> Result<Value, Refused> {
+        let seconds = form.get("timeout").and_then(|text| text.parse::<u64>().ok());
+        let seconds = seconds.filter(|&seconds| seconds <= rest::TIMEOUT_MAX_S).ok_or(INVALID)?;
+        let at = (seconds > 0).then(|| now.plus_nanos(seconds * 1_000_000_000));
+        self.cancel_timers.set(client, at);
+        Ok(json!({
+            "currentTime": rfc3339(now),
+            "triggerTime": at.map_or_else(|| "0".to_owned(), rfc3339),
+        }))
+    }
+
+    fn list_open_orders(&mut self, client: u16, form: &Form, _: UtcTime) -> Result<Value, Refused> {
+        let mut open = Map::new();
+        for record in self.spot.oes.open(client) {
+            let own = |id: &str| crate::oes::cl_ord_id(record.state.client_key).to_string() == id;
+            if form.get("userref").is_some() || !form.get("cl_ord_id").is_none_or(own) {
+                continue;
+            }
+            if let Some(value) = rest::listed(record, &self.spot.engine) {
+                open.insert(self.spot.engine.order_id(record.state.order).to_string(), value);
+            }
+        }
+        Ok(json!({ "open": open }))
+    }
+
+    /// Clients whose CancelAllOrdersAfter is due lose their orders.
+    pub(super) fn follow_cancel_timers(&mut self, now: UtcTime) {
+        while let Some(client) = self.cancel_timers.pop(now) {
+            self.cancel_orders_of(client, now);
+        }
+    }
+}
+
+/// `2023-03-24T17:41:56Z`.
+fn rfc3339(at: UtcTime) -> String {
+    let fix = String::from_utf8_lossy(&at.to_fix_seconds()).into_owned();
+    format!("{}-{}-{}T{}Z", &fix[..4], &fix[4..6], &fix[6..8], &fix[9..])
+}
