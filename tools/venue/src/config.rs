@@ -22,7 +22,7 @@ use crate::matching::{DerivativesConfig, FeeCurrency, FeeSchedule, SetupError};
 use crate::oes::DerivativesLimits;
 use crate::venue::Script;
 
-pub use clients::{ClientConfig, TierName};
+pub use clients::{Amounts, ClientConfig, TierName};
 pub use instruments::{IndexSource, InstrumentConfig, StatusName};
 pub use replay::ReplayConfig;
 pub use session::{DuplicateLogon, RolloverClosed, RolloverNotice, SessionSwitches};
@@ -295,6 +295,7 @@ impl VenueConfig {
             }
             client.balances()?;
             client.wallets()?;
+            client.sub_accounts()?;
             client.sources()?;
         }
         Ok(())

@@ -3,6 +3,8 @@
 
 /// Clients that a configuration may name.
 pub const CLIENTS_MAX: usize = 4096;
+/// Sub-accounts of one client.
+pub const SUB_ACCOUNTS_MAX: usize = 1024;
 /// Instruments that a configuration may name.
 pub const INSTRUMENTS_MAX: usize = 256;
 /// Gateway instances.

@@ -11,8 +11,13 @@ use taut_codec::value::Decimal;
 
 use super::{ConfigError, bad};
 use crate::gateway::{Market, Source};
+use crate::limits::SUB_ACCOUNTS_MAX;
 use crate::matching::{Asset, FuturesSelfTrade};
 use crate::oes::Permissions;
+use crate::oes::request::AllocAccount;
+
+/// Amounts of assets.
+pub type Amounts = Vec<(Asset, Decimal)>;
 
 /// A client: a SenderCompID with an account of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +50,9 @@ pub struct ClientConfig {
     pub balances: BTreeMap<String, String>,
     /// What its wallets of inverse contracts start with, likewise. Derivatives only.
     pub wallets: BTreeMap<String, String>,
+    /// The sub-accounts that it may trade for, by AllocAccount(79) (venue file 6.11), and the balances of
+    /// each. None: it trades for itself only.
+    pub sub_accounts: BTreeMap<String, BTreeMap<String, String>>,
     /// What becomes of its orders that meet each other, or those of its `domain`, whose master is the first
     /// client that names it (venue file 6.10). Derivatives only.
     pub self_trade: FuturesSelfTrade,
@@ -103,6 +111,7 @@ impl Default for ClientConfig {
             domain: String::new(),
             balances: money.map(|(asset, amount)| (asset.into(), amount.into())).into(),
             wallets: BTreeMap::new(),
+            sub_accounts: BTreeMap::new(),
             self_trade: FuturesSelfTrade::default(),
         }
     }
@@ -165,7 +174,7 @@ impl ClientConfig {
     ///
     /// # Errors
     /// [`ConfigError::Value`].
-    pub fn balances(&self) -> Result<Vec<(Asset, Decimal)>, ConfigError> {
+    pub fn balances(&self) -> Result<Amounts, ConfigError> {
         self.amounts("balances", &self.balances)
     }
 
@@ -173,15 +182,35 @@ impl ClientConfig {
     ///
     /// # Errors
     /// [`ConfigError::Value`].
-    pub fn wallets(&self) -> Result<Vec<(Asset, Decimal)>, ConfigError> {
+    pub fn wallets(&self) -> Result<Amounts, ConfigError> {
         self.amounts("wallets", &self.wallets)
+    }
+
+    /// The sub-accounts and their balances.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn sub_accounts(&self) -> Result<Vec<(AllocAccount, Amounts)>, ConfigError> {
+        let field = |name: &str| format!("clients.{:?}.sub_accounts.{name:?}", self.sender);
+        let one = |(name, balances): (&String, &BTreeMap<String, String>)| {
+            let id: AllocAccount = name.parse().map_err(|why| bad(field(name), why))?;
+            if id.is_empty() {
+                return Err(bad(field(name), "is empty"));
+            }
+            Ok((id, self.amounts(&format!("sub_accounts.{name:?}"), balances)?))
+        };
+        if self.sub_accounts.len() > SUB_ACCOUNTS_MAX {
+            let why = format!("{SUB_ACCOUNTS_MAX} are possible");
+            return Err(bad(format!("clients.{:?}.sub_accounts", self.sender), why));
+        }
+        self.sub_accounts.iter().map(one).collect()
     }
 
     fn amounts(
         &self,
         table: &str,
         amounts: &BTreeMap<String, String>,
-    ) -> Result<Vec<(Asset, Decimal)>, ConfigError> {
+    ) -> Result<Amounts, ConfigError> {
         let field = |asset: &str| format!("clients.{:?}.{table}.{asset}", self.sender);
         let one = |(asset, amount): (&String, &String)| {
             let name: Asset = asset.parse().map_err(|e| bad(field(asset), e))?;

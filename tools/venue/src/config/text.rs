@@ -279,6 +279,9 @@ domain = ""
 # Derivatives: what happens when its orders meet each other, or those of its domain: "reject_taker",
 # "cancel_maker_self", "cancel_maker_child" or "cancel_maker_any".
 self_trade = "reject_taker"
+# Sub-accounts that it may trade for by AllocAccount (79), and what each has:
+# sub_accounts = { "ALICE" = { USD = "1000" }, "BOB" = { BTC = "1" } }
+sub_accounts = {}
 
 [clients.balances]
 BTC = "100"

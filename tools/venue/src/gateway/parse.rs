@@ -14,7 +14,7 @@ use crate::market_data::request::{
 };
 use crate::matching::{Reference, SelfTrade};
 use crate::oes::request::{
-    AmendFields, Flags, MassCancelScope, NewFields, OrderName, RequestKind, Terms,
+    AllocAccount, AmendFields, Flags, MassCancelScope, NewFields, OrderName, RequestKind, Terms,
 };
 
 /// A field without which a request for market data cannot be answered: missing, or longer than any
@@ -117,7 +117,10 @@ fn new_order(message: &Message<'_>, market: Market) -> RequestKind {
             .get(tag::SELF_TRADE_PREVENTION)
             .and_then(SelfTrade::from_fix)
             .unwrap_or_default(),
-        allocations: message.get(tag::NO_ALLOCS).is_some(),
+        // An account too long for any is as unknown as one that is not there.
+        allocation: message
+            .get(tag::ALLOC_ACCOUNT)
+            .map(|text| AllocAccount::new(text).unwrap_or_default()),
     })
 }
 

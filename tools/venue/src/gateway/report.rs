@@ -11,6 +11,7 @@ use taut_codec::value::UtcTime;
 use super::Market;
 use super::exec_id::exec_id;
 use super::number::Amount;
+use crate::oes::request::AllocAccount;
 
 /// Decimals of AvgPx(6) beyond those of a price.
 const AVG_PX_MORE_DECIMALS: u8 = 8;
@@ -42,6 +43,8 @@ pub struct ExecutionReport<'a> {
     pub stop: Option<Px>,
     /// TriggerPrice(1102).
     pub triggered_by: Option<Px>,
+    /// AllocAccount(79), in a group of one.
+    pub allocation: Option<AllocAccount>,
     /// DisplayQty(1138), of an iceberg.
     pub display: Option<Qty>,
     /// Whether OrderQty and LeavesQty are in the quote currency (18=v).
@@ -129,6 +132,9 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
     }
     enc.byte(tag::TIME_IN_FORCE, report.time_in_force.fix())
         .time(tag::TRANSACT_TIME, report.transact_time);
+    if let Some(account) = &report.allocation {
+        enc.uint(tag::NO_ALLOCS, 1).bytes(tag::ALLOC_ACCOUNT, account.as_bytes());
+    }
     if let Some(stop) = report.stop {
         enc.decimal(tag::STOP_PX, instrument.px_decimal(stop), 1);
     }

@@ -177,6 +177,7 @@ impl Reporter {
             ord_type: state.ord_type,
             stop: state.stop,
             triggered_by: state.triggered_by.filter(|_| draft.tells_trigger()),
+            allocation: oes.allocation(state.account),
             display: state.display,
             qty_in_quote: state.qty_in_quote,
             time_in_force: state.time_in_force,

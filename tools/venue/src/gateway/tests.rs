@@ -57,6 +57,7 @@ fn report(instrument: &Instrument) -> ExecutionReport<'_> {
         ord_type: OrdType::Limit,
         stop: None,
         triggered_by: None,
+        allocation: None,
         display: None,
         qty_in_quote: false,
         time_in_force: TimeInForce::Gtc,

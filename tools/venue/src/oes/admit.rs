@@ -115,9 +115,7 @@ impl Oes {
         now: UtcTime,
     ) -> Result<NewOrder, Refusal> {
         let (instrument, rules) = instrument(engine, fields.symbol)?;
-        if fields.allocations {
-            return Err(RejectReason::PermissionDenied.into());
-        }
+        let account = self.account_of(origin.client, fields.allocation)?;
         let Kind { ord_type, time_in_force } = Kind::read(&fields.terms, now)?;
         let flags = fields.terms.flags;
         if fields.terms.leveraged && !self.clients[&origin.client].permissions.margin {
@@ -125,7 +123,7 @@ impl Oes {
         }
         let sizes = Sizes::read(&fields.terms, ord_type, flags.qty_in_quote, rules)?;
         Ok(NewOrder {
-            account: self.clients[&origin.client].account,
+            account,
             session: origin.tag,
             client_key: origin.cl_ord_id.bits(),
             instrument,

@@ -4,6 +4,7 @@
 //! the market's status (venue file section 5).
 
 mod admit;
+mod allocations;
 mod ids;
 mod owner;
 mod rates;
@@ -18,7 +19,7 @@ pub use rates::{AccountLimits, DerivativesLimits, Domain};
 pub use reach::Scope;
 pub use registry::{OrderRecord, Registry, amend_status, cl_ord_id, fill_status};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use taut::risk::venue_rate::{Action, Bucket, Counter, Tier};
 use taut::types::{ClOrdId, InstrumentId};
@@ -30,7 +31,7 @@ use crate::matching::{
 };
 use ids::UsedIds;
 use rates::Rates;
-use request::Origin;
+use request::{AllocAccount, Origin};
 
 /// The switches of this stage.
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +139,8 @@ struct Client {
     last_logon: u32,
     /// Of a derivatives session.
     bucket: Bucket,
+    /// The sub-accounts that it trades for.
+    allocations: BTreeMap<AllocAccount, AccountId>,
     /// Calls of its key by REST.
     calls: Counter,
     calls_tier: Option<Tier>,
@@ -145,12 +148,12 @@ struct Client {
 
 impl Client {
     /// The one account that all of its orders are in.
-    const fn only_account(&self) -> Option<AccountId> {
+    fn only_account(&self) -> Option<AccountId> {
         if self.has_sub_accounts() { None } else { Some(self.account) }
     }
 
-    const fn has_sub_accounts(&self) -> bool {
-        false
+    fn has_sub_accounts(&self) -> bool {
+        !self.allocations.is_empty()
     }
 }
 
@@ -164,6 +167,8 @@ pub struct Oes {
     rates: Rates,
     /// Account -> the account of the client that owns it.
     customers: HashMap<AccountId, AccountId>,
+    /// What sub-accounts are called.
+    allocations: HashMap<AccountId, AllocAccount>,
 }
 
 impl Oes {
@@ -176,6 +181,7 @@ impl Oes {
             registry: Registry::default(),
             rates: Rates::default(),
             customers: HashMap::new(),
+            allocations: HashMap::new(),
         }
     }
 
@@ -196,6 +202,7 @@ impl Oes {
             cache_from: 1,
             last_logon: 0,
             bucket: self.switches.derivatives.bucket(),
+            allocations: BTreeMap::new(),
             calls: Counter::default(),
             calls_tier: limits.calls,
         };

@@ -1,7 +1,7 @@
 //! What the gateway hands to the order entry service: checked in form, not yet in meaning.
 
 use taut::types::{ClOrdId, OrderId, Side, Symbol};
-use taut_codec::value::{Decimal, UtcTime};
+use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use super::OwnerId;
 use crate::gateway::Market;
@@ -70,9 +70,12 @@ pub struct NewFields {
     pub terms: Terms,
     /// SelfTradePrevention(7928).
     pub self_trade: SelfTrade,
-    /// Whether allocations (78/79) were asked for.
-    pub allocations: bool,
+    /// AllocAccount(79): whose order it is, of those that the client trades for.
+    pub allocation: Option<AllocAccount>,
 }
+
+/// AllocAccount(79): a sub-account of a broker (venue file 6.11).
+pub type AllocAccount = FixStr<36>;
 
 /// The fields of an OrderCancelReplaceRequest.
 #[derive(Debug, Clone, Copy, PartialEq)]

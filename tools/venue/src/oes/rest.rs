@@ -50,11 +50,10 @@ impl Oes {
         Ok(cancel)
     }
 
-    /// The command that cancels all orders of a client's account.
-    #[must_use]
-    pub fn rest_cancel_all(&self, client: u16) -> Option<CancelWhere> {
-        Some(CancelWhere {
-            account: Some(self.account(client)?),
+    /// The commands that cancel all orders of a client's account, its sub-accounts included.
+    pub fn rest_cancel_all(&self, client: u16) -> impl Iterator<Item = CancelWhere> + use<> {
+        self.accounts(client).into_iter().map(|account| CancelWhere {
+            account: Some(account),
             sessions: None,
             instrument: None,
             reason: CancelReason::MassCancel,

@@ -88,8 +88,10 @@ impl Venue {
 
     fn cancel_orders_of(&mut self, client: u16, now: UtcTime) -> usize {
         let (spot, _, mut front) = self.parts();
-        let Some(command) = spot.oes.rest_cancel_all(client) else { return 0 };
-        let count = spot.engine.cancel_where(now, &command, &mut spot.events);
+        let mut count = 0;
+        for command in spot.oes.rest_cancel_all(client) {
+            count += spot.engine.cancel_where(now, &command, &mut spot.events);
+        }
         spot.settle(&mut front, now);
         count
     }

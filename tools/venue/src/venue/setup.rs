@@ -13,6 +13,7 @@ use crate::matching::{
     AccountFlags, AccountId, Derivatives, DerivativesConfig, DerivativesEngine, Engine, Index,
     Settlement, Spot, SpotConfig, SpotEngine, Wallet,
 };
+use crate::oes::request::AllocAccount;
 use crate::oes::{AccountLimits, Domain, Oes, OesSwitches};
 
 /// The spot market, without clients.
@@ -87,6 +88,7 @@ pub(super) struct Accounts<'a> {
     domains: HashMap<&'a str, Domain>,
     /// The account of the first client of each pool.
     masters: HashMap<&'a str, AccountId>,
+    subs: HashMap<(AccountId, AllocAccount), AccountId>,
 }
 
 impl<'a> Accounts<'a> {
@@ -104,6 +106,13 @@ impl<'a> Accounts<'a> {
             }
         }
         desk.oes.add_client(number, account, client.permissions(), self.limits(client));
+        for (name, balances) in client.sub_accounts()? {
+            let (sub, is_new) = self.open_sub(account, name, &mut desk.engine)?;
+            for (asset, amount) in balances.into_iter().filter(|_| is_new) {
+                desk.engine.deposit(sub, asset, amount)?;
+            }
+            desk.oes.add_allocation(number, name, sub);
+        }
         Ok(())
     }
 
@@ -131,6 +140,14 @@ impl<'a> Accounts<'a> {
             desk.engine.set_self_trade(account, master, client.self_trade);
         }
         desk.oes.add_client(number, account, client.permissions(), self.limits(client));
+        for (name, balances) in client.sub_accounts()? {
+            let (sub, is_new) = self.open_sub(account, name, &mut desk.engine)?;
+            for (asset, amount) in balances.into_iter().filter(|_| is_new) {
+                desk.engine.deposit(sub, Wallet::Flex, asset, amount)?;
+            }
+            desk.engine.set_self_trade(sub, sub, client.self_trade);
+            desk.oes.add_allocation(number, name, sub);
+        }
         Ok(())
     }
 
@@ -149,6 +166,21 @@ impl<'a> Accounts<'a> {
             self.accounts.insert(shared, account);
         }
         Ok((account, true))
+    }
+
+    /// A sub-account, and whether it is new: clients that share an account share its sub-accounts.
+    fn open_sub<S: Settlement>(
+        &mut self,
+        account: AccountId,
+        name: AllocAccount,
+        engine: &mut Engine<S>,
+    ) -> Result<(AccountId, bool), ConfigError> {
+        if let Some(&sub) = self.subs.get(&(account, name)) {
+            return Ok((sub, false));
+        }
+        let sub = engine.add_account(AccountFlags::default())?;
+        self.subs.insert((account, name), sub);
+        Ok((sub, true))
     }
 
     /// The limits of a client.

@@ -398,3 +398,25 @@ fn a_connection_on_which_nothing_comes_is_closed_and_a_half_request_is_told() {
     assert!(answers(&mut world, silent).is_empty());
     assert_eq!(answers(&mut world, half)[0].0, 408);
 }
+
+#[test]
+fn a_brokers_sub_accounts_are_listed_and_cancelled_with_its_own() {
+    let mut config = config();
+    config.clients[0].sub_accounts =
+        [("ALICE".into(), [("USD".into(), "1000".into())].into())].into();
+    let mut world = World::with(&config);
+    let mut peer = world.trader();
+    world.limit(&mut peer, 1, 1, "1", "100");
+    let time = world.time();
+    let body = format!("D|11=2|38=1|40=2|44=100|54=1|55=BTC/USD|59=1|60={time}|78=1|79=ALICE|");
+    let alice = order_id(&world.send(&mut peer, &body));
+    let mut caller = connect(&mut world);
+    let open = caller.call(&mut world, "OpenOrders", "");
+    assert_eq!(open["result"]["open"].as_object().unwrap().len(), 2, "{open}");
+    assert_eq!(caller.call(&mut world, "CancelOrder", &format!("&txid={alice}")), done(1));
+    assert_eq!(values(&world.take(peer.id)[0], &[150, 11, 79]), "4 2 ALICE");
+    let again = body.replace("11=2", "11=3");
+    world.send(&mut peer, &again);
+    assert_eq!(caller.call(&mut world, "CancelAll", ""), done(2));
+    assert_eq!(world.venue.open_orders("TAUT"), 0);
+}
