@@ -27,7 +27,8 @@ pub fn check(
     if is_elsewhere(body.market, options.market) {
         return fault(Reason::NotOnThisMarket, tag::MSG_TYPE);
     }
-    let parts = [dialect.header(), body, dialect.trailer()];
+    let (header, trailer) = (dialect.header(), dialect.trailer());
+    let parts = [&header, &body, &trailer];
     Walk { dialect, message: *message, fields: message.fields(), options, parts }.run()
 }
 
@@ -36,7 +37,7 @@ struct Walk<'d, 'm, D: ?Sized> {
     message: Message<'m>,
     fields: &'m [Field],
     options: Options,
-    parts: [Part<'d>; 3],
+    parts: [&'d Part<'d>; 3],
 }
 
 const HEADER: usize = 0;
@@ -50,7 +51,7 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         let mut section = HEADER;
         let (mut at, mut body_at) = (0, 0);
         loop {
-            at = self.stretch(&self.parts[section], at, &mut seen[section])?;
+            at = self.stretch(self.parts[section], at, &mut seen[section])?;
             let Some(field) = self.fields.get(at) else { break };
             match self.other_part(section, field.tag) {
                 Some(part) if self.options.check_order && part < section => {
@@ -63,7 +64,7 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
                     section = part;
                 }
                 None => {
-                    self.stranger(&self.parts[BODY], field)?;
+                    self.stranger(self.parts[BODY], field)?;
                     at += 1;
                 }
             }
@@ -71,7 +72,7 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         for (part, seen) in self.parts.iter().zip(&seen) {
             self.required(part, &part.scopes[0], seen)?;
         }
-        let [header, body, trailer] = &self.parts;
+        let [header, body, trailer] = self.parts;
         let [in_header, in_body, in_trailer] = &seen;
         self.conditions(header, 0, in_header, self.fields)?;
         self.conditions(body, 0, in_body, &self.fields[body_at..])?;
@@ -119,7 +120,7 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
             _ => [BODY, HEADER],
         };
         let has = |part: &Part<'_>| part.find(&part.scopes[0], tag).is_some();
-        likeliest_first.into_iter().find(|&n| has(&self.parts[n]))
+        likeliest_first.into_iter().find(|&n| has(self.parts[n]))
     }
 
     /// A field that neither header nor body nor trailer has.

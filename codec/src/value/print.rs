@@ -106,10 +106,21 @@ pub(crate) fn right_aligned(value: u64) -> Option<([u8; 8], Written)> {
     Some(((digits | ZEROS).to_le_bytes(), Written { len, sum }))
 }
 
-/// `nnn`
+/// `nnn`: what every message ends with, so that its line of the table is near.
 #[inline(always)]
-pub(crate) const fn three_digits(number: u8) -> [u8; 3] {
-    three_digits_of(number as u32)
+pub(crate) fn three_digits(number: u8) -> [u8; 3] {
+    static ALL: [[u8; 4]; 256] = {
+        let mut out = [[0; 4]; 256];
+        let mut n = 0;
+        while n < 256 {
+            let [a, b, c] = three_digits_of(n as u32);
+            out[n] = [a, b, c, 0];
+            n += 1;
+        }
+        out
+    };
+    let [a, b, c, _] = ALL[usize::from(number)];
+    [a, b, c]
 }
 
 /// The eight digits (values, not characters) of a number below 10^8, the first in the lowest byte.
@@ -222,7 +233,14 @@ fn put_short_decimal(
     decimals_min: u8,
 ) -> Written {
     let (whole, decimals) = unit.split(mantissa);
-    let whole = put_sixteen(room, whole);
+    let whole = match whole {
+        // Quantities of coins mostly.
+        0..10 => {
+            room[0] = b'0' + whole as u8;
+            Written { len: 1, sum: room[0] }
+        }
+        _ => put_sixteen(room, whole),
+    };
     let digits = eight_digits(decimals * unit.fill);
     put_decimals(room, whole, digits, decimals_min)
 }
