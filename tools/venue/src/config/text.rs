@@ -149,7 +149,8 @@ derivatives_taker = 500
 mode = "synthetic"
 symbol = "BTC/USD"
 # Further synthetic markets, each in another instrument, with the fields of [liquidity.synthetic]:
-# markets = [{ symbol = "ETH/USD", synthetic = { seed = 2, start_price = "3000" } }]
+# markets = [{ symbol = "ETH/USD", synthetic = { seed = 2, start_price = "3000" } },
+#            { symbol = "PF_XBTUSD" }]
 markets = []
 
 [liquidity.synthetic]

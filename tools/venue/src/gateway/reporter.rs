@@ -9,7 +9,7 @@ use super::number::Amount;
 use super::report::{BusinessReject, ExecutionReport, FillReport, write_execution_report};
 use super::{Gateway, Market};
 use crate::matching::{
-    Engine, EngineEvent, EventKind, OrderState, Rejection, Request, Settlement, Trade,
+    CancelReason, Engine, EngineEvent, EventKind, OrderState, Rejection, Request, Settlement, Trade,
 };
 use crate::oes::{Error, Oes, OrderRecord, amend_status, cl_ord_id, fill_status};
 
@@ -97,8 +97,14 @@ impl Reporter {
                     Some(request) => (request, Some(order.client_key)),
                     None => (order.client_key, None),
                 };
+                let text = match (oes.market(), reason) {
+                    (Market::Derivatives, CancelReason::Refused(reason)) => {
+                        reason.derivatives_text(Request::New)
+                    }
+                    _ => reason.text(),
+                };
                 let draft = plain(order, ExecType::Canceled, OrdStatus::Canceled);
-                send(Draft { ids, text: Some(reason.text()), ..draft });
+                send(Draft { ids, text: Some(text), ..draft });
             }
             EventKind::Triggered(state) => send(plain(state, ExecType::Restated, OrdStatus::New)),
             EventKind::Expired { order, .. } => {
@@ -144,7 +150,7 @@ impl Reporter {
         let state = draft.state;
         let Some(client) = oes.client_of(state.session) else { return };
         let Some(instrument) = engine.instrument(state.instrument) else { return };
-        let Some(market) = gateway.market(client) else { return };
+        let market = oes.market();
         let is_spot = market == Market::Spot;
         // Derivatives do not send the first report (venue file 4.6.1).
         if !is_spot && draft.exec_type == ExecType::PendingNew {
@@ -202,7 +208,7 @@ impl Reporter {
 
 fn reject(rejection: &Rejection, oes: &Oes, gateway: &mut Gateway, now: UtcTime) {
     let Some(client) = oes.client_of(rejection.session) else { return };
-    let Some(market) = gateway.market(client) else { return };
+    let market = oes.market();
     let ref_msg_type: &[u8] = match rejection.request {
         Request::New => b"D",
         Request::Amend => b"G",

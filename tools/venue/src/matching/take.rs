@@ -16,8 +16,9 @@ const CLOSED: CancelReason = CancelReason::Refused(RejectReason::ReduceOnlyClose
 
 impl<S: Settlement> Engine<S> {
     fn self_trade(&self, taker: &Order, maker: &Order) -> Option<SelfTrade> {
+        let mode = self.settlement.self_trade(taker, maker)?;
         let allowed = self.accounts[taker.account.0 as usize].flags.self_trade_allowed;
-        if allowed { None } else { self.settlement.self_trade(taker, maker) }
+        (!allowed).then_some(mode)
     }
 
     /// The worst price at which an order may trade now. A market order has one by the venue's protection

@@ -25,6 +25,7 @@ use taut::risk::venue_rate::{Action, Bucket, Counter, Tier};
 use taut::types::{ClOrdId, InstrumentId};
 use taut_codec::value::UtcTime;
 
+use crate::gateway::Market;
 use crate::limits::CLIENTS_MAX;
 use crate::matching::{
     AccountId, CancelReason, Command, EngineEvent, EventKind, OrderState, RejectReason,
@@ -160,6 +161,7 @@ impl Client {
 /// The order entry service.
 #[derive(Debug)]
 pub struct Oes {
+    market: Market,
     switches: OesSwitches,
     /// By their numbers.
     clients: HashMap<u16, Client>,
@@ -174,8 +176,9 @@ pub struct Oes {
 impl Oes {
     /// A service without clients.
     #[must_use]
-    pub fn new(switches: OesSwitches) -> Self {
+    pub fn new(market: Market, switches: OesSwitches) -> Self {
         Self {
+            market,
             switches,
             clients: HashMap::new(),
             registry: Registry::default(),
@@ -183,6 +186,12 @@ impl Oes {
             customers: HashMap::new(),
             allocations: HashMap::new(),
         }
+    }
+
+    /// The market that it serves.
+    #[must_use]
+    pub const fn market(&self) -> Market {
+        self.market
     }
 
     /// Adds a client under its number at the gateway. Clients may share an account; then they share its

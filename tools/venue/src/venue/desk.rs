@@ -9,7 +9,7 @@ use taut_codec::value::{Decimal, UtcTime};
 use super::{Arrival, Outcome};
 use crate::gateway::report::BusinessReject;
 use crate::gateway::reporter::{Reporter, refusal_text};
-use crate::gateway::{Gateway, Market, Subscriber};
+use crate::gateway::{Gateway, Subscriber};
 use crate::limits::ARRIVALS_MAX;
 use crate::liquidity::Liquidity;
 use crate::market_data::MarketData;
@@ -27,7 +27,6 @@ pub(super) struct Desk<S> {
     /// Instruments whose index follows their book.
     pub indices: Vec<InstrumentId>,
     pub events: Vec<EngineEvent>,
-    pub market: Market,
 }
 
 /// What the desks share.
@@ -83,14 +82,14 @@ impl<S: Settlement> Desk<S> {
                     front.note(&request.origin, Outcome::RefusedByOes, now);
                 }
                 let mut scratch = [0; ClOrdId::TEXT_MAX];
-                let text = refusal_text(refusal.text, self.market, request.origin.msg_type);
+                let text = refusal_text(refusal.text, self.oes.market(), request.origin.msg_type);
                 let reject = BusinessReject {
                     ref_msg_type: &[request.origin.msg_type],
                     ref_id: request.origin.cl_ord_id.write(&mut scratch),
                     reason: refusal.reason,
                     text: &text,
                 };
-                let (client, service) = (request.origin.client, self.market.trading());
+                let (client, service) = (request.origin.client, self.oes.market().trading());
                 front.gateway.business_reject(client, service, &reject, now);
             }
         }

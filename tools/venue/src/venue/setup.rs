@@ -71,13 +71,12 @@ fn open<S: Settlement + 'static>(
     let switches = OesSwitches { derivatives: config.derivatives_limits, ..config.switches.oes() };
     let market_data = MarketData::new(engine.instruments().len(), config.switches.market_data);
     Ok(Desk {
-        oes: Oes::new(switches),
+        oes: Oes::new(market, switches),
         engine,
         market_data,
         liquidity,
         indices,
         events: Vec::new(),
-        market,
     })
 }
 

@@ -1,11 +1,14 @@
 use std::path::{Path, PathBuf};
 
-use taut::types::PairStatus;
+use taut::types::{Instrument, PairStatus};
 use taut_codec::value::Decimal;
 
 use super::*;
+use crate::config::InstrumentConfig;
 use crate::liquidity::CaptureError;
-use crate::matching::{AccountFlags, EventKind, Spot, SpotConfig, SpotEngine};
+use crate::matching::{
+    AccountFlags, DerivativesConfig, DerivativesEngine, EventKind, Spot, SpotConfig, SpotEngine,
+};
 use crate::skipped::skipped;
 
 const START: UtcTime = UtcTime(1_000_000_000_000);
@@ -205,30 +208,26 @@ fn what_a_closed_market_refuses_is_tried_again() {
     assert_eq!(Liquidity::<Spot>::next_at(&venue.replay), None);
 }
 
-/// Plays all books of a recording side by side and compares each end with the recording's own.
-fn play_all(name: &str, pairs: usize, verified: usize) {
+/// Plays all books of a recording side by side and compares each end with the recording's own. `list` lists
+/// an instrument.
+fn play_all<S: Settlement + 'static>(
+    (name, pairs, verified): (&str, usize, usize),
+    mut engine: Engine<S>,
+    list: impl Fn(&mut Engine<S>, Instrument) -> InstrumentId,
+) {
     let Some(path) = recording(name) else { return };
     let captures = Capture::load_all(&path).unwrap();
     assert_eq!(captures.len(), pairs);
     assert_eq!(captures.iter().map(|one| one.checksums).sum::<usize>(), verified);
-    let mut engine = SpotEngine::new(&SpotConfig::default()).unwrap();
     let house = engine.add_account(AccountFlags::HOUSE).unwrap();
     let speed = NonZeroU32::new(1000).unwrap();
-    let mut replays = Vec::new();
-    for (n, capture) in captures.iter().enumerate() {
-        // This engine lists spot pairs only; the book does not care.
-        let symbol = format!("A{n}/B").parse().unwrap();
-        // Nor does it know contracts: with these decimals their prices times quantities count.
-        let rules = capture.instrument();
-        let qty_precision = rules.qty_precision.max(17 - rules.price_precision);
-        let rules = taut::types::Instrument { symbol, qty_precision, ..rules };
-        let id = engine.add_instrument(rules).unwrap();
-        replays.push((id, CaptureReplay::new(capture.clone(), id, house, START, speed)));
+    let mut sources: Vec<Box<dyn Liquidity<S> + Send>> = Vec::new();
+    let mut ids = Vec::new();
+    for capture in &captures {
+        let id = list(&mut engine, capture.instrument());
+        ids.push(id);
+        sources.push(Box::new(CaptureReplay::new(capture.clone(), id, house, START, speed)));
     }
-    let mut sources: Vec<Box<dyn Liquidity<Spot> + Send>> = Vec::new();
-    let ids: Vec<InstrumentId> = replays.iter().map(|one| one.0).collect();
-    sources
-        .extend(replays.into_iter().map(|one| Box::new(one.1) as Box<dyn Liquidity<Spot> + Send>));
     let mut all = crate::liquidity::SideBySide::new(sources);
     let (mut at, mut events) = (START, Vec::new());
     while let Some(next) = all.next_at() {
@@ -249,10 +248,16 @@ fn play_all(name: &str, pairs: usize, verified: usize) {
 
 #[test]
 fn all_pairs_of_the_spot_recording_verify_and_end_in_their_own_books() {
-    play_all("spot-book1000-10pairs-31s.ws", 10, 4269);
+    let engine = SpotEngine::new(&SpotConfig::default()).unwrap();
+    play_all(("spot-book1000-10pairs-31s.ws", 10, 4269), engine, |engine, instrument| {
+        engine.add_instrument(instrument).unwrap()
+    });
 }
 
 #[test]
 fn all_books_of_the_futures_recording_verify_and_end_in_their_own_books() {
-    play_all("futures-book-trade-31s.ws", 10, 7014);
+    let engine = DerivativesEngine::new(&DerivativesConfig::default()).unwrap();
+    play_all(("futures-book-trade-31s.ws", 10, 7014), engine, |engine, instrument| {
+        engine.add_instrument(instrument, InstrumentConfig::recorded_contract()).unwrap()
+    });
 }
