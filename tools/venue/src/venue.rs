@@ -293,6 +293,13 @@ impl Venue {
         (spot, derivatives, Front { gateway, reporter, arrivals })
     }
 
+    /// Whether requests are on their way from the gateway to the order entry service: by the routing of a
+    /// WebSocket service only.
+    #[must_use]
+    pub fn are_requests_under_way(&self) -> bool {
+        self.transit.as_ref().is_some_and(|transit| !transit.is_empty())
+    }
+
     /// When [`Venue::tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> UtcTime {

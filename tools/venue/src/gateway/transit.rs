@@ -80,6 +80,10 @@ impl Transit {
         self.queue.pop_first().map(|(_, request)| request)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(crate) fn deadline(&self) -> UtcTime {
         self.queue.first_key_value().map_or(UtcTime(u64::MAX), |(&(at, _), _)| at)
     }

@@ -119,6 +119,7 @@ impl<S: Strategy> Simulation<S> {
             && self.lanes.iter().all(super::network::Lane::is_quiet)
             && self.links.len() == 2
             && self.links.is_flushed(&self.venue)
+            && !self.venue.are_requests_under_way()
     }
 
     fn check_books(&self) -> Result<(), String> {
