@@ -72,6 +72,8 @@ pub struct VenueConfig {
     pub gateway_instances: u16,
     /// What the venue does on purpose and when, such as `10s roll-over`; see [`Step`](crate::venue::Step).
     pub control: Vec<String>,
+    /// Chooses the times that `control` leaves open, such as `10s..20s roll-over`. Default 1.
+    pub control_seed: u64,
     /// Where the venue's documents disagree or are silent.
     pub switches: Switches,
     /// How requests get from the gateway to the order entry service.
@@ -116,6 +118,7 @@ impl Default for VenueConfig {
             port_offset: 0,
             gateway_instances: 2,
             control: Vec::new(),
+            control_seed: 1,
             switches: Switches::default(),
             routing: Routing::default(),
             derivatives_limits: DerivativesLimits::default(),
@@ -306,7 +309,7 @@ impl VenueConfig {
     /// # Errors
     /// [`ConfigError::Value`].
     pub fn script(&self, start: UtcTime) -> Result<Script, ConfigError> {
-        Script::read(&self.control, start).map_err(|error| bad("control", error))
+        Script::read(&self.control, self.control_seed, start).map_err(|error| bad("control", error))
     }
 
     /// The fees of derivatives.

@@ -15,8 +15,10 @@ gateway_instances = 2
 # What the venue does on purpose, so long after its start: "10s roll-over", "12.5s drop TAUT spot-trading"
 # (or cut, half-open), "20s stall TAUT spot-trading 500ms" (or delay), "21s sequence-jump TAUT spot-trading 7"
 # (or resend-storm), "30s logons refuse" (or close, judge), "31s market BTC/USD cancel_only",
-# "40s instance 0 stop" (or start), "50s report-copies 2".
+# "35s trading post_only", "40s instance 0 stop" (or start), "50s report-copies 2". "60s..90s ..." is some time
+# between the two, by the seed.
 control = []
+control_seed = 1
 
 # Where Kraken's documents are silent or contradict each other.
 [switches]

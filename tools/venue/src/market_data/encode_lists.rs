@@ -106,7 +106,8 @@ pub fn write_session_status(
 }
 
 /// TradSesStatus(340); venue file 4.13.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TradingStatus {
     /// `0`
     Unknown,

@@ -4,8 +4,6 @@
 //! |---|---|
 //! | `!alone` | nothing; it says that nobody else may trade, which holds here |
 //! | `!fresh` | nothing; it says that the clients used no ClOrdID before, which holds here |
-//! | `!market BTC/USD cancel_only` | sets AssetPairStatus (names of `instruments.status`) |
-//! | `!trading post_only` | sets TradSesStatus: `unknown`, `maintenance`, `online`, `cancel_only`, `post_only` |
 //! | `!index BTC/USD 1000.5` | the index price (388=1); `down`: there is none |
 //! | `!prices BTC/USD off` | the feed of prices stops (an empty snapshot); `on`: it is back |
 //! | `!logons refuse` | logons are refused, with `silence` without a word; `accept`: no longer |
@@ -13,14 +11,13 @@
 //! | `!cut A` | the venue drops a connection without a word |
 //! | `!logout A some text` | the venue logs a session out |
 //! | `!stop` | the venue stops |
+//! | `!market BTC/USD cancel_only`, `!stall TAUT spot-trading 500ms` ... | any [`Step`] of a control script, now |
 
 use taut_codec::value::{Decimal, UtcTime};
 
 use super::LinkError;
-use crate::config::StatusName;
 use crate::gateway::{ConnectionId, Logons};
-use crate::market_data::TradingStatus;
-use crate::venue::Venue;
+use crate::venue::{Step, StepError, Venue};
 
 /// Does what a step says.
 ///
@@ -39,24 +36,6 @@ pub fn apply(
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["alone" | "fresh"] => Ok(()),
-        ["market", symbol, status] => {
-            let name = serde_json::Value::String((*status).to_owned());
-            let status: StatusName =
-                serde_json::from_value(name).map_err(|error| failed(error.to_string()))?;
-            listed(venue.set_market_status(symbol, status.into(), now))
-        }
-        ["trading", status] => {
-            let status = match *status {
-                "unknown" => TradingStatus::Unknown,
-                "maintenance" => TradingStatus::Maintenance,
-                "online" => TradingStatus::Online,
-                "cancel_only" => TradingStatus::CancelOnly,
-                "post_only" => TradingStatus::PostOnly,
-                other => return Err(failed(format!("{other:?} is no status"))),
-            };
-            venue.set_trading_status(status, now);
-            Ok(())
-        }
         ["index", symbol, price] => {
             let price = match *price {
                 "down" => None,
@@ -95,7 +74,13 @@ pub fn apply(
             venue.stop(now);
             Ok(())
         }
-        _ => Err(failed(format!("no such step: {}", words.join(" ")))),
+        _ => {
+            let step: Step =
+                words.join(" ").parse().map_err(|why: StepError| failed(why.to_string()))?;
+            let done = venue.control(&step, now);
+            let nothing = || failed("there is nothing that it could be done to".into());
+            if done { Ok(()) } else { Err(nothing()) }
+        }
     }
 }
 

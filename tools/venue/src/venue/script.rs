@@ -8,8 +8,10 @@
 //! 21s sequence-jump TAUT spot-trading 7   (or resend-storm)
 //! 30s logons refuse                       (or close, judge)
 //! 31s market BTC/USD cancel_only
+//! 35s trading post_only                   (what 35=h says)
 //! 40s instance 0 stop                     (or start)
 //! 50s report-copies 2
+//! 60s..90s cut TAUT spot-trading          (some time between, by the seed)
 //! ```
 
 use std::collections::VecDeque;
@@ -20,6 +22,7 @@ use super::Venue;
 use crate::config::StatusName;
 use crate::gateway::{Fault, Instance, Logons, Service};
 use crate::limits::CONTROL_STEPS_MAX;
+use crate::market_data::TradingStatus;
 
 /// One thing that the venue does on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub enum Step {
         /// The status.
         status: StatusName,
     },
+    /// TradSesStatus(340), of which 35=h tells; what the engine does is set per instrument.
+    Trading(TradingStatus),
     /// A gateway instance ends or starts.
     Instance {
         /// Which.
@@ -98,12 +103,9 @@ fn read(words: &[&str]) -> Result<Step, &'static str> {
         ["logons", "refuse"] => Step::Logons(Logons::Refuse),
         ["logons", "close"] => Step::Logons(Logons::CloseSilently),
         ["market", symbol, status] => {
-            let deserializer =
-                serde::de::value::StrDeserializer::<serde::de::value::Error>::new(status);
-            let status = serde::Deserialize::deserialize(deserializer);
-            let status = status.map_err(|_| "there is no such status")?;
-            Step::Market { symbol: symbol.to_owned(), status }
+            Step::Market { symbol: symbol.to_owned(), status: status_of(status)? }
         }
+        ["trading", status] => Step::Trading(status_of(status)?),
         ["instance", number, what @ ("stop" | "start")] => {
             let instance = Instance(number.parse().map_err(|_| NO_NUMBER)?);
             Step::Instance { instance, up: what == "start" }
@@ -111,6 +113,19 @@ fn read(words: &[&str]) -> Result<Step, &'static str> {
         ["report-copies", copies] => Step::ReportCopies(copies.parse().map_err(|_| NO_NUMBER)?),
         _ => return Err("there is no such step"),
     })
+}
+
+/// A status by its name in the configuration.
+fn status_of<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, &'static str> {
+    let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
+    T::deserialize(name).map_err(|_| "there is no such status")
+}
+
+/// `1.5s`, or `1s..2s` for some time between the two, both included.
+fn time(text: &str, random: &mut fastrand::Rng) -> Result<u64, &'static str> {
+    let Some((from, to)) = text.split_once("..") else { return nanos(text) };
+    let (from, to) = (nanos(from)?, nanos(to)?);
+    if from > to { Err("the times are the wrong way round") } else { Ok(random.u64(from..=to)) }
 }
 
 /// `1.5s`, `200ms`, exact to the nanosecond.
@@ -132,15 +147,17 @@ pub struct Script {
 }
 
 impl Script {
-    /// Reads lines such as `10s roll-over`.
+    /// Reads lines such as `10s roll-over`. One seed, one choice of the times that are left open.
     ///
     /// # Errors
     /// [`StepError`] names the line.
-    pub fn read(lines: &[String], start: UtcTime) -> Result<Self, StepError> {
+    pub fn read(lines: &[String], seed: u64, start: UtcTime) -> Result<Self, StepError> {
+        let mut random = fastrand::Rng::with_seed(seed);
         let one = |line: &String| {
             let error = |why| StepError { text: line.clone(), why };
-            let (time, step) = line.trim().split_once(' ').ok_or(error("a time comes first"))?;
-            Ok((start.plus_nanos(nanos(time).map_err(error)?), step.parse()?))
+            let (at, step) = line.trim().split_once(' ').ok_or(error("a time comes first"))?;
+            let at = time(at, &mut random).map_err(error)?;
+            Ok((start.plus_nanos(at), step.parse()?))
         };
         if lines.len() > CONTROL_STEPS_MAX {
             let text = format!("{} steps", lines.len());
@@ -173,6 +190,7 @@ impl Venue {
             Step::Market { symbol, status } => {
                 return self.set_market_status(symbol, (*status).into(), now);
             }
+            Step::Trading(status) => self.set_trading_status(*status, now),
             Step::Instance { instance, up } => return self.gateway.set_instance(*instance, *up),
             Step::ReportCopies(copies) => self.gateway.set_report_copies(*copies),
         }
@@ -196,7 +214,7 @@ mod tests {
     fn a_script_is_read_and_sorted_by_time() {
         let lines = ["2s logons refuse", "1.5s roll-over", "1500ms report-copies 2"];
         let lines = lines.map(str::to_owned);
-        let mut script = Script::read(&lines, UtcTime(0)).unwrap();
+        let mut script = Script::read(&lines, 1, UtcTime(0)).unwrap();
         assert_eq!(script.deadline(), UtcTime(1_500_000_000));
         assert_eq!(script.due(UtcTime(1_499_999_999)), None);
         let now = UtcTime(1_600_000_000);
@@ -205,6 +223,26 @@ mod tests {
             [Some(Step::RollOver), Some(Step::ReportCopies(2)), None]
         );
         assert_eq!(script.due(UtcTime(2_000_000_000)), Some(Step::Logons(Logons::Refuse)));
+    }
+
+    #[test]
+    fn a_time_that_is_left_open_is_chosen_by_the_seed() {
+        let read = |seed| {
+            let lines = ["10s..20s roll-over".to_owned(), "1s..1s trading post_only".to_owned()];
+            Script::read(&lines, seed, UtcTime(0)).unwrap()
+        };
+        let times: std::collections::BTreeSet<UtcTime> = (0..20)
+            .map(|seed| {
+                assert_eq!(read(seed), read(seed), "one seed, one script");
+                let mut script = read(seed);
+                let status = script.due(UtcTime(1_000_000_000));
+                assert_eq!(status, Some(Step::Trading(TradingStatus::PostOnly)));
+                script.deadline()
+            })
+            .collect();
+        assert_eq!(times.len(), 20, "another seed, another time: {times:?}");
+        let within = UtcTime(10_000_000_000)..=UtcTime(20_000_000_000);
+        assert!(times.iter().all(|at| within.contains(at)), "{times:?}");
     }
 
     #[test]
@@ -219,8 +257,11 @@ mod tests {
             ("1s stall TAUT spot-trading 5", "a time is a number"),
             ("1s market BTC/USD shut", "no such status"),
             ("1s instance x stop", "the number is not one"),
+            ("1s trading shut", "no such status"),
+            ("2s..1s roll-over", "the wrong way round"),
+            ("2s.. roll-over", "a time is a number"),
         ] {
-            let error = Script::read(&[line.to_owned()], UtcTime(0)).unwrap_err().to_string();
+            let error = Script::read(&[line.to_owned()], 1, UtcTime(0)).unwrap_err().to_string();
             assert!(error.contains(why), "{line}: {error}");
         }
     }
