@@ -9,7 +9,8 @@ use taut::event::{
     BookAction, BookEntry, DownReason, Event, EventKind, ExecType, Fill, OrdStatus, Report,
 };
 use taut::order::Reach;
-use taut::risk::{RiskLimits, TotalLimits, VenueRate};
+use taut::risk::venue_rate::Tier;
+use taut::risk::{RiskLimits, TotalLimits, VenueRate, VenueRateRule};
 use taut::strategy::{Context, OrderHandle, Strategy};
 use taut::trace::allocation::{self, CountingAllocator};
 use taut::trace::{Clock, Stamps};
@@ -113,6 +114,8 @@ fn a_desk_allocates_nothing_after_new() {
         max_open_orders: 100_000,
         commands_per_second: 1_000_000,
         burst: 1_000_000,
+        max_book_age_ms: 60_000,
+        max_daily_loss: Some(million),
         ..RiskLimits::UNLIMITED
     };
     let config = DeskConfig {
@@ -120,8 +123,20 @@ fn a_desk_allocates_nothing_after_new() {
         trading: TRADING,
         instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
         depth: 10,
-        total: TotalLimits::UNLIMITED,
-        venue_rate: VenueRate::UNLIMITED,
+        // Every limit is watched, and none is reached.
+        total: TotalLimits {
+            max_gross: Some(Decimal::new(i64::MAX, 0)),
+            max_daily_loss: Some(Decimal::new(i64::MAX, 0)),
+            ..TotalLimits::UNLIMITED
+        },
+        venue_rate: VenueRate {
+            rule: VenueRateRule::Spot {
+                tier: Tier { decay: 1_000_000, threshold: 1_000_000, open_orders_max: 1_000_000 },
+                cancels_limited: true,
+                mass_cancel_points: true,
+            },
+            reserve: 8,
+        },
         cl_ord_id_watermark: 0,
         unknown_orders: UnknownOrders::default(),
         reach: Reach::default(),

@@ -27,7 +27,7 @@ use crate::event::{Alarm, BookEntry, Event, EventKind};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::market::{BookOutcome, Markets, StaleReason};
 use crate::order::{OrderTable, OrderUpdate, Pnl, Positions, Reach, UpdateKind};
-use crate::risk::{RiskLimits, TotalLimits, VenueRate};
+use crate::risk::{RiskCheck, RiskLimits, TotalLimits, VenueRate};
 use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::trace::{Clock, Stamps};
 use crate::types::{InstrumentId, Symbol};
@@ -318,10 +318,21 @@ impl<S: Strategy> Desk<S> {
         &self.strategy
     }
 
+    /// The strategy, once the engine has ended.
+    pub const fn strategy_mut(&mut self) -> &mut S {
+        &mut self.strategy
+    }
+
     /// The orders.
     #[must_use]
     pub const fn orders(&self) -> &OrderTable {
         &self.core.orders
+    }
+
+    /// The risk check.
+    #[must_use]
+    pub const fn risk(&self) -> &RiskCheck {
+        &self.core.risk
     }
 
     /// The positions.

@@ -14,6 +14,7 @@ mod lists;
 mod logon;
 mod market_data;
 mod md_client;
+mod mirror;
 mod order_types;
 mod rejects;
 mod replay;

@@ -1,0 +1,100 @@
+//! A desk that mirrors the venue's rate limit, with the venue in the loop.
+
+use taut::risk::venue_rate::Tier;
+use taut::risk::{Refusal, VenueRate, VenueRateRule};
+use taut::strategy::{
+    CancelScope, Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, Side,
+    Strategy, TimerId, UpdateKind,
+};
+use taut_venue::config::TierName;
+use taut_venue::simulation::{Route, SimConfig, Simulation};
+
+const ID: InstrumentId = InstrumentId(0);
+const SECOND: u64 = 1_000_000_000;
+
+/// Sends whatever comes to mind about orders far behind the market, as fast as it may.
+struct Pusher {
+    rng: fastrand::Rng,
+    /// Refusals by the mirror, and by the venue for its rate limit.
+    held_back: u64,
+    limited: u64,
+    stopping: bool,
+}
+
+impl Pusher {
+    fn push(&mut self, ctx: &mut Context<'_>) {
+        let (Some(book), Some(facts)) = (ctx.book(ID), ctx.instrument(ID)) else { return };
+        let Some(bid) = book.best_bid() else { return };
+        let far = Px(bid.px.0 * 9 / 10 - self.rng.i64(0..50) * facts.tick_size.0);
+        let qty = Qty(facts.qty_min.0 * 10);
+        let mut open: Vec<OrderHandle> = ctx.open_orders().map(|order| order.handle).collect();
+        open.sort_by_key(|order| format!("{order:?}"));
+        let order = (!open.is_empty()).then(|| open[self.rng.usize(..open.len())]);
+        let result = match (self.rng.u8(..60), order) {
+            (0..18, Some(order)) => ctx.replace(order, qty, far),
+            (18..27, Some(order)) => ctx.cancel(order),
+            (27, _) => ctx.cancel_all(CancelScope::Session),
+            _ => ctx.order(OrderSpec::limit(ID, Side::Buy, qty, far)).map(|_| ()),
+        };
+        self.held_back += u64::from(matches!(result, Err(Refusal::VenueRate { .. })));
+    }
+}
+
+impl Strategy for Pusher {
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        ctx.set_timer(TimerId(0), ctx.now()).expect("the first timer");
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: TimerId) {
+        if !self.stopping {
+            self.push(ctx);
+            let next = ctx.now().plus_nanos(self.rng.u64(1_000_000..900_000_000));
+            ctx.set_timer(timer, next).expect("the same timer");
+        }
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        if let UpdateKind::RefusedByVenue { text, .. } = update.kind {
+            self.limited += u64::from(text.as_str().contains("ate limit"));
+        }
+    }
+
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        self.stopping = true;
+        ctx.cancel_open_orders();
+    }
+}
+
+#[test]
+fn a_desk_with_the_mirror_stays_below_the_venues_limit_and_knows_where_it_stands() {
+    let mut config = SimConfig::calm(11);
+    config.venue.clients[0].tier = TierName::Starter;
+    config.venue.liquidity.synthetic.events_per_second = 5;
+    config.instruments[0].risk.collar_bps = 5_000;
+    let at_once = Route { latency_ns: 0..=0, ..Route::CALM };
+    (config.to_venue, config.to_engine) = (at_once.clone(), at_once);
+    let (tier, mass_cancel_points) = (Tier::STARTER, true);
+    let rule = VenueRateRule::Spot { tier, cancels_limited: true, mass_cancel_points };
+    config.venue_rate = VenueRate { rule, reserve: 8 };
+    let rng = fastrand::Rng::with_seed(3);
+    let pusher = Pusher { rng, held_back: 0, limited: 0, stopping: false };
+    let mut sim = Simulation::new(config, pusher);
+    assert!(sim.run_until(Simulation::is_up, 10 * SECOND), "it starts");
+    let (end, mut compared, mut most) = (sim.now().plus_nanos(120 * SECOND), 0, 0);
+    while sim.now() < end {
+        sim.step();
+        if sim.desk().commands_under_way() == 0 {
+            let now = sim.now();
+            let points = sim.venue().rate_points("TAUT", "BTC/USD", now);
+            assert_eq!(sim.desk().risk().mirror().points(ID, now), Some(points), "{now:?}");
+            (compared, most) = (compared + 1, most.max(points));
+        }
+    }
+    let strategy = sim.desk().strategy();
+    assert_eq!(strategy.limited, 0, "the venue refused nothing for its limit");
+    assert!(strategy.held_back > 20, "the mirror did: {}", strategy.held_back);
+    assert!(compared > 500 && most > 40, "{compared} comparisons, {most} points at most");
+    sim.stop();
+    assert!(sim.run_until(Simulation::is_over, 60 * SECOND), "it ends");
+    assert_eq!(sim.venue().open_orders("TAUT"), 0, "nothing is left behind");
+}
