@@ -451,3 +451,36 @@ fn a_benchmark_of_a_wire_that_does_not_exist_says_which_there_are() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && said.contains("busy-poll"), "{said}");
 }
+
+#[test]
+fn signals_kill_rearm_and_reload_the_limits_of_a_running_demo() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("engine.toml");
+    let printed = run(&["demo", "--print-config"]).stdout;
+    std::fs::write(&file, &printed).unwrap();
+    let config = file.to_str().unwrap();
+    let arguments = ["demo", "--seconds", "0", "--wire", "mio", "--plain", "--config", config];
+    let mut running = Running::start(&mut taut(&arguments));
+    let mut lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
+    let mut until = |wanted: &str| {
+        let mut said = lines.by_ref().map(|line| line.expect("it says what it does"));
+        assert!(said.any(|line| line.contains(wanted)), "it never said {wanted:?}");
+    };
+    until("books");
+    running.signal("USR1");
+    until("kill switch pulled by an operator");
+    running.signal("USR2");
+    until("kill switch released");
+    running.signal("HUP");
+    until("limits read anew");
+    std::fs::write(&file, "[risk]\nmax_order_qty = 1").unwrap();
+    running.signal("HUP");
+    until("limits stay as they were");
+    running.signal("INT");
+    // The rest is read so that nobody waits for us.
+    lines.for_each(drop);
+    let mut summary = String::new();
+    running.0.stdout.take().unwrap().read_to_string(&mut summary).unwrap();
+    assert_eq!(running.wait().code(), Some(0), "{summary}");
+}

@@ -211,6 +211,7 @@ const fn is_momentary(refusal: Refusal) -> bool {
             | Refusal::VenueRate { .. }
             | Refusal::SelfCross(_)
             | Refusal::Reconciling
+            | Refusal::Killed
     )
 }
 

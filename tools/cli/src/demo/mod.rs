@@ -7,6 +7,7 @@ mod cut;
 pub mod interrupt;
 mod journal_check;
 pub mod maker;
+mod operator;
 mod order_check;
 mod summary;
 mod told;
@@ -146,6 +147,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let arrivals = scratch.path().join("arrivals");
     let process = Process::default();
     let stop = interrupt::watch(process.clone(), scratch.path().to_owned())?;
+    let signals = operator::Signals::listen()?;
     let options = venue_options(args, &arrivals, &cores);
     let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
     let mut venue = Venue::start(&options, &key, &secret, process, &stop)?;
@@ -167,7 +169,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         }
     }
     let cut = Cut::new(args.drop_after.map(Duration::from_secs), &engine_config.trading.sender);
-    watch(args, &running, &mut listener, &stop, (&mut venue, cut));
+    watch(args, &running, &mut listener, (&stop, &signals), (&mut venue, cut));
     let outcome = running.join()?;
     let seconds = started.elapsed().as_secs_f64();
 
@@ -331,10 +333,11 @@ fn watch(
     args: &DemoArgs,
     running: &Running<Maker>,
     listener: &mut Listener,
-    stop: &AtomicBool,
+    (stop, signals): (&AtomicBool, &operator::Signals),
     (venue, mut cut): (&mut Venue, Cut),
 ) {
     let started = Instant::now();
+    let operator = running.operator();
     let limit = (args.seconds > 0).then(|| Duration::from_secs(args.seconds));
     let line = !args.json && std::io::stderr().is_terminal();
     let mut printed = started;
@@ -356,6 +359,9 @@ fn watch(
             && (running.progress().stats.book_updates > 0 || started.elapsed() >= START_TIMEOUT)
         {
             trading_since = Some(Instant::now());
+        }
+        if let Some(said) = signals.obey(&operator, args.config.as_deref()) {
+            eprintln!("{clear}{said}");
         }
         let acks = running.progress().stats.acks;
         cut.make_if_due(venue, trading_since.filter(|_| acks > 0));

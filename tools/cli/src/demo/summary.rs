@@ -517,7 +517,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
 pub fn progress(elapsed: Duration, progress: &Progress) -> String {
     let stats = &progress.stats;
     format!(
-        "{:>5.1} s  books {:>8}  commands {:>7}  acks {:>7}  fills {:>5}  refused {:>3}  checksums {}{}",
+        "{:>5.1} s  books {:>8}  commands {:>7}  acks {:>7}  fills {:>5}  refused {:>3}  checksums {}{}{}",
         elapsed.as_secs_f64(),
         stats.book_updates,
         stats.commands(),
@@ -526,6 +526,7 @@ pub fn progress(elapsed: Duration, progress: &Progress) -> String {
         stats.refused_by_venue + stats.refused_here,
         stats.checksums_verified,
         if stats.checksums_failed > 0 { " WRONG" } else { " ok" },
+        if progress.killed.is_some() { "  KILLED" } else { "" },
     )
 }
 
