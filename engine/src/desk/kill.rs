@@ -52,6 +52,7 @@ impl Core {
                 let stamps = self.stamp_strategy();
                 if let Ok(id) = self.mass_cancel(CancelScope::SenderCompId, stamps) {
                     self.flatten = Flatten::Sent(id);
+                    self.cancel_rest(CancelScope::SenderCompId, stamps);
                 }
             }
             Flatten::OneByOne => {

@@ -66,6 +66,13 @@ impl Core {
         self.climb(Covered::default(), stamps, |_, _| true, |_, _, _| {})
     }
 
+    /// Cancels what a mass cancel that was issued does not reach.
+    pub fn cancel_rest(&mut self, scope: CancelScope, stamps: Stamps) {
+        let mut covered = Covered::default();
+        covered.add(scope);
+        self.climb(covered, stamps, |_, _| true, |_, _, _| {});
+    }
+
     /// Sends the cancels that were kept, now that it is possible. `refused` hears of those that no rung
     /// reaches.
     pub fn send_kept_cancels(&mut self, refused: impl FnMut(&mut Self, OrderHandle, Refusal)) {

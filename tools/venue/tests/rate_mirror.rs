@@ -32,8 +32,8 @@ impl Pusher {
         let order = (!open.is_empty()).then(|| open[self.rng.usize(..open.len())]);
         let result = match (self.rng.u8(..60), order) {
             (0..18, Some(order)) => ctx.replace(order, qty, far),
-            (18..27, Some(order)) => ctx.cancel(order),
-            (27, _) => ctx.cancel_all(CancelScope::Session),
+            (18..27, Some(order)) => ctx.cancel(order).map(|_| ()),
+            (27, _) => ctx.cancel_all(CancelScope::Session).map(|_| ()),
             _ => ctx.order(OrderSpec::limit(ID, Side::Buy, qty, far)).map(|_| ()),
         };
         self.held_back += u64::from(matches!(result, Err(Refusal::VenueRate { .. })));

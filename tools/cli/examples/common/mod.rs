@@ -1,0 +1,181 @@
+//! What the examples share: a venue on this machine or the one of a configuration, and an engine that
+//! runs for a while.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use taut::config::{EngineConfig, VenueRateName};
+use taut::desk::DeskStats;
+use taut::kraken::logon::Credentials;
+use taut::pipeline::{Engine, IdlePolicy, Outcome};
+use taut::secret::Secret;
+use taut::strategy::Strategy;
+use taut::trace::Clock;
+use taut::wire::WireKind;
+use taut_venue::config::VenueConfig;
+use taut_venue::server::{Listen, Server};
+use taut_venue::{Service, Venue};
+
+/// An API secret that is worth nothing, for the venue on this machine.
+const SECRET: &str = "c2VjcmV0";
+
+/// The command line of every example.
+pub struct Options {
+    /// `--seconds N`: how long it runs; 10 unless said.
+    pub seconds: u64,
+    /// `--config FILE`: an engine's configuration; the credentials come from `TAUT_API_KEY` and
+    /// `TAUT_API_SECRET`. Without it the venue is one on this machine.
+    pub config: Option<PathBuf>,
+    /// `--out FILE`, where an example writes something.
+    pub out: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the command line.
+    pub fn read() -> Result<Self, Box<dyn Error>> {
+        let mut options = Self { seconds: 10, config: None, out: None };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(name) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+            match name.as_str() {
+                "--seconds" => options.seconds = value.parse()?,
+                "--config" => options.config = Some(value.into()),
+                "--out" => options.out = Some(value.into()),
+                _ => return Err(format!("{name}? --seconds N, --config FILE, --out FILE").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Runs a strategy until the time is over or it was `enough`; the engine cancels and logs out.
+pub fn run<S: Strategy + Send + 'static>(
+    options: &Options,
+    strategy: S,
+    enough: impl Fn(&DeskStats) -> bool,
+) -> Result<Outcome<S>, Box<dyn Error>> {
+    let (config, credentials, _venue) = match &options.config {
+        Some(file) => {
+            let config = EngineConfig::from_toml(&std::fs::read_to_string(file)?)?;
+            (config, Credentials::from_env()?, None)
+        }
+        None => {
+            let venue = LocalVenue::start()?;
+            let secret = || Secret::new(SECRET);
+            (local_config(venue.ports)?, Credentials::new(secret(), secret())?, Some(venue))
+        }
+    };
+    let running = Engine::new(config, credentials)?.start(strategy)?;
+    let end = Instant::now() + Duration::from_secs(options.seconds);
+    while Instant::now() < end && !running.is_finished() && !enough(&running.progress().stats) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.stop();
+    Ok(running.join()?)
+}
+
+/// What came of it, in words.
+pub fn tell<S: Strategy>(outcome: &Outcome<S>) {
+    let stats = outcome.desk.stats();
+    println!(
+        "{} books, {} orders, {} amends, {} cancels, {} fills; {} refused here, {} by the venue",
+        stats.book_updates,
+        stats.orders,
+        stats.replaces,
+        stats.cancels,
+        stats.fills,
+        stats.refused_here,
+        stats.refused_by_venue
+    );
+    for (id, market) in outcome.desk.markets().iter() {
+        let position = outcome.desk.positions().get(id).copied().unwrap_or_default();
+        let Some(facts) = market.instrument() else { continue };
+        let open = facts.qty_decimal(taut::types::Qty(position.qty));
+        let pnl = outcome.desk.pnl(id).map_or("unknown".to_owned(), |pnl| pnl.to_string());
+        println!("{}: position {open}, profit and loss {pnl}", market.symbol());
+    }
+    println!("market data and trading ended: {:?}", outcome.ended);
+}
+
+fn local_config(ports: [u16; 2]) -> Result<EngineConfig, Box<dyn Error>> {
+    let mut config = EngineConfig::from_toml(EngineConfig::commented_toml())?;
+    config.path.wire = WireKind::Mio;
+    config.path.idle = Some(IdlePolicy::Park);
+    // Only on this machine, which nobody listens to.
+    config.tls.enabled = false;
+    config.market_data.port = ports[0];
+    config.trading.port = ports[1];
+    config.instruments.symbols = vec!["BTC/USD".into(), "ETH/USD".into()];
+    // The tier that the venue gives its client.
+    config.venue_rate.rule = VenueRateName::Pro;
+    Ok(config)
+}
+
+/// A venue on a thread, with a synthetic market in two instruments. It ends when it is dropped.
+struct LocalVenue {
+    /// Market data, trading.
+    ports: [u16; 2],
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LocalVenue {
+    fn start() -> Result<Self, Box<dyn Error>> {
+        const MARKETS: &str =
+            r#"markets = [{ symbol = "ETH/USD", synthetic = { seed = 2, start_price = "3000" } }]"#;
+        let text = VenueConfig::commented_toml().replacen("markets = []", MARKETS, 1);
+        let config = VenueConfig::from_toml(&text)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let mut server = match serve(&config) {
+                Ok((server, ports)) => {
+                    let _ = tell.send(Ok(ports));
+                    server
+                }
+                Err(problem) => return drop(tell.send(Err(problem))),
+            };
+            if let Err(problem) = server.run(&stopped) {
+                eprintln!("the venue ended: {problem}");
+            }
+        });
+        let ports = told.recv()??;
+        Ok(Self { ports, stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for LocalVenue {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A panic of the venue has been printed.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn serve(config: &VenueConfig) -> Result<(Server, [u16; 2]), String> {
+    let clock = Clock::system();
+    let secret = |_: &str| Some(SECRET.to_owned());
+    let venue = Venue::with_secrets(config, None, clock.now(), secret);
+    let venue = venue.map_err(|error| error.to_string())?;
+    let listen = Listen {
+        address: [127, 0, 0, 1].into(),
+        base_port: None,
+        allow_remote: false,
+        wire: WireKind::Mio,
+        idle: IdlePolicy::Park,
+    };
+    let server = Server::bind(venue, None, &listen, clock).map_err(|error| error.to_string())?;
+    let addresses = server.addresses().map_err(|error| error.to_string())?;
+    let port = |wanted| {
+        let found = addresses.iter().find(|(service, _)| *service == wanted);
+        found.map(|(_, address)| address.port()).ok_or("it does not listen")
+    };
+    let ports = [port(Service::SpotMarketData)?, port(Service::SpotTrading)?];
+    Ok((server, ports))
+}
