@@ -53,7 +53,8 @@ use crate::types::ClOrdId;
 /// A trading strategy. Every callback has an empty default but [`Strategy::on_stop`]. None may block:
 /// in the layout `inline` the session's thread runs it.
 pub trait Strategy {
-    /// Trading can begin: the trading session is up and every configured book has its snapshot.
+    /// Trading can begin: the trading session is up, it is known what became of orders of before, and
+    /// every configured book has its snapshot.
     /// Called once; before it every order is refused.
     fn on_start(&mut self, ctx: &mut Context<'_>) {
         let _ = ctx;

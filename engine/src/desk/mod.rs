@@ -446,7 +446,8 @@ impl<S: Strategy> Desk<S> {
 
     fn try_start(&mut self) {
         let core = &mut self.core;
-        if core.started || core.stopping || core.trading.is_none() {
+        let waits = core.trading.is_none() || core.truth.holds_orders();
+        if core.started || core.stopping || waits {
             return;
         }
         if core.markets.iter().all(|(_, market)| market.is_live()) {

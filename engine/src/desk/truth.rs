@@ -32,6 +32,9 @@ pub struct Recovery {
     pub status_requests: bool,
     /// Whether orders that nothing else settles may be cancelled.
     pub may_cancel: bool,
+    /// Whether all orders of the SenderCompID are cancelled when the session is up for the first time:
+    /// those of an earlier run, which this one does not know.
+    pub cancel_at_start: bool,
     /// How long orders may stay uncertain before an alarm, and an answer may take before all is asked
     /// again, milliseconds.
     pub deadline_ms: u32,
@@ -44,6 +47,7 @@ impl Default for Recovery {
         Self {
             status_requests: true,
             may_cancel: true,
+            cancel_at_start: false,
             deadline_ms: 5_000,
             resume: Resume::WhenReconciled,
         }
@@ -97,6 +101,10 @@ pub(crate) struct Truth {
     /// Orders became uncertain while others were asked about.
     again: bool,
     swept: bool,
+    /// Orders of an earlier run are cancelled before anything else.
+    sweeps_first: bool,
+    /// Nothing was found out yet.
+    is_first: bool,
     rounds: u32,
     deadline: UtcTime,
     /// Epoch of the session that was up last.
@@ -112,6 +120,8 @@ impl Truth {
             is_lossless: false,
             again: false,
             swept: false,
+            sweeps_first: false,
+            is_first: true,
             rounds: 0,
             deadline: UtcTime(u64::MAX),
             epoch: None,
@@ -122,6 +132,11 @@ impl Truth {
     /// Whether nothing is to be found out.
     pub const fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Idle)
+    }
+
+    /// Whether a mass cancel is due or was sent.
+    const fn sweeps(&self) -> bool {
+        self.sweeps_first || self.swept
     }
 
     /// Whether new orders have to wait.
@@ -155,7 +170,9 @@ impl Truth {
     /// The trading session is up.
     pub fn on_up(&mut self, epoch: u32, now: UtcTime) {
         let before = self.epoch.replace(epoch);
-        if self.phase == Phase::Down {
+        if before.is_none() && self.policy.cancel_at_start {
+            self.start(false, now);
+        } else if self.phase == Phase::Down {
             self.start(before == Some(epoch), now);
         }
     }
@@ -164,6 +181,7 @@ impl Truth {
         self.phase = Phase::Asking;
         self.is_lossless = is_lossless;
         (self.swept, self.again) = (false, false);
+        self.sweeps_first = self.policy.cancel_at_start && self.is_first;
         self.rounds += 1;
         self.set_deadline(now);
     }
@@ -202,6 +220,12 @@ impl Core {
 
     /// Sends the questions that there is room for, and behind the last one the marker.
     fn ask(&mut self) {
+        if self.truth.sweeps_first {
+            if self.mass_cancel(CancelScope::SenderCompId, Stamps::NONE).is_err() {
+                return;
+            }
+            (self.truth.sweeps_first, self.truth.swept) = (false, true);
+        }
         for at in 0..self.orders.live_len() {
             let order = self.orders.live_at(at).and_then(|one| self.orders.get(one)).copied();
             let is_open = |order: &Order| {
@@ -282,7 +306,13 @@ impl<S: Strategy> Desk<S> {
             return;
         }
         match self.core.truth.phase {
-            Phase::Asking if self.core.truth.rounds > 1 || self.has_uncertain() => self.core.ask(),
+            Phase::Asking
+                if self.core.truth.rounds > 1
+                    || self.core.truth.sweeps()
+                    || self.has_uncertain() =>
+            {
+                self.core.ask();
+            }
             Phase::Settling if self.has_uncertain() => {}
             Phase::Asking | Phase::Settling => self.reconciled(),
             Phase::Idle | Phase::Down | Phase::Waiting { .. } => {}
@@ -412,7 +442,7 @@ impl<S: Strategy> Desk<S> {
 
     fn reconciled(&mut self) {
         let truth = &mut self.core.truth;
-        truth.phase = Phase::Idle;
+        (truth.phase, truth.is_first) = (Phase::Idle, false);
         let (list, rounds) = (std::mem::take(&mut truth.list), truth.rounds);
         let unresolved = self.uncertain_orders();
         self.core.stats.reconciled += 1;

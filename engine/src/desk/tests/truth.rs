@@ -265,3 +265,39 @@ fn a_second_drop_while_asking_starts_anew_and_is_told_once() {
     assert_eq!(fixture.state(order), OrderState::New);
     assert_eq!(fixture.desk.strategy().reconciled.len(), 1);
 }
+
+#[test]
+fn orders_of_an_earlier_run_are_cancelled_before_the_start_if_so_configured() {
+    let nanos = Arc::new(AtomicU64::new(1_000_000));
+    let recovery = Recovery { cancel_at_start: true, ..Recovery::default() };
+    let config = DeskConfig { recovery, ..config() };
+    let desk = Desk::new(&config, Clock::virtual_at(nanos.clone()), Recorder::default()).unwrap();
+    let mut fixture = Fixture { desk, nanos };
+    fixture.up(TRADING);
+    let kinds = fixture.send();
+    let [CommandKind::MassCancel(sweep)] = kinds[..] else { panic!("{kinds:?}") };
+    assert_eq!(sweep.scope, CancelScope::SenderCompId);
+    // Whether it arrived is not known after a drop.
+    fixture.down();
+    fixture.up_again(TRADING, 2, 2);
+    assert!(matches!(fixture.send()[..], [CommandKind::MassCancel(_)]));
+    fixture.up(MD);
+    fixture.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
+    fixture.snapshot();
+    let kinds = fixture.send();
+    let cancels: Vec<_> =
+        kinds.into_iter().filter(|kind| matches!(kind, CommandKind::Cancel(_))).collect();
+    assert_eq!(fixture.desk.strategy().starts, 0, "not before it is known that they are gone");
+    // An order of the earlier run is cancelled; it is not ours to track.
+    let theirs = report(ClOrdId::numeric(7).unwrap(), ExecType::Canceled, OrdStatus::Canceled);
+    fixture.event(TRADING, EventKind::Report(theirs));
+    fixture.refuse(marker(&cancels), b'F', UNKNOWN);
+    assert_eq!(told(&fixture), (vec![], 0, 2));
+    assert_eq!((fixture.desk.strategy().starts, fixture.desk.stats().unknown_reports), (1, 1));
+    // Once: a later drop cancels nothing that can be asked about.
+    let (_, id) = fixture.live();
+    fixture.down();
+    fixture.up_again(TRADING, 3, 3);
+    let kinds = fixture.send();
+    assert_eq!((kinds.len(), status_requests(&kinds)), (2, vec![id]));
+}
