@@ -4,6 +4,7 @@
 mod returning;
 mod risk;
 mod sections;
+mod xdp;
 
 use std::net::IpAddr;
 
@@ -12,12 +13,14 @@ use serde::{Deserialize, Serialize};
 use crate::journal::JournalError;
 use crate::limits::INSTRUMENTS_MAX;
 use crate::types::Symbol;
+use crate::wire::WireKind;
 
 pub use returning::{ReconnectSection, RolloverSection};
 pub use risk::{InstrumentRisk, RiskSection, TotalSection, VenueRateName, VenueRateSection};
 pub use sections::{
     InstrumentsSection, JournalSection, OrdersSection, PathSection, SessionSection, TlsSection,
 };
+pub use xdp::XdpSection;
 
 /// Everything that an engine is told before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -25,6 +28,9 @@ pub use sections::{
 pub struct EngineConfig {
     /// How the path runs on this machine.
     pub path: PathSection,
+    /// Where the wire `xdp` is; without meaning for the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xdp: Option<XdpSection>,
     /// TLS.
     pub tls: TlsSection,
     /// The market data session.
@@ -111,6 +117,13 @@ impl EngineConfig {
             return Err(value("tls.uat_insecure", "not with a production host"));
         }
         self.orders.check()?;
+        match &self.xdp {
+            Some(xdp) => drop(xdp.config()?),
+            None if self.path.wire == WireKind::Xdp => {
+                return Err(value("xdp", "must be given for the wire \"xdp\""));
+            }
+            None => {}
+        }
         self.reconnect.check()?;
         self.rollover.check()?;
         self.symbols()?;

@@ -1,18 +1,25 @@
 //! One suite over every wire and every way of TLS, on loopback: the same bytes must come out,
 //! whatever carries them, and every end of a connection must be told for what it is.
 //!
-//! Two threads at most: one per side.
+//! The wire `xdp` has a veth pair in place of loopback, and is at one end, at the other, or at both; where
+//! that may not be made it is left out. Two threads at most: one per side.
 
 #![allow(clippy::unwrap_used)] // A test, whose helpers are outside of test functions.
 
+#[path = "common/ends.rs"]
+mod ends;
+#[path = "common/skipped.rs"]
+mod skipped;
+
 use std::io::{ErrorKind, Write};
-use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use ends::Ends;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use taut::wire::tls::{ClientTls, ServerHandshake, ServerTls, TlsMode, Trust};
-use taut::wire::{Receiver, TlsError, Transmitter, WireError, WireKind, channel};
+use taut::wire::{Receiver, TlsError, Transmitter, WireError, channel};
 
 /// How one combination protects the stream: the client's and the server's TLS mode, or none.
 type Security = Option<(TlsMode, TlsMode)>;
@@ -48,27 +55,21 @@ impl Identity {
     }
 }
 
-fn sockets() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    (client, server)
-}
-
 type Halves = (Receiver, Transmitter);
 
 /// A client's and a server's channel. `tickets` follow the handshake.
-fn channels(kind: WireKind, security: Security, tickets: usize) -> (Halves, Halves) {
-    let (client, mut server) = sockets();
+fn channels(ends: &Ends, security: Security, tickets: usize) -> (Halves, Halves) {
+    let (client, mut server) = ends.connect();
+    let [near, far] = ends.wires;
     let Some((client_mode, server_mode)) = security else {
-        return (channel::plain(kind, client).unwrap(), channel::plain(kind, server).unwrap());
+        return (channel::plain(near, client).unwrap(), channel::plain(far, server).unwrap());
     };
     let identity = Identity::new();
     std::thread::scope(|scope| {
         let ours = scope.spawn(|| {
             let tls = identity.client(client_mode);
             let deadline = Instant::now() + PATIENCE;
-            channel::connect_tls(kind, client, &tls, "localhost", deadline).unwrap()
+            channel::connect_tls(near, client, &tls, "localhost", deadline).unwrap()
         });
         server.set_nonblocking(true).unwrap();
         let tls = identity.server(server_mode).with_tickets(tickets);
@@ -78,7 +79,7 @@ fn channels(kind: WireKind, security: Security, tickets: usize) -> (Halves, Halv
             established = handshake.advance(&mut server).unwrap();
             established.is_some()
         });
-        let theirs = channel::accept_tls(kind, server, established.unwrap()).unwrap();
+        let theirs = channel::accept_tls(far, server, established.unwrap()).unwrap();
         (ours.join().unwrap(), theirs)
     })
 }
@@ -92,10 +93,10 @@ fn until(mut done: impl FnMut() -> bool) {
 }
 
 /// Runs `test` on every combination.
-fn everywhere(test: impl Fn(&str, WireKind, Security)) {
-    for kind in WireKind::ALL {
+fn everywhere(test: impl Fn(&str, &Ends, Security)) {
+    for ends in Ends::all() {
         for security in SECURITY {
-            test(&format!("{kind}, {security:?}"), kind, security);
+            test(&format!("{ends}, {security:?}"), &ends, security);
         }
     }
 }
@@ -122,15 +123,30 @@ impl Random {
     }
 }
 
-/// Sends `send` and receives `receive_bytes` at the same time, in random chunks; returns what came.
-fn exchange(halves: &mut Halves, send: &[u8], receive_bytes: usize, seed: u64) -> Vec<u8> {
+/// Sends `send` and receives `receive_bytes` at the same time, in random chunks; returns what came. Goes on
+/// until `done` says that both sides are, as a stack of our own moves only when it is asked.
+fn exchange(
+    halves: &mut Halves,
+    send: &[u8],
+    receive_bytes: usize,
+    seed: u64,
+    done: &AtomicUsize,
+) -> Vec<u8> {
     let (rx, tx) = halves;
     let mut random = Random(seed);
     let mut got = Vec::with_capacity(receive_bytes);
     let mut into = vec![0; 70_000];
     let (mut given, mut pushed) = (0, false);
     let start = Instant::now();
-    while got.len() < receive_bytes || !pushed {
+    let mut finished = false;
+    loop {
+        if !finished && got.len() >= receive_bytes && pushed {
+            finished = true;
+            done.fetch_add(1, Ordering::SeqCst);
+        }
+        if done.load(Ordering::SeqCst) == 2 {
+            return got;
+        }
         assert!(start.elapsed() < PATIENCE, "stuck after {given} out, {} in", got.len());
         let chunk = random.chunk().min(send.len() - given);
         let taken = tx.accept(&send[given..given + chunk]).unwrap();
@@ -150,7 +166,6 @@ fn exchange(halves: &mut Halves, send: &[u8], receive_bytes: usize, seed: u64) -
             std::thread::sleep(Duration::from_micros(50));
         }
     }
-    got
 }
 
 /// Receives until an end; returns what came before it.
@@ -182,13 +197,14 @@ fn send(tx: &mut Transmitter, bytes: &[u8]) {
 
 #[test]
 fn megabytes_in_random_chunks_arrive_intact_and_in_order_both_ways() {
-    everywhere(|name, kind, security| {
-        let (mut client, mut server) = channels(kind, security, 2);
+    everywhere(|name, ends, security| {
+        let (mut client, mut server) = channels(ends, security, 2);
         let up = Random(7).bytes(1_500_000);
         let down = Random(11).bytes(2_000_000);
+        let done = AtomicUsize::new(0);
         let (from_client, from_server) = std::thread::scope(|scope| {
-            let server = scope.spawn(|| exchange(&mut server, &down, up.len(), 3));
-            let from_server = exchange(&mut client, &up, down.len(), 5);
+            let server = scope.spawn(|| exchange(&mut server, &down, up.len(), 3, &done));
+            let from_server = exchange(&mut client, &up, down.len(), 5, &done);
             (server.join().unwrap(), from_server)
         });
         assert!(from_client == up, "{name}: what the server received");
@@ -198,8 +214,8 @@ fn megabytes_in_random_chunks_arrive_intact_and_in_order_both_ways() {
 
 #[test]
 fn a_full_socket_pushes_back_and_nothing_is_lost_or_reordered() {
-    everywhere(|name, kind, security| {
-        let ((_client_rx, mut tx), (mut rx, _server_tx)) = channels(kind, security, 0);
+    everywhere(|name, ends, security| {
+        let ((mut client_rx, mut tx), (mut rx, _server_tx)) = channels(ends, security, 0);
         let wanted = Random(13).bytes(24_000_000);
         // Nobody reads: the socket fills, then the channel's own buffer.
         let mut given = 0;
@@ -215,6 +231,8 @@ fn a_full_socket_pushes_back_and_nothing_is_lost_or_reordered() {
         let mut got = Vec::with_capacity(given);
         let mut into = vec![0; 100_000];
         until(|| {
+            // Who sends reads, too, as every application does.
+            assert_eq!(client_rx.receive(&mut [0; 100], |_| ()), Ok(0));
             loop {
                 let count = rx.receive(&mut into, |_| ()).unwrap();
                 got.extend_from_slice(&into[..count]);
@@ -230,8 +248,8 @@ fn a_full_socket_pushes_back_and_nothing_is_lost_or_reordered() {
 
 #[test]
 fn an_orderly_end_comes_after_the_last_bytes() {
-    everywhere(|name, kind, security| {
-        let ((mut client_rx, mut client_tx), (mut rx, mut server_tx)) = channels(kind, security, 2);
+    everywhere(|name, ends, security| {
+        let ((mut client_rx, mut client_tx), (mut rx, mut server_tx)) = channels(ends, security, 2);
         assert_eq!(client_rx.is_tls(), security.is_some());
         send(&mut client_tx, b"last words");
         client_tx.close();
@@ -246,8 +264,8 @@ fn an_orderly_end_comes_after_the_last_bytes() {
 
 #[test]
 fn a_reset_is_not_an_end() {
-    everywhere(|name, kind, security| {
-        let (client, (mut rx, mut tx)) = channels(kind, security, 0);
+    everywhere(|name, ends, security| {
+        let (client, (mut rx, mut tx)) = channels(ends, security, 0);
         // Closing a socket with unread bytes resets the connection.
         send(&mut tx, b"never read");
         std::thread::sleep(Duration::from_millis(2));
@@ -265,30 +283,31 @@ fn a_reset_is_not_an_end() {
 
 #[test]
 fn a_stream_that_ends_without_close_notify_was_truncated() {
-    for kind in WireKind::ALL {
+    for ends in Ends::all() {
         for security in SECURITY.into_iter().skip(1) {
-            let (client, (mut rx, _tx)) = channels(kind, security, 0);
+            let (client, (mut rx, _tx)) = channels(&ends, security, 0);
             let (client_rx, mut client_tx) = client;
             send(&mut client_tx, b"whole");
             drop((client_rx, client_tx));
             let end = WireError::Tls(TlsError::Truncated);
-            assert_eq!(drain(&mut rx), (b"whole".to_vec(), end), "{kind}, {security:?}");
+            assert_eq!(drain(&mut rx), (b"whole".to_vec(), end), "{ends}, {security:?}");
         }
     }
 }
 
 #[test]
 fn bytes_that_are_no_record_end_the_connection_with_a_typed_error() {
-    for kind in WireKind::ALL {
+    for ends in Ends::all() {
+        let [near, far] = ends.wires;
         for mode in [TlsMode::RecordLayer, TlsMode::Rustls] {
-            let (client, mut server) = sockets();
-            let mut behind = client.try_clone().unwrap();
+            let (client, mut server) = ends.connect();
+            let behind = client.try_clone().unwrap();
             let identity = Identity::new();
             let (_client, established) = std::thread::scope(|scope| {
                 let ours = scope.spawn(|| {
                     let deadline = Instant::now() + PATIENCE;
                     let tls = identity.client(TlsMode::RecordLayer);
-                    channel::connect_tls(kind, client, &tls, "localhost", deadline).unwrap()
+                    channel::connect_tls(near, client, &tls, "localhost", deadline).unwrap()
                 });
                 let mut handshake = ServerHandshake::new(&identity.server(mode)).unwrap();
                 server.set_nonblocking(true).unwrap();
@@ -299,25 +318,25 @@ fn bytes_that_are_no_record_end_the_connection_with_a_typed_error() {
                 });
                 (ours.join().unwrap(), established.unwrap())
             });
-            let (mut rx, mut tx) = channel::accept_tls(kind, server, established).unwrap();
+            let (mut rx, mut tx) = channel::accept_tls(far, server, established).unwrap();
             // Around TLS: a well-formed record that nobody sealed.
-            behind.write_all(&[23, 3, 3, 0, 20]).unwrap();
-            behind.write_all(&[7; 20]).unwrap();
+            (&behind).write_all(&[23, 3, 3, 0, 20]).unwrap();
+            (&behind).write_all(&[7; 20]).unwrap();
             let end = WireError::Tls(TlsError::Decrypt);
-            assert_eq!(drain(&mut rx), (vec![], end), "{kind}, {mode:?}");
+            assert_eq!(drain(&mut rx), (vec![], end), "{ends}, {mode:?}");
             // The peer hears of it.
             tx.close();
             let (mut client_rx, _client_tx) = _client;
             let told = WireError::Tls(TlsError::Alert(20));
-            assert_eq!(drain(&mut client_rx), (vec![], told), "{kind}, {mode:?}");
+            assert_eq!(drain(&mut client_rx), (vec![], told), "{ends}, {mode:?}");
         }
     }
 }
 
 #[test]
 fn a_sleeper_that_watches_the_socket_wakes_for_bytes_and_for_the_end() {
-    everywhere(|name, kind, security| {
-        let ((_client_rx, mut client_tx), (mut rx, _tx)) = channels(kind, security, 0);
+    everywhere(|name, ends, security| {
+        let ((_client_rx, mut client_tx), (mut rx, _tx)) = channels(ends, security, 0);
         let got = std::thread::spawn(move || {
             let mut got = vec![];
             let mut into = [0; 100];

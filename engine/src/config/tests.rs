@@ -101,3 +101,27 @@ fn an_engine_that_verifies_no_certificate_says_so() {
     assert_eq!(engine(&insecure).with_trust(Trust::WebPki).warning(), None);
     assert!(engine(safe).with_trust(Trust::UatInsecure).warning().is_some());
 }
+
+#[test]
+fn the_wire_xdp_needs_to_know_where_it_is() {
+    let text = EngineConfig::commented_toml();
+    let xdp = text.replace("wire = \"uring\"", "wire = \"xdp\"");
+    let error = EngineConfig::from_toml(&xdp).expect_err("nothing says where").to_string();
+    assert!(error.contains("xdp: must be given"), "{error}");
+    // As the comments of the file show it.
+    let section = xdp
+        .replace("# [xdp]", "[xdp]")
+        .replace("# interface =", "interface =")
+        .replace("# address =", "address =")
+        .replace("# gateway =", "gateway =");
+    let section = section.replace("# queue =", "queue =").replace("# generic =", "generic =");
+    let config = EngineConfig::from_toml(&section).expect("it says where");
+    let stack = config.xdp.expect("it is there").config().expect("it was checked");
+    assert_eq!(stack.interface, "eth1");
+    assert_eq!((stack.address.octets(), stack.prefix), ([192, 0, 2, 7], 24));
+    assert_eq!(stack.gateway.map(|gateway| gateway.octets()), Some([192, 0, 2, 1]));
+    for bad in ["192.0.2.7", "192.0.2.7/33", "192.0.2.7/0", "192.0.2/24", "::1/64", "a/24"] {
+        let error = EngineConfig::from_toml(&section.replace("192.0.2.7/24", bad));
+        assert!(error.expect_err(bad).to_string().contains("xdp.address"), "{bad}");
+    }
+}

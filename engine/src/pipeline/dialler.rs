@@ -3,7 +3,7 @@
 //! one per session at most, because its conductor waits for the outcome.
 
 use std::collections::VecDeque;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver as Outcomes, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +17,9 @@ use crate::command::SessionId;
 use crate::conductor::DialProblem;
 use crate::limits::DIAL_RING;
 use crate::wire::channel::ChannelError;
-use crate::wire::dial::{DialError, dial_until};
+use crate::wire::dial::DialError;
 use crate::wire::tls::{ClientTls, HandshakeError};
-use crate::wire::{Receiver, Transmitter, WireKind, channel};
+use crate::wire::{Network, Receiver, Stream, Transmitter, channel};
 
 /// Where a session is dialled.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub(super) struct Dialling {
     /// By [`SessionId`], in the order of preference.
     pub hosts: [Vec<Host>; 2],
     pub tls: Option<ClientTls>,
-    pub wire: WireKind,
+    pub network: Network,
     /// How long one dial may take, TLS included; the resolver's own time is the system's.
     pub timeout: Duration,
 }
@@ -44,11 +44,11 @@ pub(super) struct Dialling {
 struct Cancel {
     cancelled: AtomicBool,
     /// The socket that a handshake waits for.
-    socket: Mutex<Option<TcpStream>>,
+    socket: Mutex<Option<Stream>>,
 }
 
 impl Cancel {
-    fn hold(&self, socket: Option<TcpStream>) {
+    fn hold(&self, socket: Option<Stream>) {
         *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = socket;
     }
 
@@ -198,17 +198,20 @@ fn connect(
     cancel: &Cancel,
 ) -> Result<(Receiver, Transmitter), Failed> {
     let deadline = Instant::now() + dialling.timeout;
-    let stream = dial_until(&host.name, host.port, deadline, &cancel.cancelled)
+    let wire = dialling.network.wire();
+    let stream = dialling
+        .network
+        .dial_until(&host.name, host.port, deadline, &cancel.cancelled)
         .map_err(|error| (dial_problem(&error), error.to_string()))?;
     let system = |error: std::io::Error| (DialProblem::System, error.to_string());
     let Some(tls) = &dialling.tls else {
-        return channel::plain(dialling.wire, stream).map_err(system);
+        return channel::plain(wire, stream).map_err(system);
     };
     cancel.hold(Some(stream.try_clone().map_err(system)?));
     if cancel.cancelled.load(Ordering::SeqCst) {
         return Err((DialProblem::TimedOut, "cancelled".to_owned()));
     }
-    channel::connect_tls(dialling.wire, stream, tls, &host.name, deadline).map_err(|error| {
+    channel::connect_tls(wire, stream, tls, &host.name, deadline).map_err(|error| {
         let problem = match &error {
             ChannelError::Open(_) => DialProblem::System,
             ChannelError::Handshake(HandshakeError::Timeout) => DialProblem::TimedOut,

@@ -15,7 +15,7 @@ use super::threads::{Connections, StrategyStage};
 use super::{Control, MARKET_DATA, Problems, TRADING};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
-use crate::config::{ConfigError, EngineConfig, SessionSection};
+use crate::config::{ConfigError, EngineConfig, SessionSection, XdpSection};
 use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig};
 use crate::journal::{Journal, JournalError, Recovered};
 use crate::kraken;
@@ -26,8 +26,8 @@ use crate::session::SessionConfig;
 use crate::session::resend::ResendJudge;
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Record};
-use crate::wire;
 use crate::wire::tls::{ClientTls, Trust};
+use crate::wire::{Network, WireKind};
 
 /// Why an engine did not start.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum StartError {
     #[error("wire {wire}: {problem}")]
     Wire {
         /// Which.
-        wire: wire::WireKind,
+        wire: WireKind,
         /// Why, and what to do.
         problem: std::io::Error,
     },
@@ -163,14 +163,16 @@ impl Engine {
 
     fn dialling(&self) -> Result<Dialling, StartError> {
         let wire = self.config.path.wire;
-        wire::probe(wire).map_err(|problem| StartError::Wire { wire, problem })?;
+        let stack = self.config.xdp.as_ref().map(XdpSection::config).transpose()?;
+        let network = Network::open(wire, stack.as_ref())
+            .map_err(|problem| StartError::Wire { wire, problem })?;
         let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
         let hosts = [&self.config.market_data, &self.config.trading].map(|section| {
             let host = |name: &str| Host { name: name.to_owned(), port: section.port };
             section.hosts().map(host).collect()
         });
         let timeout = Duration::from_millis(self.config.reconnect.dial_timeout_ms.into());
-        Ok(Dialling { hosts, tls, wire, timeout })
+        Ok(Dialling { hosts, tls, network, timeout })
     }
 
     fn client_tls(&self) -> Result<ClientTls, StartError> {

@@ -6,13 +6,14 @@
 //! ```
 
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::RawFd;
 use std::time::Instant;
 
 use super::tls::handshake::{self, Opener, Sealer};
 use super::tls::{ClientTls, Established, HandshakeError};
-use super::{OutBuffer, Receive, Transmit, WireError, WireKind, WireRx, WireTx, memory, open};
+use super::{
+    OutBuffer, Receive, Stream, Transmit, WireError, WireKind, WireRx, WireTx, memory, open,
+};
 use crate::limits::WIRE_SEND_BYTES;
 
 /// Why there is no channel.
@@ -26,11 +27,11 @@ pub enum ChannelError {
     Handshake(#[from] HandshakeError),
 }
 
-/// A channel without TLS over a connected socket.
+/// A channel without TLS over a connection.
 ///
 /// # Errors
 /// See [`open`].
-pub fn plain(kind: WireKind, stream: TcpStream) -> io::Result<(Receiver, Transmitter)> {
+pub fn plain(kind: WireKind, stream: impl Into<Stream>) -> io::Result<(Receiver, Transmitter)> {
     let (rx, tx) = open(kind, stream)?;
     Ok(halves(rx, tx, None))
 }
@@ -41,24 +42,27 @@ pub fn plain(kind: WireKind, stream: TcpStream) -> io::Result<(Receiver, Transmi
 /// See [`ChannelError`].
 pub fn connect_tls(
     kind: WireKind,
-    stream: TcpStream,
+    stream: impl Into<Stream>,
     tls: &ClientTls,
     server_name: &str,
     deadline: Instant,
 ) -> Result<(Receiver, Transmitter), ChannelError> {
-    stream.set_nodelay(true)?;
+    let stream = stream.into();
+    if let Stream::Tcp(socket) = &stream {
+        socket.set_nodelay(true)?;
+    }
     let established = handshake::connect(&stream, tls, server_name, deadline)?;
     Ok(accept_tls(kind, stream, established)?)
 }
 
-/// A channel with TLS over a socket whose handshake is done, by
+/// A channel with TLS over a connection whose handshake is done, by
 /// [`ServerHandshake::advance`](super::tls::ServerHandshake::advance) for example.
 ///
 /// # Errors
 /// See [`open`].
 pub fn accept_tls(
     kind: WireKind,
-    stream: TcpStream,
+    stream: impl Into<Stream>,
     established: Established,
 ) -> io::Result<(Receiver, Transmitter)> {
     let (rx, tx) = open(kind, stream)?;

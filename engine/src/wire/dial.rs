@@ -60,6 +60,17 @@ pub fn dial_until(
     deadline: Instant,
     cancelled: &AtomicBool,
 ) -> Result<TcpStream, DialError> {
+    try_each(host, port, deadline, cancelled, |address, until| connect(address, until, cancelled))
+}
+
+/// Resolves a name and tries each of its addresses by `connect`, which is told until when it may try.
+pub(super) fn try_each<T>(
+    host: &str,
+    port: u16,
+    deadline: Instant,
+    cancelled: &AtomicBool,
+    mut connect: impl FnMut(SocketAddr, Instant) -> io::Result<T>,
+) -> Result<T, DialError> {
     let addresses: Vec<_> = (host, port)
         .to_socket_addrs()
         .map_err(|source| DialError::Resolve { host: host.to_owned(), source })?
@@ -72,7 +83,7 @@ pub fn dial_until(
             last.get_or_insert_with(|| io::ErrorKind::TimedOut.into());
             break;
         }
-        match connect(address, Instant::now() + share, cancelled) {
+        match connect(address, Instant::now() + share) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = Some(error),
         }

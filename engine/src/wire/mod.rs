@@ -10,30 +10,35 @@
 //! | [`uring`] | multishot receive into provided buffers; enters the kernel only when it has news |
 //! | [`busy_poll`] | non-blocking `recv` and `SO_BUSY_POLL`; what Onload and VMA accelerate by `LD_PRELOAD` |
 //! | [`mio_wire`] | non-blocking `recv` as every system has it |
+//! | [`xdp`] | frames of an AF_XDP socket and a TCP/IP stack of our own; reads the clock for its timers |
 //! | [`memory`] | a simulated link with virtual time |
 //!
 //! Every socket kind sends by plain non-blocking `send`. Nothing here allocates after a half has
 //! been made, reads a clock, sleeps or retries silently: a thread that has nothing to do sleeps in
 //! [`Idle`](crate::pipeline::Idle), which watches the sockets of all its connections.
+//!
+//! [`Network`] is what makes connections, of the kernel or of a stack of our own.
 
 pub mod busy_poll;
 pub mod channel;
 pub mod dial;
 pub mod memory;
 pub mod mio_wire;
+mod network;
 mod out_buffer;
 pub mod tls;
 pub mod uring;
 pub mod xdp;
 
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
 use serde::{Deserialize, Serialize};
 
 pub use channel::{Receiver, Transmitter};
 pub use dial::{DialError, dial};
+pub use network::{Network, Socket, Stream, probe};
 pub use out_buffer::OutBuffer;
 pub use tls::TlsError;
 
@@ -100,11 +105,16 @@ pub enum WireKind {
     BusyPoll,
     /// The portable one; see [`mio_wire`].
     Mio,
+    /// Past the kernel; see [`xdp`].
+    Xdp,
 }
 
 impl WireKind {
     /// Every kind, in the order of the manual.
-    pub const ALL: [Self; 3] = [Self::Uring, Self::BusyPoll, Self::Mio];
+    pub const ALL: [Self; 4] = [Self::Uring, Self::BusyPoll, Self::Mio, Self::Xdp];
+
+    /// Those that read the kernel's sockets, and so work wherever one is.
+    pub const SOCKETS: [Self; 3] = [Self::Uring, Self::BusyPoll, Self::Mio];
 
     /// The name in configuration files and on the command line.
     #[must_use]
@@ -113,6 +123,7 @@ impl WireKind {
             Self::Uring => "uring",
             Self::BusyPoll => "busy-poll",
             Self::Mio => "mio",
+            Self::Xdp => "xdp",
         }
     }
 }
@@ -125,7 +136,7 @@ impl std::fmt::Display for WireKind {
 
 /// The text is the name of no wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no such wire; known are uring, busy-poll and mio")]
+#[error("no such wire; known are uring, busy-poll, mio and xdp")]
 pub struct UnknownWire;
 
 impl std::str::FromStr for WireKind {
@@ -148,6 +159,8 @@ pub enum WireRx {
     BusyPoll(busy_poll::BusyPollRx),
     /// See [`mio_wire`].
     Mio(mio_wire::MioRx),
+    /// See [`xdp`].
+    Xdp(xdp::XdpRx),
     /// See [`memory`].
     Memory(memory::MemoryRx),
 }
@@ -159,6 +172,7 @@ impl Receive for WireRx {
             Self::Uring(rx) => rx.receive(into),
             Self::BusyPoll(rx) => rx.receive(into),
             Self::Mio(rx) => rx.receive(into),
+            Self::Xdp(rx) => rx.receive(into),
             Self::Memory(rx) => rx.receive(into),
         }
     }
@@ -173,6 +187,7 @@ impl WireRx {
             Self::Uring(rx) => Some(rx.as_raw_fd()),
             Self::BusyPoll(rx) => Some(rx.as_raw_fd()),
             Self::Mio(rx) => Some(rx.as_raw_fd()),
+            Self::Xdp(rx) => Some(rx.as_raw_fd()),
             Self::Memory(_) => None,
         }
     }
@@ -183,6 +198,8 @@ impl WireRx {
 pub enum WireTx {
     /// Any socket, whatever reads it.
     Socket(SocketTx),
+    /// See [`xdp`].
+    Xdp(xdp::XdpTx),
     /// See [`memory`].
     Memory(memory::MemoryTx),
 }
@@ -192,6 +209,7 @@ impl Transmit for WireTx {
     fn transmit(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
         match self {
             Self::Socket(tx) => tx.transmit(bytes),
+            Self::Xdp(tx) => tx.transmit(bytes),
             Self::Memory(tx) => tx.transmit(bytes),
         }
     }
@@ -199,6 +217,7 @@ impl Transmit for WireTx {
     fn shutdown(&mut self) {
         match self {
             Self::Socket(tx) => tx.shutdown(),
+            Self::Xdp(tx) => tx.shutdown(),
             Self::Memory(tx) => tx.shutdown(),
         }
     }
@@ -229,21 +248,20 @@ impl Transmit for SocketTx {
     }
 }
 
-/// Whether a wire works on this machine: makes one over a connection to ourselves.
+/// Makes the two halves of a connection: non-blocking, `TCP_NODELAY`, all memory taken.
 ///
 /// # Errors
-/// As [`open`]; for io_uring the message says what the kernel lacks.
-pub fn probe(kind: WireKind) -> io::Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    open(kind, TcpStream::connect(listener.local_addr()?)?).map(drop)
-}
-
-/// Makes the two halves of a connected socket: non-blocking, `TCP_NODELAY`, all memory taken.
-///
-/// # Errors
-/// The socket's options cannot be set, or the kernel lacks what `kind` needs: there is no silent
-/// fall-back to another kind.
-pub fn open(kind: WireKind, stream: TcpStream) -> io::Result<(WireRx, WireTx)> {
+/// The socket's options cannot be set, the kernel lacks what `kind` needs, or `kind` cannot read such a
+/// connection: there is no silent fall-back to another kind.
+pub fn open(kind: WireKind, stream: impl Into<Stream>) -> io::Result<(WireRx, WireTx)> {
+    let stream = match (kind, stream.into()) {
+        (WireKind::Xdp, Stream::Xdp(connection)) => {
+            let (rx, tx) = connection.split()?;
+            return Ok((WireRx::Xdp(rx), WireTx::Xdp(tx)));
+        }
+        (_, Stream::Tcp(stream)) => stream,
+        (_, Stream::Xdp(_)) => return Err(not_its_own()),
+    };
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
     let tx = WireTx::Socket(SocketTx { stream: stream.try_clone()? });
@@ -251,8 +269,14 @@ pub fn open(kind: WireKind, stream: TcpStream) -> io::Result<(WireRx, WireTx)> {
         WireKind::Uring => WireRx::Uring(uring::UringRx::new(stream)?),
         WireKind::BusyPoll => WireRx::BusyPoll(busy_poll::BusyPollRx::new(stream)),
         WireKind::Mio => WireRx::Mio(mio_wire::MioRx::new(stream)),
+        WireKind::Xdp => return Err(not_its_own()),
     };
     Ok((rx, tx))
+}
+
+fn not_its_own() -> io::Error {
+    let words = "the wire `xdp` reads connections of its own stack, which no other wire does";
+    io::Error::new(ErrorKind::Unsupported, words)
 }
 
 #[cfg(test)]

@@ -114,6 +114,9 @@ pub enum Failure {
     /// Something could not be written as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
+    /// There is no place for the wire.
+    #[error("wire xdp: {0}")]
+    Wire(#[from] taut::wire::xdp::XdpError),
     /// The system refused something.
     #[error(transparent)]
     System(#[from] std::io::Error),

@@ -1,7 +1,7 @@
 //! `taut venue`: the venue alone, on Kraken's port map behind an offset.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use taut::wire::tls::TlsMode;
 use taut_venue::certificate::Certificate;
 use taut_venue::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
-use taut_venue::server::{Listen, Server};
+use taut_venue::server::{Listen, Server, ServerError};
 use taut_venue::venue::Step;
 use taut_venue::{LiquiditySource, Venue};
 
@@ -34,6 +34,12 @@ pub struct VenueArgs {
     /// Print the configuration with comments and end
     #[arg(long)]
     print_config: bool,
+    /// The address to listen on, instead of the configuration's
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<IpAddr>,
+    /// Listen where other machines can connect
+    #[arg(long)]
+    allow_remote: bool,
     /// Added to Kraken's ports, 4000 to 4005, and to 4443 for REST
     #[arg(long, value_name = "OFFSET")]
     base_port: Option<u16>,
@@ -105,10 +111,15 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         print!("{}", VenueConfig::commented_toml());
         return Ok(());
     }
+    if !WireKind::SOCKETS.contains(&args.wire) {
+        return Err(ServerError::Wire(args.wire).into());
+    }
     let mut config = match &args.config {
         Some(file) => VenueConfig::from_toml(&crate::read_file(file)?)?,
         None => VenueConfig::default(),
     };
+    config.bind = args.bind.unwrap_or(config.bind);
+    config.allow_remote |= args.allow_remote;
     config.control.extend_from_slice(&args.control);
     if args.no_rate_limits {
         config.clients.iter_mut().for_each(|client| client.tier = TierName::Unlimited);
@@ -124,7 +135,12 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     }
     let all = venue.engine().instruments().chain(venue.derivatives().instruments());
     let symbols = all.map(|i| i.symbol.to_string()).collect();
-    let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
+    let bound = config.bind.to_string();
+    let mut names = vec!["localhost", "127.0.0.1", "::1"];
+    if !names.contains(&bound.as_str()) {
+        names.push(&bound);
+    }
+    let certificate = Certificate::generate(&names)?;
     let tls = if args.plain { None } else { Some(certificate.server_tls(args.tls)?) };
     let listen = Listen {
         address: config.bind,

@@ -244,6 +244,18 @@ fn a_demo_whose_trading_session_is_cut_in_mid_run_says_what_was_lost_and_recover
 }
 
 #[test]
+fn a_short_demo_holds_past_the_kernel() {
+    let _alone = alone();
+    let tried =
+        String::from_utf8(run(&["demo", "--wire", "xdp", "--seconds", "1"]).stderr).unwrap();
+    if tried.contains("not permitted") {
+        return skipped(format_args!("{}", tried.trim()));
+    }
+    demo(&["--wire", "xdp"]);
+    demo(&["--wire", "xdp", "--layout", "full", "--tls", "rustls"]);
+}
+
+#[test]
 fn a_recorded_book_is_replayed() {
     let _alone = alone();
     let Some(file) = shared("data/kraken/spot-book1000-10pairs-31s.ws") else { return };
@@ -289,6 +301,8 @@ fn bad_input_is_named_in_one_line() {
         ),
         (vec!["demo", "--capture", &noise, "--symbol", "XBT/CHF"], "noise"),
         (vec!["venue", "--any-port", "--config", &remote], "0.0.0.0"),
+        (vec!["venue", "--any-port", "--bind", "0.0.0.0"], "0.0.0.0"),
+        (vec!["venue", "--any-port", "--wire", "xdp"], "the kernel's sockets"),
         (vec!["venue", "--any-port", "--symbol", "NO/NO"], "NO/NO"),
         (vec!["venue", "--any-port", "--config", &field], "prot_offset"),
     ];

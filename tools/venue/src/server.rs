@@ -53,6 +53,9 @@ pub enum ServerError {
     /// An address that other machines can reach, without leave.
     #[error("{0} can be reached from other machines: refused without `allow_remote`")]
     Remote(IpAddr),
+    /// A wire that does not read the kernel's sockets.
+    #[error("the venue listens on the kernel's sockets, which the wire {0} does not read")]
+    Wire(WireKind),
     /// The system refused a descriptor or a file.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -129,6 +132,9 @@ impl Server {
     ) -> Result<Self, ServerError> {
         if !listen.address.is_loopback() && !listen.allow_remote {
             return Err(ServerError::Remote(listen.address));
+        }
+        if !WireKind::SOCKETS.contains(&listen.wire) {
+            return Err(ServerError::Wire(listen.wire));
         }
         let mut listeners = Vec::new();
         for door in Service::ALL.map(Door::Fix).into_iter().chain([Door::Rest]) {

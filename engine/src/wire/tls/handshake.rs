@@ -5,7 +5,6 @@
 //! peer's Finished: what arrived behind that stays sealed and goes to [`TlsRx`] untouched.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +20,7 @@ use super::{
     ClientTls, HEADER, Kernel, RecordKey, ServerTls, Shared, TlsError, TlsMode, TlsRx, TlsTx,
 };
 use crate::limits::{TLS_RECORD_MAX, WIRE_RECEIVE_BYTES, WIRE_SEND_BYTES};
-use crate::wire::{OutBuffer, Transmit, WireError};
+use crate::wire::{OutBuffer, Socket, Transmit, WireError};
 
 /// Why a handshake failed. Cold: happens once per connection.
 #[derive(Debug, thiserror::Error)]
@@ -115,17 +114,20 @@ impl ServerHandshake {
     /// See [`HandshakeError`]. A peer that broke the protocol, one that speaks plain text for
     /// example, was sent rustls's alert and the end of our direction before. Not to be called again
     /// after an error or the result.
-    pub fn advance(
+    pub fn advance<S: Socket>(
         &mut self,
-        stream: &mut TcpStream,
-    ) -> Result<Option<Established>, HandshakeError> {
+        stream: &mut S,
+    ) -> Result<Option<Established>, HandshakeError>
+    where
+        for<'a> &'a S: Read + Write,
+    {
         loop {
             match self.0.turn(&mut &*stream) {
                 Ok(Turn::Progress) => {}
                 Ok(Turn::Blocked) => return Ok(None),
                 Ok(Turn::Done(established)) => return Ok(Some(*established)),
                 Err(error) => {
-                    let _ = stream.shutdown(Shutdown::Write);
+                    stream.end();
                     return Err(error);
                 }
             }
@@ -138,12 +140,15 @@ impl ServerHandshake {
 ///
 /// # Errors
 /// See [`HandshakeError`].
-pub fn connect(
-    stream: &TcpStream,
+pub fn connect<S: Socket>(
+    stream: &S,
     tls: &ClientTls,
     server_name: &str,
     deadline: Instant,
-) -> Result<Established, HandshakeError> {
+) -> Result<Established, HandshakeError>
+where
+    for<'a> &'a S: Read + Write,
+{
     let name = ServerName::try_from(server_name.to_owned())
         .map_err(|_| HandshakeError::ServerName(server_name.to_owned()))?;
     let config = Arc::clone(&tls.config);
@@ -163,27 +168,31 @@ pub fn connect(
 ///
 /// # Errors
 /// See [`HandshakeError`].
-pub fn accept(
-    stream: &TcpStream,
+pub fn accept<S: Socket>(
+    stream: &S,
     tls: &ServerTls,
     deadline: Instant,
-) -> Result<Established, HandshakeError> {
+) -> Result<Established, HandshakeError>
+where
+    for<'a> &'a S: Read + Write,
+{
     block(stream, deadline, &mut ServerHandshake::new(tls)?.0)
 }
 
-fn block<S: Side>(
-    stream: &TcpStream,
+fn block<S: Socket>(
+    stream: &S,
     deadline: Instant,
-    handshake: &mut Handshake<S>,
-) -> Result<Established, HandshakeError> {
-    stream.set_nonblocking(false)?;
+    handshake: &mut Handshake<impl Side>,
+) -> Result<Established, HandshakeError>
+where
+    for<'a> &'a S: Read + Write,
+{
     let result = loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break Err(HandshakeError::Timeout);
         }
-        stream.set_read_timeout(Some(left))?;
-        stream.set_write_timeout(Some(left))?;
+        stream.block_at_most(Some(left))?;
         match handshake.turn(&mut &*stream) {
             // A time-out of the socket says `Blocked`; the clock decides.
             Ok(Turn::Progress | Turn::Blocked) => {}
@@ -191,8 +200,7 @@ fn block<S: Side>(
             Err(error) => break Err(error),
         }
     };
-    stream.set_read_timeout(None)?;
-    stream.set_write_timeout(None)?;
+    stream.block_at_most(None)?;
     result
 }
 

@@ -1,6 +1,6 @@
 //! The handshake over sockets and in memory.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::super::testing::{Port, advance, client_driver, client_tls, server_driver, server_tls};

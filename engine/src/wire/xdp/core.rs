@@ -163,6 +163,8 @@ impl<P: Port> Core<P> {
             return Err(io::ErrorKind::NetworkUnreachable.into());
         }
         let handle = self.add(socket)?;
+        // An interface that was down may be up again.
+        self.failed = None;
         let port = self.free_port();
         let socket = self.sockets.get_mut::<tcp::Socket>(handle);
         if socket.connect(self.interface.context(), to, port).is_err() {

@@ -18,6 +18,7 @@ use super::load::{Found, Load, Trader};
 use crate::Failure;
 use crate::demo::child::{ChildError, Process, Venue};
 use crate::demo::config::DemoConfig;
+use crate::demo::place::Place;
 use crate::demo::{Cores, random_secret};
 
 /// What a run is made with.
@@ -88,16 +89,18 @@ pub fn run(
     let mut config = DemoConfig::default();
     let cores = set_up(case, &mut config.engine);
     let (key, secret) = (random_secret()?, random_secret()?);
-    let options = venue_options(case, &cores);
+    let place = Place::choose(&mut config.engine)?;
+    let mut options = venue_options(case, &cores);
+    options.extend(place.venue_options());
     let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
-    let venue = Venue::start(&options, &key, &secret, process.clone(), stop)?;
+    let venue = place.start(|| Venue::start(&options, &key, &secret, process.clone(), stop))?;
     config.use_venue(&venue, None)?;
     let mut engine = Engine::new(config.engine, Credentials::new(key, secret)?)?;
     if let Some(pem) = &venue.ready.certificate_pem {
         engine = engine.with_trust(Trust::Pem(pem.clone().into_bytes()));
     }
     let before = allocations().count;
-    let running = engine.start(Trader::new(case.load))?;
+    let running = place.start(|| engine.start(Trader::new(case.load)))?;
     let started = Instant::now();
     let mut trading_since = None;
     while !running.is_finished() {

@@ -41,7 +41,7 @@ pub enum What {
     Throughput,
     /// Market data to order
     Tick,
-    /// Order to report on every wire that this host has; says which to take
+    /// Order to report on every wire over sockets that this host has; says which to take
     Wires,
 }
 
@@ -57,7 +57,7 @@ pub struct BenchArgs {
     /// Length of a case in a round, seconds
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Wires: uring, busy-poll, mio
+    /// Wires: uring, busy-poll, mio; xdp, which needs root and TLS, over virtual interfaces
     #[arg(long, value_delimiter = ',', default_values = ["busy-poll", "uring"])]
     wire: Vec<WireKind>,
     /// Layouts: inline, split, full
@@ -170,7 +170,7 @@ fn cases(args: &BenchArgs) -> Result<Vec<Case>, Failure> {
     };
     let rate = args.rate.unwrap_or(if args.what == What::Tick { 1_000 } else { 10 });
     let wires = if args.what == What::Wires {
-        WireKind::ALL.into_iter().filter(|wire| probe(*wire).is_ok()).collect()
+        WireKind::SOCKETS.into_iter().filter(|wire| probe(*wire).is_ok()).collect()
     } else {
         args.wire.clone()
     };

@@ -9,6 +9,7 @@ mod journal_check;
 pub mod maker;
 mod operator;
 mod order_check;
+pub mod place;
 mod summary;
 mod told;
 
@@ -34,6 +35,7 @@ use self::child::{Process, Venue};
 use self::config::DemoConfig;
 use self::cut::Cut;
 use self::maker::Maker;
+use self::place::Place;
 use self::summary::{Run, Summary};
 use self::told::Listener;
 use crate::{Failure, kebab};
@@ -47,7 +49,7 @@ pub struct DemoArgs {
     /// How many threads share the stages: inline, split or full
     #[arg(long, value_parser = kebab::<Layout>)]
     layout: Option<Layout>,
-    /// How the engine reads its sockets: uring, busy-poll or mio
+    /// How the engine reads: uring, busy-poll, mio or xdp (a stack of its own over virtual interfaces; root)
     #[arg(long)]
     wire: Option<WireKind>,
     /// Seed of the synthetic market
@@ -148,9 +150,11 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let process = Process::default();
     let stop = interrupt::watch(process.clone(), scratch.path().to_owned())?;
     let signals = operator::Signals::listen()?;
-    let options = venue_options(args, &arrivals, &cores);
+    let place = Place::choose(&mut config.engine)?;
+    let mut options = venue_options(args, &arrivals, &cores);
+    options.extend(place.venue_options());
     let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
-    let mut venue = Venue::start(&options, &key, &secret, process, &stop)?;
+    let mut venue = place.start(|| Venue::start(&options, &key, &secret, process, &stop))?;
     config.use_venue(&venue, args.symbol.as_deref())?;
     let DemoConfig { engine: engine_config, maker: maker_config } = config;
     let mut engine = Engine::new(engine_config.clone(), Credentials::new(key, secret)?)?;
@@ -162,7 +166,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     }
     let started = Instant::now();
     let (teller, mut listener) = told::channel();
-    let running = engine.start(Maker::new(maker_config, teller))?;
+    let running = place.start(|| engine.start(Maker::new(maker_config, teller)))?;
     for (_, recovered) in running.recovered() {
         if let Some(torn) = &recovered.torn {
             eprintln!("taut: journal: {} bytes of segment {} were torn", torn.bytes, torn.segment);
