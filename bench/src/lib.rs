@@ -4,6 +4,7 @@
 //! predictor cannot learn a single message by heart. They are made by the encoder, from a seed.
 
 pub mod alternate;
+pub mod desk;
 pub mod orders;
 pub mod read;
 pub mod session;
