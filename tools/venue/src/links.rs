@@ -7,14 +7,20 @@ use taut::wire::{Receiver, Transmitter};
 use taut_codec::value::UtcTime;
 
 use crate::gateway::{ConnectionId, Service};
+use crate::limits::CONNECTIONS_MAX;
 use crate::venue::Venue;
 
 /// Plain bytes read from one connection at a time.
 const READ_BYTES: usize = 64 * 1024;
+/// How long a peer may take to close its end after we closed ours.
+const LINGER_NS: u64 = 1_000_000_000;
 
 /// The open connections of a venue.
 pub(crate) struct Links {
     connections: Vec<Connection>,
+    /// Connections that we ended, read to their end: to close one with bytes unread would reset it, and
+    /// the peer might lose the Logout that says why.
+    lingering: Vec<(Receiver, UtcTime)>,
     buffer: Box<[u8]>,
 }
 
@@ -26,7 +32,11 @@ struct Connection {
 
 impl Default for Links {
     fn default() -> Self {
-        Self { connections: Vec::new(), buffer: vec![0; READ_BYTES].into_boxed_slice() }
+        Self {
+            connections: Vec::new(),
+            lingering: Vec::new(),
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+        }
     }
 }
 
@@ -93,6 +103,10 @@ impl Links {
                 }
             }
         }
+        let Self { lingering, buffer, .. } = self;
+        lingering.retain_mut(|(receiver, until)| {
+            receiver.receive(buffer, |_| ()).is_ok() && clock.now() < *until
+        });
         worked
     }
 
@@ -116,10 +130,16 @@ impl Links {
             let empty = outbox.is_empty();
             let over = |flushed| flushed && empty && venue.should_close(*id);
             match sent {
-                Ok(flushed) if !(over(flushed) || venue.must_drop(*id)) => at += 1,
-                // The venue wants it closed and everything has left, or does not wait; or the peer is
-                // gone.
-                _ => self.drop_connection(venue, at, now),
+                _ if venue.must_drop(*id) => drop(self.drop_connection(venue, at, now)),
+                Ok(flushed) if over(flushed) => {
+                    let receiver = self.drop_connection(venue, at, now);
+                    if self.lingering.len() < CONNECTIONS_MAX {
+                        self.lingering.push((receiver, now.plus_nanos(LINGER_NS)));
+                    }
+                }
+                Ok(_) => at += 1,
+                // The peer is gone.
+                Err(_) => drop(self.drop_connection(venue, at, now)),
             }
         }
     }
@@ -138,9 +158,11 @@ impl Links {
         self.connections.iter().all(is_flushed)
     }
 
-    fn drop_connection(&mut self, venue: &mut Venue, at: usize, now: UtcTime) {
+    /// Ends our side; the peer's ends with what is returned.
+    fn drop_connection(&mut self, venue: &mut Venue, at: usize, now: UtcTime) -> Receiver {
         let mut connection = self.connections.remove(at);
         connection.transmitter.close();
         venue.disconnected(connection.id, now);
+        connection.receiver
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver as Inbox;
@@ -77,6 +77,18 @@ pub struct Listen {
 }
 
 impl Listen {
+    /// Any free ports of this machine, by a thread that sleeps: for tests.
+    #[must_use]
+    pub const fn loopback() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            base_port: None,
+            allow_remote: false,
+            wire: WireKind::BusyPoll,
+            idle: IdlePolicy::Park,
+        }
+    }
+
     /// Where something listens; port 0 for any free one.
     fn port(&self, door: Door) -> Result<u16, ServerError> {
         let Some(base) = self.base_port else { return Ok(0) };
@@ -193,13 +205,25 @@ impl Server {
         Ok(addresses)
     }
 
+    /// Where a FIX service listens.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn address_of(&self, service: Service) -> io::Result<SocketAddr> {
+        self.local_address(Door::Fix(service))
+    }
+
     /// Where REST listens.
     ///
     /// # Errors
     /// If the system does not say.
     pub fn rest_address(&self) -> io::Result<SocketAddr> {
-        let rest = self.listeners.iter().find(|(door, _)| *door == Door::Rest);
-        rest.map_or_else(|| Err(io::ErrorKind::NotConnected.into()), |(_, one)| one.local_addr())
+        self.local_address(Door::Rest)
+    }
+
+    fn local_address(&self, door: Door) -> io::Result<SocketAddr> {
+        let listener = self.listeners.iter().find(|(one, _)| *one == door);
+        listener.ok_or(io::ErrorKind::NotConnected)?.1.local_addr()
     }
 
     /// The venue, to look at it or to steer it between calls of [`Server::step`].
@@ -391,13 +415,7 @@ mod tests {
 
     #[test]
     fn a_base_port_that_leads_beyond_the_last_port_is_out_of_range() {
-        let listen = |base| Listen {
-            address: [127, 0, 0, 1].into(),
-            base_port: Some(base),
-            allow_remote: false,
-            wire: WireKind::BusyPoll,
-            idle: IdlePolicy::Park,
-        };
+        let listen = |base| Listen { base_port: Some(base), ..Listen::loopback() };
         let error = listen(61_535).port(Door::Fix(Service::SpotTrading)).unwrap_err().to_string();
         assert_eq!(error, "--base-port 61535: spot-trading at 4001 above it would exceed 65535");
         assert_eq!(listen(61_534).port(Door::Fix(Service::SpotTrading)).unwrap(), 65_535);
@@ -413,14 +431,7 @@ mod tests {
         let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
         let certificate = crate::certificate::Certificate::generate(&["localhost"]).unwrap();
         let tls = certificate.server_tls(taut::wire::tls::TlsMode::RecordLayer).unwrap();
-        let listen = Listen {
-            address: [127, 0, 0, 1].into(),
-            base_port: None,
-            allow_remote: false,
-            wire: WireKind::BusyPoll,
-            idle: IdlePolicy::Park,
-        };
-        let mut server = Server::bind(venue, Some(tls), &listen, clock).unwrap();
+        let mut server = Server::bind(venue, Some(tls), &Listen::loopback(), clock).unwrap();
         let addresses = server.addresses().unwrap();
         assert_eq!(addresses.len(), Service::ALL.len(), "every port is served");
         for (service, address) in addresses {
@@ -446,18 +457,57 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_is_sent_away_while_it_sends_reads_why_and_then_the_end() {
+        use std::io::Read;
+
+        let mut config = crate::VenueConfig::default();
+        config.liquidity.mode = crate::config::LiquidityMode::None;
+        config.switches.session.errors_per_second_max = 1;
+        let clock = Clock::system();
+        let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+        let time = String::from_utf8(clock.now().to_fix_millis().to_vec()).unwrap();
+        let mut server = Server::bind(venue, None, &Listen::loopback(), clock).unwrap();
+        let address = server.address_of(Service::SpotMarketData).unwrap();
+        let message = |msg_type: &str, number: u32, body: &str| {
+            let target = Service::SpotMarketData.comp_id();
+            let body = format!("35={msg_type}|34={number}|49=TAUT|52={time}|56={target}|{body}");
+            let text = format!("8=FIX.4.4|9={}|{body}", body.len()).replace('|', "\x01");
+            let sum = text.bytes().fold(0u8, u8::wrapping_add);
+            format!("{text}10={sum:03}\x01")
+        };
+        // More than the server reads at once, so that something is left unread when it has had enough.
+        let mut all = message("A", 1, "98=0|108=30|141=Y|");
+        let mut number = 1;
+        while all.len() < 100_000 {
+            number += 1;
+            all += &message("V", number, "262=1|");
+        }
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (mut sent, mut answer, mut buffer) = (0, Vec::new(), [0; 4096]);
+        loop {
+            server.step().unwrap();
+            match client.write(&all.as_bytes()[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+            match client.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => answer.extend_from_slice(&buffer[..count]),
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains("\x0158=Too many errors\x01"), "{answer}");
+    }
+
+    #[test]
     fn an_address_beyond_this_machine_is_not_bound_without_leave() {
         let mut config = crate::VenueConfig::default();
         config.liquidity.mode = crate::config::LiquidityMode::None;
         let clock = Clock::system();
         let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
-        let listen = Listen {
-            address: [0, 0, 0, 0].into(),
-            base_port: None,
-            allow_remote: false,
-            wire: WireKind::BusyPoll,
-            idle: IdlePolicy::Park,
-        };
+        let listen = Listen { address: [0, 0, 0, 0].into(), ..Listen::loopback() };
         let error = Server::bind(venue, None, &listen, clock).err().unwrap();
         assert!(matches!(error, ServerError::Remote(_)), "{error}");
     }

@@ -10,6 +10,7 @@ use taut_codec::value::UtcTime;
 
 use super::client::Client;
 use super::connection::Connection;
+use super::guard::Errors;
 use super::leave::Leave;
 use super::{ConnectionId, Gateway, GatewaySwitches, Inbound, Service, Subscriber};
 use crate::config::DuplicateLogon;
@@ -208,6 +209,8 @@ impl Gateway {
         known.cancel_on_disconnect = cancel;
         connection.logged_on = true;
         known.up = true;
+        // The errors of an earlier connection are not this one's.
+        known.errors = Errors::default();
         while known.session.next_event().is_some() {}
         let reset_watermark = message.flag(tag::FORCE_RESET_CL_ORD_ID)
             || self.switches.reset_flag_resets_watermark && message.flag(tag::RESET_SEQ_NUM_FLAG);

@@ -132,6 +132,12 @@ fn too_many_errors_in_a_second_end_the_session_and_cancel_its_orders() {
     assert_eq!(world.venue.stats().error_drops, 1);
     world.lose(&peer);
     assert_eq!(open(&world), 0);
+    let mut peer = world.trader();
+    world.send(&mut peer, "D|11=2|");
+    assert!(
+        !world.venue.should_close(peer.id),
+        "the errors of one connection are not the next one's"
+    );
 }
 
 #[test]
