@@ -166,12 +166,6 @@ impl Conductor {
         self.state == State::LoggingOn
     }
 
-    /// Whether new orders are held because the rollover is near.
-    #[must_use]
-    pub const fn is_holding(&self) -> bool {
-        self.held
-    }
-
     /// The session is wanted: a wait ends now, and what was given up starts again.
     pub fn wish_up(&mut self, now: UtcTime) {
         self.wanted = true;

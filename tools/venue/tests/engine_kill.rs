@@ -23,11 +23,10 @@ use tap::Tap;
 use taut::config::EngineConfig;
 use taut::journal::{Direction, Journal, JournalConfig, State};
 use taut::kraken::logon::Credentials;
-use taut::pipeline::{Engine, IdlePolicy};
+use taut::pipeline::Engine;
 use taut::secret::Secret;
 use taut::strategy::{Context, InstrumentId, OrderSpec, Px, Qty, Side, Strategy};
 use taut::trace::Clock;
-use taut::wire::WireKind;
 use taut_codec::scan::Field;
 use taut_venue::config::{ClientConfig, TierName, VenueConfig};
 use taut_venue::server::{Listen, Server};
@@ -151,20 +150,10 @@ impl World {
         let secrets =
             |name: &str| Some(if name.ends_with("KEY") { "APIKEY" } else { "c2VjcmV0" }.to_owned());
         let venue = Venue::with_secrets(&config, None, clock.now(), secrets).expect("it is good");
-        let listen = Listen {
-            address: [127, 0, 0, 1].into(),
-            base_port: None,
-            allow_remote: false,
-            wire: WireKind::BusyPoll,
-            idle: IdlePolicy::Park,
-        };
-        let mut server = Server::bind(venue, None, &listen, clock.clone()).expect("free ports");
+        let mut server =
+            Server::bind(venue, None, &Listen::loopback(), clock.clone()).expect("free ports");
         server.log_arrivals(&dir.join("arrivals")).expect("it can be written");
-        let addresses = server.addresses().expect("it listens");
-        let port = |wanted| {
-            let found = addresses.iter().find(|(service, _)| *service == wanted);
-            found.expect("it listens on every service").1.port()
-        };
+        let port = |service| server.address_of(service).expect("it listens").port();
         let tap = Tap::before(port(Service::SpotTrading)).expect("a free port");
         let ports = format!("{} {}", port(Service::SpotMarketData), tap.port());
         Self { server, clock, tap, ports }

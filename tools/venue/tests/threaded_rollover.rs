@@ -82,19 +82,9 @@ fn venue() -> Running {
         let clock = Clock::system();
         let secrets = |_: &str| Some(SECRET.to_owned());
         let venue = Venue::with_secrets(&config, None, clock.now(), secrets).expect("it is good");
-        let listen = Listen {
-            address: [127, 0, 0, 1].into(),
-            base_port: None,
-            allow_remote: false,
-            wire: WireKind::BusyPoll,
-            idle: IdlePolicy::Park,
-        };
-        let mut server = Server::bind(venue, None, &listen, clock.clone()).expect("free ports");
-        let addresses = server.addresses().expect("addresses");
-        let port = |wanted| {
-            let found = addresses.iter().find(|(service, _)| *service == wanted);
-            found.expect("it listens").1.port()
-        };
+        let mut server =
+            Server::bind(venue, None, &Listen::loopback(), clock.clone()).expect("free ports");
+        let port = |service| server.address_of(service).expect("it listens").port();
         let ports = [port(Service::SpotMarketData), port(Service::SpotTrading)];
         tell.send(ports).expect("the test waits");
         while !stopped.load(Ordering::Relaxed) {

@@ -58,12 +58,6 @@ impl SessionCore {
         self.traces_lost
     }
 
-    /// Whether every session is without a connection.
-    #[must_use]
-    pub fn is_disconnected(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.transmitter.is_none())
-    }
-
     /// Whether `session` has a connection.
     #[must_use]
     pub fn is_connected(&self, session: SessionId) -> bool {

@@ -377,11 +377,6 @@ impl<S: Strategy> Simulation<S> {
         &self.venue
     }
 
-    /// The venue, to steer it between two steps.
-    pub const fn venue_mut(&mut self) -> &mut Venue {
-        &mut self.venue
-    }
-
     const fn record(&self) -> &Record {
         self.engine.watch()
     }

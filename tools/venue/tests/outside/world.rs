@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use taut::pipeline::IdlePolicy;
 use taut::trace::Clock;
 use taut::wire::WireKind;
 use taut::wire::tls::TlsMode;
@@ -52,13 +51,7 @@ impl World {
             let venue = Venue::with_secrets(&config, None, clock.now(), secrets);
             let venue = venue.expect("the default configuration is good");
             let certificate = Certificate::generate(&["localhost"]).expect("a certificate");
-            let listen = Listen {
-                address: [127, 0, 0, 1].into(),
-                base_port: None,
-                allow_remote: false,
-                wire,
-                idle: IdlePolicy::Park,
-            };
+            let listen = Listen { wire, ..Listen::loopback() };
             let server_tls = tls.map(|mode| certificate.server_tls(mode).expect("TLS"));
             let mut server = Server::bind(venue, server_tls, &listen, clock).expect("free ports");
             let doors = server.addresses().expect("addresses").into_iter().map(|(service, at)| {
