@@ -116,6 +116,9 @@ pub enum DownReason {
     ClosedAtLogon,
     /// The connection was closed or reset without a logout.
     ConnectionLost,
+    /// Our own journal did not take a record, so the connection was closed before anything went out that it
+    /// does not have; an [`Alarm::Journal`] said why.
+    JournalFailed,
     /// The venue did not answer in time: a logon, a test request or a logout.
     TimedOut,
     /// The venue broke the protocol; the text says how.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use taut::command::{CancelScope, Command, CommandKind, MassCancel, SessionId};
-use taut::event::{Alarm, Event, EventKind};
+use taut::event::{Alarm, DownReason, Event, EventKind};
 use taut::journal::{
     AppendError, Direction, Durability, EntryKind, Housekeeper, Journal, JournalConfig, Reader,
 };
@@ -116,15 +116,6 @@ impl Life {
         let (journal, _) = Journal::open(dir, config()).expect("it opens");
         core.keep_journal(SESSION, journal).expect("it was never connected");
         let housekeepers = core.housekeepers();
-        let config = LinkConfig { latency_ns: 0, ..LinkConfig::default() };
-        let (near, far, _) = memory::pair(config);
-        let ((receiver, transmitter), far) = (channel::memory(near), channel::memory(far));
-        peer.session.disconnected(clock.now());
-        peer.session
-            .connected(clock.now(), &mut peer.outbox, |_, _| {})
-            .expect("an acceptor waits");
-        peer.inlet.connect(far.0);
-        peer.transmitter = Some(far.1);
         let mut life = Self {
             core,
             inlet: Inlet::new(SESSION),
@@ -132,12 +123,25 @@ impl Life {
             events: Events::default(),
             clock,
         };
-        life.inlet.connect(receiver);
-        life.core.connect(SESSION, transmitter, &mut life.events);
+        life.connect(peer);
         life.exchange(peer);
         let up = life.events.0.iter().any(|event| matches!(event, EventKind::SessionUp { .. }));
         assert!(up, "{:?}", life.events.0);
         life
+    }
+
+    /// A new connection, on which a Logon is due.
+    fn connect(&mut self, peer: &mut Peer) {
+        let config = LinkConfig { latency_ns: 0, ..LinkConfig::default() };
+        let (near, far, _) = memory::pair(config);
+        let ((receiver, transmitter), far) = (channel::memory(near), channel::memory(far));
+        let now = self.clock.now();
+        peer.session.disconnected(now);
+        peer.session.connected(now, &mut peer.outbox, |_, _| {}).expect("an acceptor waits");
+        peer.inlet.connect(far.0);
+        peer.transmitter = Some(far.1);
+        self.inlet.connect(receiver);
+        self.core.connect(SESSION, transmitter, &mut self.events);
     }
 
     fn exchange(&mut self, peer: &mut Peer) {
@@ -218,7 +222,14 @@ fn what_the_journal_does_not_take_is_not_sent() {
     peer.step(&ours.clock);
     let full = EventKind::Alarm(Alarm::Journal(AppendError::NoSegment));
     assert!(ours.events.0.contains(&full));
-    assert!(matches!(ours.events.0.last(), Some(EventKind::SessionDown(_))));
+    let ours_failed = EventKind::SessionDown(DownReason::JournalFailed);
+    assert_eq!(ours.events.0.last(), Some(&ours_failed));
+    // A Logon that is not stored does not go out either, and that is not taken for the venue's silence.
+    let received = peer.received.len();
+    ours.connect(&mut peer);
+    peer.step(&ours.clock);
+    assert_eq!(ours.events.0.last(), Some(&ours_failed));
+    assert_eq!(peer.received.len(), received);
 
     let stored: BTreeSet<u64> = stored(dir.path(), Direction::Out).into_iter().collect();
     assert!(peer.received.iter().all(|(number, _)| stored.contains(number)));

@@ -30,6 +30,8 @@ pub enum Cause {
     ClockSkew,
     /// The venue expected another number.
     Number,
+    /// Our own journal took no record: nothing that the venue did.
+    Journal,
     /// The venue was silent.
     Silent,
     /// The venue logged out, or the connection broke.

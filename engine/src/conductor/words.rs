@@ -25,6 +25,7 @@ impl Display for Cause {
             Self::Refused => "the logon was refused",
             Self::ClockSkew => "the clocks are too far apart",
             Self::Number => "the venue expected another number",
+            Self::Journal => "our journal took no record",
             Self::Silent => "the venue was silent",
             Self::Lost => "the session was lost",
             Self::Protocol => "the protocol was broken",

@@ -19,6 +19,9 @@ impl Display for DownReason {
             }
             Self::ClosedAtLogon => f.write_str("the venue closed without an answer to the logon"),
             Self::ConnectionLost => f.write_str("the connection was lost"),
+            Self::JournalFailed => f.write_str(
+                "we closed: our own journal did not take what was to be sent or was received",
+            ),
             Self::TimedOut => f.write_str("the venue did not answer in time"),
             Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
         }

@@ -11,7 +11,7 @@ use rtrb::Producer;
 use self::lane::{Flushed, InFlight, Lane, push_out};
 use super::inlet::Inbound;
 use crate::command::{Command, CommandKind, SessionId};
-use crate::event::{Alarm, Event, EventKind, WithdrawReason};
+use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use crate::journal::Keeper;
 use crate::kraken::decode::decode;
 use crate::kraken::encode::{Templates, encodable};
@@ -226,6 +226,7 @@ impl SessionCore {
             if let Err(error) = kept {
                 lane.emit(EventKind::Alarm(Alarm::Journal(error)), sink);
                 let now = self.clock.now();
+                lane.session.give_up(DownReason::JournalFailed);
                 lane.down(now, sink);
                 continue;
             }

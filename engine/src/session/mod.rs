@@ -405,6 +405,11 @@ impl Session {
         valid
     }
 
+    /// Notes why the connection is about to be closed by us; the first reason stands.
+    pub(crate) fn give_up(&mut self, reason: DownReason) {
+        self.down_reason.get_or_insert(reason);
+    }
+
     /// The connection is gone. The numbers stay; what was asked of the peer on it is forgotten.
     pub fn disconnected(&mut self, now: UtcTime) {
         if self.phase == Phase::Disconnected {

@@ -144,6 +144,18 @@ fn a_refused_logon_waits_long_and_stops_by_policy_with_the_reason() {
 }
 
 #[test]
+fn a_journal_of_ours_that_takes_nothing_is_no_refusal_and_is_waited_for() {
+    let mut world = World::new(config(), NOON);
+    world.manner = Manner::OurJournalFails;
+    world.run_for(3600 * SECOND);
+    let waits = world.waits();
+    assert!(waits.len() > 20, "more often than refusals are let pass: {}", waits.len());
+    assert!(waits.iter().all(|(_, cause)| *cause == Cause::Journal), "{waits:?}");
+    world.manner = Manner::Serves;
+    world.run_to(is_up);
+}
+
+#[test]
 fn a_clock_that_is_off_is_no_reason_to_hurry() {
     let mut world = World::new(config(), NOON);
     let reason = DownReason::ClockSkew { ms: 7_000, text: Default::default() };

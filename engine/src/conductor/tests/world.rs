@@ -9,6 +9,7 @@ use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
 
 use super::*;
+use crate::event::DownReason;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::session::{Outbox, Phase, Received, Session, SessionConfig, SessionEvent};
 
@@ -31,6 +32,8 @@ pub enum Manner {
     Away,
     /// Takes the connection and closes it at the Logon.
     Silent,
+    /// Would serve, but our own journal fails before the Logon leaves.
+    OurJournalFails,
     /// Refuses the Logon with words.
     Refuses(&'static str),
     /// Never answers a Logon.
@@ -273,6 +276,10 @@ impl World {
             if heard == Received::Logon {
                 match self.manner() {
                     Manner::Silent => self.cut(),
+                    Manner::OurJournalFails => {
+                        self.us.give_up(DownReason::JournalFailed);
+                        self.cut();
+                    }
                     Manner::Mute => self.venue.disconnected(venue_now),
                     Manner::Refuses(text) => {
                         self.venue.refuse_logon(Some(text), venue_now, &mut self.venue_out);
