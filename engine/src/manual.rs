@@ -120,7 +120,7 @@
 //! stored before its first byte goes to the wire, and a run begins with the numbers, the nonce and the
 //! ClOrdIDs behind those of the run before, however that one ended. What cannot be stored is not sent: the
 //! connection ends, with [`Alarm::Journal`](crate::event::Alarm::Journal). Storing is a copy into mapped
-//! memory; the housekeeping thread waits for the disk, unless
+//! memory; a thread of the journals' own waits for the disk, unless
 //! [`Durability::EveryMessage`](crate::journal::Durability::EveryMessage) asks the path to. Under the others
 //! the path can still meet a page that the kernel is writing out at that moment, and wait for it. Secrets are
 //! replaced by as many stars before they are stored. `taut journal print|verify|export DIR/trading` reads it.

@@ -1,7 +1,8 @@
-//! The threads of a layout, from their start to the engine's end, and the housekeeping beside them.
+//! The threads of a layout, from their start to the engine's end, and beside them the housekeeping: one thread
+//! that dials and gathers traces, and one that waits for the disk, if there is a journal.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rtrb::RingBuffer;
@@ -23,7 +24,7 @@ use crate::limits::DIAL_RING;
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Collector, Record};
 
-/// How often the housekeeping thread empties the trace ring.
+/// How often the housekeeping thread empties the trace ring, and that of the journals looks at them.
 const HOUSEKEEPING_PERIOD: Duration = Duration::from_millis(5);
 
 /// Everything that the threads of the path own.
@@ -39,7 +40,8 @@ pub(super) struct Path<S: Strategy> {
 }
 
 impl<S: Strategy + Send> Path<S> {
-    /// Runs the layout on scoped threads until the engine is over. This thread does the housekeeping.
+    /// Runs the layout on scoped threads until the engine is over. This thread does the housekeeping but for
+    /// the journals.
     pub(super) fn run(self, control: &Arc<Control>) -> std::io::Result<Outcome<S>> {
         let Self {
             config,
@@ -65,10 +67,25 @@ impl<S: Strategy + Send> Path<S> {
         let mut journals = Housekeeping { parts: core.housekeepers(), trouble: None };
         journals.run(control);
         let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
+        let over = AtomicBool::new(false);
         let bodies = bodies(layout, idles, control, &clock, parts);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             // A thread that cannot be started must not leave the others waiting for it.
             let _finish = FinishOnDrop(control);
+            // Its own thread: a disk that hangs must not keep a lost session from being dialled.
+            let _over = SetOnDrop(&over);
+            if !journals.parts.is_empty() {
+                let (journals, over) = (&mut journals, &over);
+                let builder = std::thread::Builder::new().name("taut-journal".into());
+                builder.spawn_scoped(scope, move || {
+                    // Where it runs matters to nobody but the path, which is pinned elsewhere.
+                    let _pinned = pin_current("taut-journal", config.path.housekeeping_core);
+                    while !over.load(Ordering::Acquire) {
+                        journals.run(control);
+                        std::thread::sleep(HOUSEKEEPING_PERIOD);
+                    }
+                })?;
+            }
             let mut threads = Vec::new();
             for (name, body) in bodies {
                 let pin = core_of(threads.len());
@@ -87,7 +104,6 @@ impl<S: Strategy + Send> Path<S> {
                     collector.add(&record);
                 }
                 clock.discipline();
-                journals.run(control);
                 dialler.run();
                 std::thread::sleep(HOUSEKEEPING_PERIOD);
             }
@@ -117,7 +133,16 @@ impl<S: Strategy + Send> Path<S> {
     }
 }
 
-/// What the housekeeping thread does for the journals.
+/// Tells the journals' thread that the engine is over, however it ends.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// What the journals' thread does for them.
 pub(super) struct Housekeeping {
     pub parts: Vec<Housekeeper>,
     pub trouble: Option<JournalError>,

@@ -1,8 +1,10 @@
 //! Sessions that are lost and come back, and an engine that is stopped wherever it stands.
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FileType, Mode, OFlags};
 use taut::conductor::LinkEvent;
 use taut::event::DownReason;
 use taut::pipeline::{Layout, MARKET_DATA, TRADING};
@@ -102,6 +104,44 @@ fn a_lost_session_comes_back_under_tls() {
 }
 
 #[test]
+fn a_disk_that_hangs_does_not_keep_a_lost_session_from_being_dialled() {
+    let mut rig = Setup { journal: true, ..AGAIN }.start();
+    rig.trading.accept_logon();
+    serve_market_data(&mut rig);
+    rig.trading.expect("D");
+    // Pipes in the segments' places: who opens one to flush it waits until somebody reads.
+    let folder = rig.journal.path().join("trading");
+    let segments: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let segments: Vec<&PathBuf> = segments
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "journal"))
+        .collect();
+    assert!(!segments.is_empty(), "{folder:?}");
+    let (fifo, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
+    for segment in &segments {
+        std::fs::rename(segment, segment.with_extension("aside")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, segment.as_path(), fifo, mode, 0).unwrap();
+    }
+    // Something to flush, and more than the time between two flushes.
+    rig.trading.send("1", "112=before|");
+    rig.trading.expect("0");
+    std::thread::sleep(Duration::from_millis(300));
+    rig.trading.cut();
+    assert_eq!(rig.wait_down(TRADING), DownReason::ConnectionLost);
+    rig.accept_trading();
+    go_on(&mut rig.trading, 3);
+    find_out(&mut rig);
+    // The disk answers again, badly.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    let open = |path: &&PathBuf| rustix::fs::open(path.as_path(), flags, Mode::empty()).unwrap();
+    let readers: Vec<_> = segments.iter().map(open).collect();
+    let outcome = rig.end(true, true);
+    drop(readers);
+    assert!(outcome.journal_trouble.is_some(), "the flush was under way all the time");
+}
+
+#[test]
 fn a_session_that_is_lost_many_times_leaves_no_descriptor_behind() {
     let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let mut rig = Setup { layout: Layout::Full, wire: WireKind::Uring, ..AGAIN }.start();
@@ -170,7 +210,9 @@ fn an_engine_is_stopped_while_it_dials_waits_or_shakes_hands_and_leaves_no_threa
             drop(closed);
             let mute = TcpListener::bind("127.0.0.1:0").unwrap();
             let setup = Setup { layout, tls, ..AGAIN };
-            let (engine, heard) = engine(&setup, port, mute.local_addr().unwrap().port());
+            let silent = mute.local_addr().unwrap().port();
+            // Without a journal it looks at no directory.
+            let (engine, heard) = engine(&setup, port, silent, Path::new(""));
             let running = engine.0.start(engine.1).unwrap();
             let mut seen = Vec::new();
             while !seen.iter().any(|event| matches!(event, LinkEvent::Waiting { .. })) {

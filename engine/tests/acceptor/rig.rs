@@ -1,6 +1,7 @@
 //! An engine and the acceptor that it dials.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use taut::strategy::{
 };
 use taut::wire::WireKind;
 use taut::wire::tls::{TlsMode, Trust};
+use tempfile::TempDir;
 
 use crate::good_path::report;
 use crate::peer::{PATIENCE, Peer, accept, get};
@@ -82,6 +84,8 @@ pub struct Setup {
     pub heartbeat_seconds: u32,
     pub logon_timeout_ms: u32,
     pub reconnect: bool,
+    /// Whether the engine has a journal.
+    pub journal: bool,
 }
 
 impl Setup {
@@ -93,9 +97,10 @@ impl Setup {
         heartbeat_seconds: 30,
         logon_timeout_ms: 10_000,
         reconnect: false,
+        journal: false,
     };
 
-    fn config(&self, market_data: u16, trading: u16) -> EngineConfig {
+    fn config(&self, market_data: u16, trading: u16, journal: &Path) -> EngineConfig {
         let layout = format!("{:?}", self.layout).to_lowercase();
         let mode = if self.tls == Some(TlsMode::Rustls) { "rustls" } else { "record-layer" };
         let session = |port: u16, target: &str| {
@@ -122,6 +127,8 @@ impl Setup {
             session(trading, "KRAKEN-TRD"),
             self.reconnect,
         );
+        let journal = format!("[journal]\ndir = '{}'\nsegment_mib = 1\n", journal.display());
+        let text = if self.journal { text + &journal } else { text };
         EngineConfig::from_toml(&text).unwrap()
     }
 
@@ -129,7 +136,8 @@ impl Setup {
     pub fn start(&self) -> Rig {
         let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = listeners.each_ref().map(|l| l.local_addr().unwrap().port());
-        let ((mut engine, strategy), heard) = engine(self, ports[0], ports[1]);
+        let journal = tempfile::tempdir().unwrap();
+        let ((mut engine, strategy), heard) = engine(self, ports[0], ports[1], journal.path());
         let mut server_tls = None;
         if self.tls.is_some() {
             let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -142,7 +150,7 @@ impl Setup {
         let running = engine.start(strategy).expect("nothing is missing");
         let market_data = accept(&listeners[0], server_tls.as_ref(), "KRAKEN-MD");
         let trading = accept(&listeners[1], server_tls.as_ref(), "KRAKEN-TRD");
-        Rig { market_data, trading, running, heard, listeners, server_tls }
+        Rig { market_data, trading, running, heard, journal, listeners, server_tls }
     }
 }
 
@@ -151,9 +159,10 @@ pub fn engine(
     setup: &Setup,
     market_data: u16,
     trading: u16,
+    journal: &Path,
 ) -> ((Engine, Script), Receiver<Heard>) {
     let credentials = Credentials::new(Secret::new(API_KEY), Secret::new(API_SECRET)).unwrap();
-    let engine = Engine::new(setup.config(market_data, trading), credentials).unwrap();
+    let engine = Engine::new(setup.config(market_data, trading, journal), credentials).unwrap();
     let (tell, heard) = mpsc::channel();
     ((engine, Script { tell, order: None }), heard)
 }
@@ -163,6 +172,8 @@ pub struct Rig {
     pub trading: Peer,
     pub running: Running<Script>,
     pub heard: Receiver<Heard>,
+    /// The directory of the journal, empty without one.
+    pub journal: TempDir,
     listeners: [TcpListener; 2],
     server_tls: Option<Arc<ServerConfig>>,
 }
