@@ -70,8 +70,8 @@ pub const ECHO_BYTES_MAX: usize = 1024;
 pub const RESEND_TRIES_MAX: u32 = 5;
 /// ResendRequests of the peer from the same number in a row, before the session is logged out.
 pub const RESEND_REPEATS_MAX: u32 = 16;
-/// ResendRequests of the peer, whatever they ask for, within [`RESEND_REQUESTS_PERIOD_NS`] before the
-/// session is logged out.
+/// ResendRequests of the peer that do not begin further on than the one before, within
+/// [`RESEND_REQUESTS_PERIOD_NS`], before the session is logged out.
 pub const RESEND_REQUESTS_MAX: u32 = 256;
 /// See [`RESEND_REQUESTS_MAX`], nanoseconds.
 pub const RESEND_REQUESTS_PERIOD_NS: u64 = 10_000_000_000;

@@ -94,12 +94,17 @@ impl Session {
     }
 
     /// Whether the peer asks from the same number on and on, which means that it does not understand
-    /// the answer, or asks for whatever it may be faster than anybody needs.
+    /// the answer, or goes back faster than anybody needs. One that asks for chunk after chunk, each
+    /// further on, makes progress: the work that it can cause is bounded by
+    /// [`limits::RESEND_WORK_MAX`].
     fn is_resend_storm(&mut self, from: u64, now: UtcTime) -> bool {
         let asked = &mut self.resend_asked;
-        if asked.in_period == 0 || now.nanos_since(asked.since) >= limits::RESEND_REQUESTS_PERIOD_NS
-        {
+        if asked.times == 0 || now.nanos_since(asked.since) >= limits::RESEND_REQUESTS_PERIOD_NS {
             (asked.since, asked.in_period, asked.times) = (now, 0, 0);
+        }
+        if from > asked.from {
+            (asked.from, asked.times) = (from, 1);
+            return false;
         }
         asked.times = if asked.from == from { asked.times + 1 } else { 1 };
         asked.from = from;

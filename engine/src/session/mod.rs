@@ -206,7 +206,8 @@ struct Asked {
     from: u64,
     /// How often it has begun there in a row.
     times: u32,
-    /// The period that is counted, and the ResendRequests in it.
+    /// The period that is counted, and the ResendRequests in it that do not begin further on than the
+    /// one before.
     since: UtcTime,
     in_period: u32,
 }

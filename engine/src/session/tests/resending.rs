@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use taut_codec::encode::HeaderOrder;
 
+use super::link::Link;
 use super::*;
 
 pub(super) fn with_store(role: Role, policy: ResendPolicy) -> Rig {
@@ -412,6 +413,38 @@ fn what_does_not_fit_the_held_messages_is_dropped_and_comes_with_the_resend() {
             assert_eq!(rig.feed("35=8|34=4|43=Y|122=20260407-14:32:00|"), Received::Application);
         },
     );
+}
+
+#[test]
+fn a_peer_that_asks_for_a_long_gap_chunk_by_chunk_is_no_storm() {
+    const MISSED: u64 = 900;
+    let mut link = Link::new_with(false, |config| {
+        config.resend_policy = ResendPolicy::EVERYTHING;
+        config.resend_chunk = 2;
+    });
+    link.ends[0].session.set_sent_store(Box::new(MemoryStore::new(1000, 1_000_000)));
+    let carry_both = |link: &mut Link| {
+        link.carry(0, usize::MAX);
+        link.carry(1, usize::MAX);
+    };
+    link.connect();
+    for _ in 0..2 {
+        carry_both(&mut link);
+    }
+    for _ in 0..MISSED {
+        let now = link.now;
+        link.ends[0].send(now);
+        link.ends[0].out.consume(usize::MAX);
+    }
+    link.cut();
+    link.connect();
+    // Two messages a turn.
+    for _ in 0..MISSED {
+        carry_both(&mut link);
+        link.tick(1);
+    }
+    assert!(link.connected, "{:?}", link.ends[0].session.next_event());
+    assert_eq!(link.ends[1].delivered.len() as u64, MISSED);
 }
 
 proptest! {
