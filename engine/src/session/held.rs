@@ -84,6 +84,9 @@ impl Session {
             self.held.forget_below(next_in);
             let at = self.held.entries.iter().position(|entry| entry.msg_seq_num == next_in)?;
             let Entry { start, len, .. } = self.held.entries.swap_remove(at);
+            if self.held.entries.is_empty() {
+                self.held.used = 0;
+            }
             let from = match self.held.drained {
                 Some((from, to)) if to + 1 == next_in => from,
                 _ => next_in,

@@ -416,6 +416,22 @@ fn what_does_not_fit_the_held_messages_is_dropped_and_comes_with_the_resend() {
 }
 
 #[test]
+fn the_room_for_held_messages_is_free_again_after_every_gap_of_a_connection() {
+    both_with(
+        |config| config.hold_bytes = 1000,
+        |mut rig| {
+            for gap in 0..50 {
+                let next = rig.session.next_in();
+                rig.feed(&format!("35=8|34={}|11=early|", next + 1));
+                assert_eq!(rig.feed(&format!("35=8|34={next}|11=late|")), Received::Application);
+                assert_eq!(drain(&mut rig), [Received::Application], "gap {gap}");
+                rig.sent();
+            }
+        },
+    );
+}
+
+#[test]
 fn a_peer_that_asks_for_a_long_gap_chunk_by_chunk_is_no_storm() {
     const MISSED: u64 = 900;
     let mut link = Link::new_with(false, |config| {
