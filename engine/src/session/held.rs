@@ -44,11 +44,15 @@ impl Held {
         self.drained = None;
     }
 
+    /// Whether another message can be kept, if it is not too long.
+    pub(super) fn has_room(&self) -> bool {
+        self.entries.len() < self.entries.capacity()
+    }
+
     /// Keeps a message; `None` of it if only its number counts. Without room it is dropped.
     pub(super) fn hold(&mut self, msg_seq_num: u64, message: Option<&[u8]>) {
         let message = message.unwrap_or(b"");
-        let full = self.entries.len() == self.entries.capacity()
-            || self.bytes.len() - self.used < message.len();
+        let full = !self.has_room() || self.bytes.len() - self.used < message.len();
         if full || self.entries.iter().any(|entry| entry.msg_seq_num == msg_seq_num) {
             return;
         }

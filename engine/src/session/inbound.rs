@@ -25,8 +25,9 @@ impl Session {
     }
 
     /// [`Session::received`] with other field checks, such as those of a dictionary that was read at run
-    /// time (FIX session cases 14.a to 14.k): a message in sequence whose header is right is shown to `check` first, whatever its type. What
-    /// that finds is answered by a Reject and uses the number up; a Logon is refused.
+    /// time (FIX session cases 14.a to 14.k): a message in sequence whose header is right is shown to
+    /// `check` first, whatever its type. What that finds is answered by a Reject and uses the number up;
+    /// a Logon is refused. A message that came too early is shown too: one with a fault is not held.
     pub fn received_checked(
         &mut self,
         message: &Message<'_>,
@@ -121,7 +122,7 @@ impl Session {
         }
         match number.cmp(&self.next_in) {
             std::cmp::Ordering::Less => self.too_low(message, header, number, now, out),
-            std::cmp::Ordering::Greater => self.too_high(message, header, number, now, out),
+            std::cmp::Ordering::Greater => self.too_high(message, header, number, now, out, check),
             std::cmp::Ordering::Equal => self.as_expected(message, header, number, now, out, check),
         }
     }
@@ -184,6 +185,7 @@ impl Session {
         number: u64,
         now: UtcTime,
         out: &mut Outbox,
+        check: Check<'_>,
     ) -> Received {
         let mut outcome = Received::Ignored;
         let dealt_with = header.flaw.is_none() && header.msg_type == b"2";
@@ -194,7 +196,12 @@ impl Session {
             outcome = self.received_resend_request(message, number, now, out);
         }
         let away = number - self.next_in;
-        if away <= limits::SEQ_JUMP_MAX {
+        // The fault may be known by `check` only, and the bytes look right without it: such a message
+        // comes again with the resend.
+        if away <= limits::SEQ_JUMP_MAX
+            && self.held.has_room()
+            && (dealt_with || check(message).is_none())
+        {
             self.held.hold(number, (!dealt_with).then(|| message.bytes()));
         }
         if header.flaw.is_none() && header.msg_type == b"3" && self.gap.is_some() {

@@ -432,6 +432,32 @@ fn the_room_for_held_messages_is_free_again_after_every_gap_of_a_connection() {
 }
 
 #[test]
+fn a_message_with_a_fault_that_came_too_early_is_not_held_but_rejected_when_it_comes_again() {
+    both_with(
+        |config| config.hold_bytes = 10_000,
+        |mut rig| {
+            // Only who took a field out of the bytes knows that they had a fault.
+            let feed_with_fault = |rig: &mut Rig, fields: &str| {
+                let bytes = fix(&rig.complete(fields));
+                with_message(&bytes, |message| {
+                    let fault = |_: &Message<'_>| Some(Fault { reason: 0, tag: None });
+                    rig.session.received_checked(message, rig.now, &mut rig.out, fault)
+                })
+            };
+            feed_with_fault(&mut rig, "35=8|34=3|11=c|");
+            rig.feed("35=8|34=4|11=d|");
+            assert_eq!(rig.sent(), ["35=2|34=2|7=2|16=0|"]);
+            assert_eq!(rig.feed("35=8|34=2|11=b|"), Received::Application);
+            assert_eq!(drain(&mut rig), []);
+            let again = "35=8|34=3|43=Y|122=20260407-14:32:00|11=c|";
+            assert_eq!(feed_with_fault(&mut rig, again), Received::Ignored);
+            assert_eq!(rig.sent(), ["35=3|34=3|45=3|58=Invalid tag number|372=8|373=0|"]);
+            assert_eq!(drain(&mut rig), [Received::Application]);
+        },
+    );
+}
+
+#[test]
 fn a_peer_that_asks_for_a_long_gap_chunk_by_chunk_is_no_storm() {
     const MISSED: u64 = 900;
     let mut link = Link::new_with(false, |config| {
