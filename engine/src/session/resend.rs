@@ -244,7 +244,8 @@ impl Session {
         // It was readable when it was judged.
         let count = scanner.index(message, fields).unwrap_or(0);
         let stored = Message::new(message, &fields[..count]);
-        let sent_at = stored.time(tag::SENDING_TIME).unwrap_or(now);
+        // A clock that was set back must not have it sent before it was first sent (FIX session case 2.f).
+        let sent_at = stored.time(tag::SENDING_TIME).unwrap_or(now).min(now);
         let envelope = Envelope {
             msg_type: stored.msg_type(),
             order: self.config.header_order,

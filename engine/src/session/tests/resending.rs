@@ -458,6 +458,19 @@ fn a_message_with_a_fault_that_came_too_early_is_not_held_but_rejected_when_it_c
 }
 
 #[test]
+fn what_is_sent_again_after_the_clock_was_set_back_was_not_first_sent_later() {
+    for role in [Role::Initiator, Role::Acceptor] {
+        let mut rig = with_store(role, ResendPolicy::REPORTS);
+        send_as(&mut rig, b"8", "a");
+        rig.sent();
+        rig.now = UtcTime(rig.now.0 - 1_000_000_000);
+        rig.feed("35=2|34=2|7=2|16=2|");
+        let again = "35=8|34=2|43=Y|122=20260407-14:32:00.000|11=a|354=3|355=a\x01b|";
+        assert_eq!(rig.sent(), [again]);
+    }
+}
+
+#[test]
 fn a_peer_that_asks_for_a_long_gap_chunk_by_chunk_is_no_storm() {
     const MISSED: u64 = 900;
     let mut link = Link::new_with(false, |config| {
