@@ -20,7 +20,8 @@ use super::store::{Kept, SentStore};
 use super::{Outbox, Phase, SendError, Session, SessionEvent};
 use crate::limits;
 
-/// Asked about one kept message: whether it may be sent again.
+/// Asked about one kept message: whether it may be sent again. Asked anew for every ResendRequest, and
+/// also if the outbox had no room for what it allowed: its last answer counts.
 pub type ResendJudge = Box<dyn FnMut(&Message<'_>) -> bool + Send>;
 
 /// The store and what it takes to read it; allocated once.
