@@ -49,11 +49,12 @@ impl Route {
 }
 
 impl Session {
-    /// Writes the third-party addressing of the last message received, turned round, at the front of
-    /// an answer to it: nothing unless
+    /// Writes the third-party addressing of a received message, turned round, at the front of an answer
+    /// to it: nothing unless
     /// [`SessionConfig::reject_reverses_route`](super::SessionConfig::reject_reverses_route).
-    pub fn route_back(&self) -> impl Fn(&mut Encoder<'_>) + use<> {
-        let route = self.route;
+    pub fn route_back(&self, message: &Message<'_>) -> impl Fn(&mut Encoder<'_>) + use<> {
+        let reverses = self.config.reject_reverses_route;
+        let route = if reverses { Route::back(message) } else { Route::NONE };
         move |body| route.write(body)
     }
 }

@@ -11,6 +11,8 @@
 //! | an order without a field that it needs by its type | BusinessMessageReject 380=5 |
 //! | anything while the application is not available | BusinessMessageReject 380=4 |
 //!
+//! A message that cannot be answered at once, because a resend is under way or the counterparty reads too
+//! slowly, waits for its turn; if too many do, nothing more is read (TCP slows the counterparty down).
 //! News that it is asked for through the hook goes out once the session is synchronised: what is
 //! asked for while there is no session waits, and leaves with numbers and times of its own (FIX
 //! session case 16).
@@ -20,7 +22,7 @@ use std::io;
 use std::sync::Arc;
 
 use taut::journal::{AppendError, Keeper};
-use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, SEND_MESSAGE_BYTES_MAX};
+use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, OUTBOX_ADMIN_BYTES, SEND_MESSAGE_BYTES_MAX};
 use taut::session::resend::{copy_fields, is_session_field};
 use taut::session::{
     Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent, is_header,
@@ -41,6 +43,8 @@ const HEADLINE: u32 = 148;
 const NO_LINES_OF_TEXT: u32 = 33;
 /// Bytes of one counterparty that wait for the wire.
 const OUTBOX_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of messages that wait for their answer before nothing more is read.
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// ClOrdIDs of one logon that are remembered.
 const SEEN_MAX: usize = 1 << 20;
 /// News that wait for a session.
@@ -86,6 +90,9 @@ pub struct Peer {
     pub outbox: Outbox,
     rules: Rules,
     seen: HashSet<Vec<u8>>,
+    /// Messages that are not answered yet, oldest first, and their bytes.
+    waiting: VecDeque<Box<[u8]>>,
+    waiting_bytes: usize,
     /// Headlines of news to send, oldest first.
     queue: VecDeque<String>,
     available: bool,
@@ -105,6 +112,8 @@ impl Peer {
             outbox: Outbox::with_capacity(OUTBOX_BYTES),
             rules,
             seen: HashSet::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
             queue: VecDeque::new(),
             available: true,
             journal_failed: None,
@@ -150,12 +159,37 @@ impl Peer {
     pub fn received(&mut self, message: &Message<'_>, flaw: Option<Fault>, now: UtcTime) {
         self.take(message, flaw, now);
         while let Some(len) = self.session.take_held(now, &mut self.held) {
-            let mut fields = std::mem::take(&mut self.fields);
             let held = std::mem::take(&mut self.held);
-            if let Some(count) = index(&self.scanner, &held[..len], &mut fields) {
-                self.take(&Message::new(&held[..len], &fields[..count]), None, now);
-            }
-            (self.fields, self.held) = (fields, held);
+            self.again(&held[..len], |peer, message| peer.take(message, None, now));
+            self.held = held;
+        }
+    }
+
+    /// Does something with a message that came before.
+    fn again(&mut self, bytes: &[u8], act: impl FnOnce(&mut Self, &Message<'_>)) {
+        let mut fields = std::mem::take(&mut self.fields);
+        if let Some(count) = index(&self.scanner, bytes, &mut fields) {
+            act(self, &Message::new(bytes, &fields[..count]));
+        }
+        self.fields = fields;
+    }
+
+    /// Whether it takes messages; else what comes has to wait in the connection.
+    pub fn takes_messages(&self) -> bool {
+        self.waiting_bytes < WAITING_BYTES
+    }
+
+    /// Whether there is room for any answer, and it would not stand inside a resent range.
+    fn can_answer(&self) -> bool {
+        !self.session.is_resending() && self.outbox.free() >= MESSAGE_BYTES_MAX + OUTBOX_ADMIN_BYTES
+    }
+
+    /// Answers what waits, as far as that can be sent now.
+    fn answer_waiting(&mut self, now: UtcTime) {
+        while self.session.phase() == Phase::Active && self.can_answer() {
+            let Some(bytes) = self.waiting.pop_front() else { return };
+            self.waiting_bytes -= bytes.len();
+            self.again(&bytes, |peer, message| peer.answer(message, now));
         }
     }
 
@@ -170,9 +204,15 @@ impl Peer {
         let stored = Keeper::inbound(session, taken, now);
         self.journal_failed = self.journal_failed.or(sent.and(stored).err());
         match received {
-            Received::Application => self.answer(message, now),
+            Received::Application if self.waiting.is_empty() && self.can_answer() => {
+                self.answer(message, now);
+            }
+            Received::Application => {
+                self.waiting.push_back(message.bytes().into());
+                self.waiting_bytes += message.bytes().len();
+            }
             Received::Logon => {
-                if let Err(error) = session.accept_logon(now, outbox) {
+                if let Err(error) = self.session.accept_logon(now, &mut self.outbox) {
                     eprintln!("taut: cannot answer the logon: {error}");
                 }
             }
@@ -190,6 +230,7 @@ impl Peer {
         if now >= self.session.next_deadline() {
             self.session.tick(now, &mut self.outbox);
         }
+        self.answer_waiting(now);
         self.send_queued(now);
         while let Some(event) = self.session.next_event() {
             if let SessionEvent::Down { .. } = event {
@@ -310,7 +351,7 @@ impl Peer {
     fn business_reject(&mut self, message: &Message<'_>, reason: u64, text: &str, now: UtcTime) {
         let number = message.msg_seq_num().unwrap_or(0);
         let msg_type = message.msg_type();
-        let route = self.session.route_back();
+        let route = self.session.route_back(message);
         self.send(b"j", now, |body| {
             route(body);
             body.uint(tag::REF_SEQ_NUM, number)

@@ -325,10 +325,11 @@ fn send(link: &mut Link, peer: &mut Peer) -> bool {
     }
 }
 
-/// Takes in what a connection brought for a counterparty; whether there was anything.
+/// Takes in what a connection brought for a counterparty, as far as that can be answered; whether there
+/// was anything.
 fn feed(link: &mut Link, peer: &mut Peer, now: UtcTime) -> bool {
     let mut worked = false;
-    while !peer.should_close() {
+    while !peer.should_close() && peer.takes_messages() {
         let len = match link.front() {
             None => break,
             Some(Front::Message { len, fields }) => {

@@ -1,9 +1,12 @@
 //! The application as either side, without a socket: the test is the counterparty.
 
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use taut::session::{Phase, Role, SessionConfig};
+use taut::limits::{MESSAGE_BYTES_MAX, RESEND_PERIOD_NS};
+use taut::session::{Phase, ResendPolicy, Role, SessionConfig};
 use taut::wire::{WireKind, channel};
 use taut_codec::dictionary::Dictionary;
 use taut_codec::message::Message;
@@ -34,6 +37,8 @@ pub(super) fn peer_named(role: Role, them: &str) -> Peer {
     let dictionary = Arc::new(Dictionary::from_xml(DICTIONARY).unwrap());
     let mut config = config.with_quickfix_habits();
     config.reject_reverses_route = false;
+    config.resend_policy = ResendPolicy::EVERYTHING;
+    config.send_message_bytes_max = MESSAGE_BYTES_MAX;
     Peer::new(config, Rules { dictionary, options: Options::default() }, false)
 }
 
@@ -169,6 +174,75 @@ fn a_possible_resend_of_an_order_is_echoed_once_19() {
         let echoes = heard(&mut peer).iter().filter(|one| one.starts_with("35=D|")).count();
         assert_eq!(echoes, 2, "the second had been seen, the third does not ask");
     });
+}
+
+#[test]
+fn orders_that_come_while_much_is_sent_again_are_echoed_behind_it() {
+    const ORDERS: usize = 600;
+    both(|mut peer| {
+        super::store::in_memory(peer.session());
+        log_on(&mut peer, 1);
+        for number in 2..2 + ORDERS {
+            say(&mut peer, &format!("35=D|34={number}|11={number}|40=1|"));
+        }
+        assert_eq!(heard(&mut peer).len(), 1 + ORDERS);
+        let number = 2 + ORDERS;
+        say(&mut peer, &format!("35=2|34={number}|7=1|16=0|"));
+        for (at, id) in ["late", "later"].iter().enumerate() {
+            say(&mut peer, &format!("35=D|34={}|11={id}|40=1|", number + 1 + at));
+        }
+        let mut said = heard(&mut peer);
+        assert!(said.len() < ORDERS, "the resend goes on: {}", said.len());
+        let mut now = NOW;
+        while peer.session().is_resending() {
+            now = now.plus_nanos(RESEND_PERIOD_NS);
+            peer.settle(now).unwrap();
+            said.extend(heard(&mut peer));
+        }
+        let again = said.iter().filter(|one| one.contains("|43=Y|") && one.starts_with("35=D|"));
+        assert_eq!(again.count(), ORDERS);
+        let late = format!("35=D|34={number}|11=late|40=1|");
+        let later = format!("35=D|34={}|11=later|40=1|", number + 1);
+        assert_eq!(said[said.len() - 2..], [late, later]);
+    });
+}
+
+#[test]
+fn a_counterparty_that_reads_slowly_gets_every_echo_and_is_not_read_meanwhile() {
+    const ORDERS: usize = 300;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut slow = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    slow.set_nonblocking(true).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let mut link = Link::new(channel::plain(WireKind::BusyPoll, stream).unwrap());
+    let mut peer = peer(Role::Acceptor);
+    log_on(&mut peer, 1);
+    let long = "x".repeat(100_000);
+    let order = |number: usize| message("THEM", &format!("35=D|34={number}|11={long}|40=1|"));
+    let (mut number, mut to_write) = (2, order(2));
+    let (mut was_full, mut echoes, mut chunk) = (false, 0, vec![0; 64 * 1024]);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while echoes < ORDERS {
+        assert!(Instant::now() < deadline, "{number} written, full: {was_full}, {echoes} echoes");
+        match slow.write(&to_write) {
+            Ok(count) => drop(to_write.drain(..count)),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        if to_write.is_empty() && number <= ORDERS {
+            number += 1;
+            to_write = order(number);
+        }
+        link.receive().unwrap();
+        super::feed(&mut link, &mut peer, NOW);
+        peer.settle(NOW).unwrap();
+        assert!(!super::send(&mut link, &mut peer));
+        was_full |= !peer.takes_messages();
+        if was_full && let Ok(count) = slow.read(&mut chunk) {
+            // One in every echo, and nowhere else.
+            echoes += chunk[..count].iter().filter(|&&byte| byte == b'D').count();
+        }
+    }
 }
 
 #[test]
