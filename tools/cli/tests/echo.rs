@@ -1,7 +1,7 @@
 //! `taut acceptor` from outside, by hand over sockets; needs nothing but this repository.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -114,4 +114,40 @@ fn a_conversation_that_breaks_at_any_byte_leaves_the_acceptor_ready_for_the_next
         });
         assert!(answered, "cut behind {cut} bytes");
     }
+}
+
+#[test]
+fn an_initiator_tells_once_why_it_does_not_connect_and_again_after_a_connection() {
+    let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let to = listener.local_addr().expect("an address");
+    drop(listener);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_taut"))
+        .args(["initiator", "--target", "ISLD", "--sender", "TW", "--connect", &to.to_string()])
+        .arg("--dictionary")
+        .arg(dictionary)
+        .arg("--verbose")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("taut starts");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let mut told = || said.next().expect("a line").expect("text");
+    let reason = told();
+    assert!(reason.starts_with(&format!("taut: cannot connect to {to} ")), "{reason}");
+    // It dials on every second; the next line must be that of the logon.
+    std::thread::sleep(Duration::from_millis(1500));
+    let listener = TcpListener::bind(to).expect("the same port");
+    let (mut stream, _) = listener.accept().expect("it dials");
+    assert!(hear(&mut stream, "A").is_some());
+    let ours = String::from_utf8(logon()).expect("ASCII");
+    let theirs = ours.replace("49=TW", "49=ISLD").replace("56=ISLD", "56=TW");
+    stream.write_all(theirs.as_bytes()).expect("it reads");
+    let up = told();
+    assert!(up.starts_with("ISLD Up {"), "{up}");
+    drop((listener, stream));
+    let next = std::iter::from_fn(|| Some(told())).find(|line| line.starts_with("taut: "));
+    assert_eq!(next, Some(reason));
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
 }

@@ -1,5 +1,6 @@
 //! `taut initiator`: dials, logs on, and dials again.
 
+use std::error::Error;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,40 +40,46 @@ pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
     let pause = Duration::from_secs(args.reconnect);
     let mut peers = [peer];
     let mut dial_at = Instant::now();
+    // Why there is no connection, as told last.
+    let mut reason = String::new();
     while !stop.load(Ordering::Relaxed) {
         if Instant::now() < dial_at {
             serve_control(control.as_ref(), &mut peers, clock.now())?;
             std::thread::sleep(Duration::from_millis(5));
             continue;
         }
-        if let Some(link) = open(host, port, tls.as_ref()) {
-            run_connection(link, &mut peers, control.as_ref(), &clock, &stop)?;
+        match open(host, port, tls.as_ref()) {
+            Ok(link) => {
+                reason.clear();
+                run_connection(link, &mut peers, control.as_ref(), &clock, &stop)?;
+            }
+            Err(error) => {
+                let now = error.to_string();
+                if now != reason {
+                    eprintln!("taut: {now}");
+                    reason = now;
+                }
+            }
         }
         dial_at = Instant::now() + pause;
     }
     Ok(())
 }
 
-fn open(host: &str, port: u16, tls: Option<&ClientTls>) -> Option<Link> {
-    let stream = dial(host, port, DIAL_TIMEOUT).ok()?;
+fn open(host: &str, port: u16, tls: Option<&ClientTls>) -> Result<Link, Box<dyn Error>> {
+    let stream = dial(host, port, DIAL_TIMEOUT)?;
     let halves = match tls {
         None => {
-            stream.set_nonblocking(true).ok()?;
-            stream.set_nodelay(true).ok()?;
-            channel::plain(WireKind::BusyPoll, stream).ok()?
+            stream.set_nonblocking(true)?;
+            stream.set_nodelay(true)?;
+            channel::plain(WireKind::BusyPoll, stream)?
         }
         Some(tls) => {
             let deadline = Instant::now() + DIAL_TIMEOUT;
-            match channel::connect_tls(WireKind::BusyPoll, stream, tls, host, deadline) {
-                Ok(halves) => halves,
-                Err(error) => {
-                    eprintln!("taut: {error}");
-                    return None;
-                }
-            }
+            channel::connect_tls(WireKind::BusyPoll, stream, tls, host, deadline)?
         }
     };
-    Some(Link::new(halves))
+    Ok(Link::new(halves))
 }
 
 /// One connection of the initiator, from the Logon to the end.
