@@ -14,11 +14,16 @@ struct Acceptor {
 
 impl Acceptor {
     fn start() -> Self {
+        Self::start_with(Stdio::inherit())
+    }
+
+    fn start_with(errors: Stdio) -> Self {
         let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
         let mut child = Command::new(env!("CARGO_BIN_EXE_taut"))
             .args(["acceptor", "--listen", "127.0.0.1:0", "--target", "TW", "--dictionary"])
             .arg(dictionary)
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .expect("taut starts");
         let said = child.stdout.take().expect("a pipe");
@@ -113,6 +118,27 @@ fn a_conversation_that_breaks_at_any_byte_leaves_the_acceptor_ready_for_the_next
             answer.is_some()
         });
         assert!(answered, "cut behind {cut} bytes");
+    }
+}
+
+#[test]
+fn why_a_connection_is_closed_without_a_word_is_told_where_the_acceptor_runs() {
+    let mut acceptor = Acceptor::start_with(Stdio::piped());
+    let mut said = BufReader::new(acceptor.child.stderr.take().expect("a pipe")).lines();
+    let mut told = || said.next().expect("a line").expect("text");
+    let mut served = acceptor.connect();
+    served.write_all(&logon()).expect("it reads");
+    assert!(hear(&mut served, "A").is_some());
+    let stranger = String::from_utf8(logon()).expect("ASCII").replace("49=TW", "49=WT");
+    for (first, reason) in [
+        (logon(), "TW is connected already"),
+        (stranger.into_bytes(), "WT to ISLD is no session of ours"),
+        (fix("1", 1, "112=x|"), "TW did not log on first"),
+    ] {
+        let mut stream = acceptor.connect();
+        stream.write_all(&first).expect("it reads");
+        assert_eq!(hear(&mut stream, "A"), None, "not a word");
+        assert_eq!(told(), format!("taut: a connection was closed without a word: {reason}"));
     }
 }
 

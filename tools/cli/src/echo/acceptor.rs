@@ -19,6 +19,9 @@ use super::{
 };
 use crate::Failure;
 
+/// Most bytes of a stranger's value that are told.
+const SHOWN_BYTES: usize = 64;
+
 /// A connection, and whose it is as soon as that is known.
 struct Guest {
     link: Link,
@@ -138,7 +141,10 @@ impl Acceptor {
                     *babbled = Some(now);
                     return (true, over || late);
                 }
-                Introduction::Stranger => return (true, true),
+                Introduction::Stranger(reason) => {
+                    eprintln!("taut: a connection was closed without a word: {reason}");
+                    return (true, true);
+                }
                 Introduction::Known(index) => {
                     *peer = Some(index);
                     self.peers[index].connected(now);
@@ -222,32 +228,47 @@ enum Introduction {
     Waiting,
     /// What came is no message.
     Babble,
-    Stranger,
+    /// Why it is not served.
+    Stranger(String),
     Known(usize),
 }
 
 /// Whose connection it is, by its first message. Who says nothing sensible, is not known, or is
 /// connected already gets no word (FIX session cases 1S.b, 1S.c, 2S); nor does one whose journal failed.
+/// The reason is for whoever runs the acceptor.
 fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
     let (len, fields) = match link.front() {
         None => return Introduction::Waiting,
         Some(Front::Message { len, fields }) => (len, fields),
         Some(Front::Garbled { .. }) => return Introduction::Babble,
-        Some(Front::Flawed { .. }) => return Introduction::Stranger,
+        Some(Front::Flawed { .. }) => {
+            return Introduction::Stranger("its first message has a malformed tag".into());
+        }
     };
     let message = link.message(len, fields);
     let id = |tag| message.get(tag).unwrap_or(b"");
     let named = |peer: &Peer| peer.is_named(id(tag::SENDER_COMP_ID), id(tag::TARGET_COMP_ID));
-    match peers.iter().position(named) {
-        Some(index)
-            if message.msg_type() == b"A"
-                && !peers[index].is_connected()
-                && !peers[index].has_failed() =>
-        {
-            Introduction::Known(index)
-        }
-        _ => Introduction::Stranger,
+    let from = shown(id(tag::SENDER_COMP_ID));
+    let Some(index) = peers.iter().position(named) else {
+        let to = shown(id(tag::TARGET_COMP_ID));
+        return Introduction::Stranger(format!("{from} to {to} is no session of ours"));
+    };
+    let peer = &peers[index];
+    if message.msg_type() != b"A" {
+        Introduction::Stranger(format!("{from} did not log on first"))
+    } else if peer.is_connected() {
+        Introduction::Stranger(format!("{from} is connected already"))
+    } else if peer.has_failed() {
+        Introduction::Stranger(format!("the journal of {from} has failed"))
+    } else {
+        Introduction::Known(index)
     }
+}
+
+/// A value of a stranger, fit for a terminal.
+fn shown(value: &[u8]) -> String {
+    let front = &value[..value.len().min(SHOWN_BYTES)];
+    front.escape_ascii().to_string()
 }
 
 #[cfg(test)]
