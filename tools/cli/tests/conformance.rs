@@ -316,6 +316,33 @@ fn the_options_of_the_session_pass_our_own_definitions() {
 }
 
 #[test]
+fn the_options_of_the_session_pass_our_own_definitions_as_initiator() {
+    let Some(folder) = definitions() else { return };
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions/initiator");
+    let store = tempfile::tempdir().expect("a folder");
+    let dir = store.path().to_string_lossy();
+    let all: [(&str, &[&str]); 5] = [
+        ("chunks", &["--resend-chunk", "5"]),
+        ("next-expected", &["--next-expected"]),
+        ("last-processed", &["--last-processed"]),
+        ("nanoseconds", &["--timestamps", "ns"]),
+        ("store", &["--store", &dir]),
+    ];
+    for (name, options) in all {
+        let (port, control) = (free_port(), free_port());
+        let (to, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+        let mut arguments = vec!["initiator", "--connect", &to, "--control", &hook];
+        arguments.extend(["--target", "TW44", "--no-reset"]);
+        arguments.extend(options);
+        let _engine = Engine::start(&folder, &arguments);
+        let (port, url) = (port.to_string(), format!("http://{hook}/"));
+        let defs = own.join(name);
+        let defs = defs.to_string_lossy();
+        play(&folder, &["--listen", &port, "--hook-url", &url], &[&defs]);
+    }
+}
+
+#[test]
 fn the_two_commands_log_on_to_each_other_over_tls() {
     let dir = tempfile::tempdir().expect("a folder");
     let dictionary = dir.path().join("dictionary.xml");
