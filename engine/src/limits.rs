@@ -119,6 +119,8 @@ pub const CL_ORD_IDS_SUPERSEDED_MAX: usize = 4;
 pub const EXEC_IDS_MAX: usize = 16 * 1024;
 /// Times that all uncertain orders are asked about after one drop.
 pub const RECONCILE_ROUNDS_MAX: u32 = 5;
+/// Markers that a desk recognises the late answer of: each drop, and each round after it, sends one.
+pub const MARKERS_MAX: usize = 32;
 /// Resubscriptions of one book in a row without a verified checksum before it is given up.
 pub const BOOK_RESYNCS_MAX: u32 = 8;
 /// Commands that one callback of a strategy may issue.

@@ -17,7 +17,7 @@ use taut_codec::value::UtcTime;
 use super::{Core, Desk};
 use crate::command::{CancelOrder, CancelScope, Command, CommandKind, StatusRequest};
 use crate::event::{Alarm, Refusal as VenueRefusal};
-use crate::limits::{ORDERS_MAX, RECONCILE_ROUNDS_MAX};
+use crate::limits::{MARKERS_MAX, ORDERS_MAX, RECONCILE_ROUNDS_MAX};
 use crate::order::{Asked, Order, OrderHandle, OrderState, Proof, Resolved};
 use crate::risk::Refusal;
 use crate::strategy::{Context, SessionUpdate, Strategy};
@@ -110,6 +110,9 @@ pub(crate) struct Truth {
     /// Epoch of the session that was up last.
     epoch: Option<u32>,
     list: Vec<Resolved>,
+    /// The last markers, in a ring: the answer to one may come after a further drop.
+    markers: [Option<ClOrdId>; MARKERS_MAX],
+    next_marker: usize,
 }
 
 impl Truth {
@@ -126,7 +129,14 @@ impl Truth {
             deadline: UtcTime(u64::MAX),
             epoch: None,
             list: Vec::with_capacity(ORDERS_MAX),
+            markers: [None; MARKERS_MAX],
+            next_marker: 0,
         }
+    }
+
+    fn sent_marker(&mut self, id: ClOrdId) {
+        self.markers[self.next_marker] = Some(id);
+        self.next_marker = (self.next_marker + 1) % MARKERS_MAX;
     }
 
     /// Whether nothing is to be found out.
@@ -294,6 +304,7 @@ impl Core {
             side: Side::Buy,
         };
         self.stats.markers += 1;
+        self.truth.sent_marker(cl_ord_id);
         self.issue(cl_ord_id, CommandKind::Cancel(cancel), Stamps::NONE);
         Ok(cl_ord_id)
     }
@@ -324,6 +335,10 @@ impl<S: Strategy> Desk<S> {
         let Some(id) = refusal.cl_ord_id else { return false };
         if self.core.truth.phase == (Phase::Waiting { marker: id }) {
             self.conclude();
+            return true;
+        }
+        if self.core.truth.markers.contains(&Some(id)) {
+            // Of an earlier search: it shows nothing any more.
             return true;
         }
         let Some(order) = self.core.orders.find(id).copied() else { return false };

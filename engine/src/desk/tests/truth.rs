@@ -229,6 +229,26 @@ fn a_marker_that_does_not_leave_is_sent_again_at_the_deadline() {
 }
 
 #[test]
+fn the_answer_to_a_marker_that_comes_after_a_further_drop_is_ours_and_settles_nothing() {
+    let mut fixture = Fixture::started();
+    let (order, _) = fixture.live();
+    fixture.down();
+    fixture.up_again(TRADING, 1, 2);
+    let first = marker(&fixture.send());
+    fixture.down();
+    fixture.refuse(first, b'F', UNKNOWN);
+    fixture.up_again(TRADING, 1, 3);
+    let second = marker(&fixture.send());
+    fixture.refuse(first, b'F', UNKNOWN);
+    assert_eq!(fixture.state(order), OrderState::Uncertain);
+    assert!(!fixture.desk.is_reconciled());
+    fixture.refuse(second, b'F', UNKNOWN);
+    fixture.refuse(second, b'F', UNKNOWN);
+    let stats = fixture.desk.stats();
+    assert_eq!((stats.unknown_refusals, stats.refused_by_venue), (0, 0));
+}
+
+#[test]
 fn an_order_in_doubt_for_a_report_that_could_not_be_read_is_asked_about_at_once() {
     let mut fixture = Fixture::started();
     let (order, id) = fixture.live();
