@@ -1,5 +1,6 @@
 //! Whether the venue got the commands that were sent, all of them and no others, in that order; but for
-//! those that were lost with a connection and declared void.
+//! those that were lost with a connection: declared void when the next one was made, or the last of all
+//! where none was.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -94,6 +95,9 @@ pub struct Order {
     pub oes: usize,
     /// Commands that did not arrive, and were declared void when the venue asked for them.
     pub void: usize,
+    /// Commands behind the last that arrived, of a session that ended with its connection: there was
+    /// none on which the venue could have asked for them.
+    pub lost: usize,
     /// The first place where the two logs differ.
     pub difference: Option<Difference>,
     /// Whether the sent MsgSeqNums increase.
@@ -143,13 +147,24 @@ impl Display for Difference {
 }
 
 /// Compares what was sent with the venue's arrival log: they must be the same, command by command, but
-/// for those with a MsgSeqNum that was declared `void`.
-pub fn compare(sent: &[Sent], arrivals: &[Arrival], void: &[RangeInclusive<u64>]) -> Order {
+/// for those with a MsgSeqNum that was declared `void`; and, where the session did not end by a Logout of
+/// ours that was answered (`cut_short`), for the last.
+pub fn compare(
+    sent: &[Sent],
+    arrivals: &[Arrival],
+    void: &[RangeInclusive<u64>],
+    cut_short: bool,
+) -> Order {
     let known: BTreeSet<u64> = arrivals.iter().map(|arrival| arrival.msg_seq_num).collect();
     let is_void = |number: &u64| void.iter().any(|range| range.contains(number));
     let all = sent;
     let not_void = |one: &&Sent| known.contains(&one.msg_seq_num) || !is_void(&one.msg_seq_num);
-    let sent: Vec<Sent> = all.iter().filter(not_void).copied().collect();
+    let mut sent: Vec<Sent> = all.iter().filter(not_void).copied().collect();
+    let void = all.len() - sent.len();
+    let last = arrivals.last().map_or(0, |arrival| arrival.msg_seq_num);
+    let arrived = |one: &Sent| !cut_short || one.msg_seq_num <= last;
+    let lost = sent.iter().rev().take_while(|one| !arrived(one)).count();
+    sent.truncate(sent.len() - lost);
     let count = |reached| arrivals.iter().filter(|arrival| arrival.reached == reached).count();
     let difference = (0..sent.len().max(arrivals.len())).find_map(|at| {
         match (sent.get(at).copied(), arrivals.get(at).copied()) {
@@ -168,7 +183,8 @@ pub fn compare(sent: &[Sent], arrivals: &[Arrival], void: &[RangeInclusive<u64>]
         arrived: count(Reached::Engine),
         gateway: count(Reached::Gateway),
         oes: count(Reached::Oes),
-        void: all.len() - sent.len(),
+        void,
+        lost,
         difference,
         numbered: all.windows(2).all(|pair| pair[0].msg_seq_num < pair[1].msg_seq_num),
     }
@@ -195,9 +211,16 @@ mod tests {
     #[test]
     fn equal_logs_hold_and_every_outcome_is_counted() {
         let log = log(&["2 G 2 arrived", "3 G 3 oes", "4 G - gateway", "5 G 5 arrived"]);
-        let order = compare(&sent(&[2, 3, 4, 5]), &log, &[]);
-        let expected =
-            Order { arrived: 2, gateway: 1, oes: 1, void: 0, difference: None, numbered: true };
+        let order = compare(&sent(&[2, 3, 4, 5]), &log, &[], false);
+        let expected = Order {
+            arrived: 2,
+            gateway: 1,
+            oes: 1,
+            void: 0,
+            lost: 0,
+            difference: None,
+            numbered: true,
+        };
         assert_eq!(order, expected);
     }
 
@@ -207,16 +230,16 @@ mod tests {
         for lost in 0..3 {
             let mut lines = all.to_vec();
             lines.remove(lost);
-            let difference = compare(&sent(&[2, 3, 4]), &log(&lines), &[]).difference;
+            let difference = compare(&sent(&[2, 3, 4]), &log(&lines), &[], false).difference;
             assert_eq!(difference, Some(Difference::Missing(sent(&[2, 3, 4])[lost])));
         }
-        assert!(compare(&sent(&[2]), &[], &[]).difference.is_some());
+        assert!(compare(&sent(&[2]), &[], &[], false).difference.is_some());
     }
 
     #[test]
     fn a_command_that_was_declared_void_may_be_missing_and_no_other() {
         let log = log(&["2 G 2 arrived", "3 G 3 arrived", "6 G 6 arrived"]);
-        let order = |sent: &[Sent]| compare(sent, &log, &[3..=5]);
+        let order = |sent: &[Sent]| compare(sent, &log, &[3..=5], false);
         let all = sent(&[2, 3, 4, 6]);
         assert_eq!(
             (order(&all).void, order(&all).difference),
@@ -228,6 +251,16 @@ mod tests {
     }
 
     #[test]
+    fn only_the_last_commands_of_a_session_that_ended_with_its_connection_may_be_missing() {
+        let log = log(&["2 G 2 arrived", "4 G 4 arrived"]);
+        let order = |numbers, cut_short| compare(&sent(numbers), &log, &[], cut_short);
+        let cut = order(&[2, 4, 5, 6], true);
+        assert_eq!((cut.lost, cut.void, cut.difference), (2, 0, None));
+        assert!(order(&[2, 4, 5, 6], false).difference.is_some(), "it was logged out");
+        assert!(order(&[2, 3, 4, 5], true).difference.is_some(), "3 is not among the last");
+    }
+
+    #[test]
     fn a_command_that_arrives_twice_or_from_nowhere_is_found() {
         for lines in [
             &["2 G 2 arrived", "3 G 3 arrived", "3 G 3 arrived"][..],
@@ -235,7 +268,7 @@ mod tests {
             &["1 G 1 arrived", "2 G 2 arrived", "3 G 3 arrived"],
             &["2 G 2 arrived", "3 G 3 arrived", "9 G 9 oes"],
         ] {
-            let difference = compare(&sent(&[2, 3]), &log(lines), &[]).difference;
+            let difference = compare(&sent(&[2, 3]), &log(lines), &[], false).difference;
             assert!(matches!(difference, Some(Difference::Extra(_))), "{lines:?}: {difference:?}");
         }
     }
@@ -243,14 +276,14 @@ mod tests {
     #[test]
     fn an_overtaking_command_is_found() {
         let swapped = log(&["3 G 3 arrived", "2 G 2 arrived"]);
-        assert!(compare(&sent(&[2, 3]), &swapped, &[]).difference.is_some());
-        assert!(!compare(&sent(&[3, 2]), &[], &[]).numbered);
+        assert!(compare(&sent(&[2, 3]), &swapped, &[], false).difference.is_some());
+        assert!(!compare(&sent(&[3, 2]), &[], &[], false).numbered);
     }
 
     #[test]
     fn a_command_that_changed_on_the_way_is_found() {
         for line in ["2 F 2 arrived", "2 G 7 arrived", "2 G - arrived"] {
-            let difference = compare(&sent(&[2]), &log(&[line]), &[]).difference;
+            let difference = compare(&sent(&[2]), &log(&[line]), &[], false).difference;
             assert!(matches!(difference, Some(Difference::Other(..))), "{line}: {difference:?}");
         }
     }

@@ -79,6 +79,8 @@ struct Lost {
     orders_unresolved: usize,
     /// Commands that did not arrive, and were declared void.
     commands_void: usize,
+    /// Commands that did not arrive, and that the venue could not ask for: it had no further connection.
+    commands_unaccounted: usize,
     /// Messages of the venue that were asked for again.
     asked_again: u64,
 }
@@ -171,10 +173,13 @@ impl Summary {
         let checks = checks(outcome, &run, &pinning);
         let [market_data, trading] = run.sessions.reconnects;
         let arrivals = run.arrivals.unwrap_or_default();
+        let order =
+            compare(&outcome.latency.sent, arrivals, &run.sessions.void, cut_short(outcome));
         let lost = Lost {
             orders_uncertain: stats.uncertain,
             orders_unresolved: unresolved(outcome),
-            commands_void: compare(&outcome.latency.sent, arrivals, &run.sessions.void).void,
+            commands_void: order.void,
+            commands_unaccounted: order.lost,
             asked_again: run.sessions.asked_again,
         };
         Self {
@@ -251,6 +256,12 @@ fn unresolved(outcome: &Outcome<Maker>) -> usize {
     live.filter(|order| order.state == OrderState::Uncertain).count()
 }
 
+/// Whether trading ended otherwise than by a Logout that was answered: what was on its way then is lost, be
+/// it commands or answers.
+fn cut_short(outcome: &Outcome<Maker>) -> bool {
+    outcome.ended[1] != Some(DownReason::LoggedOut)
+}
+
 fn send_order(outcome: &Outcome<Maker>, run: &Run<'_>) -> Check {
     let what = "send order equals arrival order";
     let Some(arrivals) = run.arrivals else {
@@ -258,35 +269,39 @@ fn send_order(outcome: &Outcome<Maker>, run: &Run<'_>) -> Check {
     };
     let (stats, sent) = (outcome.desk.stats(), &outcome.latency.sent);
     let lost = outcome.traces_lost + outcome.latency.sent_lost;
-    let order = compare(sent, arrivals, &run.sessions.void);
+    let cut_short = cut_short(outcome);
+    let order = compare(sent, arrivals, &run.sessions.void, cut_short);
     // What was refused on the way was refused to us, too.
     let refused = order.gateway + order.oes;
     let told = stats.refused_by_venue + stats.unknown_refusals;
     // A command that was under way when its connection broke has no time of sending.
-    let broken = run.sessions.reconnects[1];
+    let broken = run.sessions.reconnects[1] + u64::from(cut_short);
     let complete =
         lost == 0 && (sent.len() as u64..=sent.len() as u64 + broken).contains(&stats.on_wire);
-    let holds = complete
-        && order.difference.is_none()
-        && order.numbered
-        && order.arrived > 0
-        && refused as u64 <= told;
+    let all_told = refused as u64 <= told || cut_short;
+    let holds =
+        complete && order.difference.is_none() && order.numbered && order.arrived > 0 && all_told;
     let detail = if !complete {
         format!("{} commands on the wire, {} logged, {lost} lost", stats.on_wire, sent.len())
     } else if let Some(difference) = order.difference {
         difference.to_string()
     } else if !order.numbered {
         "MsgSeqNum does not increase".into()
-    } else if refused as u64 > told {
+    } else if !all_told {
         format!("{refused} refused before the trading engine, {told} told to us")
     } else {
         format!(
-            "{} sent; in that order {} arrived at the trading engine, {refused} were refused before it{}",
+            "{} sent; in that order {} arrived at the trading engine, {refused} were refused before it{}{}",
             sent.len(),
             order.arrived,
             match order.void {
                 0 => String::new(),
                 void => format!(", {void} were lost with a connection and declared void"),
+            },
+            match order.lost {
+                0 => String::new(),
+                lost =>
+                    format!(", the last {lost} were lost with a connection that did not come back"),
             }
         )
     };
@@ -461,7 +476,7 @@ impl Display for Summary {
             writeln!(f, "  not sent: {}{still}", reasons.join(", "))?;
         }
         let Reconnects { market_data, trading } = self.reconnects;
-        if market_data + trading > 0 {
+        if market_data + trading > 0 || self.lost.orders_uncertain > 0 {
             writeln!(f, "  reconnects: market data {market_data}, trading {trading}")?;
             writeln!(
                 f,
@@ -469,7 +484,7 @@ impl Display for Summary {
                  arrive, {} messages of the venue were asked for again",
                 self.lost.orders_uncertain,
                 self.lost.orders_unresolved,
-                self.lost.commands_void,
+                self.lost.commands_void + self.lost.commands_unaccounted,
                 self.lost.asked_again
             )?;
         }

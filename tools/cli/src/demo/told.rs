@@ -138,6 +138,16 @@ impl Log {
             }
             SessionUpdate::Killed { cause } => (None, format!("kill switch pulled {cause}")),
             SessionUpdate::Rearmed => (None, "kill switch released".into()),
+            SessionUpdate::UnknownReport { cl_ord_id, .. } => {
+                (None, format!("a report of the venue names no order of ours: ClOrdID {cl_ord_id}"))
+            }
+            SessionUpdate::UnknownRefusal { cl_ord_id: Some(id), text } => (
+                None,
+                format!("a refusal of the venue names no order of ours: ClOrdID {id}: {text}"),
+            ),
+            SessionUpdate::LaneViolation { cl_ord_id } => {
+                (None, format!("ClOrdID {cl_ord_id} overtook another command, or ended twice"))
+            }
             // Told with the numbers by the link.
             _ => return None,
         };
