@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
-use rustls::kernel::KernelConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{ClientConnection, Connection, ExtractedSecrets, ServerConnection};
+use rustls::{
+    ClientConnection, Connection, ExtractedSecrets, ServerConnection, SupportedCipherSuite,
+};
 
 use super::rustls_plain::{self, RustlsRx, RustlsTx};
-use super::{
-    ClientTls, HEADER, Kernel, RecordKey, ServerTls, Shared, TlsError, TlsMode, TlsRx, TlsTx,
-};
+use super::schedule::{Schedule, Told};
+use super::{ClientTls, HEADER, ServerTls, Shared, TlsError, TlsMode, TlsRx, TlsTx};
 use crate::limits::{TLS_RECORD_MAX, WIRE_RECEIVE_BYTES, WIRE_SEND_BYTES};
 use crate::wire::{OutBuffer, Socket, Transmit, WireError};
 
@@ -96,13 +96,11 @@ impl ServerHandshake {
     /// # Errors
     /// rustls refuses the configuration.
     pub fn new(tls: &ServerTls) -> Result<Self, HandshakeError> {
-        let config = Arc::clone(&tls.config);
         Ok(Self(match tls.mode {
-            TlsMode::RecordLayer => {
-                Handshake::Record(Driver::new(UnbufferedServerConnection::new(config)?))
-            }
+            TlsMode::RecordLayer => Handshake::Record(Driver::server(tls)?),
             TlsMode::Rustls => {
-                Handshake::Rustls(Some(Box::new(ServerConnection::new(config)?.into())))
+                let connection = ServerConnection::new(Arc::clone(&tls.config))?;
+                Handshake::Rustls(Some(Box::new(connection.into())))
             }
         }))
     }
@@ -151,13 +149,11 @@ where
 {
     let name = ServerName::try_from(server_name.to_owned())
         .map_err(|_| HandshakeError::ServerName(server_name.to_owned()))?;
-    let config = Arc::clone(&tls.config);
     let mut handshake = match tls.mode {
-        TlsMode::RecordLayer => {
-            Handshake::Record(Driver::new(UnbufferedClientConnection::new(config, name)?))
-        }
+        TlsMode::RecordLayer => Handshake::Record(Driver::client(tls, name)?),
         TlsMode::Rustls => {
-            Handshake::Rustls(Some(Box::new(ClientConnection::new(config, name)?.into())))
+            let connection = ClientConnection::new(Arc::clone(&tls.config), name)?;
+            Handshake::Rustls(Some(Box::new(connection.into())))
         }
     };
     block(stream, deadline, &mut handshake)
@@ -290,8 +286,8 @@ pub(super) trait Side: Sized {
     type Data;
     const IS_CLIENT: bool;
     fn process<'c, 'i>(&'c mut self, bytes: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
-    fn secrets(self) -> Result<(ExtractedSecrets, KernelConnection<Self::Data>), rustls::Error>;
-    fn kernel(kernel: KernelConnection<Self::Data>) -> Kernel;
+    /// What rustls has when it is done.
+    fn secrets(self) -> Result<(ExtractedSecrets, SupportedCipherSuite), rustls::Error>;
 }
 
 impl Side for UnbufferedClientConnection {
@@ -302,12 +298,9 @@ impl Side for UnbufferedClientConnection {
         self.process_tls_records(bytes)
     }
 
-    fn secrets(self) -> Result<(ExtractedSecrets, KernelConnection<Self::Data>), rustls::Error> {
-        self.dangerous_into_kernel_connection()
-    }
-
-    fn kernel(kernel: KernelConnection<Self::Data>) -> Kernel {
-        Kernel::Client(kernel)
+    fn secrets(self) -> Result<(ExtractedSecrets, SupportedCipherSuite), rustls::Error> {
+        let (secrets, kernel) = self.dangerous_into_kernel_connection()?;
+        Ok((secrets, kernel.negotiated_cipher_suite()))
     }
 }
 
@@ -319,12 +312,9 @@ impl Side for UnbufferedServerConnection {
         self.process_tls_records(bytes)
     }
 
-    fn secrets(self) -> Result<(ExtractedSecrets, KernelConnection<Self::Data>), rustls::Error> {
-        self.dangerous_into_kernel_connection()
-    }
-
-    fn kernel(kernel: KernelConnection<Self::Data>) -> Kernel {
-        Kernel::Server(kernel)
+    fn secrets(self) -> Result<(ExtractedSecrets, SupportedCipherSuite), rustls::Error> {
+        let (secrets, kernel) = self.dangerous_into_kernel_connection()?;
+        Ok((secrets, kernel.negotiated_cipher_suite()))
     }
 }
 
@@ -332,6 +322,8 @@ impl Side for UnbufferedServerConnection {
 pub(super) struct Driver<S> {
     /// Empty after the result was taken.
     connection: Option<S>,
+    /// What rustls tells of the secrets.
+    told: Arc<Told>,
     inbox: Box<[u8]>,
     /// Bytes received, and how many of them rustls may see.
     filled: usize,
@@ -348,10 +340,32 @@ enum Next {
     Finished,
 }
 
+impl Driver<UnbufferedClientConnection> {
+    pub(super) fn client(
+        tls: &ClientTls,
+        name: ServerName<'static>,
+    ) -> Result<Self, rustls::Error> {
+        let told = Arc::new(Told::default());
+        let mut config = (*tls.config).clone();
+        config.key_log = Arc::<Told>::clone(&told);
+        Ok(Self::new(UnbufferedClientConnection::new(Arc::new(config), name)?, told))
+    }
+}
+
+impl Driver<UnbufferedServerConnection> {
+    pub(super) fn server(tls: &ServerTls) -> Result<Self, rustls::Error> {
+        let told = Arc::new(Told::default());
+        let mut config = (*tls.config).clone();
+        config.key_log = Arc::<Told>::clone(&told);
+        Ok(Self::new(UnbufferedServerConnection::new(Arc::new(config))?, told))
+    }
+}
+
 impl<S: Side> Driver<S> {
-    pub(super) fn new(connection: S) -> Self {
+    fn new(connection: S, told: Arc<Told>) -> Self {
         Self {
             connection: Some(connection),
+            told,
             inbox: vec![0; WIRE_RECEIVE_BYTES].into_boxed_slice(),
             filled: 0,
             offered: 0,
@@ -478,14 +492,15 @@ impl<S: Side> Driver<S> {
 
     fn finish(&mut self) -> Result<Established, HandshakeError> {
         let connection = self.connection.take().ok_or(HandshakeError::Closed)?;
-        let (secrets, kernel) = connection.secrets()?;
-        let suite = suite_name(kernel.negotiated_cipher_suite());
-        let shared = Arc::new(Shared::new(S::kernel(kernel)));
-        let rx_key = RecordKey::from_rustls(secrets.rx)?;
-        let tx_key = RecordKey::from_rustls(secrets.tx)?;
+        let (secrets, suite) = connection.secrets()?;
+        let schedule = |client| self.told.take(client).ok_or(TlsError::Internal);
+        let (rx, tx): (Schedule, Schedule) = (schedule(!S::IS_CLIENT)?, schedule(S::IS_CLIENT)?);
+        let shared = Arc::new(Shared::default());
         let early = &self.inbox[..self.filled];
-        let rx = TlsRx::new(rx_key, Arc::clone(&shared), S::IS_CLIENT, early)?;
-        let tx = TlsTx::new(tx_key, shared);
+        let keys = (rx.first(secrets.rx)?, rx);
+        let rx = TlsRx::new(keys, Arc::clone(&shared), S::IS_CLIENT, early)?;
+        let tx = TlsTx::new((tx.first(secrets.tx)?, tx), shared);
+        let suite = suite_name(suite);
         Ok(Established { rx: Opener::Record(rx), tx: Sealer::Record(tx), suite })
     }
 }

@@ -1,7 +1,6 @@
 //! One direction's key, nonce and record count.
 
 use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
-use rustls::ConnectionTrafficSecrets;
 
 use super::{HEADER, TAG, TlsError};
 
@@ -14,21 +13,20 @@ pub(super) struct RecordKey {
 }
 
 impl RecordKey {
-    /// From what rustls extracts: the next sequence number and the secrets.
-    pub(super) fn from_rustls(
-        (sequence, secrets): (u64, ConnectionTrafficSecrets),
+    /// A key of `algorithm`'s length whose next record has the number `sequence`.
+    pub(super) fn new(
+        algorithm: &'static aead::Algorithm,
+        key: &[u8],
+        iv: [u8; aead::NONCE_LEN],
+        sequence: u64,
     ) -> Result<Self, TlsError> {
-        let (algorithm, key, iv) = match &secrets {
-            ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (&aead::AES_128_GCM, key, iv),
-            ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (&aead::AES_256_GCM, key, iv),
-            ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => {
-                (&aead::CHACHA20_POLY1305, key, iv)
-            }
-            _ => return Err(TlsError::Internal),
-        };
-        let iv = iv.as_ref().try_into().map_err(|_| TlsError::Internal)?;
-        let key = UnboundKey::new(algorithm, key.as_ref()).map_err(|_| TlsError::Internal)?;
+        let key = UnboundKey::new(algorithm, key).map_err(|_| TlsError::Internal)?;
         Ok(Self { key: LessSafeKey::new(key), iv, sequence })
+    }
+
+    /// The AEAD that it is for.
+    pub(super) fn algorithm(&self) -> &'static aead::Algorithm {
+        self.key.algorithm()
     }
 
     /// Records that this key has sealed or opened.

@@ -4,8 +4,8 @@
 //! are two ways, [`TlsMode`]:
 //!
 //! - `record-layer` (the default): rustls hands its traffic secrets out, and [`record`] opens and
-//!   [`seal`] seals records in place with `ring`, without allocation. What stays with rustls is the
-//!   key schedule (its `KernelConnection`), for the rare KeyUpdate, which allocates a little.
+//!   [`seal`] seals records in place with `ring`, without allocation; a KeyUpdate takes its key from
+//!   our own `schedule`. Nothing stays with rustls.
 //! - `rustls`: everything stays with rustls; it allocates per record ([`rustls_plain`]).
 //!
 //! Either can talk to either. Session tickets are ignored: a connection lives for a day, so there
@@ -16,16 +16,13 @@ pub mod handshake;
 mod keys;
 pub mod record;
 pub mod rustls_plain;
+mod schedule;
 pub mod seal;
 #[cfg(test)]
 mod testing;
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use rustls::client::ClientConnectionData;
-use rustls::kernel::KernelConnection;
-use rustls::server::ServerConnectionData;
 use serde::{Deserialize, Serialize};
 
 pub use config::{ClientTls, ServerTls, TlsConfigError, Trust};
@@ -125,9 +122,9 @@ const TAG: usize = 16;
 /// HandshakeType key_update, RFC 8446 4.
 const KEY_UPDATE: u8 = 24;
 
-/// What the two halves of one connection share. The locks are taken only when keys change.
+/// What the two halves of one connection share.
+#[derive(Default)]
 struct Shared {
-    kernel: Mutex<Kernel>,
     /// Bits of [`UPDATE`]: what the sending half has to do before its next data.
     update: AtomicU8,
     /// The fatal alert that the receiving half wants sent; 0 is close_notify, so none.
@@ -142,35 +139,7 @@ mod update {
     pub const THEIRS: u8 = 2;
 }
 
-/// The key schedule, by the role of this side.
-enum Kernel {
-    Client(KernelConnection<ClientConnectionData>),
-    Server(KernelConnection<ServerConnectionData>),
-}
-
 impl Shared {
-    fn new(kernel: Kernel) -> Self {
-        Self { kernel: Mutex::new(kernel), update: AtomicU8::new(0), alert: AtomicU8::new(0) }
-    }
-
-    fn next_tx_key(&self) -> Result<RecordKey, TlsError> {
-        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = match &mut *kernel {
-            Kernel::Client(kernel) => kernel.update_tx_secret(),
-            Kernel::Server(kernel) => kernel.update_tx_secret(),
-        };
-        RecordKey::from_rustls(next.map_err(|_| TlsError::Internal)?)
-    }
-
-    fn next_rx_key(&self) -> Result<RecordKey, TlsError> {
-        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = match &mut *kernel {
-            Kernel::Client(kernel) => kernel.update_rx_secret(),
-            Kernel::Server(kernel) => kernel.update_rx_secret(),
-        };
-        RecordKey::from_rustls(next.map_err(|_| TlsError::Internal)?)
-    }
-
     fn ask_for_update(&self, bits: u8) {
         self.update.fetch_or(bits, Ordering::Release);
     }

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::schedule::Schedule;
 use super::{HEADER, KEY_UPDATE, RecordKey, Shared, TAG, TlsError, content, update};
 use crate::limits::{
     TLS_IDLE_RECORDS_MAX, TLS_KEY_UPDATES_MAX, TLS_PLAINTEXT_MAX, TLS_RECORD_MAX,
@@ -26,6 +27,8 @@ const TICKET_MAX: u32 = 4 + 4 + 256 + 2 * (2 + 65_535);
 /// The receiving half of a TLS connection.
 pub struct TlsRx {
     key: RecordKey,
+    /// Where the next key comes from.
+    schedule: Schedule,
     shared: Arc<Shared>,
     is_client: bool,
     buffer: Box<[u8]>,
@@ -78,7 +81,7 @@ impl std::fmt::Debug for TlsRx {
 impl TlsRx {
     /// `early` is what arrived behind the handshake, still sealed.
     pub(super) fn new(
-        key: RecordKey,
+        (key, schedule): (RecordKey, Schedule),
         shared: Arc<Shared>,
         is_client: bool,
         early: &[u8],
@@ -87,6 +90,7 @@ impl TlsRx {
         buffer.get_mut(..early.len()).ok_or(TlsError::RecordOverflow)?.copy_from_slice(early);
         Ok(Self {
             key,
+            schedule,
             shared,
             is_client,
             buffer,
@@ -350,7 +354,7 @@ impl TlsRx {
             1 => self.shared.ask_for_update(update::OURS),
             _ => return Err(TlsError::Malformed),
         }
-        self.key = self.shared.next_rx_key()?;
+        self.key = self.schedule.next(&self.key)?;
         self.asked = false;
         Ok(())
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::schedule::Schedule;
 use super::{HEADER, KEY_UPDATE, RecordKey, Shared, TAG, TlsError, content, update};
 use crate::limits::{TLS_PLAINTEXT_MAX, TLS_RECORDS_PER_KEY_MAX};
 use crate::wire::OutBuffer;
@@ -22,6 +23,8 @@ const FATAL: u8 = 2;
 /// The sending half of a TLS connection.
 pub struct TlsTx {
     key: RecordKey,
+    /// Where the next key comes from.
+    schedule: Schedule,
     shared: Arc<Shared>,
     closed: bool,
     records_per_key: u64,
@@ -37,8 +40,8 @@ impl std::fmt::Debug for TlsTx {
 }
 
 impl TlsTx {
-    pub(super) fn new(key: RecordKey, shared: Arc<Shared>) -> Self {
-        Self { key, shared, closed: false, records_per_key: TLS_RECORDS_PER_KEY_MAX }
+    pub(super) fn new((key, schedule): (RecordKey, Schedule), shared: Arc<Shared>) -> Self {
+        Self { key, schedule, shared, closed: false, records_per_key: TLS_RECORDS_PER_KEY_MAX }
     }
 
     /// Seals as much of `plain`, from its front, as `out` has room for; returns how much. One call
@@ -95,7 +98,7 @@ impl TlsTx {
         let wanted = self.shared.update.swap(0, Ordering::Acquire);
         let request = u8::from(wanted & update::THEIRS != 0);
         self.record(content::HANDSHAKE, &[KEY_UPDATE, 0, 0, 1, request], out)?;
-        self.key = self.shared.next_tx_key()?;
+        self.key = self.schedule.next(&self.key)?;
         Ok(())
     }
 

@@ -159,13 +159,11 @@ impl Theirs {
 }
 
 pub fn client_driver() -> Handshake<UnbufferedClientConnection> {
-    let config = Arc::clone(&client_tls(TlsMode::RecordLayer).config);
-    Handshake::Record(Driver::new(UnbufferedClientConnection::new(config, name()).unwrap()))
+    Handshake::Record(Driver::client(&client_tls(TlsMode::RecordLayer), name()).unwrap())
 }
 
 pub fn server_driver(tls: &ServerTls) -> Handshake<UnbufferedServerConnection> {
-    let config = Arc::clone(&tls.config);
-    Handshake::Record(Driver::new(UnbufferedServerConnection::new(config).unwrap()))
+    Handshake::Record(Driver::server(tls).unwrap())
 }
 
 /// Turns until the handshake blocks or is done.
