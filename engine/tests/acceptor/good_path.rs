@@ -87,6 +87,8 @@ fn run(setup: Setup) -> [Vec<String>; 2] {
         }
         _ => None,
     });
+    rig.trading.refresh_keys();
+    rig.market_data.refresh_keys();
     // A change of the book with its checksum (venue file 4.10.1).
     let sum = crc32fast::hash(b"1010100995200990100");
     let entry = "279=0|269=0|278=B99.5|270=99.5|271=2.0|273=12:00:00.000|";

@@ -12,6 +12,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub trait Stream: Read + Write {
     fn tcp(&self) -> &TcpStream;
+
+    /// Changes the keys of both directions, if there are any.
+    fn refresh_keys(&mut self) {}
 }
 
 impl Stream for TcpStream {
@@ -23,6 +26,10 @@ impl Stream for TcpStream {
 impl Stream for StreamOwned<ServerConnection, TcpStream> {
     fn tcp(&self) -> &TcpStream {
         &self.sock
+    }
+
+    fn refresh_keys(&mut self) {
+        self.conn.refresh_traffic_keys().unwrap();
     }
 }
 
@@ -174,6 +181,11 @@ impl Peer {
         self.expect("5");
         self.send("5", "");
         assert_eq!(self.receive_or_end(), None);
+    }
+
+    /// Asks the engine's TLS to change its keys, with our own changed already.
+    pub fn refresh_keys(&mut self) {
+        self.stream.refresh_keys();
     }
 
     /// Closes without a word.
