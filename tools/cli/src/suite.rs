@@ -8,6 +8,7 @@ macro_rules! scenario {
 
 /// Every file of the suite: its name and its text.
 pub const SUITE: &[(&str, &str)] = &[
+    scenario!("allocations.fix"),
     scenario!("amend.fix"),
     scenario!("cancel.fix"),
     scenario!("captures.fix"),
