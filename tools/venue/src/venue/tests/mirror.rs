@@ -7,8 +7,7 @@ use taut_codec::value::UtcTime;
 
 use super::harness::*;
 use crate::Service;
-use crate::config::{ClientConfig, TierName};
-use crate::gateway::Market;
+use crate::config::TierName;
 
 const ID: InstrumentId = InstrumentId(0);
 const STEPS: usize = 1_500;
@@ -168,11 +167,6 @@ fn the_mirror_of_the_spot_counters_is_the_venues_at_every_step_in_every_tier() {
 fn the_mirror_of_the_derivatives_tokens_refuses_what_the_venue_refuses_and_nothing_else() {
     let mut config = config();
     config.derivatives_limits.tokens = 100;
-    config.clients.push(ClientConfig {
-        sender: "TAUT_DRV".into(),
-        market: Market::Derivatives,
-        ..ClientConfig::default()
-    });
     let mut world = World::with(&config);
     let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
     let size = BucketSize { tokens: 100, ..BucketSize::default() };
