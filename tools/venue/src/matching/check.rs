@@ -62,7 +62,11 @@ impl<S: Settlement> Engine<S> {
         if order.post_only && self.crosses(order, order.price) {
             return Err(RejectReason::PostOnlyWouldTake);
         }
-        self.settlement.hold_for(order, self.estimate(order).0)
+        let estimate = self.estimate(order).0;
+        if !self.settlement.in_range(order.instrument, estimate.qty, estimate.cost) {
+            return Err(RejectReason::InvalidQuantity);
+        }
+        self.settlement.hold_for(order, estimate)
     }
 
     /// The order's slot and its new hold; `amended` is the order as it would be.

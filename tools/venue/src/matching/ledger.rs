@@ -18,6 +18,13 @@ pub(super) const FEE_RATE_MAX: u32 = 100_000;
 
 const RATE_UNIT: i128 = 1_000_000;
 
+/// `part` of `whole` parts of an amount, rounded down; `part` is at most `whole`. The amount times the part
+/// need not fit.
+pub(super) const fn part_of(amount: i128, part: i64, whole: i64) -> i128 {
+    let (part, whole) = (part as i128, whole as i128);
+    amount / whole * part + amount % whole * part / whole
+}
+
 pub(super) const fn pow10(exponent: u8) -> i128 {
     10i128.pow(exponent as u32)
 }

@@ -35,7 +35,7 @@ use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
 use super::command::SelfTrade;
 use super::engine::{Engine, EngineConfig, Rules, SetupError};
 use super::ids::OrderIds;
-use super::ledger::{AMOUNT_MAX, FEE_RATE_MAX, Ledger, MONEY_SCALE, pow10};
+use super::ledger::{AMOUNT_MAX, FEE_RATE_MAX, Ledger, MONEY_SCALE, part_of, pow10};
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
@@ -194,7 +194,7 @@ impl Settlement for Derivatives {
             _ if order.ord_type.has_limit() => {
                 self.contract(order.instrument).value(order.price, left)
             }
-            hold => position::part_of(hold, left, left + fill.qty.0),
+            hold => part_of(hold, left, left + fill.qty.0),
         };
         self.set_hold(order, hold);
         fee

@@ -4,6 +4,7 @@
 use taut::types::{Px, Side};
 
 use super::contract::Contract;
+use crate::matching::ledger::part_of;
 
 /// A position of an account in an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,10 +72,4 @@ impl FuturesPosition {
         let [bids, offers] = self.open;
         worth.saturating_add(bids).abs().max(worth.saturating_sub(offers).abs())
     }
-}
-
-/// `part` of `whole` parts of an amount, rounded down. `part` is at most `whole`.
-pub(super) fn part_of(amount: i128, part: i64, whole: i64) -> i128 {
-    let (part, whole) = (i128::from(part), i128::from(whole));
-    amount / whole * part + amount % whole * part / whole
 }

@@ -43,7 +43,7 @@ impl WalletState {
     /// What more orders can use; negative if the market went against the positions.
     #[must_use]
     pub const fn available(&self) -> i128 {
-        self.equity - self.initial
+        self.equity.saturating_sub(self.initial)
     }
 }
 
@@ -117,8 +117,9 @@ impl Derivatives {
             return Err(RejectReason::InsufficientFunds);
         }
         let worth = |qty: i64| contract.mark().map_or(0, |px| contract.value(px, qty.abs()));
-        let maintenance = before.maintenance - contract.maintenance(position.worth(contract).abs())
-            + contract.maintenance(worth(change.qty));
+        let now = contract.maintenance(position.worth(contract).abs());
+        let maintenance = (before.maintenance - now)
+            .saturating_add(contract.maintenance(worth(change.qty)));
         if left < maintenance { Err(RejectReason::WouldLiquidate) } else { Ok(()) }
     }
 

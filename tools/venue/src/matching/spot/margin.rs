@@ -8,6 +8,7 @@ use taut::types::{InstrumentId, Qty};
 
 use super::Spot;
 use crate::limits::POSITIONS_PER_ACCOUNT_MAX;
+use crate::matching::ledger::part_of;
 use crate::matching::{AccountId, Estimate, FEE_ACCOUNT, FeeSchedule, Fill, Order, RejectReason};
 
 /// What a pair offers.
@@ -113,7 +114,7 @@ impl Spot {
         if more > 0 && available < more {
             return Err(RejectReason::InsufficientFunds);
         }
-        if opens && available + self.unrealised(order.account, order.instrument) < more {
+        if opens && available.saturating_add(self.unrealised(order.account, order.instrument)) < more {
             return Err(RejectReason::MarginLevel);
         }
         Ok(hold)
@@ -149,7 +150,7 @@ impl Spot {
     }
 
     /// What the positions of an account in the quote currency of `instrument` would gain at the last
-    /// prices, ledger units.
+    /// prices, ledger units; as much as can be counted if it is more.
     fn unrealised(&self, account: AccountId, instrument: InstrumentId) -> i128 {
         let quote = self.pair(instrument).quote;
         let gain = |(id, position): &(InstrumentId, Position)| {
@@ -157,9 +158,9 @@ impl Spot {
             let Some(px) = pair.last.filter(|_| pair.quote == quote) else { return 0 };
             let sign = i128::from(position.qty.signum());
             let worth = i128::from(px.0) * i128::from(position.qty);
-            (worth - sign * position.cost) * pair.quote_factor
+            (worth - sign * position.cost).saturating_mul(pair.quote_factor)
         };
-        self.positions.of(account).iter().map(gain).sum()
+        self.positions.of(account).iter().map(gain).fold(0, i128::saturating_add)
     }
 
     /// What a trade of a margin order does to its account's position: it closes first, then opens.
@@ -170,10 +171,10 @@ impl Spot {
         let (px, sign) = (i128::from(fill.px.0), order.side.sign());
         let mut after = before;
         if closed > 0 {
-            let (part, whole) = (i128::from(closed), i128::from(before.qty.abs()));
-            let (cost, margin) = (before.cost * part / whole, before.margin * part / whole);
+            let share = |amount: i128| part_of(amount, closed, before.qty.abs());
+            let (cost, margin) = (share(before.cost), share(before.margin));
             // A sale closes what was bought: it gains what it brings beyond the cost.
-            let gain = i128::from(-sign) * (px * part - cost) * pair.quote_factor;
+            let gain = i128::from(-sign) * (px * i128::from(closed) - cost) * pair.quote_factor;
             self.ledger.credit(order.account, pair.quote, gain);
             self.ledger.credit(FEE_ACCOUNT, pair.quote, -gain);
             after.qty += sign * closed;

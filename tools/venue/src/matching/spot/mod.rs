@@ -11,7 +11,7 @@ pub use margin::{MarginTerms, Position};
 use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
 use super::engine::{Engine, EngineConfig, Rules, SetupError};
 use super::ids::OrderIds;
-use super::ledger::{AMOUNT_MAX, Balance, FEE_RATE_MAX, FeeSchedule, Ledger, MONEY_SCALE, pow10};
+use super::ledger::{AMOUNT_MAX, Balance, FEE_RATE_MAX, FeeSchedule, Ledger, MONEY_SCALE, part_of, pow10};
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
@@ -105,8 +105,8 @@ impl Settlement for Spot {
         pair.deliver(&mut self.ledger, order, fill);
         let fee = pair.charge(&mut self.ledger, &self.fees, order, fill);
         let hold = if order.leveraged {
-            let left = i128::from(order.leaves().0);
-            let hold = order.hold * left / (left + i128::from(fill.qty.0));
+            let left = order.leaves().0;
+            let hold = part_of(order.hold, left, left + fill.qty.0);
             self.move_position(order, fill);
             hold
         } else {

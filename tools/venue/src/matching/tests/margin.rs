@@ -122,3 +122,76 @@ fn a_resting_reduce_only_order_ends_when_its_position_is_gone() {
     let order = margin(desk.order(a, Side::Buy, 5, 100), false);
     assert_eq!(desk.refuse(&order), RejectReason::MarketReduceOnly);
 }
+
+/// A desk of the finest precision: the largest amounts have 31 digits, and no product of two fits.
+fn largest() -> Desk {
+    let fine = Instrument { price_precision: 9, qty_precision: 9, ..instrument() };
+    let fees = FeeSchedule { maker: 0, taker: 0, ..FeeSchedule::default() };
+    let config = SpotConfig { fees, margin_allowance: u64::MAX, ..SpotConfig::default() };
+    let mut desk = Desk::with(&config, fine, 100_000_000_000_000);
+    let terms =
+        MarginTerms { leverage: 3, position_max: Qty(i64::MAX), lendable: Qty(i64::MAX) };
+    assert!(desk.engine.offer_margin(ID, terms));
+    desk
+}
+
+#[test]
+fn the_largest_position_that_can_be_is_opened_and_closed_in_parts_to_the_last_unit() {
+    let mut desk = largest();
+    let a = desk.clients[0];
+    let before = desk.balance(a, "USD").total;
+    // 10^9 units at 1000: the largest amount of one order, filled in three parts.
+    let (whole, price) = (1_000_000_000_000_000_000, 1_000_000_000_000);
+    let parts = [whole / 2 + 1, whole / 3, whole - whole / 2 - 1 - whole / 3];
+    for part in parts {
+        desk.place(desk.house, Side::Sell, part, price);
+    }
+    let order = margin(desk.order(a, Side::Buy, whole, price), false);
+    desk.send(&order).unwrap();
+    assert_eq!(desk.trades().len(), 3);
+    let position = desk.engine.position(a, ID);
+    assert_eq!((position.qty, position.cost), (whole, AMOUNT_MAX));
+    assert_eq!(desk.balance(a, "USD").held, position.margin, "orders hold nothing any more");
+    let mut left = whole;
+    for part in parts {
+        trade(&mut desk, Side::Sell, part, price + 1);
+        left -= part;
+        let position = desk.engine.position(a, ID);
+        assert_eq!(position.qty, left);
+        assert_eq!(position.cost, i128::from(left) * i128::from(price), "all of it cost the same");
+        assert_eq!(desk.balance(a, "USD").held, position.margin);
+    }
+    assert_eq!(desk.balance(a, "USD").total - before, i128::from(whole), "one tick for each unit");
+}
+
+#[test]
+fn a_mark_that_nobody_can_count_with_is_no_reason_to_panic() {
+    let mut desk = largest();
+    let a = desk.clients[0];
+    trade(&mut desk, Side::Buy, 4_000_000_000_000_000_000, 1_000);
+    for px in [i64::MAX, 1] {
+        desk.place(desk.house, Side::Buy, 1, px);
+        desk.place(desk.house, Side::Sell, 1, px);
+        assert_eq!(desk.trades().len(), 1);
+        let order = margin(desk.order(a, Side::Buy, 1_000, 1), false);
+        assert!(desk.send(&order).is_some(), "the position is worth more than its margin");
+    }
+}
+
+#[test]
+fn a_stop_that_triggers_where_its_cost_cannot_be_counted_is_cancelled() {
+    let mut desk = largest();
+    let a = desk.clients[0];
+    let (qty, dear) = (2_000_000_000_000_000, 400_000_000_000_000);
+    for _ in 0..4 {
+        desk.place(desk.house, Side::Sell, qty, dear);
+    }
+    let stop = Conditions { stop: Px(10), ..Conditions::default() };
+    let buy = desk.order(a, Side::Buy, 4 * qty, 0);
+    let stop = NewOrder { ord_type: OrdType::StopLoss, conditions: stop, ..buy };
+    let stop = desk.send(&stop).unwrap();
+    desk.place(desk.house, Side::Buy, 1, 10);
+    desk.place(desk.house, Side::Sell, 1, 10);
+    let refused = CancelReason::Refused(RejectReason::InvalidQuantity);
+    assert_eq!(desk.cancelled(), [(stop, refused, 4 * qty)]);
+}

@@ -45,7 +45,11 @@ impl Desk {
     fn new(fees: FeeSchedule, instrument: Instrument, orders_max: usize, funds: i64) -> Self {
         let config =
             SpotConfig { orders_max, levels: 4, fees, id_salt: 3, ..SpotConfig::default() };
-        let mut engine = SpotEngine::new(&config).unwrap();
+        Self::with(&config, instrument, funds)
+    }
+
+    fn with(config: &SpotConfig, instrument: Instrument, funds: i64) -> Self {
+        let mut engine = SpotEngine::new(config).unwrap();
         assert_eq!(engine.add_instrument(instrument), Ok(ID));
         let clients = [0; 2].map(|_| engine.add_account(AccountFlags::default()).unwrap());
         let house = engine.add_account(AccountFlags::HOUSE).unwrap();
