@@ -249,6 +249,8 @@ pub struct Instrument {
     pub qty_step: Qty,
     /// QtyMin(5011).
     pub qty_min: Qty,
+    /// QtyMax(5012), if the venue names one.
+    pub qty_max: Option<Qty>,
     /// MinimumCost(5013), price x quantity, in the quote currency; zero if the venue names none.
     pub cost_min: Decimal,
     /// AssetPairStatus(5032).

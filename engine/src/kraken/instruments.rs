@@ -94,6 +94,7 @@ fn read_entry(symbol: Symbol, entry: &related_sym::View<'_>) -> Result<Instrumen
         tick_size: Px(0),
         qty_step: Qty(0),
         qty_min: Qty(0),
+        qty_max: None,
         cost_min: entry.minimum_cost().map_err(tag_of)?.unwrap_or(Decimal::new(0, 0)),
         status: PairStatus::from_fix(status.as_bytes()).ok_or(tag::ASSET_PAIR_STATUS)?,
     };
@@ -104,7 +105,9 @@ fn read_entry(symbol: Symbol, entry: &related_sym::View<'_>) -> Result<Instrumen
     };
     let qty_step = qty(entry.min_trade_vol(), tag::MIN_TRADE_VOL)?;
     let qty_min = qty(entry.qty_min(), tag::QTY_MIN)?;
-    (instrument.qty_step, instrument.qty_min) = (qty_step, qty_min);
+    let qty_max = entry.qty_max().map_err(tag_of)?;
+    let qty_max = qty_max.map(|max| qty(Ok(max), tag::QTY_MAX)).transpose()?;
+    (instrument.qty_step, instrument.qty_min, instrument.qty_max) = (qty_step, qty_min, qty_max);
     let positive = instrument.tick_size.0 > 0 && instrument.qty_step.0 > 0;
     if positive { Ok(instrument) } else { Err(tag::TICK_SIZE) }
 }

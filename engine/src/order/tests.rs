@@ -347,6 +347,7 @@ fn fees_are_cumulative_and_profit_is_marked_to_the_mid() {
         tick_size: Px(1),
         qty_step: Qty(1),
         qty_min: Qty(1),
+        qty_max: None,
         cost_min: Decimal::new(0, 0),
         status: crate::types::PairStatus::Online,
     };

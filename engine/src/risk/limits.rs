@@ -93,6 +93,7 @@ pub(super) const VALUE_SCALE: u8 = crate::order::Pnl::SCALE;
 /// [`RiskLimits`] in the units of an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Resolved {
+    /// No more than the venue's QtyMax(5012).
     pub max_order_qty: Qty,
     /// In units of 10^-`cost_scale`.
     pub max_notional: i128,
@@ -117,7 +118,8 @@ impl Resolved {
             None => -power(cost_scale - VALUE_SCALE),
         };
         Self {
-            max_order_qty: Qty(i64::try_from(qty(limits.max_order_qty)).unwrap_or(i64::MAX)),
+            max_order_qty: Qty(i64::try_from(qty(limits.max_order_qty)).unwrap_or(i64::MAX))
+                .min(instrument.qty_max.unwrap_or(Qty(i64::MAX))),
             max_notional: floor_to_scale(limits.max_notional, cost_scale),
             collar_bps: i128::from(limits.collar_bps),
             max_position: qty(limits.max_position),

@@ -17,6 +17,7 @@ fn instrument() -> Instrument {
         tick_size: Px(5),
         qty_step: Qty(2),
         qty_min: Qty(10),
+        qty_max: None,
         cost_min: Decimal::new(5, 1),
         status: PairStatus::Online,
     }
@@ -356,4 +357,16 @@ fn a_loss_beyond_the_days_limit_pulls_the_switch_and_a_new_day_begins_at_zero() 
     risk.rearm();
     risk.on_change(id, &flat(&book), &positions, UtcTime(NOW.0 + DAY));
     assert_eq!(risk.killed(), None, "that was yesterday's");
+}
+
+#[test]
+fn an_order_is_no_larger_than_the_venue_takes() {
+    let book = book();
+    let mut risk = RiskCheck::new(std::iter::once(limits()));
+    let venue = Instrument { qty_max: Some(Qty(998)), ..instrument() };
+    risk.set_instrument(InstrumentId(0), &venue);
+    let refused = risk.check(order(), &flat(&book), NOW).err();
+    assert_eq!(refused, Some(Refusal::MaxOrderQty(n(1_000, 998, 4))));
+    let most = NewOrder { qty: Qty(998), ..order() };
+    assert!(risk.check(most, &flat(&book), NOW).is_ok());
 }

@@ -77,6 +77,7 @@ fn facts() -> Instrument {
         tick_size: Px(1),
         qty_step: Qty(1),
         qty_min: Qty(1),
+        qty_max: None,
         cost_min: Decimal::new(0, 0),
         status: PairStatus::Online,
     }

@@ -270,3 +270,23 @@ proptest! {
         prop_assert_eq!(refused, group.is_err(), "{} {:?}", body, decoded);
     }
 }
+
+#[test]
+fn the_largest_quantity_of_an_instrument_is_read_where_there_is_one() {
+    let list = |more: &str| {
+        format!(
+            "320=1|322=2|560=0|146=1|55=BTC/USD|562=0.00000001|5010=8|5011=0.0001|{more}2349=1|\
+             5022=0.1|5032=1|"
+        )
+    };
+    let mut seen = Vec::new();
+    for more in ["5012=12.5|", ""] {
+        let mut instruments = instruments();
+        with("y", &list(more), |message| {
+            instruments.read_list(message, |_, instrument| seen.push(instrument.qty_max))
+        })
+        .expect("a list");
+    }
+    assert_eq!(seen, [Some(Qty(1_250_000_000)), None]);
+    assert_eq!(unreadable("y", &list("5012=0.000000001|")), 5012, "finer than the precision");
+}

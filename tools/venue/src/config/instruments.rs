@@ -23,6 +23,8 @@ pub struct InstrumentConfig {
     pub qty_step: String,
     /// QtyMin(5011).
     pub qty_min: String,
+    /// QtyMax(5012); `0` for none.
+    pub qty_max: String,
     /// MinimumCost(5013), in the quote currency; `0` for none.
     pub cost_min: String,
     /// AssetPairStatus(5032).
@@ -61,6 +63,7 @@ impl Default for InstrumentConfig {
             tick_size: "0.1".into(),
             qty_step: "0.00000001".into(),
             qty_min: "0.0001".into(),
+            qty_max: "0".into(),
             cost_min: "0.5".into(),
             status: StatusName::Online,
             index: IndexSource::default(),
@@ -108,6 +111,10 @@ impl InstrumentConfig {
             tick_size: Px(units("tick_size", &self.tick_size, self.price_precision)?),
             qty_step: Qty(units("qty_step", &self.qty_step, self.qty_precision)?),
             qty_min: Qty(units("qty_min", &self.qty_min, self.qty_precision)?),
+            qty_max: match units("qty_max", &self.qty_max, self.qty_precision)? {
+                0 => None,
+                max => Some(Qty(max)),
+            },
             cost_min: Decimal::parse(self.cost_min.as_bytes())
                 .map_err(|e| bad(field("cost_min"), e))?,
             status: self.status.into(),

@@ -15,8 +15,8 @@ gateway_instances = 2
 # What the venue does on purpose, so long after its start: "10s roll-over", "12.5s drop TAUT spot-trading"
 # (or cut, half-open), "20s stall TAUT spot-trading 500ms" (or delay), "21s sequence-jump TAUT spot-trading 7"
 # (or resend-storm), "30s logons refuse" (or close, judge), "31s market BTC/USD cancel_only",
-# "35s trading post_only", "40s instance 0 stop" (or start), "50s report-copies 2". "60s..90s ..." is some time
-# between the two, by the seed.
+# "35s trading post_only", "40s instance 0 stop" (or start), "50s report-copies 2",
+# "55s trades withhold" (or restate). "60s..90s ..." is some time between the two, by the seed.
 control = []
 control_seed = 1
 
@@ -192,8 +192,9 @@ qty_precision = 8
 # Prices and quantities are multiples of these.
 tick_size = "0.1"
 qty_step = "0.00000001"
-# Smallest quantity, and smallest price x quantity ("0" for none).
+# Smallest and largest quantity, and smallest price x quantity ("0" for none).
 qty_min = "0.0001"
+qty_max = "0"
 cost_min = "0.5"
 # "online", "hidden", "maintenance", "cancel_only", "post_only", "limit_only", "delisted" or
 # "reduce_only".

@@ -191,6 +191,7 @@ impl Capture {
             tick_size: Px(1),
             qty_step: Qty(1),
             qty_min: Qty(if self.qty_precision == QTY_PRECISION { 10_000 } else { 1 }),
+            qty_max: None,
             cost_min: Decimal::new(0, 0),
             status: PairStatus::Online,
         }

@@ -47,7 +47,8 @@ pub struct ListHead {
 }
 
 /// An InstrumentList (35=y). Its numbers are shortest forms without a forced decimal. `562` is the
-/// quantity step; `5013` is there if the instrument has a minimum cost; `5052` equals `2349`, because
+/// quantity step; `5012` and `5013` are there if the
+/// instrument has a largest quantity and a minimum cost; `5052` equals `2349`, because
 /// no tokenised stock is rebased here.
 pub fn write_instrument_list<'a>(
     enc: &mut Encoder<'_>,
@@ -77,6 +78,9 @@ pub fn write_instrument_list<'a>(
             .decimal(tag::MIN_TRADE_VOL, rules.qty_decimal(rules.qty_step), 0)
             .uint(tag::QTY_PRECISION, u64::from(rules.qty_precision))
             .decimal(tag::QTY_MIN, rules.qty_decimal(rules.qty_min), 0);
+        if let Some(max) = rules.qty_max {
+            enc.decimal(tag::QTY_MAX, rules.qty_decimal(max), 0);
+        }
         if rules.cost_min.normalized() != Decimal::new(0, 0) {
             enc.decimal(tag::MINIMUM_COST, rules.cost_min, 0);
         }

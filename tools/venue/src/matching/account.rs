@@ -26,7 +26,7 @@ pub struct AccountFlags {
     pub unlimited_funds: bool,
     /// Its orders may trade with each other.
     pub self_trade_allowed: bool,
-    /// QtyMin and MinimumCost do not bind it: a recorded level may be smaller.
+    /// QtyMin, QtyMax and MinimumCost do not bind it: a recorded level may be smaller or larger.
     pub no_minimums: bool,
     /// It may not trade on margin.
     pub no_margin: bool,

@@ -184,6 +184,9 @@ impl<S: Settlement> Engine<S> {
         if minimums && whole && order.qty_in_quote && estimate.qty < market.instrument.qty_min {
             return Err(RejectReason::OrderMinimum);
         }
+        if minimums && order.qty_in_quote && above_maximum(&market.instrument, estimate.qty) {
+            return Err(RejectReason::InvalidQuantity);
+        }
         Ok(estimate)
     }
 
@@ -307,7 +310,14 @@ fn check_qty(rules: &Instrument, order: &Order, minimums: bool) -> Result<(), Re
     if minimums && !order.qty_in_quote && order.qty < rules.qty_min {
         return Err(RejectReason::OrderMinimum);
     }
+    if minimums && !order.qty_in_quote && above_maximum(rules, order.qty) {
+        return Err(RejectReason::InvalidQuantity);
+    }
     Ok(())
+}
+
+fn above_maximum(rules: &Instrument, qty: Qty) -> bool {
+    rules.qty_max.is_some_and(|max| qty > max)
 }
 
 /// Venue file 6.5: limit orders only; at entry a fifteenth of the quantity at least, later of what is left.

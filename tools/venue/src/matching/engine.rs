@@ -54,8 +54,11 @@ pub enum SetupError {
     /// Precisions of price and quantity exceed 18 decimals together.
     #[error("price and quantity precision of {0:?} exceed 18 decimals together")]
     Precision(taut::types::Symbol),
-    /// Tick size, quantity step or a minimum is not positive, or the cost minimum is negative.
-    #[error("tick size, step and minimum of {0:?} have to be positive")]
+    /// Tick size, quantity step or a minimum is not positive, the cost minimum is negative, or the largest
+    /// quantity is below the smallest.
+    #[error(
+        "tick size, step and minimum of {0:?} have to be positive, its maximum at least the minimum"
+    )]
     Size(taut::types::Symbol),
     /// Contract value, leverage or maintenance margin of a contract make no sense.
     #[error("the contract terms of {0:?} make no sense")]
@@ -148,7 +151,9 @@ impl<S: Settlement> Engine<S> {
             return Err(SetupError::Duplicate(symbol));
         }
         let positive = [instrument.tick_size.0, instrument.qty_step.0, instrument.qty_min.0];
-        if positive.iter().any(|&size| size <= 0) || instrument.cost_min.mantissa < 0 {
+        let orderable = instrument.qty_max.is_none_or(|max| max >= instrument.qty_min);
+        if positive.iter().any(|&size| size <= 0) || instrument.cost_min.mantissa < 0 || !orderable
+        {
             return Err(SetupError::Size(symbol));
         }
         let id = u16::try_from(self.markets.len()).map_err(|_| SetupError::TooMany)?;

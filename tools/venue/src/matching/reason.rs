@@ -15,7 +15,8 @@ pub enum RejectReason {
     TickSize,
     /// The price is not positive.
     InvalidPrice,
-    /// The quantity is not positive, not a multiple of 562, or too large to count with.
+    /// The quantity is not positive, not a multiple of 562, above QtyMax(5012) (no text is documented for
+    /// that: SIM), or too large to count with.
     InvalidQuantity,
     /// A combination that makes no sense (post-only market, post-only IOC).
     InvalidArguments,

@@ -20,6 +20,7 @@ fn facts(n: u16, price_precision: u8, qty_precision: u8) -> Instrument {
         tick_size: Px(1),
         qty_step: Qty(1),
         qty_min: Qty(1),
+        qty_max: None,
         cost_min: Decimal::new(0, 0),
         status: PairStatus::Online,
     }

@@ -14,6 +14,7 @@ fn instrument() -> Instrument {
         tick_size: Px(1),
         qty_step: Qty(1),
         qty_min: Qty(10_000),
+        qty_max: None,
         cost_min: Decimal::new(5, 1),
         status: PairStatus::Online,
     }

@@ -26,6 +26,7 @@ fn listed(symbol: &str, qty_precision: u8) -> Instrument {
         tick_size: Px(1),
         qty_step: Qty(1),
         qty_min: Qty(1),
+        qty_max: None,
         cost_min: Decimal::new(0, 0),
         status: PairStatus::Online,
     }
