@@ -14,6 +14,8 @@ pub const GATEWAY_INSTANCES_MAX: usize = 64;
 pub const CONNECTIONS_MAX: usize = 2 * CLIENTS_MAX;
 /// Arrivals kept until they are taken; later ones are counted as lost.
 pub const ARRIVALS_MAX: usize = 1 << 20;
+/// Orders whose trades are withheld from their clients, on purpose; trades of more are told at once.
+pub const LATE_ORDERS_MAX: usize = 4096;
 /// Ended orders that an OrderStatusRequest still finds.
 pub const ENDED_ORDERS_MAX: usize = 16 * 1024;
 /// UUID-form ClOrdIDs that one client may use within the time window of venue file 6.9.

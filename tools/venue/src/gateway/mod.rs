@@ -10,6 +10,7 @@ mod faults;
 mod guard;
 mod inbound;
 mod keys;
+mod late;
 mod leave;
 mod logon;
 pub mod number;

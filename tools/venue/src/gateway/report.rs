@@ -65,6 +65,8 @@ pub struct ExecutionReport<'a> {
     pub average: bool,
     /// The trade, on `F`.
     pub fill: Option<FillReport<'a>>,
+    /// Whether ExecRestatementReason(378) says that trades were not reported in time.
+    pub late_trades: bool,
     /// Text(58), on `4` and `C`. The description on `A` and `0` is made here.
     pub text: Option<&'a str>,
 }
@@ -150,6 +152,9 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
     }
     enc.byte(tag::EXEC_TYPE, exec_type(report.exec_type));
     report.open(report.leaves).write(enc, tag::LEAVES_QTY);
+    if report.late_trades {
+        enc.byte(tag::EXEC_RESTATEMENT_REASON, b'3');
+    }
     notional.write(enc, tag::GROSS_TRADE_AMT);
     let trade_id = report.fill.map(|fill| format!("{}-{}", instrument.symbol, fill.trade_seq));
     if let (Some(fill), Some(id)) = (&report.fill, &trade_id) {

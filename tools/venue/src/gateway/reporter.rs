@@ -5,34 +5,53 @@ use taut_codec::encode::HeaderOrder;
 use taut_codec::value::UtcTime;
 
 use super::exec_id::ReportClock;
+use super::late::Late;
 use super::number::Amount;
 use super::report::{BusinessReject, ExecutionReport, FillReport, write_execution_report};
 use super::{Gateway, Market};
 use crate::matching::{
     CancelReason, Engine, EngineEvent, EventKind, OrderState, Rejection, Request, Settlement, Trade,
 };
-use crate::oes::{Error, Oes, OrderRecord, amend_status, cl_ord_id, fill_status};
+use crate::oes::{Error, Oes, OrderRecord, OwnerId, amend_status, cl_ord_id, fill_status};
 
 /// Makes ExecutionReports and business rejects out of engine events.
 #[derive(Debug, Default)]
 pub struct Reporter {
     clock: ReportClock,
     lost: u64,
+    pub(super) late: Late,
 }
 
 /// One report on its way.
-struct Draft<'a> {
+#[derive(Clone, Copy)]
+pub(super) struct Draft<'a> {
     state: &'a OrderState,
+    /// Who hears of it.
+    to: OwnerId,
     exec_type: ExecType,
     status: OrdStatus,
     /// ClOrdIDs: 11 and 41.
     ids: (u128, Option<u128>),
     trade: Option<(&'a Trade, Liquidity)>,
     text: Option<&'a str>,
+    /// It makes good for trades that were not told.
+    late: bool,
     at: UtcTime,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// An order as it is now.
+    const fn of(record: &'a OrderRecord, exec_type: ExecType, late: bool, at: UtcTime) -> Self {
+        let OrderRecord { state, status, .. } = record;
+        let (to, ids) = (state.session, (state.client_key, None));
+        Self { state, to, exec_type, status: *status, ids, trade: None, text: None, late, at }
+    }
+
+    /// What tells the trades of an order that were withheld.
+    pub(super) const fn restated(record: &'a OrderRecord, now: UtcTime) -> Self {
+        Self::of(record, ExecType::Restated, true, now)
+    }
+
     /// Whether the report has TriggerPrice(1102): that of the trigger, and what answers a request for the
     /// order's status.
     const fn tells_trigger(&self) -> bool {
@@ -71,12 +90,23 @@ impl Reporter {
         let at = event.at;
         let plain = |state, exec_type, status| Draft {
             state,
+            to: state.session,
             exec_type,
             status,
             ids: (state.client_key, None),
             trade: None,
             text: None,
+            late: false,
             at,
+        };
+        let late = &mut self.late;
+        let mut withhold = |state: &OrderState| {
+            let heard = oes.client_of(state.session).is_some();
+            heard && late.withhold(oes.market(), state.order)
+        };
+        let withheld = match &event.kind {
+            EventKind::Trade(trade) => [&trade.maker, &trade.taker].map(&mut withhold),
+            _ => [false; 2],
         };
         let mut send = |draft: Draft<'_>| self.send(&draft, oes, engine, gateway, now);
         match &event.kind {
@@ -87,13 +117,15 @@ impl Reporter {
             EventKind::Live(state) => send(plain(state, ExecType::New, OrdStatus::New)),
             EventKind::Trade(trade) => {
                 let sides = [(&trade.maker, Liquidity::Maker), (&trade.taker, Liquidity::Taker)];
-                for (state, liquidity) in sides {
-                    let draft = plain(state, ExecType::Trade, fill_status(state));
-                    send(Draft { trade: Some((trade, liquidity)), ..draft });
+                for ((state, liquidity), withheld) in sides.into_iter().zip(withheld) {
+                    if !withheld {
+                        let draft = plain(state, ExecType::Trade, fill_status(state));
+                        send(Draft { trade: Some((trade, liquidity)), ..draft });
+                    }
                 }
             }
-            EventKind::Cancelled { order, reason, request_key, .. } => {
-                let ids = match *request_key {
+            EventKind::Cancelled { order, reason, request, .. } => {
+                let ids = match request.and_then(|asker| asker.client_key) {
                     Some(request) => (request, Some(order.client_key)),
                     None => (order.client_key, None),
                 };
@@ -104,16 +136,28 @@ impl Reporter {
                     _ => reason.text(),
                 };
                 let draft = plain(order, ExecType::Canceled, OrdStatus::Canceled);
-                send(Draft { ids, text: Some(text), ..draft });
+                let draft = Draft { ids, text: Some(text), ..draft };
+                send(draft);
+                // Whoever asked is answered, too, where the order is another client's (3.6, `account`).
+                if let Some(asker) = request
+                    && oes.client_of(asker.session) != oes.client_of(order.session)
+                {
+                    send(Draft { to: asker.session, ..draft });
+                }
             }
             EventKind::Triggered(state) => send(plain(state, ExecType::Restated, OrdStatus::New)),
             EventKind::Expired { order, .. } => {
                 let draft = plain(order, ExecType::Expired, OrdStatus::Expired);
                 send(Draft { text: Some(EXPIRED), ..draft });
             }
-            EventKind::Amended { order, orig_client_key, pending } => {
+            EventKind::Amended { order, orig_client_key, orig_session, pending } => {
                 let draft = plain(order, ExecType::Replaced, amend_status(*pending));
-                send(Draft { ids: (order.client_key, Some(*orig_client_key)), ..draft });
+                let draft = Draft { ids: (order.client_key, Some(*orig_client_key)), ..draft };
+                send(draft);
+                // The client that loses the order to another of its account hears where it went.
+                if oes.client_of(*orig_session) != oes.client_of(order.session) {
+                    send(Draft { to: *orig_session, ..draft });
+                }
             }
         }
     }
@@ -127,19 +171,11 @@ impl Reporter {
         gateway: &mut Gateway,
         now: UtcTime,
     ) {
-        let draft = Draft {
-            state: &record.state,
-            exec_type: ExecType::OrderStatus,
-            status: record.status,
-            ids: (record.state.client_key, None),
-            trade: None,
-            text: None,
-            at: now,
-        };
+        let draft = Draft::of(record, ExecType::OrderStatus, false, now);
         self.send(&draft, oes, engine, gateway, now);
     }
 
-    fn send<S: Settlement>(
+    pub(super) fn send<S: Settlement>(
         &mut self,
         draft: &Draft<'_>,
         oes: &Oes,
@@ -148,7 +184,7 @@ impl Reporter {
         now: UtcTime,
     ) {
         let state = draft.state;
-        let Some(client) = oes.client_of(state.session) else { return };
+        let Some(client) = oes.client_of(draft.to) else { return };
         let Some(instrument) = engine.instrument(state.instrument) else { return };
         let market = oes.market();
         let is_spot = market == Market::Spot;
@@ -194,6 +230,7 @@ impl Reporter {
             notional: state.notional,
             average: is_spot || gateway.switches.derivatives_average,
             fill,
+            late_trades: draft.late,
             text: draft.text,
         };
         let (service, order) = (market.trading(), HeaderOrder::default());

@@ -68,6 +68,7 @@ fn report(instrument: &Instrument) -> ExecutionReport<'_> {
         notional: 0,
         average: true,
         fill: None,
+        late_trades: false,
         text: None,
     }
 }

@@ -236,7 +236,7 @@ mod tests {
                         let (account, reason) = (Some(account), CancelReason::User);
                         engine.cancel_where(now, &CancelWhere {
                             account, sessions: Some((session, session)), instrument: None, reason,
-                            client_key: None,
+                            asker: None,
                         }, &mut events);
                     } else {
                         engine.new_order(now, &NewOrder {

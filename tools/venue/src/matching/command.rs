@@ -3,6 +3,7 @@
 use taut::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
 
 use super::account::AccountId;
+use super::event::Asker;
 use super::ledger::FeeCurrency;
 use super::order::OrderRef;
 use super::reason::CancelReason;
@@ -152,8 +153,8 @@ pub struct CancelWhere {
     pub instrument: Option<InstrumentId>,
     /// Why; goes into the events.
     pub reason: CancelReason,
-    /// Opaque id of the request, if a client made it.
-    pub client_key: Option<u128>,
+    /// Who asks, if a session does.
+    pub asker: Option<Asker>,
 }
 
 /// Any command, for queues and journals.

@@ -7,7 +7,7 @@ use super::account::AccountId;
 use super::check::{ends, is_closed};
 use super::command::{Amend, Cancel, CancelWhere, NewOrder};
 use super::engine::Engine;
-use super::event::{EngineEvent, EventKind, Rejection, Request};
+use super::event::{Asker, EngineEvent, EventKind, Rejection, Request};
 use super::order::{Order, OrderRef, Stage};
 use super::pool::NONE;
 use super::reason::{CancelReason, RejectReason};
@@ -140,14 +140,19 @@ impl<S: Settlement> Engine<S> {
         order.slice = amended.slice;
         let state = self.state(slot);
         let pending = before.stage == Stage::Pending;
-        let kind = EventKind::Amended { order: state, orig_client_key: before.client_key, pending };
+        let kind = EventKind::Amended {
+            order: state,
+            orig_client_key: before.client_key,
+            orig_session: before.session,
+            pending,
+        };
         events.push(EngineEvent { at: now, kind });
         if ends {
             let kind = EventKind::Cancelled {
                 order: state,
                 reason: CancelReason::AmendedBelowFilled,
                 cancelled: before.leaves(),
-                request_key: None,
+                request: None,
             };
             events.push(EngineEvent { at: now, kind });
             self.finish(slot);
@@ -168,7 +173,9 @@ impl<S: Settlement> Engine<S> {
         self.tick(now, events);
         match self.check_cancel(command) {
             Ok(slot) => {
-                self.end(now, slot, CancelReason::User, command.client_key, events);
+                let Cancel { session, client_key, .. } = *command;
+                let asker = Some(Asker { session, client_key });
+                self.end(now, slot, CancelReason::User, asker, events);
                 true
             }
             Err(reason) => {
@@ -209,7 +216,7 @@ impl<S: Settlement> Engine<S> {
                     || command.instrument.is_some_and(|id| id != order.instrument);
                 let slot = core::mem::replace(&mut at, order.account_next);
                 if !spared {
-                    self.end(now, slot, command.reason, command.client_key, events);
+                    self.end(now, slot, command.reason, command.asker, events);
                     count += 1;
                 }
             }

@@ -38,8 +38,8 @@ pub enum EventKind {
         reason: CancelReason,
         /// What was open when it ended.
         cancelled: Qty,
-        /// `client_key` of the cancel request, if there was one.
-        request_key: Option<u128>,
+        /// The request that asked for it, if there was one.
+        request: Option<Asker>,
     },
     /// ExpireTime(126) came (150=C).
     Expired {
@@ -54,9 +54,20 @@ pub enum EventKind {
         order: OrderState,
         /// The `client_key` before (41).
         orig_client_key: u128,
+        /// Its owner before.
+        orig_session: u32,
         /// The order waits for its EffectiveTime(168): 39=E.
         pending: bool,
     },
+}
+
+/// Who asked for an end of orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// The session, which need not be the order's owner.
+    pub session: u32,
+    /// Opaque id of the request, if the orders are to be reported under it.
+    pub client_key: Option<u128>,
 }
 
 /// An order as it stood right after an event: all that a report needs. The OrderID(37) is

@@ -77,7 +77,7 @@ pub use derivatives::{
     FuturesPosition, FuturesSelfTrade, Wallet, WalletState,
 };
 pub use engine::{Engine, EngineConfig, Rules, SetupError};
-pub use event::{EngineEvent, EventKind, OrderState, Rejection, Request, Trade};
+pub use event::{Asker, EngineEvent, EventKind, OrderState, Rejection, Request, Trade};
 pub use ids::OrderIds;
 pub use ledger::{AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE};
 pub use order::{Order, OrderRef, Stage};

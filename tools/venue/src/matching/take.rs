@@ -6,7 +6,7 @@ use taut_codec::value::UtcTime;
 
 use super::command::SelfTrade;
 use super::engine::Engine;
-use super::event::{EngineEvent, EventKind, OrderState, Trade};
+use super::event::{Asker, EngineEvent, EventKind, OrderState, Trade};
 use super::order::Order;
 use super::pool::NONE;
 use super::reason::{CancelReason, RejectReason};
@@ -265,13 +265,13 @@ impl<S: Settlement> Engine<S> {
         now: UtcTime,
         slot: u32,
         reason: CancelReason,
-        request_key: Option<u128>,
+        request: Option<Asker>,
         events: &mut Vec<EngineEvent>,
     ) {
         let cancelled = self.orders.get(slot).leaves();
         self.withdraw(now, slot);
         let order = OrderState { leaves: Qty(0), ..self.state(slot) };
-        let kind = EventKind::Cancelled { order, reason, cancelled, request_key };
+        let kind = EventKind::Cancelled { order, reason, cancelled, request };
         events.push(EngineEvent { at: now, kind });
         self.finish(slot);
     }

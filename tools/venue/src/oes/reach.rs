@@ -5,7 +5,7 @@ use super::ids::UsedIds;
 use super::request::{MassCancelScope, OrderName, Origin};
 use super::{EngineRecord, Oes, OrderRecord, Owner, OwnerId, Refusal};
 use crate::matching::{
-    Cancel, CancelReason, CancelWhere, Command, Engine, RejectReason, Settlement,
+    Asker, Cancel, CancelReason, CancelWhere, Command, Engine, RejectReason, Settlement,
 };
 
 /// Which orders a request can reach (venue file 3.6; C1, C2).
@@ -97,7 +97,7 @@ impl Oes {
             instrument,
             reason: CancelReason::MassCancel,
             // The reports name the orders by their own ClOrdIDs (unspecified: SIM).
-            client_key: None,
+            asker: Some(Asker { session: origin.tag, client_key: None }),
         })
     }
 
@@ -125,7 +125,7 @@ impl Oes {
             sessions: Some((owner, owner)),
             instrument: None,
             reason: CancelReason::Disconnect,
-            client_key: None,
+            asker: None,
         });
         EngineRecord { origin: None, command }
     }

@@ -100,7 +100,7 @@ impl Registry {
                 set(&trade.taker, fill_status(&trade.taker));
             }
             EventKind::Cancelled { order, .. } => set(order, OrdStatus::Canceled),
-            EventKind::Amended { order, orig_client_key, pending } => {
+            EventKind::Amended { order, orig_client_key, pending, .. } => {
                 set(order, amend_status(*pending));
                 if let Some(customer) = customer_of(order) {
                     self.names.remove(&(customer, *orig_client_key));

@@ -57,7 +57,7 @@ impl Oes {
             sessions: None,
             instrument: None,
             reason: CancelReason::MassCancel,
-            client_key: None,
+            asker: None,
         })
     }
 

@@ -111,6 +111,18 @@ impl Venue {
         self.rest.stop();
     }
 
+    /// Control: no trade is reported any more; or trades are, and each order that traded meanwhile is restated:
+    /// 150=D with 378=3 (venue file 4.6).
+    pub fn report_trades(&mut self, reported: bool, now: UtcTime) {
+        let (spot, derivatives, Front { gateway, reporter, .. }) = self.parts();
+        if reported {
+            reporter.restate(&spot.oes, &spot.engine, gateway, now);
+            reporter.restate(&derivatives.oes, &derivatives.engine, gateway, now);
+        } else {
+            reporter.withhold_trades();
+        }
+    }
+
     /// Control: what becomes of logons from now on.
     pub fn set_logons(&mut self, logons: Logons) {
         self.gateway.set_logons(logons);

@@ -11,6 +11,7 @@
 //! 35s trading post_only                   (what 35=h says)
 //! 40s instance 0 stop                     (or start)
 //! 50s report-copies 2
+//! 55s trades withhold                     (or restate: 150=D, 378=3)
 //! 60s..90s cut TAUT spot-trading          (some time between, by the seed)
 //! ```
 
@@ -58,6 +59,11 @@ pub enum Step {
     },
     /// Each report is sent so many times.
     ReportCopies(u8),
+    /// Whether trades are reported; if they were not for a while, by a restatement of each order.
+    Trades {
+        /// From now on.
+        reported: bool,
+    },
 }
 
 /// Why a step cannot be read.
@@ -111,6 +117,7 @@ fn read(words: &[&str]) -> Result<Step, &'static str> {
             Step::Instance { instance, up: what == "start" }
         }
         ["report-copies", copies] => Step::ReportCopies(copies.parse().map_err(|_| NO_NUMBER)?),
+        ["trades", what @ ("withhold" | "restate")] => Step::Trades { reported: what == "restate" },
         _ => return Err("there is no such step"),
     })
 }
@@ -192,6 +199,7 @@ impl Venue {
             }
             Step::Trading(status) => self.set_trading_status(*status, now),
             Step::Instance { instance, up } => return self.gateway.set_instance(*instance, *up),
+            Step::Trades { reported } => self.report_trades(*reported, now),
             Step::ReportCopies(copies) => self.gateway.set_report_copies(*copies),
         }
         true

@@ -118,8 +118,8 @@ impl Derivatives {
         }
         let worth = |qty: i64| contract.mark().map_or(0, |px| contract.value(px, qty.abs()));
         let now = contract.maintenance(position.worth(contract).abs());
-        let maintenance = (before.maintenance - now)
-            .saturating_add(contract.maintenance(worth(change.qty)));
+        let maintenance =
+            (before.maintenance - now).saturating_add(contract.maintenance(worth(change.qty)));
         if left < maintenance { Err(RejectReason::WouldLiquidate) } else { Ok(()) }
     }
 

@@ -114,7 +114,9 @@ impl Spot {
         if more > 0 && available < more {
             return Err(RejectReason::InsufficientFunds);
         }
-        if opens && available.saturating_add(self.unrealised(order.account, order.instrument)) < more {
+        if opens
+            && available.saturating_add(self.unrealised(order.account, order.instrument)) < more
+        {
             return Err(RejectReason::MarginLevel);
         }
         Ok(hold)

@@ -11,7 +11,9 @@ pub use margin::{MarginTerms, Position};
 use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
 use super::engine::{Engine, EngineConfig, Rules, SetupError};
 use super::ids::OrderIds;
-use super::ledger::{AMOUNT_MAX, Balance, FEE_RATE_MAX, FeeSchedule, Ledger, MONEY_SCALE, part_of, pow10};
+use super::ledger::{
+    AMOUNT_MAX, Balance, FEE_RATE_MAX, FeeSchedule, Ledger, MONEY_SCALE, part_of, pow10,
+};
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};

@@ -32,7 +32,7 @@ fn an_amend_below_the_filled_quantity_ends_the_order() {
     assert_eq!(desk.cancelled(), [(order, CancelReason::AmendedBelowFilled, 4)]);
     assert!(matches!(
         desk.events[0].kind,
-        EventKind::Amended { order: state, orig_client_key: 1, pending: false }
+        EventKind::Amended { order: state, orig_client_key: 1, pending: false, .. }
             if state.qty == Qty(6) && state.cum == Qty(6) && state.leaves == Qty(0)
     ));
     assert_eq!(desk.balance(a, "USD").held, 0);
@@ -67,7 +67,7 @@ fn a_mass_cancel_follows_the_session_that_replaced_the_order_last() {
         sessions: Some((session, session)),
         instrument: Some(ID),
         reason: CancelReason::MassCancel,
-        client_key: Some(8),
+        asker: None,
     };
     assert!(desk.amend(a, two, 4, 99, false), "the amend comes from the account's own session");
     desk.events.clear();

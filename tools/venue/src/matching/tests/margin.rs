@@ -129,8 +129,7 @@ fn largest() -> Desk {
     let fees = FeeSchedule { maker: 0, taker: 0, ..FeeSchedule::default() };
     let config = SpotConfig { fees, margin_allowance: u64::MAX, ..SpotConfig::default() };
     let mut desk = Desk::with(&config, fine, 100_000_000_000_000);
-    let terms =
-        MarginTerms { leverage: 3, position_max: Qty(i64::MAX), lendable: Qty(i64::MAX) };
+    let terms = MarginTerms { leverage: 3, position_max: Qty(i64::MAX), lendable: Qty(i64::MAX) };
     assert!(desk.engine.offer_margin(ID, terms));
     desk
 }

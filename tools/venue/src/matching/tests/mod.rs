@@ -27,6 +27,7 @@ fn instrument() -> Instrument {
         tick_size: Px(1),
         qty_step: Qty(1),
         qty_min: Qty(1),
+        qty_max: None,
         cost_min: Decimal::new(0, 0),
         status: PairStatus::Online,
     }

@@ -124,7 +124,7 @@ fn the_market_status_decides_what_is_taken() {
         sessions: None,
         instrument: None,
         reason: CancelReason::MassCancel,
-        client_key: None,
+        asker: None,
     };
     assert_eq!(desk.engine.cancel_where(UtcTime(1), &all, &mut Vec::new()), 0);
     all.reason = CancelReason::Disconnect;

@@ -137,7 +137,7 @@ fn reduce(events: &[EngineEvent]) -> Vec<Said> {
         EventKind::Cancelled { order, reason, cancelled, .. } => {
             Said::Cancelled(order.client_key, reason, cancelled.0)
         }
-        EventKind::Amended { order, orig_client_key, pending } => {
+        EventKind::Amended { order, orig_client_key, pending, .. } => {
             let (qty, leaves) = (order.qty.0, order.leaves.0);
             Said::Amended(order.client_key, orig_client_key, qty, leaves, pending)
         }
@@ -255,7 +255,7 @@ impl Pair {
                     sessions: session.map(|one| (one, one)),
                     instrument: None,
                     reason,
-                    client_key: None,
+                    asker: None,
                 };
                 self.desk.engine.cancel_where(now, &command, &mut self.desk.events);
                 self.model.cancel_where(account.map(|a| a.0 as usize), session, reason, &mut said);

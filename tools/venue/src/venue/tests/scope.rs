@@ -7,6 +7,12 @@ use crate::oes::Scope;
 /// A world whose TAUT has an order of an earlier logon, and whose OTHER shares the account and has
 /// one too. Returns a fresh session of TAUT and both orders.
 fn two_of_one_account(scope: Scope) -> (World, Peer, [String; 2]) {
+    let (world, peer, _, orders) = three_sessions(scope);
+    (world, peer, orders)
+}
+
+/// The same, and the session of OTHER.
+fn three_sessions(scope: Scope) -> (World, Peer, Peer, [String; 2]) {
     let mut config = config();
     config.clients.iter_mut().for_each(|client| client.account = "one".into());
     config.switches.cancel_scope = scope;
@@ -23,7 +29,50 @@ fn two_of_one_account(scope: Scope) -> (World, Peer, [String; 2]) {
     ];
     world.lose(&old);
     let peer = world.trader();
-    (world, peer, orders)
+    (world, peer, other, orders)
+}
+
+#[test]
+fn a_cancel_of_another_clients_order_is_answered_and_its_owner_is_told() {
+    let (mut world, mut peer, other, orders) = three_sessions(Scope::Account);
+    let time = world.time();
+    let cancel = format!("F|11=10|37={}|54=1|55=BTC/USD|60={time}|", orders[1]);
+    let answers = world.send(&mut peer, &cancel);
+    let told = world.take(other.id);
+    for reports in [&answers, &told] {
+        let report = reports.last().unwrap();
+        assert_eq!(values(report, &[35, 150, 39, 11, 41]), "8 4 4 10 2", "{reports:?}");
+        assert_eq!(get(report, 37), Some(orders[1].as_str()));
+    }
+    assert_eq!((answers.len(), told.len()), (1, 1), "each once");
+    let answers = world.send(&mut peer, &format!("q|11=11|60={time}|530=7|"));
+    assert_eq!(answers.len(), 1, "one order is left, its own: {answers:?}");
+    assert!(world.take(other.id).is_empty());
+}
+
+#[test]
+fn a_mass_cancel_of_the_account_tells_who_asked_and_whose_each_order_was() {
+    let (mut world, mut peer, other, orders) = three_sessions(Scope::Account);
+    let time = world.time();
+    let answers = world.send(&mut peer, &format!("q|11=10|60={time}|530=7|"));
+    let ids: Vec<&str> = answers.iter().filter_map(|one| get(one, 37)).collect();
+    assert_eq!(ids, orders, "all of them, to who asked");
+    let told = world.take(other.id);
+    assert_eq!(told.len(), 1);
+    assert_eq!(values(&told[0], &[150, 11]), "4 2");
+}
+
+#[test]
+fn an_amend_of_another_clients_order_is_told_to_both() {
+    let (mut world, mut peer, other, orders) = three_sessions(Scope::Account);
+    let (order, time) = (&orders[1], world.time());
+    let amend = format!("G|11=10|37={order}|38=2|40=2|41=2|44=100|54=1|55=BTC/USD|59=1|60={time}|");
+    let answers = world.send(&mut peer, &amend);
+    let told = world.take(other.id);
+    for reports in [answers, told] {
+        assert_eq!(values(&reports[0], &[35, 150, 11, 41, 38]), "8 5 10 2 2.0");
+        assert_eq!(reports.len(), 1);
+    }
 }
 
 #[test]
