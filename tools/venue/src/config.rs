@@ -26,7 +26,7 @@ pub use clients::{Amounts, ClientConfig, TierName};
 pub use instruments::{IndexSource, InstrumentConfig, StatusName};
 pub use replay::ReplayConfig;
 pub use session::{DuplicateLogon, RolloverClosed, RolloverNotice, SessionSwitches};
-pub use switches::{AvgPx, LogonRefusal, LowLogonNumber, RefusalNumber, Switches};
+pub use switches::{AvgPx, LogonRefusal, LowLogonNumber, RefusalNumber, SubAccounts, Switches};
 pub use trading::{PassedStop, Trading};
 
 /// Why a configuration is refused.

@@ -166,7 +166,8 @@ impl Venue {
             match client.market {
                 Market::Spot => on_spot.add_spot(number, client, &mut spot)?,
                 Market::Derivatives => {
-                    on_derivatives.add_derivatives(number, client, &mut derivatives)?;
+                    let subs = config.switches.derivatives_sub_accounts;
+                    on_derivatives.add_derivatives(number, client, subs, &mut derivatives)?;
                 }
             }
             let credentials = client.credentials(&secrets)?;
@@ -273,6 +274,12 @@ impl Venue {
     #[must_use]
     pub fn must_drop(&self, id: ConnectionId) -> bool {
         self.rest.must_drop(id).unwrap_or_else(|| self.gateway.must_drop(id))
+    }
+
+    /// Whether a connection that [`Venue::must_drop`] names is to end by a TCP reset.
+    #[must_use]
+    pub fn must_reset(&self, id: ConnectionId) -> bool {
+        self.gateway.must_reset(id)
     }
 
     /// Time passes: heartbeats, time-outs, liquidity, orders that become live, trigger or expire.

@@ -35,6 +35,9 @@ pub struct Switches {
     pub derivatives_avg_px: AvgPx,
     /// Whether derivatives take 35=G (C8): not in production, but on UAT. Default no.
     pub derivatives_amends: bool,
+    /// Whether self-trade prevention on derivatives counts a broker's sub-accounts (78, 79) as children of its
+    /// account (6.10), or each as an account by itself. Default `children`.
+    pub derivatives_sub_accounts: SubAccounts,
     /// What a client with wrong credentials sees. Default `logout`.
     pub logon_refusal: LogonRefusal,
     /// MsgSeqNum of that Logout. Default `documented`.
@@ -69,6 +72,7 @@ impl Default for Switches {
             fee_basis: false,
             derivatives_avg_px: AvgPx::default(),
             derivatives_amends: false,
+            derivatives_sub_accounts: SubAccounts::default(),
             logon_refusal: LogonRefusal::default(),
             refusal_number: RefusalNumber::default(),
             low_logon_number: LowLogonNumber::default(),
@@ -91,6 +95,17 @@ pub enum AvgPx {
     Zero,
     /// GrossTradeAmt(381) by CumQty(14), as on spot.
     Average,
+}
+
+/// What sub-accounts are to self-trade prevention on derivatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubAccounts {
+    /// Of the family whose master is the client's account, or the first of its `domain`.
+    #[default]
+    Children,
+    /// Accounts of somebody else: they trade with each other.
+    Apart,
 }
 
 /// Answer to wrong credentials; both are documented (venue file section 2).

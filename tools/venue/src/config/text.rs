@@ -13,8 +13,8 @@ port_offset = 0
 gateway_instances = 2
 
 # What the venue does on purpose, so long after its start: "10s roll-over", "12.5s drop TAUT spot-trading"
-# (or cut, half-open), "20s stall TAUT spot-trading 500ms" (or delay), "21s sequence-jump TAUT spot-trading 7"
-# (or resend-storm), "30s logons refuse" (or close, judge), "31s market BTC/USD cancel_only",
+# (or cut, reset, half-open), "20s stall TAUT spot-trading 500ms" (or delay), "21s sequence-jump TAUT
+# spot-trading 7" (or resend-storm), "30s logons refuse" (or close, judge), "31s market BTC/USD cancel_only",
 # "35s trading post_only", "40s instance 0 stop" (or start), "50s report-copies 2",
 # "55s trades withhold" (or restate). "60s..90s ..." is some time between the two, by the seed.
 control = []
@@ -43,6 +43,9 @@ fee_basis = false
 derivatives_avg_px = "zero"
 # Whether derivatives take OrderCancelReplaceRequest (G): not in production, but on UAT.
 derivatives_amends = false
+# Self-trade prevention on derivatives: the sub-accounts of a client are the "children" of its account, or
+# "apart", so that they trade with each other.
+derivatives_sub_accounts = "children"
 # Wrong credentials: "logout" (with a text) or "silent" (close without a word).
 logon_refusal = "logout"
 # MsgSeqNum of that Logout: "documented" (2, although no Logon was sent) or "standard" (1).

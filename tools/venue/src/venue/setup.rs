@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use taut_codec::value::UtcTime;
 
 use super::desk::Desk;
-use crate::config::{ClientConfig, ConfigError, IndexSource, InstrumentConfig, VenueConfig};
+use crate::config::{
+    ClientConfig, ConfigError, IndexSource, InstrumentConfig, SubAccounts, VenueConfig,
+};
 use crate::gateway::Market;
 use crate::liquidity::{self, LiquiditySource};
 use crate::market_data::MarketData;
@@ -120,6 +122,7 @@ impl<'a> Accounts<'a> {
         &mut self,
         number: u16,
         client: &'a ClientConfig,
+        sub_accounts: SubAccounts,
         desk: &mut Desk<Derivatives>,
     ) -> Result<(), ConfigError> {
         let (account, is_new) = self.open(client, &mut desk.engine)?;
@@ -130,12 +133,14 @@ impl<'a> Accounts<'a> {
             for (asset, amount) in client.wallets()? {
                 desk.engine.deposit(account, Wallet::Single(asset), asset, amount)?;
             }
-            let family = client.domain.as_str();
-            let master = if family.is_empty() {
-                account
-            } else {
-                *self.masters.entry(family).or_insert(account)
-            };
+        }
+        let family = client.domain.as_str();
+        let master = if family.is_empty() {
+            account
+        } else {
+            *self.masters.entry(family).or_insert(account)
+        };
+        if is_new {
             desk.engine.set_self_trade(account, master, client.self_trade);
         }
         desk.oes.add_client(number, account, client.permissions(), self.limits(client));
@@ -144,7 +149,8 @@ impl<'a> Accounts<'a> {
             for (asset, amount) in balances.into_iter().filter(|_| is_new) {
                 desk.engine.deposit(sub, Wallet::Flex, asset, amount)?;
             }
-            desk.engine.set_self_trade(sub, sub, client.self_trade);
+            let master = if sub_accounts == SubAccounts::Children { master } else { sub };
+            desk.engine.set_self_trade(sub, master, client.self_trade);
             desk.oes.add_allocation(number, name, sub);
         }
         Ok(())
