@@ -282,6 +282,25 @@ fn a_reset_is_not_an_end() {
 }
 
 #[test]
+fn a_connection_that_we_reset_is_reset_behind_what_was_read() {
+    everywhere(|name, ends, security| {
+        let ((client_rx, mut client_tx), (mut rx, _tx)) = channels(ends, security, 0);
+        send(&mut client_tx, b"last words");
+        let mut into = [0; 64];
+        let mut got = Vec::new();
+        until(|| {
+            let count = rx.receive(&mut into, |_| ()).unwrap();
+            got.extend_from_slice(&into[..count]);
+            got == b"last words"
+        });
+        client_tx.reset();
+        assert_eq!(client_tx.accept(b"x"), Err(WireError::Reset), "{name}");
+        drop((client_rx, client_tx));
+        assert_eq!(drain(&mut rx), (Vec::new(), WireError::Reset), "{name}");
+    });
+}
+
+#[test]
 fn a_stream_that_ends_without_close_notify_was_truncated() {
     for ends in Ends::all() {
         for security in SECURITY.into_iter().skip(1) {

@@ -205,6 +205,15 @@ impl Transmitter {
         self.wire.shutdown();
     }
 
+    /// Ends the connection by a reset, without close_notify; what was accepted and not pushed is lost. A
+    /// socket is reset when the receiving half is dropped, too.
+    pub fn reset(&mut self) {
+        if self.ended.is_none() {
+            self.ended = Some(WireError::Reset);
+        }
+        self.wire.reset();
+    }
+
     fn end(&mut self, error: WireError) -> WireError {
         *self.ended.insert(error)
     }

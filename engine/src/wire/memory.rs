@@ -208,6 +208,10 @@ impl Transmit for MemoryTx {
     fn shutdown(&mut self) {
         lock(&self.shared).cut(self.direction, Cut::Close);
     }
+
+    fn reset(&mut self) {
+        lock(&self.shared).cut(self.direction, Cut::Reset);
+    }
 }
 
 impl Drop for MemoryTx {

@@ -33,6 +33,7 @@ pub mod xdp;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +93,10 @@ pub trait Transmit {
 
     /// Ends our direction of the stream after what was taken; best effort.
     fn shutdown(&mut self);
+
+    /// Ends the connection by a reset, with the last of its halves to be dropped at the latest. What was
+    /// taken and has not left may be lost; best effort.
+    fn reset(&mut self);
 }
 
 /// Which transport reads the socket.
@@ -221,6 +226,14 @@ impl Transmit for WireTx {
             Self::Memory(tx) => tx.shutdown(),
         }
     }
+
+    fn reset(&mut self) {
+        match self {
+            Self::Socket(tx) => tx.reset(),
+            Self::Xdp(tx) => tx.reset(),
+            Self::Memory(tx) => tx.reset(),
+        }
+    }
 }
 
 /// Sends by non-blocking `send`, which the standard library calls with `MSG_NOSIGNAL`.
@@ -245,6 +258,11 @@ impl Transmit for SocketTx {
     fn shutdown(&mut self) {
         // Fails only when the connection is gone, which is what we want.
         let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    fn reset(&mut self) {
+        // A socket that does not linger is reset as it is closed.
+        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 }
 

@@ -106,6 +106,7 @@ mod tests {
             Ok(taken)
         }
         fn shutdown(&mut self) {}
+        fn reset(&mut self) {}
     }
 
     #[test]

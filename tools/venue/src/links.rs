@@ -161,7 +161,11 @@ impl Links {
     /// Ends our side; the peer's ends with what is returned.
     fn drop_connection(&mut self, venue: &mut Venue, at: usize, now: UtcTime) -> Receiver {
         let mut connection = self.connections.remove(at);
-        connection.transmitter.close();
+        if venue.must_reset(connection.id) {
+            connection.transmitter.reset();
+        } else {
+            connection.transmitter.close();
+        }
         venue.disconnected(connection.id, now);
         connection.receiver
     }

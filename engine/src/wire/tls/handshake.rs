@@ -517,6 +517,8 @@ impl<W: Write> Transmit for ToStream<'_, W> {
     }
 
     fn shutdown(&mut self) {}
+
+    fn reset(&mut self) {}
 }
 
 #[cfg(test)]

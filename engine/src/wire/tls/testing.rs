@@ -82,6 +82,8 @@ impl Transmit for Port {
     }
 
     fn shutdown(&mut self) {}
+
+    fn reset(&mut self) {}
 }
 
 /// Our side of an established connection.

@@ -187,4 +187,9 @@ impl Transmit for XdpTx {
         let now = self.connection.stack.now();
         self.connection.stack.lock().shut_down(self.connection.socket, now);
     }
+
+    fn reset(&mut self) {
+        let now = self.connection.stack.now();
+        self.connection.stack.lock().abort(self.connection.socket, now);
+    }
 }

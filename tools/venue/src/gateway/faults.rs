@@ -28,11 +28,18 @@ pub(super) struct Faults {
     released: u64,
     /// It ends at this position.
     cut_at: Option<u64>,
+    /// By a reset.
+    resets: bool,
 }
 
 impl Faults {
     pub(super) const fn is_deaf(&self) -> bool {
         self.deaf
+    }
+
+    /// Whether the connection, when it is dropped, ends by a reset.
+    pub(super) const fn resets(&self) -> bool {
+        self.resets
     }
 
     /// How many of the bytes that wait may leave; `None` if the connection ends here.
@@ -83,6 +90,8 @@ pub enum Fault {
     Drop,
     /// The connection ends in the middle of the next message to the client.
     Cut,
+    /// The same, by a TCP reset.
+    Reset,
     /// Nothing is heard or said any more, and the connection stays.
     HalfOpen,
     /// Nothing leaves for so many nanoseconds.
@@ -106,8 +115,9 @@ impl Gateway {
         let (Some(known), faults) = (known, &mut connection.faults) else { return false };
         match fault {
             Fault::Drop => self.replay.end(&mut known.session, connection, now),
-            Fault::Cut => {
+            Fault::Cut | Fault::Reset => {
                 faults.cut_at = Some(connection.outbox.pushed_total() + CUT_AFTER);
+                faults.resets = fault == Fault::Reset;
             }
             Fault::HalfOpen => {
                 faults.deaf = true;

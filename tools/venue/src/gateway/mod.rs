@@ -205,6 +205,12 @@ impl Gateway {
         connection.dropped || self.session(connection).is_some_and(Session::must_drop)
     }
 
+    /// Whether a connection that has to be dropped is to end by a TCP reset.
+    #[must_use]
+    pub fn must_reset(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|one| one.dropped && one.faults.resets())
+    }
+
     /// Bytes that wait for a connection's peer; `None` if there is no such connection.
     #[must_use]
     pub fn outbox(&self, id: ConnectionId) -> Option<&Outbox> {

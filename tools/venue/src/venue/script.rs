@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! 10s roll-over
-//! 12.5s drop TAUT spot-trading            (or cut, half-open)
+//! 12.5s drop TAUT spot-trading            (or cut, reset, half-open)
 //! 20s stall TAUT spot-trading 500ms       (or delay)
 //! 21s sequence-jump TAUT spot-trading 7   (or resend-storm)
 //! 30s logons refuse                       (or close, judge)
@@ -94,6 +94,7 @@ fn read(words: &[&str]) -> Result<Step, &'static str> {
         ["roll-over"] => Step::RollOver,
         ["drop", sender, service] => session(sender, service, Fault::Drop)?,
         ["cut", sender, service] => session(sender, service, Fault::Cut)?,
+        ["reset", sender, service] => session(sender, service, Fault::Reset)?,
         ["half-open", sender, service] => session(sender, service, Fault::HalfOpen)?,
         ["stall", sender, service, time] => session(sender, service, Fault::Stall(nanos(time)?))?,
         ["delay", sender, service, time] => session(sender, service, Fault::Delay(nanos(time)?))?,

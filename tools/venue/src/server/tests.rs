@@ -1,0 +1,164 @@
+//! The venue on sockets.
+
+use std::io::Read;
+
+use super::*;
+use crate::venue::Outcome;
+
+#[test]
+fn a_line_of_the_arrival_log_ends_with_how_far_the_command_came() {
+    let arrival = |cl_ord_id, outcome| Arrival {
+        sender: "TAUT".parse().unwrap(),
+        msg_seq_num: 7,
+        msg_type: b'D',
+        cl_ord_id,
+        poss_dup: false,
+        at: UtcTime(1),
+        outcome,
+    };
+    let id = taut::types::ClOrdId::numeric(42);
+    let mut log = Vec::new();
+    for (id, outcome) in
+        [(id, Outcome::Arrived), (id, Outcome::RefusedByOes), (None, Outcome::RefusedByGateway)]
+    {
+        write_arrival(&mut log, &arrival(id, outcome)).unwrap();
+    }
+    let text = String::from_utf8(log).unwrap();
+    assert_eq!(text, "TAUT 7 D 42 arrived\nTAUT 7 D 42 oes\nTAUT 7 D - gateway\n");
+}
+
+#[test]
+fn a_base_port_that_leads_beyond_the_last_port_is_out_of_range() {
+    let listen = |base| Listen { base_port: Some(base), ..Listen::loopback() };
+    let error = listen(61_535).port(Door::Fix(Service::SpotTrading)).unwrap_err().to_string();
+    assert_eq!(error, "--base-port 61535: spot-trading at 4001 above it would exceed 65535");
+    assert_eq!(listen(61_534).port(Door::Fix(Service::SpotTrading)).unwrap(), 65_535);
+}
+
+#[test]
+fn a_plain_client_of_a_tls_port_gets_an_alert_and_the_end() {
+    let mut config = crate::VenueConfig::default();
+    config.liquidity.mode = crate::config::LiquidityMode::None;
+    let clock = Clock::system();
+    let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+    let certificate = crate::certificate::Certificate::generate(&["localhost"]).unwrap();
+    let tls = certificate.server_tls(taut::wire::tls::TlsMode::RecordLayer).unwrap();
+    let mut server = Server::bind(venue, Some(tls), &Listen::loopback(), clock).unwrap();
+    let addresses = server.addresses().unwrap();
+    assert_eq!(addresses.len(), Service::ALL.len(), "every port is served");
+    for (service, address) in addresses {
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.write_all(b"8=FIX.4.4\x019=76\x0135=A\x01").unwrap();
+        let (mut answer, mut buffer) = (Vec::new(), [0; 64]);
+        // As long as it takes: the end of the stream is the condition.
+        loop {
+            server.step().unwrap();
+            match client.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => answer.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // What it had sent beyond what was read makes the end a reset.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("{service:?}: {error}"),
+            }
+        }
+        // A record of type 21, two bytes long: fatal.
+        assert_eq!((answer[0], answer[5]), (21, 2), "{service:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_client_that_is_sent_away_while_it_sends_reads_why_and_then_the_end() {
+    let mut config = crate::VenueConfig::default();
+    config.liquidity.mode = crate::config::LiquidityMode::None;
+    config.switches.session.errors_per_second_max = 1;
+    let clock = Clock::system();
+    let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+    let time = String::from_utf8(clock.now().to_fix_millis().to_vec()).unwrap();
+    let mut server = Server::bind(venue, None, &Listen::loopback(), clock).unwrap();
+    let address = server.address_of(Service::SpotMarketData).unwrap();
+    let message = |msg_type: &str, number: u32, body: &str| message(msg_type, number, &time, body);
+    // More than the server reads at once, so that something is left unread when it has had enough.
+    let mut all = message("A", 1, "98=0|108=30|141=Y|");
+    let mut number = 1;
+    while all.len() < 100_000 {
+        number += 1;
+        all += &message("V", number, "262=1|");
+    }
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let (mut sent, mut answer, mut buffer) = (0, Vec::new(), [0; 4096]);
+    loop {
+        server.step().unwrap();
+        match client.write(&all.as_bytes()[sent..]) {
+            Ok(count) => sent += count,
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+        match client.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(&buffer[..count]),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("\x0158=Too many errors\x01"), "{answer}");
+}
+
+#[test]
+fn an_address_beyond_this_machine_is_not_bound_without_leave() {
+    let mut config = crate::VenueConfig::default();
+    config.liquidity.mode = crate::config::LiquidityMode::None;
+    let clock = Clock::system();
+    let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+    let listen = Listen { address: [0, 0, 0, 0].into(), ..Listen::loopback() };
+    let error = Server::bind(venue, None, &listen, clock).err().unwrap();
+    assert!(matches!(error, ServerError::Remote(_)), "{error}");
+}
+
+/// A message of TAUT to spot market data.
+fn message(msg_type: &str, number: u32, time: &str, body: &str) -> String {
+    let target = Service::SpotMarketData.comp_id();
+    let body = format!("35={msg_type}|34={number}|49=TAUT|52={time}|56={target}|{body}");
+    let text = format!("8=FIX.4.4|9={}|{body}", body.len()).replace('|', "\x01");
+    let sum = text.bytes().fold(0u8, u8::wrapping_add);
+    format!("{text}10={sum:03}\x01")
+}
+
+#[test]
+fn a_session_is_cut_or_reset_in_the_middle_of_a_message() {
+    for (word, ends_by) in [("cut", None), ("reset", Some(io::ErrorKind::ConnectionReset))] {
+        let mut config = crate::VenueConfig::default();
+        config.liquidity.mode = crate::config::LiquidityMode::None;
+        let clock = Clock::system();
+        let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+        let time = String::from_utf8(clock.now().to_fix_millis().to_vec()).unwrap();
+        let now = clock.now();
+        let mut server = Server::bind(venue, None, &Listen::loopback(), clock).unwrap();
+        let address = server.address_of(Service::SpotMarketData).unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.write_all(message("A", 1, &time, "98=0|108=30|141=Y|").as_bytes()).unwrap();
+        let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
+        let mut step: Option<Step> = Some(format!("{word} TAUT spot-market-data").parse().unwrap());
+        let end = loop {
+            server.step().unwrap();
+            match client.read(&mut buffer) {
+                Ok(0) => break None,
+                Ok(count) => heard.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => break Some(error.kind()),
+            }
+            if heard.ends_with(b"\x01")
+                && let Some(step) = step.take()
+            {
+                heard.clear();
+                assert!(server.venue().control(&step, now));
+                client.write_all(message("1", 2, &time, "112=x|").as_bytes()).unwrap();
+            }
+        };
+        assert_eq!(end, ends_by, "{word}");
+        assert_eq!(heard.len(), 30, "{word}: {}", String::from_utf8_lossy(&heard));
+        assert!(heard.starts_with(b"8=FIX.4.4\x019="), "{word}");
+    }
+}
