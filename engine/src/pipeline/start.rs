@@ -186,7 +186,12 @@ impl Engine {
             ),
             (None, None) => Trust::WebPki,
         };
-        ClientTls::new(trust, section.mode).map_err(|error| StartError::Trust(error.to_string()))
+        ClientTls::new(trust, section.mode).map_err(|error| {
+            StartError::Trust(match (&self.trust, &section.ca_file) {
+                (None, Some(file)) => format!("{}: {error}", file.display()),
+                _ => error.to_string(),
+            })
+        })
     }
 
     fn session_core(

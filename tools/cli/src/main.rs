@@ -56,12 +56,22 @@ pub enum Failure {
     /// The command line makes no sense.
     #[error("{0}")]
     Usage(String),
-    /// A file cannot be read.
+    /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
+        error: std::io::Error,
+    },
+    /// Nobody can be listened to there, or there is nobody.
+    #[error("{what} {address}: {error}")]
+    Address {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
         error: std::io::Error,
     },
     /// The dictionary is refused.
@@ -152,6 +162,10 @@ fn main() -> ExitCode {
 
 fn read_file(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.into(), error })
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::File { path: path.into(), error })
 }
 
 /// Parses a command line value by the names that configuration files use.

@@ -151,10 +151,11 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     };
     let mut server = Server::bind(venue, tls, &listen, clock)?;
     if let Some(file) = &args.arrivals {
-        server.log_arrivals(file)?;
+        let logged = server.log_arrivals(file);
+        logged.map_err(|error| Failure::File { path: file.clone(), error })?;
     }
     if let Some(file) = &args.certificate {
-        std::fs::write(file, certificate.pem())?;
+        crate::write_file(file, &certificate.pem())?;
     }
     let fix = server.addresses()?.into_iter().map(|(service, at)| (service.name(), at));
     let all = fix.chain([(taut_venue::rest::NAME, server.rest_address()?)]);

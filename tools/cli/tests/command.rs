@@ -2,75 +2,26 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
+#[path = "common/child.rs"]
+mod child;
 #[path = "common/skipped.rs"]
 mod skipped;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use child::{PATIENCE, Running, run, taut};
 use skipped::skipped;
-
-/// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Held by every test that starts processes: one demo at a time may spin on all cores.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn taut(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// A child that is gone at the end of the test, however it ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        Self(command.spawn().unwrap())
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the command does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let status =
-            Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
-}
-
-/// Runs to the end. What is printed must fit a pipe, which a summary does.
-fn run(arguments: &[&str]) -> Output {
-    let mut running = Running::start(&mut taut(arguments));
-    let status = running.wait();
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    running.0.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
-    running.0.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
-    Output { status, stdout, stderr }
 }
 
 /// Whether a process lives: a zombie does not.

@@ -1,10 +1,13 @@
 //! `taut acceptor` from outside, by hand over sockets; needs nothing but this repository.
 
+#[path = "common/fix.rs"]
+mod fix;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A running acceptor; killed at the end.
 struct Acceptor {
@@ -49,15 +52,7 @@ impl Drop for Acceptor {
 
 /// A message of TW's with 34 and what follows the header.
 fn fix(msg_type: &str, number: u64, body: &str) -> Vec<u8> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    let now = taut_codec::value::UtcTime(since.as_nanos() as u64).to_fix_millis();
-    let now = String::from_utf8(now.to_vec()).expect("ASCII");
-    let body = format!("35={msg_type}|34={number}|49=TW|52={now}|56=ISLD|{body}");
-    let body = body.replace('|', "\x01");
-    let mut bytes = format!("8=FIX.4.4\x019={}\x01{body}", body.len()).into_bytes();
-    let sum = bytes.iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
-    bytes.extend(format!("10={sum:03}\x01").bytes());
-    bytes
+    fix::fix("TW", "ISLD", msg_type, number, body)
 }
 
 fn logon() -> Vec<u8> {
@@ -169,7 +164,7 @@ fn an_initiator_tells_once_why_it_does_not_connect_and_again_after_a_connection(
     let theirs = ours.replace("49=TW", "49=ISLD").replace("56=ISLD", "56=TW");
     stream.write_all(theirs.as_bytes()).expect("it reads");
     let up = told();
-    assert!(up.starts_with("ISLD Up {"), "{up}");
+    assert!(up.starts_with("ISLD: up: "), "{up}");
     drop((listener, stream));
     let next = std::iter::from_fn(|| Some(told())).find(|line| line.starts_with("taut: "));
     assert_eq!(next, Some(reason));

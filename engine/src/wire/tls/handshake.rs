@@ -41,11 +41,38 @@ pub enum HandshakeError {
     #[error("the peer's TLS handshake is too long")]
     TooLong,
     /// The handshake was refused, by rustls or by the peer. An alert was sent.
-    #[error("TLS handshake: {0}")]
+    #[error("TLS handshake: {}", in_words(.0))]
     Refused(#[from] rustls::Error),
     /// The secrets of the finished handshake cannot be used.
     #[error("TLS handshake: {0}")]
     Secrets(#[from] TlsError),
+}
+
+/// What rustls says in words of its own programmers, in those of whoever runs an engine.
+fn in_words(error: &rustls::Error) -> String {
+    use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+    let words = match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => "the peer does not speak TLS",
+        Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+            "the peer does not speak TLS 1.3"
+        }
+        Error::AlertReceived(AlertDescription::UnknownCA | AlertDescription::BadCertificate) => {
+            "the peer does not trust our certificate"
+        }
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the peer's certificate is not by anybody who is trusted"
+        }
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "the peer's certificate is by somebody of a trusted name, but not signed by them"
+        }
+        Error::InvalidCertificate(CertificateError::Other(other))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "the peer's certificate is an authority's (CA:TRUE), not a server's"
+        }
+        other => return other.to_string(),
+    };
+    words.to_owned()
 }
 
 /// A finished handshake: the two halves of the record layer.

@@ -39,6 +39,11 @@ pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
     {
         return Err(Failure::Usage(format!("{unknown} is no --target")));
     }
+    if let Some(twice) =
+        args.target.iter().enumerate().find(|(at, name)| args.target[..*at].contains(name))
+    {
+        return Err(Failure::Usage(format!("--target {} is given twice", twice.1)));
+    }
     let peer = |target: &String| {
         let mut rules = rules.clone();
         rules.options.allow_empty = args.allow_empty_values_of.contains(target);
@@ -50,7 +55,7 @@ pub fn accept(args: &AcceptorArgs) -> Result<(), Failure> {
         true => {
             let certificate = Certificate::generate(&["localhost", "127.0.0.1", "::1"])?;
             if let Some(file) = &args.certificate {
-                std::fs::write(file, certificate.pem())?;
+                crate::write_file(file, &certificate.pem())?;
             }
             Some(certificate.server_tls(TlsMode::RecordLayer)?)
         }
@@ -136,13 +141,19 @@ impl Acceptor {
                 return (busy, over || late || quiet);
             }
             match introduce(link, &self.peers) {
-                Introduction::Waiting => return (busy, over || late),
+                Introduction::Waiting => {
+                    if late && !over {
+                        tell_closed(format_args!("no Logon came within {LOGON_TIMEOUT:?}"));
+                    }
+                    return (busy, over || late);
+                }
                 Introduction::Babble => {
+                    tell_closed(format_args!("what it began with is no message of FIX 4.4"));
                     *babbled = Some(now);
                     return (true, over || late);
                 }
                 Introduction::Stranger(reason) => {
-                    eprintln!("taut: a connection was closed without a word: {reason}");
+                    tell_closed(format_args!("{reason}"));
                     return (true, true);
                 }
                 Introduction::Known(index) => {
@@ -165,10 +176,11 @@ impl Acceptor {
         // An error is one connection's, or nothing is waiting.
         while let Ok((stream, _)) = self.listener.accept() {
             let strangers = self.guests.iter().filter(|guest| guest.peer.is_none()).count();
-            if strangers + self.handshakes.len() >= STRANGERS_MAX
-                || stream.set_nonblocking(true).is_err()
-                || stream.set_nodelay(true).is_err()
-            {
+            if strangers + self.handshakes.len() >= STRANGERS_MAX {
+                tell_closed(format_args!("{STRANGERS_MAX} others have not logged on yet"));
+                continue;
+            }
+            if stream.set_nonblocking(true).is_err() || stream.set_nodelay(true).is_err() {
                 continue;
             }
             match &self.tls {
@@ -197,7 +209,14 @@ impl Acceptor {
                         self.welcome(Link::new(halves), now);
                     }
                 }
-                Ok(None) | Err(_) => drop(self.handshakes.swap_remove(at)),
+                Ok(None) => {
+                    tell_closed(format_args!("no TLS handshake within {LOGON_TIMEOUT:?}"));
+                    drop(self.handshakes.swap_remove(at));
+                }
+                Err(error) => {
+                    tell_closed(format_args!("{error}"));
+                    drop(self.handshakes.swap_remove(at));
+                }
             }
         }
     }
@@ -209,6 +228,11 @@ impl Acceptor {
         }
         self.guests.push(Guest { link, peer: None, since: now, babbled: None });
     }
+}
+
+/// Why somebody is not served is for whoever runs the acceptor; the other side gets no word.
+fn tell_closed(reason: std::fmt::Arguments<'_>) {
+    eprintln!("taut: a connection was closed without a word: {reason}");
 }
 
 /// Settles a counterparty before its bytes leave. `false` if its journal takes nothing more: they must not
@@ -251,7 +275,11 @@ fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
     let from = shown(id(tag::SENDER_COMP_ID));
     let Some(index) = peers.iter().position(named) else {
         let to = shown(id(tag::TARGET_COMP_ID));
-        return Introduction::Stranger(format!("{from} to {to} is no session of ours"));
+        return Introduction::Stranger(if from.is_empty() || to.is_empty() {
+            "it does not say who it is, and whom it means (49, 56)".into()
+        } else {
+            format!("{from} to {to} is no session of ours")
+        });
     };
     let peer = &peers[index];
     if message.msg_type() != b"A" {

@@ -21,6 +21,7 @@ use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
+use taut::event::DownReason;
 use taut::journal::{AppendError, Keeper};
 use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, OUTBOX_ADMIN_BYTES, SEND_MESSAGE_BYTES_MAX};
 use taut::session::resend::{copy_fields, is_session_field};
@@ -102,6 +103,8 @@ pub struct Peer {
     fields: Box<[Field]>,
     held: Box<[u8]>,
     verbose: bool,
+    /// Why the session ended, as told last; nothing while it is up.
+    told: String,
 }
 
 impl Peer {
@@ -121,6 +124,7 @@ impl Peer {
             fields: vec![Field::default(); FIELDS_MAX].into_boxed_slice(),
             held: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
             verbose,
+            told: String::new(),
         }
     }
 
@@ -236,9 +240,7 @@ impl Peer {
             if let SessionEvent::Down { .. } = event {
                 self.seen.clear();
             }
-            if self.verbose {
-                eprintln!("{} {event:?}", self.session.config().target.as_str());
-            }
+            self.tell(event);
         }
         let stored = match self.journal_failed {
             Some(error) => Err(error),
@@ -246,6 +248,23 @@ impl Peer {
         };
         self.journal_failed = stored.err();
         stored.map_err(|error| io::Error::other(format!("journal: {error}")))
+    }
+
+    /// Everything, if that was asked for; else why the session is not up, once for every reason.
+    fn tell(&mut self, event: SessionEvent) {
+        let name = self.session.config().target.as_str();
+        match event {
+            _ if self.verbose => eprintln!("{name}: {event}"),
+            SessionEvent::Up { .. } => self.told.clear(),
+            SessionEvent::Down { reason } if reason != DownReason::LoggedOut => {
+                let reason = reason.to_string();
+                if self.told != reason {
+                    eprintln!("taut: {name}: {reason}");
+                    self.told = reason;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Whether the journal refused something: nothing is sent any more.

@@ -8,6 +8,8 @@ use crate::Failure;
 
 /// How long one request may take, from its first byte to its last: the sessions wait meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What can be asked for.
+const KEYS: &str = "LOGOUT, RESTART, NEXTSENDERSEQNUM, NEXTTARGETSEQNUM, NEWS, AVAILABLE";
 /// Longest request.
 const REQUEST_MAX: usize = 4096;
 
@@ -37,13 +39,19 @@ pub struct Request {
     pub order: Order,
 }
 
-/// Takes one request, if one waits, carries it out by `act` and answers.
-pub fn serve(listener: &TcpListener, act: impl FnOnce(&Request) -> bool) {
+/// Takes one request, if one waits, carries it out by `act` and answers: with the reason, if it was not done.
+pub fn serve(listener: &TcpListener, act: impl FnOnce(&Request) -> Result<(), String>) {
     let Ok((mut stream, _)) = listener.accept() else { return };
-    let request = read(&mut stream, PATIENCE).ok().and_then(|text| parse(&text));
-    let done = request.as_ref().is_some_and(act);
-    let status = if done { "200 OK" } else { "400 Bad Request" };
-    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let read = read(&mut stream, PATIENCE).map_err(|error| format!("the request: {error}"));
+    let done = read.and_then(|text| act(&parse(&text)?));
+    let (status, reason) = match done {
+        Ok(()) => ("200 OK", String::new()),
+        Err(reason) => ("400 Bad Request", reason),
+    };
+    let length = reason.len();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{reason}"
+    );
     // Whoever does not wait for the answer misses it.
     let _ = stream.write_all(answer.as_bytes());
 }
@@ -67,24 +75,37 @@ fn read(stream: &mut TcpStream, patience: Duration) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn parse(text: &str) -> Option<Request> {
-    let path = text.strip_prefix("GET ")?.split_whitespace().next()?;
+/// # Errors
+/// What is wrong with it, in words.
+fn parse(text: &str) -> Result<Request, String> {
+    let path = text.strip_prefix("GET ").and_then(|rest| rest.split_whitespace().next());
+    let query = path.and_then(|path| path.split_once('?'));
+    let (_, query) = query.ok_or("no request of the form GET /?SESSION=..&KEY=VALUE")?;
     let mut target = None;
     let mut order = None;
-    for part in path.split_once('?')?.1.split('&') {
-        let (key, value) = part.split_once('=')?;
+    for part in query.split('&') {
+        let (key, value) = part.split_once('=').ok_or_else(|| format!("{part}: KEY=VALUE"))?;
+        let value = decoded(value).ok_or_else(|| format!("{part}: not encoded as it should be"))?;
+        let number = || value.parse().map_err(|_| format!("{part}: not a number"));
         match key.to_ascii_uppercase().as_str() {
-            "SESSION" => target = Some(value.replace("%3E", ">").rsplit_once("->")?.1.to_owned()),
-            "NEXTSENDERSEQNUM" => order = Some(Order::NextOut(value.parse().ok()?)),
-            "NEXTTARGETSEQNUM" => order = Some(Order::NextIn(value.parse().ok()?)),
+            "SESSION" => {
+                let name = value.rsplit_once("->").map(|(_, target)| target.to_owned());
+                target = Some(name.ok_or_else(|| format!("{value}: FIX.4.4:SENDER->TARGET"))?);
+            }
+            "NEXTSENDERSEQNUM" => order = Some(Order::NextOut(number()?)),
+            "NEXTTARGETSEQNUM" => order = Some(Order::NextIn(number()?)),
             "LOGOUT" => order = Some(Order::LogOut),
-            "NEWS" => order = Some(Order::News(decoded(value)?)),
-            "AVAILABLE" => order = Some(Order::Available(yes_or_no(value)?)),
+            "NEWS" => order = Some(Order::News(value)),
+            "AVAILABLE" => {
+                let available = yes_or_no(&value).ok_or_else(|| format!("{part}: Y or N"))?;
+                order = Some(Order::Available(available));
+            }
             "RESTART" => order = Some(Order::Restart),
-            _ => return None,
+            _ => return Err(format!("{key} is none of {KEYS}")),
         }
     }
-    Some(Request { target: target?, order: order? })
+    let target = target.ok_or("SESSION is missing")?;
+    Ok(Request { target, order: order.ok_or_else(|| format!("nothing to do: none of {KEYS}"))? })
 }
 
 fn yes_or_no(value: &str) -> Option<bool> {
@@ -117,17 +138,26 @@ fn encoded(value: &str) -> String {
 
 /// Sends one request: `taut control`.
 pub fn send(to: SocketAddr, session: &str, key: &str, value: &str) -> Result<(), Failure> {
-    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-    stream.set_read_timeout(Some(5 * PATIENCE))?;
-    let session = session.replace('>', "%3E");
-    let encoded = encoded(value);
-    write!(stream, "GET /?SESSION={session}&{key}={encoded} HTTP/1.1\r\nHost: {to}\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    match answer.starts_with("HTTP/1.1 200") {
-        true => Ok(()),
-        false => Err(Failure::Usage(format!("{key}={value} was refused for {session}"))),
+    let ask = || -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+        stream.set_read_timeout(Some(5 * PATIENCE))?;
+        let [session, key, value] = [session, key, value].map(encoded);
+        write!(stream, "GET /?SESSION={session}&{key}={value} HTTP/1.1\r\nHost: {to}\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let what = "nobody to control answers at";
+    let answer = ask().map_err(|error| Failure::Address { what, address: to, error })?;
+    if answer.starts_with("HTTP/1.1 200") {
+        return Ok(());
     }
+    let reason = match answer.split_once("\r\n\r\n") {
+        Some((_, reason)) if answer.starts_with("HTTP/") && !reason.is_empty() => reason,
+        _ => "what answers there is no --control of taut",
+    };
+    let reason: String = reason.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    Err(Failure::Usage(format!("{key}={value} was refused for {session}: {reason}")))
 }
 
 #[cfg(test)]
@@ -157,22 +187,30 @@ mod tests {
     fn a_request_names_a_session_and_one_thing_to_do() {
         let parsed = parse("GET /?SESSION=FIX.4.4:ISLD->TW44&NEXTSENDERSEQNUM=7 HTTP/1.1\r\n\r\n");
         let request = Request { target: "TW44".into(), order: Order::NextOut(7) };
-        assert_eq!(parsed, Some(request));
+        assert_eq!(parsed, Ok(request));
         let parsed = parse("GET /x?SESSION=FIX.4.4:ISLD-%3ETW&RESTART=1 HTTP/1.1");
-        assert_eq!(parsed, Some(Request { target: "TW".into(), order: Order::Restart }));
+        assert_eq!(parsed, Ok(Request { target: "TW".into(), order: Order::Restart }));
         let parsed = parse("GET /?SESSION=A->B&NEWS=two%20words%21 HTTP/1.1");
         let order = Order::News("two words!".into());
-        assert_eq!(parsed, Some(Request { target: "B".into(), order }));
+        assert_eq!(parsed, Ok(Request { target: "B".into(), order }));
         assert_eq!(decoded(&encoded("a%b ü|")).as_deref(), Some("a%b ü|"));
         for (value, available) in [("Y", true), ("0", false)] {
             let order = parse(&format!("GET /?SESSION=A->B&AVAILABLE={value} X")).unwrap().order;
             assert_eq!(order, Order::Available(available));
         }
-        for bad in ["GET /?SESSION=A->B&NEWS=%4 X", "GET /?SESSION=A->B&AVAILABLE=x X"] {
-            assert_eq!(parse(bad), None, "{bad}");
-        }
-        for bad in ["", "GET / HTTP/1.1", "GET /?SESSION=A->B HTTP/1.1", "GET /?X=1&LOGOUT=1 H"] {
-            assert_eq!(parse(bad), None, "{bad}");
+        for (bad, named) in [
+            ("GET /?SESSION=A->B&NEWS=%4 X", "NEWS=%4: not encoded"),
+            ("GET /?SESSION=A->B&AVAILABLE=x X", "AVAILABLE=x: Y or N"),
+            ("GET /?SESSION=A->B&NEXTSENDERSEQNUM=x X", "NEXTSENDERSEQNUM=x: not a number"),
+            ("", "GET /?SESSION"),
+            ("GET / HTTP/1.1", "GET /?SESSION"),
+            ("GET /?SESSION=A->B HTTP/1.1", "nothing to do"),
+            ("GET /?SESSION=AB&LOGOUT=1 HTTP/1.1", "AB: FIX.4.4:SENDER->TARGET"),
+            ("GET /?LOGOUT=1 HTTP/1.1", "SESSION is missing"),
+            ("GET /?X=1&LOGOUT=1 H", "X is none of LOGOUT"),
+        ] {
+            let reason = parse(bad).unwrap_err();
+            assert!(reason.contains(named), "{bad}: {reason}");
         }
     }
 }

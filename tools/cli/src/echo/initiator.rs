@@ -25,13 +25,14 @@ pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
         .connect
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
-        .ok_or_else(|| Failure::Usage(format!("{}: HOST:PORT", args.connect)))?;
+        .filter(|(host, port)| !host.is_empty() && *port != 0)
+        .ok_or_else(|| Failure::Usage(format!("--connect {}: HOST:PORT", args.connect)))?;
     let tls = match &args.tls_ca {
         None => None,
         Some(file) => {
             let pem = crate::read_file(file)?.into_bytes();
             let tls = ClientTls::new(Trust::Pem(pem), TlsMode::RecordLayer);
-            Some(tls.map_err(|error| Failure::Usage(error.to_string()))?)
+            Some(tls.map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?)
         }
     };
     let control = args.common.control()?;
@@ -67,7 +68,7 @@ pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
 }
 
 fn open(host: &str, port: u16, tls: Option<&ClientTls>) -> Result<Link, Box<dyn Error>> {
-    let stream = dial(host, port, DIAL_TIMEOUT)?;
+    let stream = dial(host.trim_matches(['[', ']']), port, DIAL_TIMEOUT)?;
     let halves = match tls {
         None => {
             stream.set_nonblocking(true)?;
@@ -76,7 +77,8 @@ fn open(host: &str, port: u16, tls: Option<&ClientTls>) -> Result<Link, Box<dyn 
         }
         Some(tls) => {
             let deadline = Instant::now() + DIAL_TIMEOUT;
-            channel::connect_tls(WireKind::BusyPoll, stream, tls, host, deadline)?
+            channel::connect_tls(WireKind::BusyPoll, stream, tls, host, deadline)
+                .map_err(|error| format!("{host}:{port}: {error}"))?
         }
     };
     Ok(Link::new(halves))

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use taut::limits::MESSAGE_BYTES_MAX;
+use taut::limits::{HEARTBEAT_SECONDS_MAX, MESSAGE_BYTES_MAX};
 use taut::session::{ResendPolicy, Role, SessionConfig, any_third_party, no_third_party};
 use taut::types::CompId;
 use taut_codec::dictionary::Dictionary;
@@ -123,8 +123,8 @@ pub struct InitiatorArgs {
     /// The CompID of the counterparty
     #[arg(long)]
     target: String,
-    /// HeartBtInt to ask for, seconds
-    #[arg(long, default_value_t = 30)]
+    /// HeartBtInt to ask for, seconds; 0: no heartbeats
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=i64::from(HEARTBEAT_SECONDS_MAX)))]
     heartbeat: u32,
     /// Ask with 141=Y that the numbers start at 1
     #[arg(long, conflicts_with = "no_reset")]
@@ -183,13 +183,13 @@ impl CommonArgs {
         reset: bool,
         heartbeat_seconds: u32,
     ) -> Result<Peer, Failure> {
-        let id = |text: &str| {
+        let id = |option: &str, text: &str| {
             let id: Result<CompId, _> = text.parse();
             let id = id.ok().filter(|id| !id.is_empty());
-            id.ok_or_else(|| Failure::Usage(format!("{text:?} is no CompID")))
+            id.ok_or_else(|| Failure::Usage(format!("{option} {text:?} is no CompID")))
         };
-        let (sender, name) = (id(&self.sender)?, target);
-        let target = id(target)?;
+        let (sender, name) = (id("--sender", &self.sender)?, target);
+        let target = id("--target", target)?;
         let defaults = match role {
             Role::Initiator => SessionConfig::initiator(sender, target),
             Role::Acceptor => SessionConfig::acceptor(sender, target),
@@ -240,7 +240,9 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     if !address.ip().is_loopback() {
         return Err(Failure::Usage(format!("{address} can be reached from other machines")));
     }
-    let listener = TcpListener::bind(address)?;
+    let what = "cannot listen on";
+    let bound = TcpListener::bind(address);
+    let listener = bound.map_err(|error| Failure::Address { what, address, error })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -274,31 +276,39 @@ fn restart() -> Failure {
     }
 }
 
-/// Carries out what the hook asks for; `true` in the second place asks for a restart.
-fn obey(peers: &mut [Peer], request: &Request, now: UtcTime) -> (bool, bool) {
+/// Carries out what the hook asks for, but a restart.
+///
+/// # Errors
+/// Why not, in words.
+fn obey(peers: &mut [Peer], request: &Request, now: UtcTime) -> Result<(), String> {
     let target = request.target.as_bytes();
-    if request.order == Order::Restart {
-        return (true, true);
-    }
     let named = |peer: &mut Peer| peer.session().config().target.as_bytes() == target;
-    let Some(at) = peers.iter_mut().position(named) else { return (false, false) };
+    let Some(at) = peers.iter_mut().position(named) else {
+        return Err(format!("{} is no session of this process", request.target));
+    };
     let peer = &mut peers[at];
     let (next_in, next_out) = (peer.session().next_in(), peer.session().next_out());
-    let done = match &request.order {
-        Order::NextIn(number) => peer.session().set_numbers(*number, next_out),
-        Order::NextOut(number) => peer.session().set_numbers(next_in, *number),
+    let (done, otherwise) = match &request.order {
+        Order::NextIn(number) => {
+            (peer.session().set_numbers(*number, next_out), "a MsgSeqNum cannot be that")
+        }
+        Order::NextOut(number) => {
+            (peer.session().set_numbers(next_in, *number), "a MsgSeqNum cannot be that")
+        }
         Order::LogOut => {
             peer.log_out(now);
-            true
+            (true, "")
         }
-        Order::News(headline) => peer.send_news(headline),
+        Order::News(headline) => {
+            (peer.send_news(headline), "too many wait already, or it is no text of a field")
+        }
         Order::Available(available) => {
             peer.set_available(*available);
-            true
+            (true, "")
         }
-        Order::Restart => true,
+        Order::Restart => (true, ""),
     };
-    (done, false)
+    if done { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
 fn serve_control(
@@ -309,9 +319,8 @@ fn serve_control(
     let mut again = false;
     if let Some(listener) = listener {
         control::serve(listener, |request| {
-            let (done, restart) = obey(peers, request, now);
-            again = restart;
-            done
+            again = request.order == Order::Restart;
+            if again { Ok(()) } else { obey(peers, request, now) }
         });
     }
     if again { Err(restart()) } else { Ok(()) }
