@@ -97,8 +97,8 @@ impl<'a> Message<'a> {
 
     /// Reads fields in about the order in which they stand: see [`Cursor`].
     #[must_use]
-    pub const fn cursor(&self) -> Cursor<'a> {
-        Cursor { message: *self, at: 0 }
+    pub fn cursor(&self) -> Cursor<'a> {
+        Cursor { message: *self, rest: self.fields.iter() }
     }
 
     /// MsgType(35), the third field, as the framer guarantees; empty if it is not, as in the view of

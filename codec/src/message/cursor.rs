@@ -1,5 +1,7 @@
 //! Fields by tag, when they are read in about the order in which they stand.
 
+use core::slice;
+
 use super::{FieldError, Message};
 use crate::scan::Field;
 use crate::value::{Decimal, UtcTime};
@@ -10,11 +12,11 @@ use crate::value::{Decimal, UtcTime};
 ///
 /// Of a tag that stands twice outside a group (FIX session case 14.h) it may find the second where
 /// [`Message::get`] finds the first: for messages that were checked, or whose duplicates do not matter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     pub(super) message: Message<'a>,
-    /// Where to look first.
-    pub(super) at: usize,
+    /// Where to look first: behind the field that was found last.
+    pub(super) rest: slice::Iter<'a, Field>,
 }
 
 impl<'a> Cursor<'a> {
@@ -26,26 +28,17 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn field(&mut self, tag: u32) -> Option<&'a Field> {
-        // A plain loop over indices: nothing to set up, and most searches are short.
-        let fields = self.message.fields();
-        let mut at = self.at;
-        while let Some(field) = fields.get(at) {
-            at += 1;
+        // A plain loop: nothing to set up, and most searches are short.
+        let mut rest = self.rest.clone();
+        for field in rest.by_ref() {
             if field.tag == tag {
-                self.at = at;
+                self.rest = rest;
                 return Some(field);
             }
         }
-        let (at, field) = self.before(tag)?;
-        self.at = at + 1;
+        let (field, rest) = from_front(self.message.fields(), tag)?;
+        self.rest = rest.iter();
         Some(field)
-    }
-
-    /// A field that stands before the last one.
-    #[cold]
-    #[inline(never)]
-    fn before(&self, tag: u32) -> Option<(usize, &'a Field)> {
-        self.message.fields().iter().enumerate().find(|(_, field)| field.tag == tag)
     }
 
     /// [`Cursor::get`], or an error that names the tag.
@@ -85,4 +78,13 @@ impl<'a> Cursor<'a> {
     pub fn time(&mut self, tag: u32) -> Result<UtcTime, FieldError> {
         UtcTime::parse(self.require(tag)?).map_err(|error| FieldError::Value { tag, error })
     }
+}
+
+/// A field that stands before the last one that was found, and what is behind it. Not a method: what is
+/// passed by reference would have to be in memory.
+#[cold]
+#[inline(never)]
+fn from_front(fields: &[Field], tag: u32) -> Option<(&Field, &[Field])> {
+    let at = fields.iter().position(|field| field.tag == tag)?;
+    Some((&fields[at], &fields[at + 1..]))
 }

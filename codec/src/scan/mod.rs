@@ -42,6 +42,8 @@
 //! field is an ordinary field, for a validator to complain of: the length of one field never reaches
 //! into another.
 //!
+//! **Values** are read elsewhere (`value`), but what of that takes SIMD is here: `sixteen`.
+//!
 //! What is *not* an error here: an empty value, a tag that stands twice, an unknown tag. They are
 //! well-framed and answered by a Reject (FIX session cases 14.a, 14.d, 14.h), not ignored as garbled.
 
@@ -54,6 +56,7 @@ mod data;
 mod detect;
 mod ends;
 mod portable;
+pub(crate) mod sixteen;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -1,7 +1,8 @@
 //! Exact decimals: a checked `i64` mantissa and a scale.
 
 use super::print::{ROOM, put_decimal};
-use super::{ValueError, swar, write_u64};
+use super::{ValueError, write_u64};
+use crate::scan::sixteen;
 
 /// `mantissa` x 10^-`scale`. Equality is of the representation, not of the number: `1.0` and `1`
 /// differ; compare numbers through [`Decimal::to_scale`] or [`Decimal::normalized`]. There is one
@@ -53,7 +54,7 @@ impl Decimal {
             Some((b'-', rest)) => (true, rest),
             _ => (false, bytes),
         };
-        match swar::decimal(digits) {
+        match sixteen::decimal(digits) {
             Some((digits, scale)) => {
                 let mantissa = digits as i64;
                 Ok(Self { mantissa: if negative { -mantissa } else { mantissa }, scale })
@@ -66,7 +67,7 @@ impl Decimal {
     /// [`Decimal::parse`] of `bytes[start..end]`, which must be inside.
     #[inline(always)]
     pub(crate) fn parse_at(bytes: &[u8], start: usize, end: usize) -> Result<Self, ValueError> {
-        match swar::decimal_at(bytes, start, end) {
+        match sixteen::decimal_at(bytes, start, end) {
             Some((digits, scale)) => Ok(Self { mantissa: digits as i64, scale }),
             None => Self::parse_rarely(&bytes[start..end]),
         }
@@ -80,7 +81,7 @@ impl Decimal {
     }
 
     /// [`Decimal::parse`], one byte at a time.
-    pub(super) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
+    pub(crate) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
         let (negative, digits) = match bytes.split_first() {
             None => return Err(ValueError::Empty),
             Some((b'-', rest)) => (true, rest),

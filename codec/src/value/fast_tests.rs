@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Decimal, TimeText, TimestampCache, UtcTime, parse_u64};
 
 /// Mostly what a parser takes, sometimes not.
-fn text(alphabet: &'static [u8], len: usize) -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn text(alphabet: &'static [u8], len: usize) -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         20 => proptest::sample::select(&b"0123456789"[..]),
         2 => proptest::sample::select(alphabet),
@@ -16,7 +16,8 @@ fn text(alphabet: &'static [u8], len: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(byte, 0..len)
 }
 
-fn time_text() -> impl Strategy<Value = Vec<u8>> {
+/// Of 17 to 27 characters, most of them what a parser takes.
+pub(crate) fn time_text() -> impl Strategy<Value = Vec<u8>> {
     let written = (any::<u64>(), 17..=27usize).prop_map(|(nanos, len)| {
         let mut out = UtcTime(nanos).to_fix_millis().to_vec();
         out.extend(std::format!("{:06}", nanos % 1_000_000).bytes());

@@ -2,7 +2,7 @@
 
 use super::ValueError;
 use super::print::{ROOM, put_uint};
-use super::swar;
+use crate::scan::sixteen;
 
 /// Parses an unsigned decimal integer; leading zeros are allowed, a sign is not.
 ///
@@ -11,13 +11,16 @@ use super::swar;
 #[inline]
 pub fn parse_u64(bytes: &[u8]) -> Result<u64, ValueError> {
     // Sixteen digits do not overflow; whatever is not that is looked at byte by byte.
-    swar::uint(bytes).map_or_else(|| parse_u64_plainly(bytes), Ok)
+    sixteen::uint(bytes).map_or_else(|| parse_u64_plainly(bytes), Ok)
 }
 
 /// [`parse_u64`] of `bytes[start..end]`, which must be inside.
 #[inline(always)]
 pub(crate) fn parse_u64_at(bytes: &[u8], start: usize, end: usize) -> Result<u64, ValueError> {
-    swar::uint_at(bytes, start, end).map_or_else(|| parse_rarely(&bytes[start..end]), Ok)
+    match sixteen::uint_at(bytes, start, end) {
+        Some(value) => Ok(value),
+        None => parse_rarely(&bytes[start..end]),
+    }
 }
 
 /// [`parse_u64`]: a long number, one near the start of the bytes, an error.
@@ -28,7 +31,7 @@ fn parse_rarely(bytes: &[u8]) -> Result<u64, ValueError> {
 }
 
 /// [`parse_u64`], one byte at a time.
-pub(super) fn parse_u64_plainly(bytes: &[u8]) -> Result<u64, ValueError> {
+pub(crate) fn parse_u64_plainly(bytes: &[u8]) -> Result<u64, ValueError> {
     if bytes.is_empty() {
         return Err(ValueError::Empty);
     }

@@ -1,7 +1,7 @@
 //! Typed values: parsed exactly, printed the way Kraken prints them; overflow is an error.
 
 mod decimal;
-mod int;
+pub(crate) mod int;
 pub(crate) mod print;
 pub(crate) mod swar;
 mod text;
@@ -43,6 +43,6 @@ impl core::fmt::Display for ValueError {
 impl core::error::Error for ValueError {}
 
 #[cfg(test)]
-mod fast_tests;
+pub(crate) mod fast_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::print::{eight_digits, sum_of_timestamp};
 use super::{ValueError, swar};
+use crate::scan::sixteen::{self, DAY_ROOM, Moment};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Reaches to the year 2554.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -95,7 +96,7 @@ impl UtcTime {
     #[inline(always)]
     pub(crate) fn parse_quickly(bytes: &[u8]) -> Option<Self> {
         match bytes.first_chunk::<21>() {
-            Some(text) if bytes.len() == 21 => Self::of_millis(*text),
+            Some(text) if bytes.len() == 21 => Self::of_millis(text),
             _ => Self::parse_other(bytes),
         }
     }
@@ -106,37 +107,31 @@ impl UtcTime {
         let (head, fraction) = bytes.split_first_chunk::<17>()?;
         let nanos = match fraction {
             [] => 0,
-            [b'.', digits @ ..] if digits.len() == 6 => swar::uint(digits)? * 1000,
-            [b'.', digits @ ..] if digits.len() == 9 => swar::uint(digits)?,
+            [b'.', digits @ ..] if digits.len() == 6 => sixteen::uint(digits)? * 1000,
+            [b'.', digits @ ..] if digits.len() == 9 => sixteen::uint(digits)?,
             _ => return None,
         };
         let mut text = *b"YYYYMMDD-HH:MM:SS.000";
         text[..17].copy_from_slice(head);
-        Some(Self(Self::of_millis(text)?.0 + nanos))
+        Some(Self(Self::of_millis(&text)?.0 + nanos))
     }
 
     #[inline(always)]
-    fn of_millis(text: [u8; 21]) -> Option<Self> {
-        let [date @ .., _, _, _, _, _, _, _, _, _, _, _, _, _] = text;
-        let [_, _, _, _, _, _, _, _, dash, clock @ .., _, _, _, _] = text;
-        let [.., a, b, c, d] = text;
-        let swar::Numbers { year, month, day, second, millis } =
-            swar::timestamp(date, dash, clock, [a, b, c, d])?;
+    fn of_millis(text: &[u8; 21]) -> Option<Self> {
+        let Moment { year, month_day, millis } = sixteen::moment(text)?;
         let year = YEARS.get(year.wrapping_sub(YEAR_MIN) as usize)?;
-        let month = MONTHS[usize::from(year.is_leap)].get(month as usize)?;
-        let day = day.wrapping_sub(1);
-        if day >= u64::from(month.days) {
+        let day = *DAYS[usize::from(year.is_leap)].get(month_day as usize)?;
+        if day == NO_DAY {
             return None;
         }
-        let days = u64::from(year.before) + u64::from(month.before) + day;
-        let millis = (days * SECONDS_PER_DAY + second) * 1000 + millis;
-        Some(Self(millis * 1_000_000))
+        let days = u64::from(year.before) + u64::from(day);
+        Some(Self((days * (SECONDS_PER_DAY * 1000) + millis) * 1_000_000))
     }
 
     /// [`UtcTime::parse`], part by part.
     #[cold]
     #[inline(never)]
-    pub(super) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
+    pub(crate) fn parse_plainly(bytes: &[u8]) -> Result<Self, ValueError> {
         Parts::read(bytes)?.time()
     }
 }
@@ -334,14 +329,6 @@ struct Year {
     is_leap: bool,
 }
 
-#[derive(Clone, Copy)]
-struct Month {
-    /// Days since the year's first.
-    before: u16,
-    /// Days of this month; none of a month that there is not.
-    days: u8,
-}
-
 /// From [`YEAR_MIN`] on. Of these tables a day's messages touch two lines of the cache.
 static YEARS: [Year; (YEAR_END - YEAR_MIN) as usize] = {
     let mut out = [Year { before: 0, is_leap: false }; (YEAR_END - YEAR_MIN) as usize];
@@ -354,22 +341,28 @@ static YEARS: [Year; (YEAR_END - YEAR_MIN) as usize] = {
     out
 };
 
-/// Of a common year and of a leap year, from month 0 on, which there is not.
-static MONTHS: [[Month; 13]; 2] = {
-    let mut out = [[Month { before: 0, days: 0 }; 13]; 2];
+/// The days of a common year and of a leap year, by month and day as [`Moment`] has them: counted from the
+/// year's first, or [`NO_DAY`].
+static DAYS: [[u16; 13 * DAY_ROOM as usize]; 2] = {
+    let mut out = [[NO_DAY; 13 * DAY_ROOM as usize]; 2];
     let mut leap = 0;
     while leap < 2 {
         let (mut month, mut before) = (1, 0);
         while month <= 12 {
-            let days = days_in_month(2000 + 1 - leap as u64, month as u64) as u8;
-            out[leap][month] = Month { before, days };
-            before += days as u16;
+            let days = days_in_month(2000 + 1 - leap as u64, month);
+            let mut day = 1;
+            while day <= days {
+                out[leap][(month * DAY_ROOM + day) as usize] = before;
+                (day, before) = (day + 1, before + 1);
+            }
             month += 1;
         }
         leap += 1;
     }
     out
 };
+
+const NO_DAY: u16 = u16::MAX;
 
 const fn is_leap(year: u64) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
