@@ -125,6 +125,11 @@ pub const MARKERS_MAX: usize = 32;
 pub const BOOK_RESYNCS_MAX: u32 = 8;
 /// Commands that one callback of a strategy may issue.
 pub const COMMANDS_PER_CALLBACK_MAX: usize = 256;
+/// Messages of one connection that are taken before the others are looked at, of those that were received
+/// together. To look costs a system call, several times as much as a message.
+pub const TURN_MESSAGES_MAX: usize = 32;
+/// Commands that wait for the next ones of the same turn, to leave in one send with them.
+pub const TURN_COMMANDS_MAX: usize = 256;
 /// Rendered orders, amends and cancels that a session keeps: one for each instrument, side and type that
 /// it sends. A further one takes the place of another.
 pub const TEMPLATES: usize = 256;

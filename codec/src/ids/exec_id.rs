@@ -74,12 +74,14 @@ impl DerivedExecId {
     }
 }
 
-/// Writes as many digits as `out` has room for.
+/// Writes as many digits as `out` has room for, at most 13.
 fn base32(bytes: &[u8], out: &mut [u8]) {
-    let bits = bytes.iter().rev().fold(0u128, |bits, &byte| bits >> 8 | u128::from(byte) << 120);
     // The first byte's bits are the highest.
+    let bits = bytes.iter().rev().fold(0u64, |bits, &byte| bits >> 8 | u64::from(byte) << 56);
     for (at, digit) in out.iter_mut().enumerate() {
-        *digit = ALPHABET[(bits >> (123 - 5 * at)) as usize & 31];
+        // Of the thirteenth digit only the upper four bits are there.
+        let digits = if at < WIDE - 1 { bits >> (59 - 5 * at) } else { bits << 1 };
+        *digit = ALPHABET[digits as usize & 31];
     }
 }
 

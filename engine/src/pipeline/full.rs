@@ -15,6 +15,7 @@ use super::inlet::Inlet;
 use super::links::{Links, Spent};
 use super::slab::{Origin, SlabReceiver, SlabSender};
 use super::threads::{Every, Gate, SessionEnd, TICK_NS, attach, detach, rest};
+use crate::limits::TURN_MESSAGES_MAX;
 use crate::trace::{Clock, allocation};
 
 /// What the reader's thread has of the connections (layout `full`).
@@ -48,18 +49,21 @@ impl Reader {
         true
     }
 
-    /// Passes on one message of each connection, if there is room.
+    /// Passes on one message of each connection and what was received with it, if there is room.
     fn read(&mut self, clock: &Clock, gate: &mut Gate, core: &Bell) -> bool {
         let mut worked = false;
         for (inlet, &attempt) in self.inlets.iter_mut().zip(&self.attempts) {
             let session = inlet.session();
-            if !gate.pass(self.slab.has_room()) {
-                return worked;
+            for at in 0..TURN_MESSAGES_MAX {
+                if !gate.pass(self.slab.has_room()) {
+                    return worked;
+                }
+                let next = if at == 0 { inlet.next(clock) } else { inlet.next_received(clock) };
+                let Some((inbound, stamps)) = next else { break };
+                self.slab.send(Origin { session, attempt }, &inbound, stamps);
+                core.ring();
+                worked = true;
             }
-            let Some((inbound, stamps)) = inlet.next(clock) else { continue };
-            self.slab.send(Origin { session, attempt }, &inbound, stamps);
-            core.ring();
-            worked = true;
         }
         worked
     }

@@ -95,11 +95,21 @@ impl Inlet {
     /// The next thing that the connection brought, or `None` if there is nothing now. Receives at
     /// most once per call, and only when no whole message is left in the buffer.
     pub fn next(&mut self, clock: &Clock) -> Option<(Inbound<'_>, Stamps)> {
+        self.take(clock, true)
+    }
+
+    /// The same of what was received before: never receives.
+    pub fn next_received(&mut self, clock: &Clock) -> Option<(Inbound<'_>, Stamps)> {
+        self.take(clock, false)
+    }
+
+    fn take(&mut self, clock: &Clock, may_receive: bool) -> Option<(Inbound<'_>, Stamps)> {
         self.start += std::mem::take(&mut self.handed_out);
         self.receiver.as_ref()?;
         let mut stamps = self.arrival;
         let front = match self.front(&mut stamps, clock) {
             Some(front) => front,
+            None if !may_receive => return None,
             None => match self.receive(clock) {
                 Ok(false) => return None,
                 Ok(true) => {
@@ -236,6 +246,21 @@ mod tests {
             send(&mut far, &stream);
             assert_eq!(drain(&mut inlet), ["1", "2", "3"], "{receive_max} bytes a read");
         }
+    }
+
+    #[test]
+    fn what_was_received_before_is_handed_out_without_another_read() {
+        let (mut inlet, mut far, _link) = connected(4096);
+        assert!(inlet.next_received(&clock()).is_none());
+        let stream: Vec<u8> = (1..=2).flat_map(message).collect();
+        send(&mut far, &stream);
+        assert!(inlet.next_received(&clock()).is_none(), "it does not look");
+        assert!(inlet.next(&clock()).is_some());
+        send(&mut far, &message(3));
+        let second = inlet.next_received(&clock());
+        assert!(matches!(second, Some((Inbound::Message(m), _)) if m.msg_seq_num() == Ok(2)));
+        assert!(inlet.next_received(&clock()).is_none(), "the third is not received yet");
+        assert_eq!(drain(&mut inlet), ["3"]);
     }
 
     #[test]

@@ -12,14 +12,20 @@ use super::core::{EventSink, SessionCore};
 use super::idle::Idle;
 use super::inlet::Inlet;
 use super::links::{Dial, Dialled, Links, Ports, Spent};
-use super::threads::{Connections, Every, StrategyStage, TICK_NS, poll, rest};
+use super::threads::{Connections, Every, StrategyStage, TICK_NS, poll, poll_received, rest};
 use crate::command::{Command, SessionId};
 use crate::conductor::Conductor;
 use crate::desk::Desk;
 use crate::event::Event;
+use crate::limits::{
+    COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, TURN_COMMANDS_MAX, TURN_MESSAGES_MAX,
+};
 use crate::strategy::Strategy;
 use crate::trace::{Clock, allocation};
 use crate::wire::Receiver;
+
+// What waits of a turn always has room among the commands that are on their way.
+const _: () = assert!(TURN_COMMANDS_MAX + 2 * COMMANDS_PER_CALLBACK_MAX <= COMMAND_RING);
 
 /// The end of the path where events become commands.
 pub(super) trait Stage: EventSink {
@@ -60,8 +66,7 @@ fn round(
     let mut worked = false;
     let mut ticked = None;
     for inlet in inlets {
-        worked |= poll(inlet, clock, core, stage);
-        worked |= run_commands(stage, core);
+        worked |= turn(inlet, stage, core, clock);
     }
     let now = clock.now();
     if tick.is_due(now.0) {
@@ -74,14 +79,45 @@ fn round(
     Round { worked, done, ticked }
 }
 
+/// What one connection brings at once. What the first message that causes commands makes leaves at once;
+/// those of the messages that were received with it leave together behind them, because a send costs
+/// many times as much as a message.
+fn turn(inlet: &mut Inlet, stage: &mut impl Stage, core: &mut SessionCore, clock: &Clock) -> bool {
+    if !poll(inlet, clock, core, stage) {
+        return run_commands(stage, core);
+    }
+    let mut sent = run_commands(stage, core);
+    let mut waiting = 0;
+    for _ in 1..TURN_MESSAGES_MAX {
+        if !poll_received(inlet, clock, core, stage) {
+            break;
+        }
+        waiting += encode_commands(stage, core);
+        if waiting >= TURN_COMMANDS_MAX || waiting > 0 && !sent {
+            core.flush(stage);
+            run_commands(stage, core);
+            (waiting, sent) = (0, true);
+        }
+    }
+    core.flush(stage);
+    run_commands(stage, core);
+    true
+}
+
+/// Encodes what the desk has issued. Returns how many commands that was.
+fn encode_commands(stage: &mut impl Stage, core: &mut SessionCore) -> usize {
+    let mut count = 0;
+    while let Some(command) = stage.next_command() {
+        core.on_command(&command, stage);
+        count += 1;
+    }
+    count
+}
+
 /// Encodes and sends what the desk has issued; what that reports may make it issue more.
 fn run_commands(stage: &mut impl Stage, core: &mut SessionCore) -> bool {
     let mut worked = false;
-    while let Some(command) = stage.next_command() {
-        core.on_command(&command, stage);
-        while let Some(command) = stage.next_command() {
-            core.on_command(&command, stage);
-        }
+    while encode_commands(stage, core) > 0 {
         core.flush(stage);
         worked = true;
     }

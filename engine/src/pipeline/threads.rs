@@ -18,7 +18,9 @@ use crate::command::{Command, SessionId};
 use crate::desk::Desk;
 use crate::event::{Alarm, Event, EventKind};
 use crate::kraken::decode::EVENTS_PER_MESSAGE_MAX;
-use crate::limits::{COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX};
+use crate::limits::{
+    COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX, TURN_MESSAGES_MAX,
+};
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Stamps, allocation};
 use crate::wire::Receiver;
@@ -218,8 +220,7 @@ impl Connections {
 }
 
 /// Takes one message, if there is one, from a connection to the core. The caller then runs the
-/// commands that it caused, and looks at the other connections before it comes back: no burst on one
-/// delays what is known already.
+/// commands that it caused, and looks at the other connections after [`TURN_MESSAGES_MAX`] at the latest.
 pub(super) fn poll(
     inlet: &mut Inlet,
     clock: &Clock,
@@ -228,6 +229,19 @@ pub(super) fn poll(
 ) -> bool {
     let session = inlet.session();
     let Some((inbound, stamps)) = inlet.next(clock) else { return false };
+    core.on_inbound(session, inbound, stamps, sink);
+    true
+}
+
+/// [`poll`], of what was received before.
+pub(super) fn poll_received(
+    inlet: &mut Inlet,
+    clock: &Clock,
+    core: &mut SessionCore,
+    sink: &mut impl EventSink,
+) -> bool {
+    let session = inlet.session();
+    let Some((inbound, stamps)) = inlet.next_received(clock) else { return false };
     core.on_inbound(session, inbound, stamps, sink);
     true
 }
@@ -341,8 +355,16 @@ pub(super) fn run_io(
     while !control.finished.load(Ordering::Acquire) {
         let mut worked = false;
         for inlet in &mut connections.inlets {
-            worked |= end.has_room() && poll(inlet, clock, core, &mut end);
+            let mut taken = end.has_room() && poll(inlet, clock, core, &mut end);
+            worked |= taken;
             worked |= end.run_commands(core);
+            for _ in 1..TURN_MESSAGES_MAX {
+                taken = taken && end.has_room() && poll_received(inlet, clock, core, &mut end);
+                if !taken {
+                    break;
+                }
+                end.run_commands(core);
+            }
         }
         let now = clock.now();
         if tick.is_due(now.0) {

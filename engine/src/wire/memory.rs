@@ -353,9 +353,11 @@ impl Flow {
                 break;
             }
             let take = (*count).min(wanted - filled);
-            for (to, from) in into[filled..filled + take].iter_mut().zip(self.bytes.drain(..take)) {
-                *to = from;
-            }
+            let (front, back) = self.bytes.as_slices();
+            let (head, tail) = into[filled..filled + take].split_at_mut(take.min(front.len()));
+            head.copy_from_slice(&front[..head.len()]);
+            tail.copy_from_slice(&back[..tail.len()]);
+            self.bytes.drain(..take);
             filled += take;
             *count -= take;
             if *count == 0 {

@@ -77,6 +77,7 @@ pub struct Trader {
     /// Time at which the next order of an open loop is due.
     next: UtcTime,
     stopping: bool,
+    sent: u64,
     answers: u64,
     first: Option<UtcTime>,
     last: UtcTime,
@@ -115,6 +116,7 @@ impl Trader {
             id: None,
             next: UtcTime(0),
             stopping: false,
+            sent: 0,
             answers: 0,
             first: None,
             last: UtcTime(0),
@@ -126,6 +128,16 @@ impl Trader {
             refused_by_venue: 0,
             fell_behind: false,
         }
+    }
+
+    /// Orders so far.
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Answered orders so far.
+    pub const fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// The figures.
@@ -161,7 +173,10 @@ impl Trader {
         }
         let sent = ctx.now();
         match ctx.order(spec) {
-            Ok(order) => self.waiting.push_back(Waiting { order, due, sent }),
+            Ok(order) => {
+                self.sent += 1;
+                self.waiting.push_back(Waiting { order, due, sent });
+            }
             Err(refusal) => self.refused = Some(refusal),
         }
     }

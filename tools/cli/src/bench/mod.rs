@@ -1,6 +1,7 @@
 //! `taut bench`: latency and throughput through the whole path and the venue, in rounds, each with a
 //! spinning echo beside it, because only ratios taken in one round compare.
 
+mod alone;
 mod case;
 mod echo;
 mod host;
@@ -43,6 +44,9 @@ pub enum What {
     Tick,
     /// Order to report on every wire over sockets that this host has; says which to take
     Wires,
+    /// The engine alone, and the venue alone: joined by memory in one thread, each timed while the other
+    /// waits; layout inline, without TLS
+    Engine,
 }
 
 /// What can be said on the command line.
@@ -104,6 +108,9 @@ const ECHO: Duration = Duration::from_millis(500);
 
 /// Measures and prints. Succeeds only if every run was as it should be.
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
+    if args.what == What::Engine {
+        return engine(args);
+    }
     let cases = cases(args)?;
     let scratch = tempfile::tempdir()?;
     let process = Process::default();
@@ -125,6 +132,17 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         print!("{report}");
     }
     if report.holds() { Ok(()) } else { Err(Failure::Invariant) }
+}
+
+/// `engine`: `--seconds` for each load, `--outstanding` for the one with many unanswered.
+fn engine(args: &BenchArgs) -> Result<(), Failure> {
+    let alone = alone::run(Duration::from_secs(args.seconds), args.outstanding)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&alone)?);
+    } else {
+        print!("{alone}");
+    }
+    if alone.holds() { Ok(()) } else { Err(Failure::Invariant) }
 }
 
 fn play(
@@ -163,7 +181,7 @@ fn pair() -> Option<Pair> {
 
 fn cases(args: &BenchArgs) -> Result<Vec<Case>, Failure> {
     let load = match args.what {
-        What::RoundTrip | What::Wires => Load::Closed,
+        What::RoundTrip | What::Wires | What::Engine => Load::Closed,
         What::Open => Load::Open { per_second: args.per_second },
         What::Throughput => Load::Window { outstanding: args.outstanding },
         What::Tick => Load::Tick,

@@ -84,7 +84,7 @@ pub fn row(what: What, measured: &Measured) -> Row {
     match what {
         What::Tick => measured.total,
         What::Open => measured.found.from_due.unwrap_or(measured.found.answer),
-        What::RoundTrip | What::Throughput | What::Wires => measured.found.answer,
+        What::RoundTrip | What::Throughput | What::Wires | What::Engine => measured.found.answer,
     }
 }
 
@@ -115,7 +115,7 @@ impl Report {
     /// What a line's times are, in words.
     pub const fn about(&self) -> &'static str {
         match self.what {
-            What::RoundTrip | What::Wires => {
+            What::RoundTrip | What::Wires | What::Engine => {
                 "order to report through the venue, closed loop: one order at a time"
             }
             What::Open => {

@@ -19,7 +19,9 @@ const LOGON_TIMEOUT_NS: u64 = 10_000_000_000;
 pub(super) struct Connection {
     pub service: Service,
     pub outbox: Outbox,
+    /// What came and is not worked through: `input[read..]`.
     pub input: Vec<u8>,
+    pub read: usize,
     /// The client, once the first message named it.
     pub client: Option<u16>,
     pub instance: Option<Instance>,
@@ -49,6 +51,7 @@ impl Connection {
             service,
             outbox,
             input: Vec::new(),
+            read: 0,
             client: None,
             instance: None,
             logged_on: false,

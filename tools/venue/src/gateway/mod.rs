@@ -12,6 +12,7 @@ mod inbound;
 mod keys;
 mod late;
 mod leave;
+mod line;
 mod logon;
 pub mod number;
 mod outbound;
@@ -147,6 +148,8 @@ impl Gateway {
         if let Some(connection) = self.connections.get_mut(&id)
             && !connection.faults.is_deaf()
         {
+            // Once for what came together, not once for each message.
+            connection.input.drain(..std::mem::take(&mut connection.read));
             connection.input.extend_from_slice(bytes);
         }
     }
@@ -154,9 +157,9 @@ impl Gateway {
     /// Works through what came until a record leaves the gateway; `None` when more bytes are needed.
     pub fn next(&mut self, id: ConnectionId, now: UtcTime) -> Option<Inbound> {
         self.now = now;
-        let mut input = std::mem::take(&mut self.connections.get_mut(&id)?.input);
+        let connection = self.connections.get_mut(&id)?;
+        let (input, mut at) = (std::mem::take(&mut connection.input), connection.read);
         let mut fields = std::mem::take(&mut self.fields);
-        let mut at = 0;
         let mut out = None;
         while out.is_none() && !self.should_close(id) {
             match self.framer.next(&input[at..]) {
@@ -179,13 +182,11 @@ impl Gateway {
             }
         }
         if self.should_close(id) {
-            input.clear();
-        } else {
-            input.drain(..at);
+            at = input.len();
         }
         self.fields = fields;
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.input = input;
+            (connection.input, connection.read) = (input, at);
         }
         out
     }

@@ -1,7 +1,7 @@
 //! Numbers as Kraken's reports print them: shortest form, at least one decimal (venue file 3.1).
 
 use taut_codec::encode::Encoder;
-use taut_codec::value::Decimal;
+use taut_codec::value::{DECIMAL_TEXT_MAX, Decimal, SCALE_MAX};
 
 /// An amount that may be wider than a [`Decimal`]: `units` x 10^-`scale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,18 +19,54 @@ impl Amount {
     /// `units` / `divisor`, in the same scale and `more` decimals, cut. Zero if `divisor` is.
     #[must_use]
     pub fn divided(self, divisor: i128, more: u8) -> Self {
-        let mut out = self;
-        for _ in 0..more {
-            let Some(units) = out.units.checked_mul(10) else { break };
-            out = Self { units, scale: out.scale + 1 };
+        if divisor == 0 {
+            return Self::ZERO;
         }
-        out.units = out.units.checked_div(divisor).unwrap_or(0);
+        let mut out = self;
+        match 10i128.checked_pow(more.into()).and_then(|factor| out.units.checked_mul(factor)) {
+            Some(units) => out = Self { units, scale: out.scale + more },
+            // As many as there is room for.
+            None => {
+                for _ in 0..more {
+                    let Some(units) = out.units.checked_mul(10) else { break };
+                    out = Self { units, scale: out.scale + 1 };
+                }
+            }
+        }
+        // The division of the narrower type is many times as fast.
+        out.units = match (i64::try_from(out.units), i64::try_from(divisor)) {
+            (Ok(units), Ok(divisor)) => units.checked_div(divisor).map_or(0, i128::from),
+            _ => out.units.checked_div(divisor).unwrap_or(0),
+        };
         out
     }
 
     /// Writes the field `tag`.
     pub fn write(self, enc: &mut Encoder<'_>, tag: u32) {
-        enc.bytes(tag, self.to_string().as_bytes());
+        match self.narrow() {
+            Some(decimal) => enc.decimal(tag, decimal, 1),
+            None => enc.bytes(tag, self.to_string().as_bytes()),
+        };
+    }
+
+    /// The same as a [`Decimal`], if it has room: it is written without a division of 128 bits.
+    pub(super) fn narrow(self) -> Option<Decimal> {
+        let mantissa = i64::try_from(self.units).ok()?;
+        (self.scale <= SCALE_MAX).then_some(Decimal { mantissa, scale: self.scale })
+    }
+
+    /// [`Amount`]'s text, digit by digit.
+    fn write_plainly(self) -> String {
+        let Self { mut units, mut scale } = self;
+        while scale > 1 && units % 10 == 0 {
+            units /= 10;
+            scale -= 1;
+        }
+        let sign = if units < 0 { "-" } else { "" };
+        let digits = format!("{:0>width$}", units.unsigned_abs(), width = usize::from(scale) + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
+        let fraction = if fraction.is_empty() { "0" } else { fraction };
+        format!("{sign}{whole}.{fraction}")
     }
 }
 
@@ -42,22 +78,39 @@ impl From<Decimal> for Amount {
 
 impl std::fmt::Display for Amount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { mut units, mut scale } = *self;
-        while scale > 1 && units % 10 == 0 {
-            units /= 10;
-            scale -= 1;
+        let mut scratch = [0; DECIMAL_TEXT_MAX];
+        match self.narrow() {
+            Some(decimal) => {
+                f.pad(std::str::from_utf8(decimal.write(1, &mut scratch)).unwrap_or(""))
+            }
+            None => f.pad(&self.write_plainly()),
         }
-        let sign = if units < 0 { "-" } else { "" };
-        let digits = format!("{:0>width$}", units.unsigned_abs(), width = usize::from(scale) + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
-        let fraction = if fraction.is_empty() { "0" } else { fraction };
-        f.pad(&format!("{sign}{whole}.{fraction}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_fast_way_prints_what_the_plain_one_does(units: i64, scale in 0u8..=30, tens in 0u32..19) {
+            let units = i128::from(units) / 10i128.pow(tens) * 10i128.pow(tens / 2);
+            let amount = Amount { units, scale };
+            prop_assert_eq!(amount.to_string(), amount.write_plainly());
+        }
+
+        #[test]
+        fn a_quotient_is_the_same_however_wide_it_was_computed(units: i64, divisor: i64, more in 0u8..12) {
+            let narrow = Amount { units: i128::from(units), scale: 2 };
+            let (units, divisor) = (i128::from(units), i128::from(divisor));
+            let expected = (units * 10i128.pow(more.into())).checked_div(divisor);
+            let expected = expected.map_or(Amount::ZERO, |units| Amount { units, scale: 2 + more });
+            prop_assert_eq!(narrow.divided(divisor, more), expected);
+        }
+    }
 
     #[test]
     fn amounts_print_with_at_least_one_decimal_and_no_zeros_that_trail() {

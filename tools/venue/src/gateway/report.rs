@@ -10,6 +10,7 @@ use taut_codec::value::UtcTime;
 
 use super::Market;
 use super::exec_id::exec_id;
+use super::line::Line;
 use super::number::Amount;
 use crate::oes::request::AllocAccount;
 
@@ -112,9 +113,9 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
             1,
         );
     }
-    enc.bytes(tag::ORDER_ID, report.order_id.as_bytes())
-        .bytes(tag::ORDER_QTY, report.open(report.qty).to_string().as_bytes())
-        .byte(tag::ORD_STATUS, ord_status(report.ord_status))
+    enc.bytes(tag::ORDER_ID, report.order_id.as_bytes());
+    report.open(report.qty).write(enc, tag::ORDER_QTY);
+    enc.byte(tag::ORD_STATUS, ord_status(report.ord_status))
         .byte(tag::ORD_TYPE, report.ord_type.fix());
     if let Some(orig) = report.orig_cl_ord_id {
         enc.bytes(tag::ORIG_CL_ORD_ID, orig.write(&mut scratch));
@@ -156,9 +157,10 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
         enc.byte(tag::EXEC_RESTATEMENT_REASON, b'3');
     }
     notional.write(enc, tag::GROSS_TRADE_AMT);
-    let trade_id = report.fill.map(|fill| format!("{}-{}", instrument.symbol, fill.trade_seq));
-    if let (Some(fill), Some(id)) = (&report.fill, &trade_id) {
-        enc.uint(tag::SECONDARY_EXEC_ID, fill.trade_seq).bytes(tag::TRADE_ID, id.as_bytes());
+    if let Some(fill) = &report.fill {
+        let mut trade_id = Line::default();
+        trade_id.text(instrument.symbol.as_bytes()).text(b"-").uint(fill.trade_seq);
+        enc.uint(tag::SECONDARY_EXEC_ID, fill.trade_seq).bytes(tag::TRADE_ID, trade_id.as_bytes());
     }
     if let Some(px) = report.triggered_by {
         enc.decimal(tag::TRIGGER_PRICE, instrument.px_decimal(px), 1);
@@ -183,26 +185,34 @@ impl ExecutionReport<'_> {
 
 /// `buy 0.01 BTC/USD @ limit 1000` (captured). Of other types as REST prints them (venue file 4.6.2), a
 /// trailing stop with its distance, its limit as an offset (SIM).
-fn description(report: &ExecutionReport<'_>) -> String {
-    let side = if report.side == Side::Buy { "buy" } else { "sell" };
-    let qty = report.open(report.qty);
-    let qty = qty.to_string();
-    let qty = qty.strip_suffix(".0").unwrap_or(&qty);
-    let symbol = report.instrument.symbol;
+fn description(report: &ExecutionReport<'_>) -> Line {
     let stop = report.instrument.px_decimal(report.stop.unwrap_or_default());
     let limit = report.instrument.px_decimal(report.price);
-    let sign = if report.price.0 < 0 { "" } else { "+" };
-    let what = match report.ord_type {
-        OrdType::Market => "market".to_owned(),
-        OrdType::Limit => format!("limit {limit}"),
-        OrdType::StopLoss => format!("stop loss {stop}"),
-        OrdType::StopLossLimit => format!("stop loss {stop} -> limit {limit}"),
-        OrdType::TakeProfit => format!("take profit {stop}"),
-        OrdType::TakeProfitLimit => format!("take profit {stop} -> limit {limit}"),
-        OrdType::TrailingStop => format!("trailing stop +{stop}"),
-        OrdType::TrailingStopLimit => format!("trailing stop +{stop} -> limit {sign}{limit}"),
+    let mut line = Line::default();
+    line.text(if report.side == Side::Buy { b"buy " } else { b"sell " })
+        .amount(report.open(report.qty))
+        .text(b" ")
+        .text(report.instrument.symbol.as_bytes())
+        .text(b" @ ");
+    match report.ord_type {
+        OrdType::Market => line.text(b"market"),
+        OrdType::Limit => line.text(b"limit ").decimal(limit),
+        OrdType::StopLoss => line.text(b"stop loss ").decimal(stop),
+        OrdType::StopLossLimit => {
+            line.text(b"stop loss ").decimal(stop).text(b" -> limit ").decimal(limit)
+        }
+        OrdType::TakeProfit => line.text(b"take profit ").decimal(stop),
+        OrdType::TakeProfitLimit => {
+            line.text(b"take profit ").decimal(stop).text(b" -> limit ").decimal(limit)
+        }
+        OrdType::TrailingStop => line.text(b"trailing stop +").decimal(stop),
+        OrdType::TrailingStopLimit => {
+            let sign: &[u8] = if report.price.0 < 0 { b"" } else { b"+" };
+            line.text(b"trailing stop +").decimal(stop).text(b" -> limit ");
+            line.text(sign).decimal(limit)
+        }
     };
-    format!("{side} {qty} {symbol} @ {what}")
+    line
 }
 
 const fn exec_type(exec_type: ExecType) -> u8 {

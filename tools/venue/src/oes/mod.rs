@@ -19,8 +19,9 @@ pub use rates::{AccountLimits, DerivativesLimits, Domain};
 pub use reach::Scope;
 pub use registry::{OrderRecord, Registry, amend_status, cl_ord_id, fill_status};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use taut::risk::venue_rate::{Action, Bucket, Counter, Tier};
 use taut::types::{ClOrdId, InstrumentId};
 use taut_codec::value::UtcTime;
@@ -164,13 +165,13 @@ pub struct Oes {
     market: Market,
     switches: OesSwitches,
     /// By their numbers.
-    clients: HashMap<u16, Client>,
+    clients: FxHashMap<u16, Client>,
     registry: Registry,
     rates: Rates,
     /// Account -> the account of the client that owns it.
-    customers: HashMap<AccountId, AccountId>,
+    customers: FxHashMap<AccountId, AccountId>,
     /// What sub-accounts are called.
-    allocations: HashMap<AccountId, AllocAccount>,
+    allocations: FxHashMap<AccountId, AllocAccount>,
 }
 
 impl Oes {
@@ -180,11 +181,11 @@ impl Oes {
         Self {
             market,
             switches,
-            clients: HashMap::new(),
+            clients: FxHashMap::default(),
             registry: Registry::default(),
             rates: Rates::default(),
-            customers: HashMap::new(),
-            allocations: HashMap::new(),
+            customers: FxHashMap::default(),
+            allocations: FxHashMap::default(),
         }
     }
 

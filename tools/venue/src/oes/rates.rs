@@ -2,8 +2,7 @@
 //! whatever way the transaction came, and a pool that sub-accounts share; on derivatives a bucket of
 //! tokens per session.
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use taut::risk::venue_rate::{Action, Bucket, BucketSize, Counter, Tier};
 use taut::types::InstrumentId;
 use taut_codec::value::UtcTime;
@@ -75,11 +74,11 @@ pub(super) type Pair = (AccountId, InstrumentId);
 /// All counters of spot.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    limits: HashMap<AccountId, AccountLimits>,
+    limits: FxHashMap<AccountId, AccountLimits>,
     // Bounded by the accounts and instruments of the configuration.
-    counters: HashMap<Pair, Counter>,
-    pools: HashMap<(Domain, InstrumentId), Counter>,
-    open: HashMap<Pair, u32>,
+    counters: FxHashMap<Pair, Counter>,
+    pools: FxHashMap<(Domain, InstrumentId), Counter>,
+    open: FxHashMap<Pair, u32>,
 }
 
 pub(super) const RATE_LIMIT: Error = Error::Text("EOrder:Rate limit exceeded");

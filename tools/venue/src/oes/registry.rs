@@ -1,7 +1,9 @@
 //! Which orders there are, whose they are and by which ids they can be named.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
+use rustc_hash::FxHashMap;
 use taut::event::OrdStatus;
 use taut::types::{ClOrdId, InstrumentId};
 use taut_codec::value::UtcTime;
@@ -33,9 +35,9 @@ impl OrderRecord {
 /// All live orders of clients and the latest ended ones.
 #[derive(Debug, Default)]
 pub struct Registry {
-    orders: HashMap<OrderRef, OrderRecord>,
+    orders: FxHashMap<OrderRef, OrderRecord>,
     // Live orders by the last ClOrdID used on them (venue file 4.2).
-    names: HashMap<(AccountId, u128), OrderRef>,
+    names: FxHashMap<(AccountId, u128), OrderRef>,
     ended: VecDeque<OrderRef>,
 }
 
@@ -113,20 +115,24 @@ impl Registry {
     fn set(&mut self, mut record: OrderRecord) -> Option<bool> {
         let OrderRecord { state, customer, .. } = record;
         let name = (customer, state.client_key);
-        let before = self.orders.get(&state.order).copied();
-        if let Some(before) = before
-            && record.status != OrdStatus::Replaced
-        {
-            record.touched = before.touched;
-        }
-        self.orders.insert(state.order, record);
-        let was_live = before.is_some_and(|before| before.is_live());
+        let (is_new, was_live) = match self.orders.entry(state.order) {
+            Entry::Vacant(place) => {
+                place.insert(record);
+                (true, false)
+            }
+            Entry::Occupied(mut before) => {
+                if record.status != OrdStatus::Replaced {
+                    record.touched = before.get().touched;
+                }
+                (false, before.insert(record).is_live())
+            }
+        };
         if record.is_live() {
             self.names.insert(name, state.order);
             return (!was_live).then_some(true);
         }
         self.names.remove(&name);
-        if before.is_none() || was_live {
+        if is_new || was_live {
             self.ended.push_back(state.order);
         }
         if self.ended.len() > ENDED_ORDERS_MAX
