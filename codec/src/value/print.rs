@@ -367,7 +367,7 @@ pub(crate) fn sum_of_timestamp(text: &[u8; 21]) -> u8 {
 
 /// Whether a byte is below 0x20, or 0x7f.
 #[inline(always)]
-const fn has_control(word: u64) -> bool {
+pub(super) const fn has_control(word: u64) -> bool {
     let x = word ^ (ONES * 0x7f);
     // Exact in whether there is a hit: a borrow comes from a hit only.
     let below = word.wrapping_sub(ONES * 0x20) & !word;

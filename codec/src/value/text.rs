@@ -1,6 +1,7 @@
 //! Short texts (ids, symbols, CompIDs) as `Copy` values that cannot hold a control byte.
 
 use super::ValueError;
+use super::print::has_control;
 
 /// Up to `N` bytes (`N` <= 255) of printable text. No byte below 0x20 can be stored, so what is
 /// sent from a `FixStr` cannot break the framing (design section 7).
@@ -24,7 +25,7 @@ impl<const N: usize> FixStr<N> {
         if bytes.len() > N {
             return Err(ValueError::TooLong);
         }
-        if bytes.iter().any(|&b| b < 0x20 || b == 0x7f) {
+        if any_control(bytes) {
             return Err(ValueError::BadByte);
         }
         let mut out = Self::EMPTY;
@@ -55,6 +56,18 @@ impl<const N: usize> FixStr<N> {
     }
 }
 
+/// Whether a byte is below 0x20, or 0x7f. Eight bytes at a time: ids are read from every report.
+fn any_control(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let found =
+        words.iter().fold(false, |found, word| found | has_control(u64::from_le_bytes(*word)));
+    found
+        || match bytes.last_chunk() {
+            Some(last) => has_control(u64::from_le_bytes(*last)),
+            None => rest.iter().any(u8::is_ascii_control),
+        }
+}
+
 impl<const N: usize> Default for FixStr<N> {
     fn default() -> Self {
         Self::EMPTY
@@ -77,5 +90,27 @@ impl<const N: usize> core::str::FromStr for FixStr<N> {
     type Err = ValueError;
     fn from_str(text: &str) -> Result<Self, ValueError> {
         Self::new(text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_byte_is_found_wherever_it_stands() {
+        for len in 0..=40 {
+            let text = [b'~'; 40];
+            assert_eq!(FixStr::<40>::new(&text[..len]).map(|text| text.as_bytes().len()), Ok(len));
+            for at in 0..len {
+                for byte in 0..=255 {
+                    let mut text = text;
+                    text[at] = byte;
+                    let is_control = byte < 0x20 || byte == 0x7f;
+                    let read = FixStr::<40>::new(&text[..len]);
+                    assert_eq!(read.is_err(), is_control, "{byte:#x} at {at} of {len}");
+                }
+            }
+        }
     }
 }

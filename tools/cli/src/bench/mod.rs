@@ -18,8 +18,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use taut::pipeline::{Layout, available_cores};
 use taut::trace::Row;
+use taut::wire::WireKind;
 use taut::wire::tls::TlsMode;
-use taut::wire::{WireKind, probe};
 
 use self::case::{Case, Measured};
 use self::echo::Pair;
@@ -28,6 +28,7 @@ use self::load::Load;
 use self::report::Report;
 use crate::demo::child::{ChildError, Process};
 use crate::demo::interrupt;
+use crate::demo::place::Place;
 use crate::{Failure, kebab};
 
 /// What is measured.
@@ -42,7 +43,8 @@ pub enum What {
     Throughput,
     /// Market data to order
     Tick,
-    /// Order to report on every wire over sockets that this host has; says which to take
+    /// Order to report on every wire that this host has; says which to take. `xdp` needs root, and goes over
+    /// virtual interfaces
     Wires,
     /// The engine alone, and the venue alone: joined by memory in one thread, each timed while the other
     /// waits; layout inline, without TLS
@@ -179,6 +181,18 @@ fn pair() -> Option<Pair> {
     }
 }
 
+/// Every wire that works here; says which does not.
+fn wires() -> Vec<WireKind> {
+    let works = |wire: &WireKind| match Place::probe(*wire) {
+        Ok(()) => true,
+        Err(problem) => {
+            eprintln!("taut: without the wire {wire}: {problem}");
+            false
+        }
+    };
+    WireKind::ALL.into_iter().filter(works).collect()
+}
+
 fn cases(args: &BenchArgs) -> Result<Vec<Case>, Failure> {
     let load = match args.what {
         What::RoundTrip | What::Wires | What::Engine => Load::Closed,
@@ -187,15 +201,15 @@ fn cases(args: &BenchArgs) -> Result<Vec<Case>, Failure> {
         What::Tick => Load::Tick,
     };
     let rate = args.rate.unwrap_or(if args.what == What::Tick { 1_000 } else { 10 });
-    let wires = if args.what == What::Wires {
-        WireKind::SOCKETS.into_iter().filter(|wire| probe(*wire).is_ok()).collect()
-    } else {
-        args.wire.clone()
-    };
+    let wires = if args.what == What::Wires { wires() } else { args.wire.clone() };
     let mut cases = Vec::new();
     for wire in wires {
         for layout in &args.layout {
             for tls in &args.tls {
+                // A stack of our own is an address that is not loopback: only with TLS.
+                if args.what == What::Wires && wire == WireKind::Xdp && tls.is_none() {
+                    continue;
+                }
                 cases.push(Case { wire, layout: *layout, tls: *tls, load, rate });
             }
         }

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 
 use taut::config::{EngineConfig, XdpSection};
-use taut::wire::WireKind;
 use taut::wire::xdp::veth::Veth;
+use taut::wire::{Network, WireKind};
 
 use crate::Failure;
 
@@ -42,6 +42,18 @@ impl Place {
             generic: false,
         });
         Ok(Self::Veth(veth))
+    }
+
+    /// Makes sure that the engine's wire works here, the kernel's part of it included.
+    ///
+    /// # Errors
+    /// [`Failure::Wire`], [`Failure::System`]: without root for example, or where the kernel lacks AF_XDP.
+    pub fn probe(wire: WireKind) -> Result<(), Failure> {
+        let mut engine = super::config::DemoConfig::default().engine;
+        engine.path.wire = wire;
+        let place = Self::choose(&mut engine)?;
+        let stack = engine.xdp.as_ref().map(XdpSection::config).transpose()?;
+        Ok(place.start(|| Network::open(wire, stack.as_ref()).map(drop))?)
     }
 
     /// What the venue is told of it.

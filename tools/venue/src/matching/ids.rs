@@ -25,6 +25,16 @@ const CHECK_RANGE: u64 = 36 * 36 * 36;
 /// Where the 16 digits stand in the text.
 const PLACES: [usize; 16] = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18];
 const LENGTH: usize = 19;
+/// Two digits at a time, the less significant first: every report has an OrderID.
+const PAIRS: [[u8; 2]; 36 * 36] = {
+    let mut pairs = [[0; 2]; 36 * 36];
+    let mut at = 0;
+    while at < pairs.len() {
+        pairs[at] = [ALPHABET[at % 36], ALPHABET[at / 36]];
+        at += 1;
+    }
+    pairs
+};
 
 impl OrderIds {
     /// Ids of one venue; another salt gives other ids.
@@ -50,10 +60,15 @@ impl OrderIds {
         }
         let mut check = check(number);
         let mut text = *b"O00000-00000-000000";
-        for (at, &place) in PLACES.iter().enumerate() {
-            let rest = if at < NUMBER_DIGITS { &mut number } else { &mut check };
-            text[place] = ALPHABET[(*rest % 36) as usize];
-            *rest /= 36;
+        for places in PLACES[..NUMBER_DIGITS - 1].as_chunks::<2>().0 {
+            let pair = PAIRS[(number % (36 * 36)) as usize];
+            (text[places[0]], text[places[1]]) = (pair[0], pair[1]);
+            number /= 36 * 36;
+        }
+        text[PLACES[NUMBER_DIGITS - 1]] = ALPHABET[number as usize];
+        for &place in &PLACES[NUMBER_DIGITS..] {
+            text[place] = ALPHABET[(check % 36) as usize];
+            check /= 36;
         }
         OrderId::new(&text).expect("19 printable bytes fit an OrderID of 36")
     }

@@ -93,7 +93,7 @@ pub struct AmendFields {
 }
 
 /// What an order is to do.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Terms {
     /// OrdType(40), as sent.
     pub ord_type: u8,
