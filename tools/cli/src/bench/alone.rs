@@ -39,6 +39,8 @@ use crate::demo::random_secret;
 const IN: Direction = Direction::BToA;
 /// Longest wait for the first book and the first order.
 const START_WITHIN: Duration = Duration::from_secs(20);
+/// Bytes on their way.
+const LINK_BYTES: usize = 2 << 20;
 /// Plain bytes that the venue reads at a time.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -52,6 +54,8 @@ pub struct Figure {
     pub row: Row,
     /// The shortest turn, nanoseconds.
     pub min_ns: u64,
+    /// All turns, for each of what they did, nanoseconds.
+    pub mean_ns: f64,
     /// Orders, or events, of a turn, on average.
     pub per_turn: f64,
 }
@@ -71,27 +75,37 @@ pub struct Alone {
 
 /// Turns, timed.
 struct Turns {
+    /// Of one thing, by turn.
     nanos: Histogram<u64>,
     units: u64,
+    /// Nanoseconds of all turns.
+    total: u64,
 }
 
 impl Turns {
     fn new() -> Self {
         let bounds = Histogram::new_with_bounds(1, 60_000_000_000, 3);
-        Self { nanos: bounds.expect("constant bounds are valid"), units: 0 }
+        Self { nanos: bounds.expect("constant bounds are valid"), units: 0, total: 0 }
     }
 
     /// A turn that did so many things counts for each of them.
     fn note(&mut self, nanos: u64, units: u64) {
-        if units > 0 {
-            self.nanos.saturating_record(nanos / units);
+        if let Some(each) = nanos.checked_div(units) {
+            self.nanos.saturating_record(each);
             self.units += units;
+            self.total += nanos;
         }
     }
 
     fn figure(&self, what: &'static str) -> Figure {
-        let per_turn = self.units as f64 / self.nanos.len().max(1) as f64;
-        Figure { what, row: Row::of(what, &self.nanos), min_ns: self.nanos.min(), per_turn }
+        let (units, turns) = (self.units as f64, self.nanos.len().max(1) as f64);
+        Figure {
+            what,
+            row: Row::of(what, &self.nanos),
+            min_ns: self.nanos.min(),
+            mean_ns: self.total as f64 / units.max(1.0),
+            per_turn: units / turns,
+        }
     }
 }
 
@@ -236,7 +250,9 @@ impl Both {
     fn connect(&mut self, session: SessionId) -> (Receiver, Transmitter) {
         let trading = session == TRADING;
         let service = if trading { Service::SpotTrading } else { Service::SpotMarketData };
-        let (ours, theirs, link) = pair(LinkConfig::default());
+        // Room for all reports of a turn.
+        let (ours, theirs, link) =
+            pair(LinkConfig { capacity: LINK_BYTES, ..LinkConfig::default() });
         let (receiver, transmitter) = channel::memory(theirs);
         let id = self.venue.connected(service, self.clock.now());
         self.ends.push(End { id, receiver, transmitter });
@@ -370,13 +386,13 @@ impl fmt::Display for Alone {
         let width = self.figures.iter().map(|one| one.what.len()).max().unwrap_or(0);
         writeln!(
             f,
-            "{:width$}  {:>7}  {:>7}  {:>7}  {:>9}  {:>9}",
-            "case", "min", "p50", "p99", "turns", "in a turn"
+            "{:width$}  {:>7}  {:>7}  {:>7}  {:>7}  {:>9}  {:>9}",
+            "case", "min", "p50", "mean", "p99", "turns", "in a turn"
         )?;
-        for Figure { what, row, min_ns, per_turn } in &self.figures {
+        for Figure { what, row, min_ns, mean_ns, per_turn } in &self.figures {
             writeln!(
                 f,
-                "{what:width$}  {min_ns:>7}  {:>7}  {:>7}  {:>9}  {per_turn:>9.1}",
+                "{what:width$}  {min_ns:>7}  {:>7}  {mean_ns:>7.0}  {:>7}  {:>9}  {per_turn:>9.1}",
                 row.p50_ns, row.p99_ns, row.count
             )?;
         }
