@@ -57,7 +57,8 @@ pub const XDP_SEND_BYTES: usize = 128 * 1024;
 pub const RESYNC_BYTES_MAX: usize = 64 * 1024;
 /// Highest MsgSeqNum that is accepted, and the farthest a peer may jump ahead at once.
 pub const SEQ_NUM_MAX: u64 = 999_999_999_999;
-/// Farthest that a SequenceReset may raise the next expected number in one step.
+/// Farthest that a SequenceReset may raise the next expected number in one step, and that a refusal of
+/// our number may raise our own.
 pub const SEQ_JUMP_MAX: u64 = 100_000_000;
 /// Longest HeartBtInt that is accepted from a peer, seconds.
 pub const HEARTBEAT_SECONDS_MAX: u32 = 3600;

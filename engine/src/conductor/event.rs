@@ -131,6 +131,14 @@ pub enum LinkEvent {
         /// The number that it expects.
         to: u64,
     },
+    /// The venue says that it expects a number so far away that we do not follow it
+    /// ([`SEQ_JUMP_MAX`](crate::limits::SEQ_JUMP_MAX)); the attempt counts as refused.
+    NumberTooFar {
+        /// The number that it expects.
+        to: u64,
+        /// The next one of ours.
+        next_out: u64,
+    },
     /// Nothing is dialled any more.
     Over {
         /// Why.

@@ -36,7 +36,7 @@ pub use config::{ConductorConfig, Reconnect, ResetPolicy, Rollover};
 pub use event::{Cause, DialProblem, LinkEvent};
 
 use crate::event::DownReason;
-use crate::limits::LINK_EVENTS_MAX;
+use crate::limits::{LINK_EVENTS_MAX, SEQ_JUMP_MAX};
 use reason::{cause_of, expected_number, is_too_low};
 
 /// Something to be done about the connection, at once.
@@ -236,7 +236,7 @@ impl Conductor {
         if !self.wanted {
             return self.over(Cause::Asked);
         }
-        let cause = self.heed_number(reason, up_for.is_some());
+        let cause = self.heed_number(reason, up_for.is_some(), next_out);
         self.ended(cause, up_for, now);
     }
 
@@ -290,8 +290,9 @@ impl Conductor {
             }
     }
 
-    /// A number that the other side does not take: what the next attempt does about it, once.
-    fn heed_number(&mut self, reason: &DownReason, was_up: bool) -> Cause {
+    /// A number that the other side does not take: what the next attempt does about it, once. `next_out` is
+    /// our next.
+    fn heed_number(&mut self, reason: &DownReason, was_up: bool, next_out: u64) -> Cause {
         let cause = cause_of(reason);
         let text = match reason {
             DownReason::LogonRefused(text) | DownReason::ProtocolError(text) => text.as_str(),
@@ -303,6 +304,11 @@ impl Conductor {
         let refused = matches!(reason, DownReason::LogonRefused(_));
         let expected = expected_number(text).filter(|_| refused);
         match (self.config.reset, expected) {
+            (ResetPolicy::Never, Some(to)) if to < next_out => Cause::Refused,
+            (ResetPolicy::Never, Some(to)) if to - next_out > SEQ_JUMP_MAX => {
+                self.tell(LinkEvent::NumberTooFar { to, next_out });
+                Cause::Refused
+            }
             (ResetPolicy::Never, Some(to)) => {
                 self.skip_to = Some(to);
                 self.tell(LinkEvent::NumbersSkipped { to });

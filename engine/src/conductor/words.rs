@@ -113,6 +113,9 @@ impl Display for LinkEvent {
             Self::NumbersSkipped { to } => {
                 write!(f, "the venue expects MsgSeqNum {to}: going on from that")
             }
+            Self::NumberTooFar { to, next_out } => {
+                write!(f, "the venue expects MsgSeqNum {to}, which is too far from {next_out}")
+            }
             Self::Over { cause: Cause::Asked, .. } => f.write_str("over, as asked"),
             Self::Over { cause, failures } => {
                 write!(f, "given up: {cause} (failures in a row: {failures})")

@@ -62,6 +62,12 @@ pub fn client(sender: CompId, target: CompId) -> SessionConfig {
         synchronise: true,
         // A rollover that we missed: the venue starts at 1 without a word (3.5).
         low_answer_resets: true,
+        // The documents' SequenceReset is a "hard reset to 1" (3.2), without a word on who may send it. It
+        // moves the sender's numbers only, so the venue's go on from there and ours are as they were. To
+        // reject it (FIX session case 11.c) would not stop the venue: its next message would be too low,
+        // which is fatal now and again at each logon until the rollover. What it then sends twice is known
+        // by its ExecID.
+        sequence_reset_may_lower: true,
         clock_skew_warning: Some(CLOCK_SKEW_WARNING),
         clock_skew_refused: Some(Duration::from_millis(NONCE_WINDOW_MS)),
         // The documents' example has no PossDupFlag, their header has (3.1, 3.3). With it a gap fill that

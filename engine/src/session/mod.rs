@@ -47,6 +47,7 @@ use taut_codec::encode::EncodeError;
 use taut_codec::value::UtcTime;
 
 use crate::event::DownReason;
+use crate::limits;
 
 pub use config::{
     FieldCheck, Role, SessionConfig, ThirdPartyPolicy, any_third_party, no_field_check,
@@ -136,6 +137,18 @@ impl From<OutboxFull> for SendError {
     fn from(_: OutboxFull) -> Self {
         Self::OutboxFull
     }
+}
+
+/// Why [`Session::skip_to`] left the numbers as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipError {
+    /// There is a connection.
+    InUse,
+    /// The number has been used already.
+    Lower,
+    /// It is farther away than [`limits::SEQ_JUMP_MAX`], or above [`limits::SEQ_NUM_MAX`]: whoever names
+    /// such a number is mistaken, and the numbers would be useless behind it.
+    TooFar,
 }
 
 /// A FIX session: see the [module](self).
@@ -360,20 +373,26 @@ impl Session {
     }
 
     /// The next number that we use becomes `next_out`, if that is higher: the peer expects it, and will
-    /// never ask for what is left out. `false`, and nothing is changed, unless disconnected.
-    pub fn skip_to(&mut self, next_out: u64) -> bool {
-        let valid = (self.next_out..=crate::limits::SEQ_NUM_MAX).contains(&next_out);
-        let done = valid && self.phase == Phase::Disconnected;
-        if done {
-            self.next_out = next_out;
+    /// never ask for what is left out.
+    ///
+    /// # Errors
+    /// [`SkipError`]; then nothing is changed.
+    pub fn skip_to(&mut self, next_out: u64) -> Result<(), SkipError> {
+        if self.phase != Phase::Disconnected {
+            return Err(SkipError::InUse);
         }
-        done
+        let skipped = next_out.checked_sub(self.next_out).ok_or(SkipError::Lower)?;
+        if skipped > limits::SEQ_JUMP_MAX || next_out > limits::SEQ_NUM_MAX {
+            return Err(SkipError::TooFar);
+        }
+        self.next_out = next_out;
+        Ok(())
     }
 
     /// Continues an earlier life's numbers, each at least 1. Does nothing, and says so by `false`,
     /// unless disconnected.
     pub fn restore(&mut self, epoch: u32, next_in: u64, next_out: u64) -> bool {
-        let numbers = 1..=crate::limits::SEQ_NUM_MAX;
+        let numbers = 1..=limits::SEQ_NUM_MAX;
         let valid = numbers.contains(&next_in) && numbers.contains(&next_out);
         let idle = self.phase == Phase::Disconnected;
         if idle && valid {
@@ -388,7 +407,7 @@ impl Session {
     /// what was sent under those that come again is never sent a second time. `false`, and nothing is
     /// set, if a number is not valid.
     pub fn set_numbers(&mut self, next_in: u64, next_out: u64) -> bool {
-        let numbers = 1..=crate::limits::SEQ_NUM_MAX;
+        let numbers = 1..=limits::SEQ_NUM_MAX;
         let valid = numbers.contains(&next_in) && numbers.contains(&next_out);
         if valid {
             if next_out < self.next_out

@@ -1,6 +1,7 @@
 use taut::event::{Alarm, DownReason};
 use taut::order::{OrderState, UpdateKind};
 use taut::pipeline::{Layout, MARKET_DATA, TRADING};
+use taut::session::SessionEvent;
 use taut::strategy::SessionUpdate;
 
 use crate::good_path::{report, serve_market_data};
@@ -58,6 +59,30 @@ fn a_gap_is_asked_for_and_the_resent_report_counts_once() {
         serve_the_order(&mut rig, &id);
         let outcome = rig.end(true, true);
         assert_eq!(outcome.desk.orders().live_len(), 0);
+    }
+}
+
+#[test]
+fn a_hard_reset_to_one_by_the_venue_goes_on_with_the_orders_of_the_session() {
+    for layout in LAYOUTS {
+        let (mut rig, id) = trading(Setup { layout, journal: true, ..Setup::PLAIN });
+        report(&mut rig, (&id, ""), 'A', "0.5", "99.0");
+        let reset = rig.trading.numbered(40, "4", "123=N|36=1|");
+        rig.trading.send_raw(&reset);
+        rig.trading.next_out = 1;
+        report(&mut rig, (&id, ""), '0', "0.5", "99.0");
+        let replace = rig.trading.expect("G");
+        assert_eq!((get(&replace, 34), rig.trading.next_out), ("3", 2), "ours go on: {replace}");
+        let told = rig.wait(|heard| match *heard {
+            Heard::Session(SessionUpdate::Session { event, .. }) => Some(event),
+            _ => None,
+        });
+        assert_eq!(told, SessionEvent::SequenceReset { from: 3, to: 1, gap_fill: false });
+        let second = get(&replace, 11).to_owned();
+        report(&mut rig, (&second, &id), '5', "0.7", "99.5");
+        let cancel = rig.trading.expect("F");
+        report(&mut rig, (get(&cancel, 11), &second), '4', "0.7", "99.5");
+        assert_eq!(rig.end(true, true).desk.orders().live_len(), 0);
     }
 }
 

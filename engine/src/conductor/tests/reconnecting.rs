@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use super::world::*;
 use super::*;
+use crate::event::EventText;
+use crate::limits::SEQ_NUM_MAX;
 
 const NOON: &str = "20260407-12:00:00.000";
 
@@ -270,6 +272,33 @@ fn a_venue_that_expects_a_higher_number_is_asked_for_a_reset_or_followed_by_poli
         });
         assert!(told.is_some(), "{reset:?}: {:?}", world.events);
         assert_eq!(world.us.next_out(), world.venue.next_in());
+    }
+}
+
+#[test]
+fn a_number_that_a_venue_names_far_beyond_ours_or_below_is_not_followed() {
+    for (expected, told) in [(SEQ_NUM_MAX, true), (SEQ_JUMP_MAX + 4, true), (2, false)] {
+        let mut config = ConductorConfig { reset: ResetPolicy::Never, ..config() };
+        config.reconnect.refusals_max = 3;
+        let mut world = World::new(config, NOON);
+        assert!(world.us.restore(0, 1, 3));
+        for _ in 0..3 {
+            let text = format!("MsgSeqNum too low, expecting {expected} but received 3");
+            let reason = DownReason::LogonRefused(EventText::new(text.as_bytes()).unwrap());
+            let Some(Step::Dial(attempt)) = world.conductor.step(world.now) else {
+                panic!("{expected}: it does not dial");
+            };
+            assert_eq!(world.conductor.dial_done(attempt.number, Ok(()), world.now), Some(false));
+            let numbers = Numbers { epoch: 0, next_in: 1, next_out: 3 };
+            world.conductor.down(&reason, numbers, world.now);
+            world.now = world.now.plus_nanos(3600 * SECOND);
+        }
+        let over = LinkEvent::Over { cause: Cause::Refused, failures: 3 };
+        let events: Vec<_> = std::iter::from_fn(|| world.conductor.next_event()).collect();
+        assert_eq!(events.last(), Some(&over), "it is refused as any other");
+        let too_far = LinkEvent::NumberTooFar { to: expected, next_out: 3 };
+        assert_eq!(events.contains(&too_far), told, "{expected}");
+        assert!(!events.iter().any(|event| matches!(event, LinkEvent::NumbersSkipped { .. })));
     }
 }
 

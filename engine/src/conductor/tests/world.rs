@@ -224,7 +224,7 @@ impl World {
             Some(Step::Dial(attempt)) => self.dialling.push(attempt),
             Some(Step::LogOut) => self.us.logout(None, self.now, &mut self.out),
             Some(Step::RollOver) => assert!(self.us.rollover(), "there is a connection"),
-            Some(Step::SkipTo(to)) => assert!(self.us.skip_to(to), "it is not above"),
+            Some(Step::SkipTo(to)) => self.us.skip_to(to).expect("it is above, and not too far"),
             None => {}
         }
         while let Some(event) = self.conductor.next_event() {

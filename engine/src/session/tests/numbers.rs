@@ -399,6 +399,47 @@ fn a_hard_reset_to_one_is_taken_where_the_profile_allows_it() {
 }
 
 #[test]
+fn krakens_client_follows_a_hard_reset_to_one_and_keeps_its_own_numbers() {
+    let mut rig = Rig::new(Role::Initiator, |config| {
+        *config = crate::kraken::session::client(config.sender, config.target);
+        config.reset_on_logon = true;
+    });
+    rig.connect();
+    rig.log_on("35=A|34=1|98=0|108=60|141=Y|");
+    rig.sent();
+    rig.feed("35=8|34=2|37=a|");
+    // A gap, which the reset makes void.
+    rig.feed("35=8|34=5|37=d|");
+    assert_eq!(rig.sent(), ["35=2|34=2|7=3|16=0|"]);
+    assert_eq!(rig.send("one"), Ok(3));
+    rig.events();
+    assert_eq!(rig.feed("35=4|34=77|123=N|36=1|"), Received::Admin);
+    let reset = SessionEvent::SequenceReset { from: 3, to: 1, gap_fill: false };
+    assert_eq!(rig.events(), [SessionEvent::GapClosed { next_in: 1 }, reset]);
+    assert_eq!((rig.numbers(), rig.session.epoch()), ((1, 4), 1));
+    assert_eq!(rig.feed("35=8|34=1|37=e|"), Received::Application);
+    assert_eq!(rig.feed("35=8|34=2|37=f|"), Received::Application);
+    assert_eq!(rig.send("two"), Ok(4));
+    assert_eq!((rig.sent().len(), rig.session.has_gap()), (2, false));
+}
+
+#[test]
+fn our_next_number_is_raised_between_connections_only_and_by_a_bounded_step() {
+    let mut rig = Rig::active(Role::Initiator, |_| {});
+    assert_eq!(rig.session.skip_to(9), Err(SkipError::InUse));
+    rig.session.disconnected(rig.now);
+    let farthest = 2 + limits::SEQ_JUMP_MAX;
+    assert_eq!(rig.session.skip_to(1), Err(SkipError::Lower));
+    assert_eq!(rig.session.skip_to(farthest + 1), Err(SkipError::TooFar));
+    assert_eq!(rig.session.skip_to(u64::MAX), Err(SkipError::TooFar));
+    assert_eq!(rig.session.next_out(), 2);
+    assert_eq!(rig.session.skip_to(farthest), Ok(()));
+    assert!(rig.session.restore(0, 2, limits::SEQ_NUM_MAX));
+    assert_eq!(rig.session.skip_to(limits::SEQ_NUM_MAX + 1), Err(SkipError::TooFar));
+    assert_eq!(rig.session.skip_to(limits::SEQ_NUM_MAX), Ok(()));
+}
+
+#[test]
 fn a_reset_past_the_gap_closes_it() {
     both(|mut rig| {
         rig.feed("35=8|34=9|");
