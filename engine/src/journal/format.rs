@@ -71,9 +71,12 @@ impl SegmentHeader {
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// From the peer; its number is used up.
     In,
     Out,
     State,
+    /// From the peer, stored before the application had it: its number is not used up yet.
+    Ahead,
 }
 
 impl From<Direction> for Kind {
@@ -110,6 +113,7 @@ pub(super) fn write_record(to: &mut [u8], segment: u32, header: &RecordHeader, p
         Kind::In => 1u32,
         Kind::Out => 2,
         Kind::State => 3,
+        Kind::Ahead => 4,
     };
     let mut head = [0; RECORD_HEADER];
     head[0..4].copy_from_slice(&header.length.to_le_bytes());
@@ -140,6 +144,7 @@ pub(super) fn read_record(bytes: &[u8], segment: u32) -> Option<(RecordHeader, &
         1 => Kind::In,
         2 => Kind::Out,
         3 => Kind::State,
+        4 => Kind::Ahead,
         _ => return None,
     };
     let end = RECORD_HEADER.checked_add(usize::try_from(length).ok()?)?;

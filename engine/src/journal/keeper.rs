@@ -12,6 +12,13 @@ use crate::session::{Kept, Outbox, SentStore, Session};
 /// message that has them is stored, and a message is stored before a byte of it goes to the wire. So
 /// the next life never uses again what a peer may have seen.
 ///
+/// The other way round, a message of the peer is stored when the application has it, or
+/// ([`Keeper::ahead`], [`Keeper::handed_over`]) its number stays unused until then; and nothing that the
+/// application answers is stored before. So a life that ends in between leaves the number where it was:
+/// the next one misses the message, asks for it, and hands it over again. The application gets every
+/// message **at least once**; the one that it was busy with when it died comes again, with
+/// PossDupFlag(43)=Y and the ExecID(17) that it had.
+///
 /// What the peer asks for again is read from the mapped segments. A message that has left them, or was
 /// deleted with its segment, is gap filled: the disk is not read for it.
 pub struct Keeper {
@@ -22,6 +29,9 @@ pub struct Keeper {
     cleared: Option<u64>,
     nonce: u64,
     cl_ord_id: u64,
+    /// While the application is behind: the epoch, and the number of the first message that it has not
+    /// handled. The journal goes no further.
+    behind: Option<(u32, u64)>,
 }
 
 /// The numbers of a session.
@@ -53,7 +63,8 @@ impl Keeper {
         }
         let State { nonce, cl_ord_id_watermark, .. } = state;
         let cl_ord_id = cl_ord_id_watermark;
-        let keeper = Self { journal, stored: 0, cleared: None, nonce, cl_ord_id };
+        let behind = None;
+        let keeper = Self { journal, stored: 0, cleared: None, nonce, cl_ord_id, behind };
         session.set_sent_store(Box::new(keeper));
         Ok(state)
     }
@@ -106,8 +117,9 @@ impl Keeper {
         }
     }
 
-    /// Stores a message of the peer that `session` has taken, behind its call; nothing, if it has no
-    /// journal. With no message (`None`: it was ignored, or garbled), only what it changed.
+    /// Stores a message of the peer that `session` has taken, once the application has it, and with it
+    /// every one before; nothing, if it has no journal. With no message (`None`: it was ignored, or
+    /// garbled), only what it changed.
     ///
     /// # Errors
     /// [`AppendError`].
@@ -124,13 +136,55 @@ impl Keeper {
         }
     }
 
+    /// Stores a message of the peer that `session` has taken and that the application does not have yet, or
+    /// that comes behind such a one: the next life expects it again, until [`Keeper::handed_over`] says
+    /// otherwise. `None` as in [`Keeper::inbound`]. Does not wait for the disk: what a power cut takes away
+    /// of it the peer has.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn ahead(
+        session: &mut Session,
+        message: Option<(u64, &[u8])>,
+        now: UtcTime,
+    ) -> Result<(), AppendError> {
+        let numbers = Numbers::of(session);
+        match session.store_mut::<Self>() {
+            Some(keeper) => keeper.store_ahead(numbers, message, now),
+            None => Ok(()),
+        }
+    }
+
+    /// The application has handled every message of the peer below `next_in`; nothing, if it was not
+    /// behind.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn handed_over(session: &mut Session, next_in: u64) -> Result<(), AppendError> {
+        let numbers = Numbers::of(session);
+        match session.store_mut::<Self>() {
+            Some(keeper) => keeper.note_handed_over(numbers, next_in),
+            None => Ok(()),
+        }
+    }
+
+    /// The next number of the peer as the next life is to expect it. A reset, and a peer that lowers its
+    /// numbers, make void what the application has not handled: it can never be asked for again.
+    fn next_in(&self, numbers: Numbers) -> u64 {
+        match self.behind {
+            Some((epoch, first)) if epoch == numbers.epoch => first.min(numbers.next_in),
+            _ => numbers.next_in,
+        }
+    }
+
     fn store_outbound(
         &mut self,
         numbers: Numbers,
         outbox: &Outbox,
         now: UtcTime,
     ) -> Result<(), AppendError> {
-        let Numbers { epoch, next_in, next_out } = numbers;
+        let Numbers { epoch, next_out, .. } = numbers;
+        let next_in = self.next_in(numbers);
         self.stage_outbox(epoch, outbox, now)?;
         // What the messages do not say: a reset, numbers of messages that were dropped with a connection.
         let (nonce, cl_ord_id_watermark) = (self.nonce, self.cl_ord_id);
@@ -175,15 +229,51 @@ impl Keeper {
         now: UtcTime,
     ) -> Result<(), AppendError> {
         let Numbers { epoch, next_in, .. } = numbers;
+        self.behind = None;
         if let Some((seq, bytes)) = message {
             let direction = Direction::In;
             self.journal.stage(Record { direction, epoch, seq, time: now, bytes })?;
         }
-        let known = self.journal.state();
-        // Our own number follows what is stored of the outbox, not what is in it.
-        let next_out = if known.epoch == epoch { known.next_out } else { 1 };
-        self.journal.stage_note(State { epoch, next_in, next_out, ..known })?;
+        self.stage_next_in(epoch, next_in)?;
         self.journal.commit()
+    }
+
+    fn store_ahead(
+        &mut self,
+        numbers: Numbers,
+        message: Option<(u64, &[u8])>,
+        now: UtcTime,
+    ) -> Result<(), AppendError> {
+        let epoch = numbers.epoch;
+        let known = self.journal.state();
+        if self.behind.is_none_or(|(of, first)| of != epoch || first > numbers.next_in) {
+            // Up to what is stored the application has everything; of a new epoch, nothing.
+            let first = if known.epoch == epoch { known.next_in } else { 1 };
+            let first = first.min(numbers.next_in);
+            self.behind = Some((epoch, first));
+        }
+        self.stage_next_in(epoch, self.next_in(numbers))?;
+        if let Some((seq, bytes)) = message {
+            let direction = Direction::In;
+            self.journal.stage_ahead(Record { direction, epoch, seq, time: now, bytes })?;
+        }
+        Ok(())
+    }
+
+    fn note_handed_over(&mut self, numbers: Numbers, next_in: u64) -> Result<(), AppendError> {
+        let Some((epoch, first)) = self.behind else { return Ok(()) };
+        let all = epoch != numbers.epoch || next_in >= numbers.next_in;
+        self.behind = (!all).then_some((epoch, first.max(next_in)));
+        self.stage_next_in(numbers.epoch, self.next_in(numbers))?;
+        self.journal.commit()
+    }
+
+    /// Notes what is expected of the peer. Our own number follows what is stored of the outbox, not what is
+    /// in it.
+    fn stage_next_in(&mut self, epoch: u32, next_in: u64) -> Result<(), AppendError> {
+        let known = self.journal.state();
+        let next_out = if known.epoch == epoch { known.next_out } else { 1 };
+        self.journal.stage_note(State { epoch, next_in, next_out, ..known }).map(drop)
     }
 }
 

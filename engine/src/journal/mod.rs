@@ -29,6 +29,21 @@
 //!   with stable pages that fault lasts as long as the write. A disk that hangs leads to
 //!   [`AppendError::NoSegment`] when the segments that are ready are full, not to a stall.
 //!
+//! What is promised, if the peer answers ResendRequests:
+//!
+//! | | a killed process | a power cut: `every-message` | `interval` | `none` |
+//! |---|---|---|---|---|
+//! | what was sent, its numbers, the nonce and ClOrdIDs | all | all | but for the last interval | but for half a minute |
+//! | what the peer sent reaches the application | at least once | at least once | at least once | at least once |
+//! | how much of that comes again | what it had not handled, and one message more | the same | the last interval too | half a minute too |
+//!
+//! The second row holds whatever the durability, because a number of the peer is used up when the application
+//! has handled its message, and not before ([`Keeper`]): what the journal does not know was handled, the next
+//! life asks for. A message that comes again has PossDupFlag(43)=Y, and an ExecutionReport its ExecID(17). Two
+//! things end the promise: a reset of the numbers, behind which neither side can ask for what was before; and
+//! a peer that fills the gap instead of sending again. An application that dies of a message will be given it
+//! in each life.
+//!
 //! What is durable is a [`Position`]: [`Journal::append`] says where a record ends, [`Journal::durable`]
 //! how far the disk has confirmed.
 

@@ -112,7 +112,7 @@ impl StoredSegment {
             let (epoch, seq, time) = (header.epoch, header.seq, UtcTime(header.time));
             let message = |direction| EntryKind::Message { direction, seq, time, bytes: payload };
             let kind = match header.kind {
-                Kind::In => message(Direction::In),
+                Kind::In | Kind::Ahead => message(Direction::In),
                 Kind::Out => message(Direction::Out),
                 Kind::State => EntryKind::State(read_state(epoch, payload).unwrap_or(State::START)),
             };

@@ -244,6 +244,7 @@ fn end_of(bytes: &[u8], number: u32) -> (Option<State>, (usize, usize)) {
 fn state_behind(before: Option<State>, header: &RecordHeader, payload: &[u8]) -> Option<State> {
     let direction = match header.kind {
         Kind::State => return read_state(header.epoch, payload).or(before),
+        Kind::Ahead => return before,
         Kind::In => Direction::In,
         Kind::Out => Direction::Out,
     };

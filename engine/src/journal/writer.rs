@@ -90,14 +90,31 @@ impl Journal {
     /// [`AppendError`]; then nothing was taken.
     #[inline]
     pub fn stage(&mut self, record: Record<'_>) -> Result<Position, AppendError> {
-        let Record { direction, epoch, seq, time, bytes } = record;
+        let position = self.write_message(&record, record.direction.into())?;
+        self.state = self.state.after(record.direction, record.epoch, record.seq);
+        Ok(position)
+    }
+
+    /// [`Journal::stage`] of a message of the peer that the application does not have yet: a life that
+    /// goes on from here expects it again. A later [`Journal::stage_note`] says when it has it.
+    ///
+    /// # Errors
+    /// [`AppendError`]; then nothing was taken.
+    #[inline]
+    pub fn stage_ahead(&mut self, record: Record<'_>) -> Result<Position, AppendError> {
+        self.write_message(&record, Kind::Ahead)
+    }
+
+    #[inline]
+    fn write_message(&mut self, record: &Record<'_>, kind: Kind) -> Result<Position, AppendError> {
+        let Record { direction, epoch, seq, time, bytes } = *record;
         if bytes.len() > self.config.message_bytes_max {
             return Err(AppendError::TooLong);
         }
         self.make_room(record_bytes(bytes.len()))?;
         let header = RecordHeader {
             length: u32::try_from(bytes.len()).expect("a message is shorter than a segment"),
-            kind: direction.into(),
+            kind,
             epoch,
             seq,
             time: time.0,
@@ -124,7 +141,6 @@ impl Journal {
                 blank,
             });
         }
-        self.state = self.state.after(direction, epoch, seq);
         self.last_at = Some(time);
         Ok(self.taken(record_bytes(bytes.len())))
     }

@@ -3,12 +3,14 @@
 
 mod lane;
 mod steering;
+mod under_way;
 
 use std::collections::VecDeque;
 
 use rtrb::Producer;
 
 use self::lane::{Flushed, InFlight, Lane, push_out};
+use self::under_way::UnderWay;
 use super::inlet::Inbound;
 use crate::command::{Command, CommandKind, SessionId};
 use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
@@ -27,6 +29,14 @@ use crate::wire::Transmitter;
 pub trait EventSink {
     /// Takes one event. Whoever brings messages makes sure that there is room for what they become.
     fn push(&mut self, event: &Event);
+    /// How many it was given, if they are handled elsewhere: then some may be on their way.
+    fn pushed(&self) -> u64 {
+        0
+    }
+    /// How many of those have been handled, by the strategy too; they are in order.
+    fn handled(&self) -> u64 {
+        self.pushed()
+    }
 }
 
 /// All sessions of an engine.
@@ -59,6 +69,7 @@ impl SessionCore {
             leaves: false,
             in_flight: VecDeque::with_capacity(COMMAND_RING),
             accepted: 0,
+            under_way: UnderWay::default(),
             journal_failed: None,
         });
         Self {
@@ -117,24 +128,24 @@ impl SessionCore {
                 let received = lane.session.received(&message, now, &mut lane.outbox);
                 let seq = message.msg_seq_num().unwrap_or(0);
                 let stored = (received != Received::Ignored).then(|| (seq, message.bytes()));
-                let kept = Keeper::inbound(&mut lane.session, stored, now);
-                lane.journal_failed = lane.journal_failed.or(sent.and(kept).err());
                 lane.session_events(sink);
-                if received != Received::Application {
-                    return;
+                if received == Received::Application {
+                    let clock = &self.clock;
+                    let (traces, traces_lost) = (&mut self.traces, &mut self.traces_lost);
+                    decode(&message, &mut self.instruments, |kind| {
+                        stamps.set(Stage::Session, clock.ticks());
+                        if let EventKind::Report(report) = &kind {
+                            let received_ticks = stamps.get(Stage::Receive);
+                            let record =
+                                Record::Answered { cl_ord_id: report.cl_ord_id, received_ticks };
+                            *traces_lost += u64::from(traces.push(record).is_err());
+                        }
+                        sink.push(&Event { session, stamps, kind });
+                    });
                 }
-                let clock = &self.clock;
-                let (traces, traces_lost) = (&mut self.traces, &mut self.traces_lost);
-                decode(&message, &mut self.instruments, |kind| {
-                    stamps.set(Stage::Session, clock.ticks());
-                    if let EventKind::Report(report) = &kind {
-                        let received_ticks = stamps.get(Stage::Receive);
-                        let record =
-                            Record::Answered { cl_ord_id: report.cl_ord_id, received_ticks };
-                        *traces_lost += u64::from(traces.push(record).is_err());
-                    }
-                    sink.push(&Event { session, stamps, kind });
-                });
+                // Handed over first, then stored: a life that ends in between is given it again.
+                let kept = lane.store_taken(stored, now, sink);
+                lane.journal_failed = lane.journal_failed.or(sent.and(kept).err());
             }
             Inbound::Garbled { bytes } => {
                 lane.session.garbled(bytes, now, &mut lane.outbox);
@@ -212,6 +223,7 @@ impl SessionCore {
     /// Seals and sends what is waiting, and reports which commands are on the wire.
     pub fn flush(&mut self, sink: &mut impl EventSink) {
         for lane in &mut self.lanes {
+            lane.note_handled(sink);
             let Some(transmitter) = &mut lane.transmitter else { continue };
             let idle = lane.outbox.is_empty()
                 && lane.in_flight.is_empty()

@@ -137,4 +137,5 @@ pub(super) fn run_core(
         }
         rest(idle, worked, || !connections.slab.is_empty() || end.has_commands());
     }
+    core.note_handled(&end);
 }

@@ -253,6 +253,8 @@ pub(super) fn rest(idle: &mut Idle, worked: bool, has_work: impl FnOnce() -> boo
 /// The ring between the session's thread and the strategy's, seen from the session.
 pub(super) struct SessionEnd {
     events: Producer<Event>,
+    /// Events that went into the ring.
+    pushed: u64,
     commands: Consumer<Command>,
     /// Wakes the strategy.
     bell: Arc<Bell>,
@@ -298,7 +300,13 @@ pub(super) fn link(
     let (events_in, events_out) = RingBuffer::new(EVENT_RING);
     let (commands_in, commands_out) = RingBuffer::new(COMMAND_RING);
     (
-        SessionEnd { events: events_in, commands: commands_out, bell: strategy.bell(), gate },
+        SessionEnd {
+            events: events_in,
+            pushed: 0,
+            commands: commands_out,
+            bell: strategy.bell(),
+            gate,
+        },
         StrategyEnd { events: events_out, commands: commands_in, bell: session.bell() },
     )
 }
@@ -307,7 +315,17 @@ impl EventSink for SessionEnd {
     fn push(&mut self, event: &Event) {
         let pushed = self.events.push(*event);
         assert!(pushed.is_ok(), "messages ask for room first, and the rest has it reserved");
+        self.pushed += 1;
         self.bell.ring();
+    }
+
+    fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// The strategy takes an event out of the ring when it has handled it.
+    fn handled(&self) -> u64 {
+        self.pushed - (EVENT_RING - self.events.slots()) as u64
     }
 }
 
@@ -375,6 +393,7 @@ pub(super) fn run_io(
         }
         rest(idle, worked, || !end.commands.is_empty());
     }
+    core.note_handled(&end);
 }
 
 /// The strategy on the calling thread (layouts `split` and `full`).
@@ -390,8 +409,10 @@ pub(super) fn run_strategy<S: Strategy>(
             if end.commands.slots() < COMMANDS_PER_CALLBACK_MAX {
                 break;
             }
-            let Ok(event) = end.events.pop() else { break };
-            stage.push(&event);
+            let Ok(event) = end.events.peek() else { break };
+            stage.push(event);
+            // Handled, and out of the ring before its commands leave: see `EventSink::handled`.
+            let _ = end.events.pop();
             send_commands(&mut stage.desk, &mut end);
             worked = true;
         }

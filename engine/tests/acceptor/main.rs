@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
 mod good_path;
+mod killed;
 mod peer;
 mod reconnecting;
 mod rig;

@@ -107,6 +107,18 @@ impl Peer {
         self.stream.write_all(bytes).and_then(|()| self.stream.flush()).unwrap();
     }
 
+    /// Sends to an engine that may be dead.
+    pub fn try_send_raw(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
+    }
+
+    /// [`Peer::send`] to an engine that may be dead.
+    pub fn try_send(&mut self, msg_type: &str, body: &str) {
+        let bytes = self.numbered(self.next_out, msg_type, body);
+        self.next_out += 1;
+        self.try_send_raw(&bytes);
+    }
+
     /// The bytes of our message with a number of choice.
     pub fn numbered(&self, number: u64, msg_type: &str, body: &str) -> Vec<u8> {
         let (us, time) = (self.us, now_text());

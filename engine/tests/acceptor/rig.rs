@@ -84,6 +84,8 @@ pub struct Setup {
     pub heartbeat_seconds: u32,
     pub logon_timeout_ms: u32,
     pub reconnect: bool,
+    /// Whether the numbers go on from the journal: no reset at all.
+    pub resumes: bool,
     /// Whether the engine has a journal.
     pub journal: bool,
 }
@@ -97,10 +99,11 @@ impl Setup {
         heartbeat_seconds: 30,
         logon_timeout_ms: 10_000,
         reconnect: false,
+        resumes: false,
         journal: false,
     };
 
-    fn config(&self, market_data: u16, trading: u16, journal: &Path) -> EngineConfig {
+    pub fn config(&self, market_data: u16, trading: u16, journal: &Path) -> EngineConfig {
         let layout = format!("{:?}", self.layout).to_lowercase();
         let mode = if self.tls == Some(TlsMode::Rustls) { "rustls" } else { "record-layer" };
         let session = |port: u16, target: &str| {
@@ -108,7 +111,11 @@ impl Setup {
                 "host = 'localhost'\nport = {port}\nsender = 'TAUT'\ntarget = '{target}'\n\
                  heartbeat_seconds = {}\nreset = '{}'\nlogon_timeout_ms = {}\n",
                 self.heartbeat_seconds,
-                if self.reconnect { "first-connect" } else { "always" },
+                match (self.resumes, self.reconnect) {
+                    (true, _) if target == "KRAKEN-TRD" => "never",
+                    (_, true) => "first-connect",
+                    (_, false) => "always",
+                },
                 self.logon_timeout_ms
             )
         };

@@ -17,6 +17,7 @@ use crate::types::ClOrdId;
 use crate::wire::{Transmitter, WireError};
 
 use super::EventSink;
+use super::under_way::UnderWay;
 
 /// One session: the ordered road from commands to the wire.
 pub(super) struct Lane {
@@ -36,6 +37,8 @@ pub(super) struct Lane {
     pub(super) in_flight: VecDeque<InFlight>,
     /// Plain bytes that the transmitter has accepted on this connection.
     pub(super) accepted: u64,
+    /// What the application has not handled yet, if there is a journal.
+    pub(super) under_way: UnderWay,
     /// Why the session's journal did not take something; the connection ends at the next flush.
     pub(super) journal_failed: Option<AppendError>,
 }

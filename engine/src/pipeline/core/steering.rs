@@ -11,6 +11,7 @@ use crate::kraken::logon::NONCE_WINDOW_MS;
 use crate::session::resend::ResendJudge;
 use crate::wire::Transmitter;
 
+use super::under_way::UnderWay;
 use super::{EventSink, SessionCore};
 
 impl SessionCore {
@@ -20,6 +21,9 @@ impl SessionCore {
     ///
     /// A message is stored before its first byte goes to the wire. What cannot be stored does not go: the
     /// connection ends, with [`Alarm::Journal`](crate::event::Alarm::Journal).
+    ///
+    /// A message of the venue is used up when the strategy has handled it, and before any command that
+    /// follows from it leaves: the strategy gets each at least once, across lives; see [`Keeper`].
     ///
     /// # Errors
     /// [`JournalError::Config`] if the session has a connection, or the numbers are used up.
@@ -31,6 +35,7 @@ impl SessionCore {
         let lane = &mut self.lanes[usize::from(session.0)];
         let state = Keeper::attach(&mut lane.session, journal)?;
         lane.logon.continue_after(state.nonce);
+        lane.under_way = UnderWay::new();
         Ok(())
     }
 
@@ -128,6 +133,13 @@ impl SessionCore {
         // The conductor has looked at the distance. What is refused all the same, because the numbers moved
         // since, leads to the same refusal of the venue, which the conductor counts.
         let _ = self.lanes[usize::from(session.0)].session.skip_to(next_out);
+    }
+
+    /// Notes in the journals what has been handled of what was pushed; [`SessionCore::flush`] does so too.
+    pub fn note_handled(&mut self, sink: &impl EventSink) {
+        for lane in &mut self.lanes {
+            lane.note_handled(sink);
+        }
     }
 
     /// When [`SessionCore::tick`] has something to do; the end of time if never.

@@ -13,6 +13,8 @@
 //!
 //! A message that cannot be answered at once, because a resend is under way or the counterparty reads too
 //! slowly, waits for its turn; if too many do, nothing more is read (TCP slows the counterparty down).
+//! With a store, a message is used up when its answer is stored: a process that is killed in between gets it
+//! again and answers it again, with another number. So every message is answered at least once.
 //! News that it is asked for through the hook goes out once the session is synchronised: what is
 //! asked for while there is no session waits, and leaves with numbers and times of its own (FIX
 //! session case 16).
@@ -84,6 +86,13 @@ impl Rules {
     }
 }
 
+/// A message that is not answered yet.
+struct Waiting {
+    epoch: u32,
+    msg_seq_num: u64,
+    bytes: Box<[u8]>,
+}
+
 /// One counterparty.
 pub struct Peer {
     session: Session,
@@ -92,7 +101,7 @@ pub struct Peer {
     rules: Rules,
     seen: HashSet<Vec<u8>>,
     /// Messages that are not answered yet, oldest first, and their bytes.
-    waiting: VecDeque<Box<[u8]>>,
+    waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     /// Headlines of news to send, oldest first.
     queue: VecDeque<String>,
@@ -191,28 +200,30 @@ impl Peer {
     /// Answers what waits, as far as that can be sent now.
     fn answer_waiting(&mut self, now: UtcTime) {
         while self.session.phase() == Phase::Active && self.can_answer() {
-            let Some(bytes) = self.waiting.pop_front() else { return };
+            let Some(Waiting { bytes, .. }) = self.waiting.pop_front() else { return };
             self.waiting_bytes -= bytes.len();
             self.again(&bytes, |peer, message| peer.answer(message, now));
         }
     }
 
     fn take(&mut self, message: &Message<'_>, flaw: Option<Fault>, now: UtcTime) {
+        // What it may ask for again is stored first.
+        let sent = self.store(now);
         let Self { session, outbox, rules, .. } = self;
         let check = |message: &Message<'_>| flaw.or_else(|| rules.fault(message));
-        // What it may ask for again is stored first.
-        let sent = Keeper::outbound(session, outbox, now);
         let received = session.received_checked(message, now, outbox, check);
         let taken = (received != Received::Ignored)
             .then(|| (message.msg_seq_num().unwrap_or(0), message.bytes()));
-        let stored = Keeper::inbound(session, taken, now);
+        let stored = Keeper::ahead(session, taken, now);
         self.journal_failed = self.journal_failed.or(sent.and(stored).err());
         match received {
             Received::Application if self.waiting.is_empty() && self.can_answer() => {
                 self.answer(message, now);
             }
             Received::Application => {
-                self.waiting.push_back(message.bytes().into());
+                let (epoch, bytes) = (self.session.epoch(), message.bytes().into());
+                let msg_seq_num = message.msg_seq_num().unwrap_or(0);
+                self.waiting.push_back(Waiting { epoch, msg_seq_num, bytes });
                 self.waiting_bytes += message.bytes().len();
             }
             Received::Logon => {
@@ -244,7 +255,7 @@ impl Peer {
         }
         let stored = match self.journal_failed {
             Some(error) => Err(error),
-            None => Keeper::outbound(&mut self.session, &self.outbox, now),
+            None => self.store(now),
         };
         self.journal_failed = stored.err();
         stored.map_err(|error| io::Error::other(format!("journal: {error}")))
@@ -264,6 +275,23 @@ impl Peer {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Stores what is to be sent, and which messages have their answer with it.
+    fn store(&mut self, now: UtcTime) -> Result<(), AppendError> {
+        Keeper::outbound(&mut self.session, &self.outbox, now)?;
+        let next_unanswered = self.next_unanswered();
+        Keeper::handed_over(&mut self.session, next_unanswered)
+    }
+
+    /// Below which number of the counterparty all is answered.
+    fn next_unanswered(&self) -> u64 {
+        match self.waiting.front() {
+            None => u64::MAX,
+            Some(first) if first.epoch == self.session.epoch() => first.msg_seq_num,
+            // What waits came before the numbers started anew.
+            Some(_) => 1,
         }
     }
 
