@@ -93,9 +93,10 @@ pub struct SessionConfig {
     pub synchronise: bool,
     /// How long the peer may take to answer the TestRequest of that. Default 10 s.
     pub sync_timeout: Duration,
-    /// Initiator: whether an answer to our Logon with the number 1, where a higher one is expected,
-    /// means that the peer has started anew, as if it had said 141=Y (a rollover that we missed).
-    /// Default `false`: Logout (FIX session case 2.c).
+    /// Initiator: whether an answer to our Logon with a lower number than expected means that the peer
+    /// has started anew, as if it had said 141=Y (a rollover that we missed). It is 1, or more if an
+    /// earlier answer was lost with its connection. A peer that has got as far again as it was cannot be
+    /// told from one that has not started anew. Default `false`: Logout (FIX session case 2.c).
     pub low_answer_resets: bool,
     /// From which distance of the peer's clock from ours on the application is told. Default `None`.
     pub clock_skew_warning: Option<Duration>,

@@ -240,8 +240,9 @@ impl Session {
                     self.reset_by_peer();
                     self.next_out = 2;
                 } else if logon.msg_seq_num < self.next_in {
-                    // The same without the word. Our Logon had a number of the old space, and the
-                    // venue asks for all that is before it.
+                    // The same without the word; what came before this answer, on a connection that
+                    // broke, is asked for. Our Logon had a number of the old space, and the venue asks
+                    // for all that is before it.
                     let next_out = self.next_out;
                     self.reset_by_peer();
                     self.next_out = next_out;
@@ -320,7 +321,7 @@ impl Session {
     fn takes_low(&self, msg_seq_num: u64) -> bool {
         match self.config.role {
             Role::Acceptor => self.config.low_logon_replays && msg_seq_num > 0,
-            Role::Initiator => self.config.low_answer_resets && msg_seq_num == 1,
+            Role::Initiator => self.config.low_answer_resets && msg_seq_num > 0,
         }
     }
 

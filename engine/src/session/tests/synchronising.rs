@@ -149,6 +149,18 @@ fn a_venue_that_starts_at_1_although_nobody_asked_begins_a_new_epoch() {
 }
 
 #[test]
+fn a_venue_that_started_at_1_is_followed_although_its_first_answers_were_lost() {
+    // We expect 5. 1 and 2 were the answers to our last Logons, and their connections broke.
+    let mut rig = rig(|_| {});
+    rig.feed("35=A|34=3|98=0|108=30|");
+    assert_eq!((rig.numbers(), rig.session.epoch()), ((1, 11), 3));
+    assert_eq!(rig.sent(), ["35=2|34=10|7=1|16=0|"], "what was lost is asked for");
+    rig.feed("35=4|34=1|43=Y|122=20260407-14:00:00.000|123=Y|36=4|");
+    rig.feed("35=0|34=4|112=11|");
+    assert!(rig.session.is_up() && rig.session.next_in() == 5);
+}
+
+#[test]
 fn a_clock_that_is_off_is_told_once_and_named_when_the_logon_is_refused() {
     let mut rig = rig(|_| {});
     rig.feed("35=A|34=5|52=20260407-14:31:58.000|98=0|108=30|");
