@@ -11,7 +11,8 @@ use taut_codec::scan::{Field, Scanner};
 pub struct Stored {
     pub seq: u64,
     pub msg_type: Vec<u8>,
-    /// ExecID(17) and ClOrdID(11), as far as it has them.
+    /// ExecID(17) and ClOrdID(11), as far as it has them and they are its own: a status request (H) names
+    /// that of an order.
     pub ids: (Vec<u8>, Vec<u8>),
     /// ExecType(150)=F.
     pub fill: bool,
@@ -23,10 +24,11 @@ impl Stored {
         let count = Scanner::new().index(bytes, fields).expect("it indexes");
         let message = Message::new(bytes, &fields[..count]);
         let get = |tag| message.get(tag).unwrap_or_default().to_vec();
+        let cl_ord_id = if message.msg_type() == b"H" { Vec::new() } else { get(11) };
         Self {
             seq,
             msg_type: message.msg_type().to_vec(),
-            ids: (get(17), get(11)),
+            ids: (get(17), cl_ord_id),
             fill: get(150) == b"F",
             poss_dup: message.flag(43) || message.flag(97),
         }
