@@ -392,11 +392,17 @@ pub enum Alarm {
     },
     /// The journal did not take a message: nothing that is not stored is sent, so the connection ends.
     Journal(AppendError),
-    /// Off the path, a journal could not be allocated ahead, flushed or tidied, for the first time: it goes
-    /// on while it has room, but what is stored may not outlive a power cut. Said once; the error itself
-    /// is in [`Outcome::journal_trouble`](crate::pipeline::Outcome::journal_trouble).
+    /// Off the path, the session's journal could not be allocated ahead, flushed or tidied: it goes on while
+    /// it has room, but what is stored may not outlive a power cut. Said once until
+    /// [`Alarm::JournalDiskWell`], or twice if the disk first fails and then is full as well; the first error
+    /// itself is in [`Outcome::journal_trouble`](crate::pipeline::Outcome::journal_trouble).
     JournalDisk {
         /// Whether the disk or the quota is full: then making room helps.
         full: bool,
+    },
+    /// What [`Alarm::JournalDisk`] told of is over: everything that is due was done.
+    JournalDiskWell {
+        /// How long it lasted, milliseconds.
+        ms: u64,
     },
 }

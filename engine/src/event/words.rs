@@ -61,6 +61,9 @@ impl Display for Alarm {
             Self::Journal(error) => write!(f, "the journal refused a message: {error}"),
             Self::JournalDisk { full: true } => f.write_str("the disk of the journal is full"),
             Self::JournalDisk { full: false } => f.write_str("the disk of the journal fails"),
+            Self::JournalDiskWell { ms } => {
+                write!(f, "the disk of the journal is well again after {ms} ms")
+            }
         }
     }
 }

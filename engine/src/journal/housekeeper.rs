@@ -57,8 +57,9 @@ impl Shared {
             let path = path_of(dir, number);
             let mark = if number == through.segment { through.offset.into() } else { ALL_DURABLE };
             match self.flush_segment(&path, mark) {
-                // Deleted by retention: nothing of it is wanted any more.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Deleted by retention, which never takes the last: nothing of it is wanted any more.
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound && number < through.segment => {}
                 result => result.map_err(|error| JournalError::at(&path, error))?,
             }
         }
@@ -88,6 +89,9 @@ pub struct Housekeeper {
     pub(super) oldest: u32,
     pub(super) flushed_at: Option<Instant>,
     pub(super) failed_at: Option<Instant>,
+    /// Whether the last attempt to delete failed, and to flush.
+    pub(super) delete_failed: bool,
+    pub(super) flush_failed: bool,
 }
 
 impl Housekeeper {
@@ -106,15 +110,27 @@ impl Housekeeper {
             self.failed_at = None;
             self.prepare().inspect_err(|_| self.failed_at = Some(now))?;
         }
-        self.delete_old()?;
+        let deleted = self.delete_old();
+        self.delete_failed = deleted.is_err();
+        deleted?;
         let due = self
             .flushed_at
             .is_none_or(|at| now.saturating_duration_since(at) >= self.config.interval);
         if self.config.durability == Durability::Interval && due {
             self.flushed_at = Some(now);
-            self.shared.flush(&self.dir)?;
+            let flushed = self.shared.flush(&self.dir);
+            self.flush_failed = flushed.is_err();
+            flushed?;
         }
         Ok(())
+    }
+
+    /// Whether everything that was attempted last was done. Between two attempts [`Housekeeper::run`] has
+    /// nothing to fail at, which does not mean that the disk is well again.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        let unconfirmed = self.shared.failed.load(Ordering::Acquire);
+        self.failed_at.is_none() && !self.delete_failed && !self.flush_failed && !unconfirmed
     }
 
     /// Has the disk confirm everything that was appended, unless nobody asked for durability.

@@ -106,6 +106,8 @@ pub(super) fn open(
         oldest: numbers.first().copied().unwrap_or(next),
         flushed_at: None,
         failed_at: None,
+        delete_failed: false,
+        flush_failed: false,
     };
     housekeeper.delete_old()?;
     let mut journal = Journal {

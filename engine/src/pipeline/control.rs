@@ -1,13 +1,13 @@
 //! What the threads of an engine and its owner share.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use crossbeam_utils::CachePadded;
 
 use super::Progress;
+use super::disk::DiskNews;
 use crate::desk::Desk;
-use crate::event::Alarm;
 use crate::risk::{KillCause, LimitSet};
 use crate::strategy::Strategy;
 
@@ -19,8 +19,10 @@ pub struct Control {
     pub(super) finished: CachePadded<AtomicBool>,
     /// Times that a full ring made messages wait, since the strategy was last told.
     pub(super) ring_full: CachePadded<AtomicU32>,
-    /// What the strategy is told of the first trouble that the housekeeping had with a journal.
-    pub(super) journal_trouble: OnceLock<Alarm>,
+    /// What the strategy is to be told of the disk of each session's journal, by [`SessionId`].
+    ///
+    /// [`SessionId`]: crate::command::SessionId
+    pub(super) disks: [DiskNews; 2],
     pub(super) progress: Mutex<Progress>,
     /// What the operator asked for last: nothing, [`KILL`] or [`REARM`].
     pub(super) wish: AtomicU8,

@@ -6,6 +6,7 @@
 mod control;
 mod core;
 mod dialler;
+mod disk;
 mod full;
 mod idle;
 mod inlet;

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtrb::RingBuffer;
 
 use super::core::SessionCore;
 use super::dialler::Dialler;
+use super::disk::Housekeeping;
 use super::full::{self, CoreEnd, Reader};
 use super::idle::{Bell, Idle, IdlePolicy};
 use super::links::Spent;
@@ -18,8 +19,6 @@ use super::slab::slab;
 use super::threads::{self, Connections, StrategyStage};
 use super::{Control, Layout, inline};
 use crate::config::EngineConfig;
-use crate::event::Alarm;
-use crate::journal::{Housekeeper, JournalError};
 use crate::limits::DIAL_RING;
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Collector, Record};
@@ -64,7 +63,7 @@ impl<S: Strategy + Send> Path<S> {
             idles.push(Idle::new(idle)?);
         }
         let mut collector = Collector::new(clock.clone(), config.path.sent_log);
-        let mut journals = Housekeeping { parts: core.housekeepers(), trouble: None };
+        let mut journals = Housekeeping::new(core.housekeepers());
         journals.run(control);
         let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
         let over = AtomicBool::new(false);
@@ -74,7 +73,7 @@ impl<S: Strategy + Send> Path<S> {
             let _finish = FinishOnDrop(control);
             // Its own thread: a disk that hangs must not keep a lost session from being dialled.
             let _over = SetOnDrop(&over);
-            if !journals.parts.is_empty() {
+            if !journals.is_empty() {
                 let (journals, over) = (&mut journals, &over);
                 let builder = std::thread::Builder::new().name("taut-journal".into());
                 builder.spawn_scoped(scope, move || {
@@ -139,37 +138,6 @@ struct SetOnDrop<'a>(&'a AtomicBool);
 impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
-    }
-}
-
-/// What the journals' thread does for them.
-pub(super) struct Housekeeping {
-    pub parts: Vec<Housekeeper>,
-    pub trouble: Option<JournalError>,
-}
-
-impl Housekeeping {
-    pub(super) fn run(&mut self, control: &Control) {
-        let now = Instant::now();
-        self.each(control, |part| part.run(now));
-    }
-
-    fn finish(&mut self, control: &Control) {
-        self.each(control, Housekeeper::finish);
-    }
-
-    fn each(
-        &mut self,
-        control: &Control,
-        mut what: impl FnMut(&mut Housekeeper) -> Result<(), JournalError>,
-    ) {
-        for part in &mut self.parts {
-            if let Err(error) = what(part) {
-                let full = matches!(error, JournalError::DiskFull { .. });
-                control.journal_trouble.get_or_init(|| Alarm::JournalDisk { full });
-                self.trouble.get_or_insert(error);
-            }
-        }
     }
 }
 

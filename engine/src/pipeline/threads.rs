@@ -9,6 +9,7 @@ use taut_codec::value::UtcTime;
 
 use super::core::{EventSink, SessionCore};
 use super::dialler::DialEnd;
+use super::disk::Heard;
 use super::idle::{Bell, Idle};
 use super::inlet::Inlet;
 use super::links::{Dial, Dialled, Links, Ports, Spent};
@@ -69,7 +70,7 @@ pub(super) struct StrategyStage<S: Strategy> {
     pub clock: Clock,
     pub sessions: Sessions,
     shutdown: Shutdown,
-    told_of_journal: bool,
+    heard_of_disks: [Heard; 2],
     tick: Every,
     progress: Every,
 }
@@ -82,7 +83,7 @@ impl<S: Strategy> StrategyStage<S> {
             clock,
             sessions: Sessions::default(),
             shutdown: Shutdown::Running,
-            told_of_journal: false,
+            heard_of_disks: [Heard::default(); 2],
             tick: Every::new(TICK_NS),
             progress: Every::new(PROGRESS_NS),
         }
@@ -96,11 +97,11 @@ impl<S: Strategy> StrategyStage<S> {
             if count > 0 {
                 self.alarm(MARKET_DATA, Alarm::RingFull { count });
             }
-            if let (false, Some(&alarm)) =
-                (self.told_of_journal, self.control.journal_trouble.get())
-            {
-                self.told_of_journal = true;
-                self.alarm(TRADING, alarm);
+            for session in [MARKET_DATA, TRADING] {
+                let at = usize::from(session.0);
+                while let Some(alarm) = self.control.disks[at].next(&mut self.heard_of_disks[at]) {
+                    self.alarm(session, alarm);
+                }
             }
             self.control.obey(&mut self.desk);
             self.desk.on_time(now);

@@ -12,7 +12,7 @@ use crate::session::resend::ResendJudge;
 use crate::wire::Transmitter;
 
 use super::under_way::UnderWay;
-use super::{EventSink, SessionCore};
+use super::{EventSink, Lane, SessionCore};
 
 impl SessionCore {
     /// Keeps what `session` sends and receives in `journal`, goes on from its state, and answers resend
@@ -40,9 +40,12 @@ impl SessionCore {
     }
 
     /// The parts of all journals that wait for the disk, for a thread off the path; once.
-    pub fn housekeepers(&mut self) -> Vec<Housekeeper> {
-        let keepers = self.lanes.iter_mut().filter_map(|lane| lane.session.store_mut::<Keeper>());
-        keepers.filter_map(|keeper| keeper.journal_mut().housekeeper()).collect()
+    pub fn housekeepers(&mut self) -> Vec<(SessionId, Housekeeper)> {
+        let part = |lane: &mut Lane| {
+            let keeper: &mut Keeper = lane.session.store_mut()?;
+            Some((lane.id, keeper.journal_mut().housekeeper()?))
+        };
+        self.lanes.iter_mut().filter_map(part).collect()
     }
 
     /// The journal of `session`.

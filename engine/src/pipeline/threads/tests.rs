@@ -4,11 +4,11 @@ use super::*;
 use crate::command::{CancelScope, CommandKind, MassCancel};
 use crate::conductor::{Cause, LinkEvent};
 use crate::desk::{DeskConfig, InstrumentConfig, Recovery, UnknownOrders};
-use crate::journal::{Journal, JournalConfig};
+use crate::journal::{Journal, JournalConfig, State};
 use crate::kraken::logon::Logon;
 use crate::order::Reach;
 use crate::pipeline::IdlePolicy;
-use crate::pipeline::run::Housekeeping;
+use crate::pipeline::disk::Housekeeping;
 use crate::risk::{RiskLimits, TotalLimits, VenueRate};
 use crate::session::SessionConfig;
 use crate::types::ClOrdId;
@@ -82,7 +82,10 @@ impl Strategy for Idler {
         if let crate::strategy::SessionUpdate::Alarm(Alarm::RingFull { count }) = update {
             self.alarms += count;
         }
-        if let crate::strategy::SessionUpdate::Alarm(alarm @ Alarm::JournalDisk { .. }) = update {
+        if let crate::strategy::SessionUpdate::Alarm(
+            alarm @ (Alarm::JournalDisk { .. } | Alarm::JournalDiskWell { .. }),
+        ) = update
+        {
             self.journal.push(*alarm);
         }
     }
@@ -137,27 +140,51 @@ fn a_strategy_that_never_catches_up_is_stopped_all_the_same() {
 }
 
 #[test]
-fn the_strategy_is_told_once_while_it_runs_that_a_journal_is_in_trouble() {
+fn each_episode_of_trouble_with_a_journals_disk_is_told_when_it_begins_and_when_it_is_over() {
     let dir = tempfile::tempdir().expect("a directory");
+    let (at, elsewhere) = (dir.path().join("journal"), dir.path().join("elsewhere"));
     let config = JournalConfig {
         segment_bytes: 4096,
         message_bytes_max: 512,
         index_messages: 16,
         ..JournalConfig::default()
     };
-    let (mut journal, _) = Journal::open(dir.path(), config).expect("it opens");
-    let parts = journal.housekeeper().into_iter().collect();
-    let mut journals = Housekeeping { parts, trouble: None };
+    let (mut journal, _) = Journal::open(&at, config).expect("it opens");
+    let housekeeper = journal.housekeeper().expect("the first time");
+    let mut journals = Housekeeping::new(vec![(TRADING, housekeeper)]);
     let control = Arc::new(Control::default());
     let mut stage = stage(&control);
     stage.tick = Every::new(0);
     stage.housekeep();
     assert_eq!(stage.desk.strategy().journal, [], "all is well");
 
-    std::fs::remove_dir_all(dir.path()).expect("it is removed");
-    for _ in 0..2 {
-        journals.run(&control);
-        stage.housekeep();
-        assert_eq!(stage.desk.strategy().journal, [Alarm::JournalDisk { full: false }]);
+    let mut told = Vec::new();
+    for episode in 0..3 {
+        std::fs::rename(&at, &elsewhere).expect("it is moved away");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        // There is something to flush, and segments are used up.
+        while stage.desk.strategy().journal.len() == told.len() {
+            assert!(std::time::Instant::now() < deadline, "it is never told");
+            let _ = journal.note(State { nonce: journal.state().nonce + 1, ..State::START });
+            journals.run(&control);
+            stage.housekeep();
+        }
+        for _ in 0..3 {
+            journals.run(&control);
+            stage.housekeep();
+        }
+        told.push(Alarm::JournalDisk { full: false });
+        assert_eq!(stage.desk.strategy().journal, told, "once, in episode {episode}");
+
+        std::fs::rename(&elsewhere, &at).expect("it is back");
+        while stage.desk.strategy().journal.len() == told.len() {
+            assert!(std::time::Instant::now() < deadline, "it is never well again");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            journals.run(&control);
+            stage.housekeep();
+        }
+        let well = stage.desk.strategy().journal[told.len()];
+        assert!(matches!(well, Alarm::JournalDiskWell { .. }), "{well:?}");
+        told.push(well);
     }
 }
