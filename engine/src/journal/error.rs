@@ -13,8 +13,8 @@ pub enum JournalError {
         /// The directory.
         dir: PathBuf,
     },
-    /// The directory or a file cannot be written: permissions, or a file system that is read-only.
-    #[error("{}: not writable: {error}", path.display())]
+    /// The directory or a file may not be read or written: permissions, or a file system that is read-only.
+    #[error("{}: not permitted: {error}", path.display())]
     ReadOnly {
         /// The file or directory.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// A segment is missing between others.
-    #[error("{}: this segment is missing", path.display())]
+    #[error("{}: this segment is missing, the one behind it is there", path.display())]
     Missing {
         /// The file that should be there.
         path: PathBuf,

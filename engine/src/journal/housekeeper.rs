@@ -155,9 +155,20 @@ impl Housekeeper {
         Ok(())
     }
 
+    /// The newest segment whose first record, where the session stands, outlives what it is to outlive.
+    fn last_to_stand_on(&self) -> u32 {
+        match self.config.durability {
+            Durability::None => self.shared.appended().segment,
+            Durability::Interval | Durability::EveryMessage => {
+                let durable = self.shared.durable();
+                durable.segment - u32::from(durable.offset == 0).min(durable.segment)
+            }
+        }
+    }
+
     /// Deletes what is older than the segments to be kept, oldest first, so that no gap can arise.
     pub(super) fn delete_old(&mut self) -> Result<(), JournalError> {
-        let current = self.shared.appended().segment;
+        let current = self.last_to_stand_on();
         let kept = self.config.segments_kept;
         while kept != 0 && (current.saturating_sub(self.oldest) as usize) >= kept {
             let path = path_of(&self.dir, self.oldest);

@@ -7,7 +7,8 @@ use taut_codec::value::UtcTime;
 
 use super::error::JournalError;
 use super::format::{Kind, Records, SegmentHeader, Tail, read_state, tail};
-use super::recover::{list, load};
+use super::recover::{list, load, state_behind};
+use super::segment::ALL_DURABLE;
 use super::{Direction, State};
 
 /// A journal's directory.
@@ -96,6 +97,13 @@ pub enum Condition {
         /// Whole records among them: if there are any, it is no torn end but damage.
         records: u64,
     },
+    /// Before the place up to which the disk had confirmed it: what stood there is gone or has changed.
+    Short {
+        /// Where the last record ends.
+        offset: u64,
+        /// What was confirmed.
+        confirmed: u64,
+    },
 }
 
 impl StoredSegment {
@@ -120,6 +128,24 @@ impl StoredSegment {
         })
     }
 
+    /// The state that it begins with; `None` if it was never written to.
+    #[must_use]
+    pub fn first_state(&self) -> Option<State> {
+        let (_, header, payload) = Records::new(&self.bytes, self.header.number).next()?;
+        state_behind(None, &header, payload)
+    }
+
+    /// The state behind its last record; `None` if it was never written to.
+    #[must_use]
+    pub fn last_state(&self) -> Option<State> {
+        let records = Records::new(&self.bytes, self.header.number);
+        records.fold(None, |state, (_, header, payload)| state_behind(state, &header, payload))
+    }
+
+    const fn is_short(&self, offset: u64) -> bool {
+        self.header.durable != ALL_DURABLE && offset < self.header.durable
+    }
+
     /// How it ends.
     #[must_use]
     pub fn condition(&self) -> Condition {
@@ -127,6 +153,12 @@ impl StoredSegment {
         records.by_ref().for_each(drop);
         let offset = records.offset();
         match tail(&self.bytes, self.header.number, offset) {
+            _ if self.is_short(offset as u64) => {
+                Condition::Short { offset: offset as u64, confirmed: self.header.durable }
+            }
+            Tail::Torn { bytes, .. } if self.header.durable == ALL_DURABLE => {
+                Condition::Short { offset: offset as u64, confirmed: offset as u64 + bytes }
+            }
             Tail::Clean => Condition::Whole,
             Tail::Torn { bytes, records } => {
                 Condition::Torn { offset: offset as u64, bytes, records }

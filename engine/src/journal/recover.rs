@@ -95,7 +95,7 @@ pub(super) fn open(
     segments.push_back(Segment::create(&dir, next, boot, &config)?);
     let (ready_in, ready) = RingBuffer::new(1);
     let (retired, retired_out) = RingBuffer::new(config.segments_mapped + 1);
-    let mut housekeeper = Housekeeper {
+    let housekeeper = Housekeeper {
         dir: dir.clone(),
         config,
         boot,
@@ -109,7 +109,6 @@ pub(super) fn open(
         delete_failed: false,
         flush_failed: false,
     };
-    housekeeper.delete_old()?;
     let mut journal = Journal {
         dir,
         config,
@@ -126,6 +125,10 @@ pub(super) fn open(
         unconfirmed: false,
     };
     journal.write_state();
+    // Not before: what is deleted may be all that says where the session stands.
+    if let Some(housekeeper) = &mut journal.housekeeper {
+        housekeeper.delete_old()?;
+    }
     let recovered = Recovered {
         state: past.state,
         segments: numbers.len(),
@@ -212,6 +215,10 @@ fn drop_unused(
         if !unused {
             return load(dir, number).map(Some);
         }
+        if numbers.len() == 1 && number > 1 {
+            // The first segment is 1, and of those behind it retention leaves the last that was used.
+            return Err(JournalError::Missing { path: path_of(dir, number - 1) });
+        }
         std::fs::remove_file(&path).map_err(failed)?;
         numbers.pop();
     }
@@ -243,7 +250,11 @@ fn end_of(bytes: &[u8], number: u32) -> (Option<State>, (usize, usize)) {
 }
 
 /// Where the session stands behind a record.
-fn state_behind(before: Option<State>, header: &RecordHeader, payload: &[u8]) -> Option<State> {
+pub(super) fn state_behind(
+    before: Option<State>,
+    header: &RecordHeader,
+    payload: &[u8],
+) -> Option<State> {
     let direction = match header.kind {
         Kind::State => return read_state(header.epoch, payload).or(before),
         Kind::Ahead => return before,

@@ -215,6 +215,21 @@ fn the_time_of_the_last_message_outlives_its_segment() {
 }
 
 #[test]
+fn a_journal_of_which_only_an_unused_segment_is_left_is_not_taken_for_a_new_one() {
+    let dir = dir();
+    let (mut journal, _) = open(&dir, SMALL);
+    send(&mut journal, 1).expect("room");
+    journal.housekeeper().expect("it was not taken").prepare().expect("room");
+    drop(journal);
+    std::fs::remove_file(path_of(dir.path(), 1)).expect("it goes");
+    let refused = Journal::open(dir.path(), SMALL).err().expect("numbers would start at 1 again");
+    assert!(
+        matches!(&refused, JournalError::Missing { path } if path.ends_with("000000001.journal"))
+    );
+    assert!(path_of(dir.path(), 2).exists(), "what is evidence stays");
+}
+
+#[test]
 fn a_torn_tail_is_cut_off_wherever_it_is_torn_and_is_reported() {
     let dir = dir();
     let (mut journal, _) = open(&dir, SMALL);

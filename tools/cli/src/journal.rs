@@ -2,11 +2,13 @@
 //! whole (`verify`). Reads only; may look at the journal of a running engine.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use taut::journal::{Condition, Direction, Entry, EntryKind, JournalError, Reader, State};
+use taut::journal::{
+    Condition, Direction, Entry, EntryKind, JournalError, Reader, State, StoredSegment,
+};
 use taut_codec::mask::Masked;
 use taut_codec::value::UtcTime;
 
@@ -57,8 +59,8 @@ fn each(
     at: &Where,
     mut show: impl FnMut(&Entry<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let reader = Reader::open(&at.dir)?;
-    let mut damaged = false;
+    let reader = open(at)?;
+    let (mut damaged, mut row) = (false, Row::default());
     for (number, is_last) in numbered(&reader) {
         let segment = reader.segment(number)?;
         for entry in segment.entries() {
@@ -69,8 +71,64 @@ fn each(
             eprintln!("taut: segment {number}: {}", text_of(condition));
         }
         damaged |= is_damage(condition, is_last);
+        if let Some(gap) = row.gap(&reader, &segment)? {
+            eprintln!("taut: {gap}");
+            damaged = true;
+        }
     }
     if damaged { Err(Failure::JournalDamaged) } else { Ok(()) }
+}
+
+/// The journal of a directory.
+///
+/// # Errors
+/// There is none; that of an engine is in one directory for each session.
+fn open(at: &Where) -> Result<Reader, Failure> {
+    let reader = Reader::open(&at.dir)?;
+    let used = |number: &u32| reader.segment(*number).is_ok_and(|one| one.first_state().is_some());
+    match reader.segments() {
+        [] => {
+            let holds = |dir: &Path| Reader::open(dir).is_ok_and(|one| !one.segments().is_empty());
+            let below = std::fs::read_dir(&at.dir)?.filter_map(|entry| Some(entry.ok()?.path()));
+            let mut below: Vec<_> = below.filter(|dir| dir.is_dir() && holds(dir)).collect();
+            below.sort();
+            let below: Vec<_> = below.iter().map(|dir| dir.display().to_string()).collect();
+            let hint = if below.is_empty() { "" } else { "; there is one in " };
+            let text = format!("{}: no journal{hint}{}", at.dir.display(), below.join(", "));
+            Err(Failure::Usage(text))
+        }
+        [first, ..] if *first > 1 && !reader.segments().iter().any(used) => {
+            let text = format!("{}: all segments before {first} are missing", at.dir.display());
+            Err(Failure::Usage(text))
+        }
+        _ => Ok(reader),
+    }
+}
+
+/// Whether each segment begins where the one before ends.
+#[derive(Default)]
+struct Row {
+    before: Option<(u32, State)>,
+}
+
+impl Row {
+    /// What is wrong between the last segment and this one, in words.
+    fn gap(&mut self, reader: &Reader, next: &StoredSegment) -> Result<Option<String>, Failure> {
+        let Some(begins) = next.first_state() else { return Ok(None) };
+        let mut gap = None;
+        if let Some((number, ends)) = self.before
+            && ends != begins
+        {
+            // One that was being written when it was read has grown since.
+            let again = reader.segment(number)?;
+            if again.last_state() != Some(begins) {
+                let next = next.number();
+                gap = Some(format!("segment {next} does not begin where segment {number} ends"));
+            }
+        }
+        self.before = next.last_state().map(|state| (next.number(), state));
+        Ok(gap)
+    }
 }
 
 /// The segments, and whether it is the last that was written to: those behind were only made ready.
@@ -87,6 +145,7 @@ const fn is_damage(condition: Condition, is_last: bool) -> bool {
     match condition {
         Condition::Whole => false,
         Condition::Torn { records, .. } => records > 0 || !is_last,
+        Condition::Short { .. } => true,
     }
 }
 
@@ -96,6 +155,9 @@ fn text_of(condition: Condition) -> String {
         Condition::Torn { offset, bytes, records: 0 } => {
             format!("torn at offset {offset}: {bytes} bytes are no record")
         }
+        Condition::Short { offset, confirmed } => format!(
+            "damaged at offset {offset}: the records end there, the disk had confirmed {confirmed} bytes"
+        ),
         Condition::Torn { offset, bytes, records } => format!(
             "damaged at offset {offset}: {bytes} bytes are no record, {records} whole records behind"
         ),
@@ -165,8 +227,8 @@ fn export(out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
 }
 
 fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
-    let reader = Reader::open(&at.dir)?;
-    let mut damaged = false;
+    let reader = open(at)?;
+    let (mut damaged, mut row) = (false, Row::default());
     let mut totals = [0u64; 3];
     for (number, is_last) in numbered(&reader) {
         let segment = match reader.segment(number) {
@@ -194,6 +256,10 @@ fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
             "segment {number}: {received} in, {sent} out, {states} states, {}",
             text_of(condition)
         )?;
+        if let Some(gap) = row.gap(&reader, &segment)? {
+            writeln!(out, "{gap}")?;
+            damaged = true;
+        }
         totals.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
     }
     let [received, sent, states] = totals;

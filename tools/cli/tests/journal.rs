@@ -105,3 +105,116 @@ fn a_reader_that_has_seen_enough_ends_the_print_in_good_order() {
     let (code, _, errors) = said(&child.wait_with_output().unwrap());
     assert_eq!((code, errors.as_str()), (0, ""));
 }
+
+/// Journals with damage, as much of it as can be done to files, and whether each is one.
+fn damaged_copies(of: &Path) -> Vec<(String, tempfile::TempDir)> {
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(of).unwrap().map(|e| e.unwrap().path()).collect();
+        files.sort();
+        files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "journal"))
+    };
+    let mut copies = Vec::new();
+    let mut copy = |what: String, damage: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files() {
+            std::fs::copy(&file, dir.path().join(file.file_name().unwrap())).unwrap();
+        }
+        damage(dir.path());
+        copies.push((what, dir));
+    };
+    for file in files() {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let bytes = std::fs::read(&file).unwrap();
+        // Nothing says that there was one more behind the last.
+        if Some(&file) != files().last().as_ref() {
+            copy(format!("{name} removed"), &|dir| std::fs::remove_file(dir.join(&name)).unwrap());
+        }
+        let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        for cut in [0, 10, 300, 1000, written / 2, written.saturating_sub(9)] {
+            let head = bytes[..cut.min(bytes.len())].to_vec();
+            copy(format!("{name} cut at {cut}"), &|dir| {
+                std::fs::write(dir.join(&name), &head).unwrap();
+            });
+            let mut zeros = head.clone();
+            zeros.resize(bytes.len(), 0);
+            copy(format!("{name} zeros from {cut}"), &|dir| {
+                std::fs::write(dir.join(&name), &zeros).unwrap();
+            });
+        }
+        for at in (0..written).step_by(written / 7 + 1) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            copy(format!("{name} with another byte at {at}"), &|dir| {
+                std::fs::write(dir.join(&name), &flipped).unwrap();
+            });
+        }
+    }
+    copies
+}
+
+#[test]
+fn a_journal_that_verifies_is_one_that_an_engine_goes_on_from_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    // Confirmed by the disk from time to time, in several segments, of two lives.
+    let config = JournalConfig {
+        segment_bytes: 8 * 1024,
+        message_bytes_max: 512,
+        segments_mapped: 16,
+        ..JournalConfig::default()
+    };
+    let mut seq = 0;
+    for _ in 0..2 {
+        let (mut journal, _) = Journal::open(dir.path(), config).unwrap();
+        for _ in 0..100 {
+            seq += 1;
+            let time = UtcTime::from_millis(1_775_572_321_000 + seq);
+            let (direction, bytes) = (Direction::Out, &message(seq));
+            journal.append(Record { direction, epoch: 1, seq, time, bytes }).unwrap();
+            if seq % 9 == 0 {
+                journal.flush().unwrap();
+            }
+        }
+        journal.flush().unwrap();
+    }
+    let (mut whole, mut damaged) = (0, 0);
+    for (what, copy) in damaged_copies(dir.path()) {
+        let (code, report, errors) = said(&taut("verify", copy.path()).output().unwrap());
+        let (printed, ..) = said(&taut("print", copy.path()).output().unwrap());
+        let opened = Journal::open(copy.path(), config);
+        if code == 0 {
+            let (_, recovered) = opened.unwrap_or_else(|error| panic!("{what}: {error}: {report}"));
+            let next_out = recovered.state.map_or(1, |state| state.next_out);
+            let torn = recovered.torn.is_some();
+            assert!(next_out == seq + 1 || torn, "{what}: {next_out} of {seq}: {report}");
+            whole += 1;
+        } else {
+            assert_eq!(code, 1, "{what}: {report}{errors}");
+            assert!(errors.starts_with("taut: "), "{what}: {errors}");
+            damaged += 1;
+        }
+        assert_eq!(printed, code, "{what}");
+    }
+    assert!(damaged > 20 && whole > 0, "{damaged} {whole}");
+}
+
+#[test]
+fn a_directory_above_the_journals_says_where_they_are() {
+    let journals = tempfile::tempdir().unwrap();
+    for what in ["print", "verify", "export"] {
+        let (code, out, errors) = said(&taut(what, journals.path()).output().unwrap());
+        let path = journals.path().display();
+        assert_eq!((code, out), (1, String::new()));
+        assert_eq!(errors, format!("taut: {path}: no journal\n"));
+    }
+    let config = JournalConfig { segment_bytes: 1 << 20, ..JournalConfig::default() };
+    for session in ["market-data", "trading"] {
+        drop(Journal::open(journals.path().join(session), config).unwrap());
+    }
+    let (code, _, errors) = said(&taut("verify", journals.path()).output().unwrap());
+    let path = journals.path().display();
+    assert_eq!(code, 1);
+    assert_eq!(
+        errors,
+        format!("taut: {path}: no journal; there is one in {path}/market-data, {path}/trading\n")
+    );
+}
