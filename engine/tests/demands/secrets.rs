@@ -67,18 +67,20 @@ fn demand_10_credentials_reach_the_wire_and_nothing_that_is_printed_or_stored() 
 }
 
 /// A server that notes the name that it is asked for and takes part in the handshake.
-fn server(names: &[&str]) -> (u16, Vec<u8>, mpsc::Receiver<Option<String>>) {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let certificate = made.cert.der().to_vec();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+fn server(name: &str, last_year: i32) -> (u16, Vec<u8>, mpsc::Receiver<Option<String>>) {
+    let mut about = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    about.not_after = rcgen::date_time_ymd(last_year, 12, 31);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = about.self_signed(&key).unwrap();
+    let certificate = made.der().to_vec();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(
         rustls::crypto::ring::default_provider(),
     ))
     .with_safe_default_protocol_versions()
     .unwrap()
     .with_no_client_auth()
-    .with_single_cert(vec![made.cert.der().clone()], key)
+    .with_single_cert(vec![made.der().clone()], key)
     .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -112,20 +114,24 @@ fn dial(port: u16, trust: Trust, name: &str) -> Result<(), String> {
 
 #[test]
 fn demand_11_the_server_is_asked_for_by_name_and_must_prove_that_it_is_the_one() {
-    let (port, certificate, asked) = server(&["localhost"]);
+    let (port, certificate, asked) = server("localhost", 4000);
     dial(port, Trust::Der(vec![certificate]), "localhost").unwrap();
     let patience = Duration::from_secs(10);
     assert_eq!(asked.recv_timeout(patience).unwrap().as_deref(), Some("localhost"));
 
     // Nobody vouches for it; somebody else is vouched for; the certificate is another host's.
-    let (port, ..) = server(&["localhost"]);
+    let (port, ..) = server("localhost", 4000);
     let refused = dial(port, Trust::WebPki, "localhost").unwrap_err();
     assert!(refused.contains("certificate"), "{refused}");
-    let (port, ..) = server(&["localhost"]);
-    let (_, other, _) = server(&["localhost"]);
+    let (port, ..) = server("localhost", 4000);
+    let (_, other, _) = server("localhost", 4000);
     let refused = dial(port, Trust::Der(vec![other]), "localhost").unwrap_err();
     assert!(refused.contains("certificate"), "{refused}");
-    let (port, certificate, _) = server(&["another.example"]);
+    let (port, certificate, _) = server("another.example", 4000);
     let refused = dial(port, Trust::Der(vec![certificate]), "localhost").unwrap_err();
-    assert!(refused.contains("certificate"), "{refused}");
+    assert!(refused.contains("only valid for DnsName(\"another.example\")"), "{refused}");
+    // It was the right one, until it ran out.
+    let (port, certificate, _) = server("localhost", 2020);
+    let refused = dial(port, Trust::Der(vec![certificate]), "localhost").unwrap_err();
+    assert!(refused.contains("certificate expired"), "{refused}");
 }

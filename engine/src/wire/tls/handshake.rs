@@ -56,9 +56,9 @@ fn in_words(error: &rustls::Error) -> String {
         Error::AlertReceived(AlertDescription::ProtocolVersion) => {
             "the peer does not speak TLS 1.3"
         }
-        Error::AlertReceived(AlertDescription::UnknownCA | AlertDescription::BadCertificate) => {
-            "the peer does not trust our certificate"
-        }
+        Error::AlertReceived(
+            alert @ (AlertDescription::UnknownCA | AlertDescription::BadCertificate),
+        ) => return format!("the peer does not trust our certificate, it sent alert {alert:?}"),
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "the peer's certificate is not by anybody who is trusted"
         }
