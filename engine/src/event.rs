@@ -119,10 +119,30 @@ pub enum DownReason {
     /// Our own journal did not take a record, so the connection was closed before anything went out that it
     /// does not have; an [`Alarm::Journal`] said why.
     JournalFailed,
-    /// The venue did not answer in time: a logon, a test request or a logout.
-    TimedOut,
+    /// The venue did not do in time what we waited for.
+    TimedOut {
+        /// What that is.
+        awaited: Awaited,
+        /// How long we waited, milliseconds.
+        ms: u64,
+    },
     /// The venue broke the protocol; the text says how.
     ProtocolError(EventText),
+}
+
+/// What did not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// The Logon of whoever connected.
+    Logon,
+    /// The answer to our Logon.
+    LogonAnswer,
+    /// An answer to the TestRequests behind the Logon: whether nothing is missing is not known.
+    Synchronisation,
+    /// Any message; a TestRequest was not answered either.
+    AnyMessage,
+    /// The answer to our Logout.
+    LogoutAnswer,
 }
 
 /// One level of a book that changed.

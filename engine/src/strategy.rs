@@ -204,7 +204,12 @@ pub enum SessionUpdate {
     /// An operator released the kill switch.
     Rearmed,
     /// From the session or the pipeline.
-    Alarm(Alarm),
+    Alarm {
+        /// Whose; of [`Alarm::RingFull`], which is about no session, any.
+        session: SessionId,
+        /// What is wrong.
+        alarm: Alarm,
+    },
 }
 
 impl SessionUpdate {

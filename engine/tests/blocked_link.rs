@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use taut::command::SessionId;
-use taut::event::{DownReason, Event};
+use taut::event::{Awaited, DownReason, Event};
 use taut::kraken::logon::Logon;
 use taut::pipeline::{EventSink, SessionCore};
 use taut::session::SessionConfig;
@@ -45,5 +45,7 @@ fn a_connection_that_takes_nothing_is_closed_so_that_the_next_can_be_dialled() {
     let moment = std::time::Duration::from_nanos(1);
     assert_eq!(run_to(logon), (true, None), "what waits has its time");
     assert_eq!(run_to(logon + logout - moment), (true, None));
-    assert_eq!(run_to(logon + logout), (false, Some(DownReason::TimedOut)));
+    let ms = logon.as_millis() as u64;
+    let reason = DownReason::TimedOut { awaited: Awaited::LogonAnswer, ms };
+    assert_eq!(run_to(logon + logout), (false, Some(reason)));
 }

@@ -115,7 +115,7 @@ impl Life {
         let mut core = SessionCore::new(sessions, &[], clock.clone(), traces);
         let (journal, _) = Journal::open(dir, config()).expect("it opens");
         core.keep_journal(SESSION, journal).expect("it was never connected");
-        let housekeepers = core.housekeepers();
+        let housekeepers = core.housekeepers().into_iter().map(|(_, part)| part).collect();
         let mut life = Self {
             core,
             inlet: Inlet::new(SESSION),

@@ -206,7 +206,7 @@ impl<S: Strategy> Desk<S> {
             }
             EventKind::Alarm(alarm) => {
                 self.core.stats.alarms += 1;
-                self.tell(&SessionUpdate::Alarm(*alarm));
+                self.tell(&SessionUpdate::Alarm { session: event.session, alarm: *alarm });
                 if let Alarm::Unreadable { msg_type, cl_ord_id, order_id, .. } = alarm
                     && event.session == self.core.trading_session
                 {

@@ -377,7 +377,8 @@ impl<S: Strategy> Desk<S> {
         let orders = self.uncertain_orders();
         if orders > 0 {
             self.core.stats.alarms += 1;
-            self.tell(&SessionUpdate::Alarm(Alarm::Unresolved { orders }));
+            let session = self.core.trading_session;
+            self.tell(&SessionUpdate::Alarm { session, alarm: Alarm::Unresolved { orders } });
         }
         if self.core.truth.phase == Phase::Down {
             self.core.truth.set_deadline(now);

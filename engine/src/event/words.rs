@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Alarm, DownReason, EventText};
+use super::{Alarm, Awaited, DownReason, EventText};
 
 impl Display for DownReason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -22,9 +22,23 @@ impl Display for DownReason {
             Self::JournalFailed => f.write_str(
                 "we closed: our own journal did not take what was to be sent or was received",
             ),
-            Self::TimedOut => f.write_str("the venue did not answer in time"),
+            Self::TimedOut { awaited, ms } => write!(f, "{awaited} within {ms} ms"),
             Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
         }
+    }
+}
+
+impl Display for Awaited {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Logon => "no logon came",
+            Self::LogonAnswer => "the venue did not answer our logon",
+            Self::Synchronisation => "the venue did not answer what we asked behind the logon",
+            Self::AnyMessage => {
+                "the venue was silent, a test request was not answered, nothing came"
+            }
+            Self::LogoutAnswer => "the venue did not answer our logout",
+        })
     }
 }
 
@@ -65,5 +79,23 @@ impl Display for Alarm {
                 write!(f, "the disk of the journal is well again after {ms} ms")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_by_time_is_told_with_what_was_waited_for_and_how_long() {
+        let said = |awaited| DownReason::TimedOut { awaited, ms: 72_000 }.to_string();
+        assert_eq!(
+            said(Awaited::LogonAnswer),
+            "the venue did not answer our logon within 72000 ms"
+        );
+        assert_eq!(
+            said(Awaited::AnyMessage),
+            "the venue was silent, a test request was not answered, nothing came within 72000 ms"
+        );
     }
 }

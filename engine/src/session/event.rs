@@ -107,6 +107,10 @@ pub enum SessionEvent {
     ResetByPeer {
         /// The new sequence space.
         epoch: u32,
+        /// The number that was expected of the peer in the old one.
+        next_in: u64,
+        /// The number that we would have used next in the old one.
+        next_out: u64,
     },
     /// The peer moved our next expected number by a SequenceReset (FIX session cases 10.b, 11.a, 11.b:
     /// there `from` and `to` are equal, which deserves a warning).
@@ -128,9 +132,15 @@ pub enum SessionEvent {
         tag: Option<u32>,
     },
     /// The peer was silent for 1.2 HeartBtInt; a TestRequest was sent (FIX session case 6).
-    TestRequestSent,
+    TestRequestSent {
+        /// How long nothing has come, milliseconds.
+        silent_ms: u64,
+    },
     /// An admin message did not fit the outbox: the peer does not read.
-    OutboxFull,
+    OutboxFull {
+        /// Bytes that wait for the peer to read them.
+        waiting: usize,
+    },
     /// Whoever reads the events was so far behind that the queue was full: this many are missing here,
     /// behind those that were read and before those that follow. What is never missing:
     /// [`SessionEvent::Up`] and [`SessionEvent::Down`], which have room of their own, and messages that were
@@ -262,7 +272,7 @@ mod tests {
     fn a_full_event_queue_keeps_up_and_down_and_says_how_many_it_lost() {
         let mut events = EventQueue::new();
         for _ in 0..limits::SESSION_EVENTS_MAX {
-            events.push(SessionEvent::TestRequestSent);
+            events.push(SessionEvent::TestRequestSent { silent_ms: 1 });
         }
         let down = SessionEvent::Down { reason: DownReason::ConnectionLost };
         events.push(down);
@@ -277,7 +287,7 @@ mod tests {
         let total = 3 * limits::SESSION_EVENTS_MAX as u64;
         for number in 1..=total {
             events.push(SessionEvent::Withheld { from: number, to: number, messages: 1 });
-            events.push(SessionEvent::TestRequestSent);
+            events.push(SessionEvent::TestRequestSent { silent_ms: 1 });
             events.push(SessionEvent::Forgotten { from: number, to: number });
         }
         let down = SessionEvent::Down { reason: DownReason::ConnectionLost };

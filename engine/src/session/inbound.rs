@@ -353,7 +353,7 @@ impl Session {
         let tag = (tag != 0).then_some(tag);
         let sent = self.reject(number, msg_type, tag, Some(reason), text, now, out);
         if let Err(error) = sent {
-            self.admin_failed(error, now);
+            self.admin_failed(error, out, now);
         }
     }
 }

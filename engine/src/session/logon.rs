@@ -81,7 +81,7 @@ impl Session {
             return Err(SendError::NotLoggedOn);
         };
         if out.free() < limits::OUTBOX_ADMIN_BYTES {
-            self.admin_failed(SendError::OutboxFull, now);
+            self.admin_failed(SendError::OutboxFull, out, now);
             return Err(SendError::OutboxFull);
         }
         self.heartbeat_seconds = logon.heartbeat_seconds;
@@ -100,7 +100,7 @@ impl Session {
         let answer = match written {
             Ok(answer) => answer,
             Err(error) => {
-                self.admin_failed(error, now);
+                self.admin_failed(error, out, now);
                 return Err(error);
             }
         };
@@ -403,8 +403,9 @@ impl Session {
     }
 
     pub(super) fn reset_by_peer(&mut self) {
+        let (next_in, next_out) = (self.next_in, self.next_out);
         self.reset_numbers();
-        self.events.push(SessionEvent::ResetByPeer { epoch: self.epoch });
+        self.events.push(SessionEvent::ResetByPeer { epoch: self.epoch, next_in, next_out });
     }
 }
 

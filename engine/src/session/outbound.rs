@@ -248,16 +248,17 @@ impl Session {
         match self.emit(&self.admin(msg_type), now, out, body) {
             Ok(_) => true,
             Err(error) => {
-                self.admin_failed(error, now);
+                self.admin_failed(error, out, now);
                 false
             }
         }
     }
 
-    pub(super) fn admin_failed(&mut self, error: SendError, now: UtcTime) {
+    pub(super) fn admin_failed(&mut self, error: SendError, out: &Outbox, now: UtcTime) {
         let text: &[u8] = match error {
             SendError::OutboxFull => {
-                self.events.push(SessionEvent::OutboxFull);
+                let waiting = out.pending().len();
+                self.events.push(SessionEvent::OutboxFull { waiting });
                 b"the peer does not read: outbox full"
             }
             SendError::SeqNumExhausted => b"sequence numbers used up",

@@ -55,7 +55,7 @@ impl Session {
     /// A Logon in sequence while logged on changes nothing; the peer is told.
     pub(super) fn second_logon(&mut self, number: u64, now: UtcTime, out: &mut Outbox) -> Received {
         if let Err(error) = self.reject(number, b"A", None, None, "Already logged on", now, out) {
-            self.admin_failed(error, now);
+            self.admin_failed(error, out, now);
         }
         Received::Admin
     }

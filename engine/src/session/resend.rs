@@ -155,7 +155,7 @@ impl Session {
         if self.resender.is_none() {
             match self.write_gap_fill(from, to, now, out) {
                 Ok(()) => self.events.push(SessionEvent::ResendServed { from, to }),
-                Err(error) => self.admin_failed(error, now),
+                Err(error) => self.admin_failed(error, out, now),
             }
             return;
         }
@@ -188,7 +188,7 @@ impl Session {
             Err(SendError::OutboxFull) if !out.is_empty() => {}
             Err(error) => {
                 self.resend = None;
-                self.admin_failed(error, now);
+                self.admin_failed(error, out, now);
             }
             Ok(()) => {}
         }

@@ -15,9 +15,9 @@ use taut_codec::message::Message;
 use taut_codec::tag;
 use taut_codec::value::{UtcTime, parse_u64};
 
-use super::timers::nanos;
+use super::timers::{nanos, timed_out};
 use super::{Outbox, Phase, Session, SessionEvent};
-use crate::event::DownReason;
+use crate::event::Awaited;
 use crate::limits;
 
 /// What is known of the way to a common state.
@@ -119,9 +119,9 @@ impl Session {
     }
 
     fn sync_failed(&mut self, now: UtcTime) {
-        let asks = self.sync.take().map_or(0, |sync| sync.asks);
+        let (asks, since) = self.sync.take().map_or((0, now), |sync| (sync.asks, sync.progress_at));
         self.events.push(SessionEvent::NotSynchronised { asks });
-        self.close(DownReason::TimedOut, now);
+        self.close(timed_out(Awaited::Synchronisation, since, now), now);
     }
 
     fn synchronised(&mut self) {

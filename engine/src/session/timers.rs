@@ -5,9 +5,9 @@ use std::time::Duration;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
-use super::event::event_text;
+use super::event::{Line, event_text};
 use super::{LogoutKind, Outbox, Phase, Session, SessionEvent};
-use crate::event::DownReason;
+use crate::event::{Awaited, DownReason};
 use crate::limits;
 
 /// A peer is silent after HeartBtInt and a fifth (FIX session case 6).
@@ -21,7 +21,9 @@ impl Session {
             Phase::Disconnected => {}
             Phase::LogonSent | Phase::AwaitLogon | Phase::LogonReceived => {
                 if now >= self.phase_deadline(self.config.logon_timeout) {
-                    self.close(DownReason::TimedOut, now);
+                    let ours = self.phase == Phase::LogonSent;
+                    let awaited = if ours { Awaited::LogonAnswer } else { Awaited::Logon };
+                    self.close(timed_out(awaited, self.phase_since, now), now);
                 }
             }
             Phase::Active => {
@@ -35,7 +37,7 @@ impl Session {
                 self.pump_resend(now, out);
                 if self.phase == Phase::LogoutSent && now >= self.logout_deadline() {
                     // Ours was not answered; after an answer or an error the reason is known already.
-                    self.close(DownReason::TimedOut, now);
+                    self.close(timed_out(Awaited::LogoutAnswer, self.phase_since, now), now);
                 }
             }
             Phase::Closing => {
@@ -83,7 +85,7 @@ impl Session {
             return;
         }
         if self.test_request_at.is_some() {
-            self.close(DownReason::TimedOut, now);
+            self.close(timed_out(Awaited::AnyMessage, self.last_received, now), now);
             return;
         }
         let id = self.next_out;
@@ -91,7 +93,8 @@ impl Session {
             body.uint(tag::TEST_REQ_ID, id);
         }) {
             self.test_request_at = Some(now);
-            self.events.push(SessionEvent::TestRequestSent);
+            let silent_ms = now.nanos_since(self.last_received) / 1_000_000;
+            self.events.push(SessionEvent::TestRequestSent { silent_ms });
         }
     }
 
@@ -163,9 +166,15 @@ impl Session {
         let hopeless = self.garbled_in_a_row > limits::RESYNC_BYTES_MAX;
         if first || hopeless {
             self.logout = LogoutKind::Error;
-            self.close(DownReason::ProtocolError(event_text(b"garbled input")), now);
+            let text = Line::new(format_args!("garbled input, {} bytes", self.garbled_in_a_row));
+            self.close(DownReason::ProtocolError(event_text(text.as_str().as_bytes())), now);
         }
     }
+}
+
+/// Why a session ends that has waited since `since`.
+pub(super) const fn timed_out(awaited: Awaited, since: UtcTime, now: UtcTime) -> DownReason {
+    DownReason::TimedOut { awaited, ms: now.nanos_since(since) / 1_000_000 }
 }
 
 pub(super) fn nanos(duration: Duration) -> u64 {

@@ -2,6 +2,9 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use taut_codec::kraken::value_name;
+use taut_codec::tag;
+
 use super::SessionEvent;
 
 impl Display for SessionEvent {
@@ -47,9 +50,11 @@ impl Display for SessionEvent {
                 write!(f, "the peer asked {times} times for what is behind {from}: logging out")
             }
             Self::Garbled { bytes } => write!(f, "{bytes} garbled bytes were skipped"),
-            Self::ResetByPeer { epoch } => {
-                write!(f, "the peer reset both numbers to 1: sequence space {epoch}")
-            }
+            Self::ResetByPeer { epoch, next_in, next_out } => write!(
+                f,
+                "the peer reset both numbers to 1: sequence space {epoch}; before, its next MsgSeqNum was \
+                 {next_in}, ours {next_out}"
+            ),
             Self::SequenceReset { from, to, gap_fill } => {
                 let how = if gap_fill { "a gap fill" } else { "a reset" };
                 write!(f, "the peer moved its next MsgSeqNum from {from} to {to} by {how}")
@@ -58,11 +63,18 @@ impl Display for SessionEvent {
                 write!(f, "MsgSeqNum {ref_seq_num} of the peer was rejected")?;
                 if let Some(reason) = reason {
                     write!(f, ", reason {reason}")?;
+                    let name =
+                        value_name(tag::SESSION_REJECT_REASON, reason.to_string().as_bytes());
+                    name.map_or(Ok(()), |name| write!(f, " ({name})"))?;
                 }
                 tag.map_or(Ok(()), |tag| write!(f, ", tag {tag}"))
             }
-            Self::TestRequestSent => f.write_str("the peer is silent: asked whether it is there"),
-            Self::OutboxFull => f.write_str("the outbox is full: the peer does not read"),
+            Self::TestRequestSent { silent_ms } => {
+                write!(f, "the peer is silent for {silent_ms} ms: asked whether it is there")
+            }
+            Self::OutboxFull { waiting } => {
+                write!(f, "the outbox is full: the peer does not read, {waiting} bytes wait")
+            }
             Self::EventsLost { count } => write!(f, "{count} events were lost"),
         }
     }
@@ -77,7 +89,7 @@ mod tests {
         let said = |reason, tag| SessionEvent::Rejected { ref_seq_num: 9, reason, tag }.to_string();
         assert_eq!(
             said(Some(5), Some(54)),
-            "MsgSeqNum 9 of the peer was rejected, reason 5, tag 54"
+            "MsgSeqNum 9 of the peer was rejected, reason 5 (value incorrect), tag 54"
         );
         assert_eq!(said(None, None), "MsgSeqNum 9 of the peer was rejected");
         let skew = SessionEvent::ClockSkew { nanos: -1_500_000_000 };

@@ -1,4 +1,4 @@
-use taut::event::{Alarm, DownReason};
+use taut::event::{Alarm, Awaited, DownReason};
 use taut::order::{OrderState, UpdateKind};
 use taut::pipeline::{Layout, MARKET_DATA, TRADING};
 use taut::session::SessionEvent;
@@ -21,7 +21,7 @@ fn trading(setup: Setup) -> (Rig, String) {
 
 fn alarm(heard: &Heard) -> Option<Alarm> {
     match *heard {
-        Heard::Session(SessionUpdate::Alarm(alarm)) => Some(alarm),
+        Heard::Session(SessionUpdate::Alarm { alarm, .. }) => Some(alarm),
         _ => None,
     }
 }
@@ -160,7 +160,10 @@ fn a_logon_that_is_never_answered_times_out() {
     let mut rig = Setup { logon_timeout_ms: 100, ..Setup::PLAIN }.start();
     // The session that was dialled first; the other one is closed with the engine.
     rig.wait(|heard| match *heard {
-        Heard::Session(SessionUpdate::Down { reason: DownReason::TimedOut, .. }) => Some(()),
+        Heard::Session(SessionUpdate::Down {
+            reason: DownReason::TimedOut { awaited: Awaited::LogonAnswer, ms: 100.. },
+            ..
+        }) => Some(()),
         _ => None,
     });
     ends_after_a_logon_at_most(&mut rig.trading);
@@ -184,7 +187,10 @@ fn a_peer_that_falls_silent_is_asked_and_then_left() {
             Heard::Session(SessionUpdate::Down { session: TRADING, reason }) => Some(reason),
             _ => None,
         });
-        assert_eq!(reason, DownReason::TimedOut);
+        // HeartBtInt and a fifth, twice.
+        let silent =
+            matches!(reason, DownReason::TimedOut { awaited: Awaited::AnyMessage, ms: 2_400.. });
+        assert!(silent, "{reason}");
         while rig.market_data.receive_or_end().is_some() {}
         finish(rig.running);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use taut::conductor::{
     Conductor, ConductorConfig, LinkEvent, Numbers, Reconnect, ResetPolicy, Rollover, Step,
 };
-use taut::event::DownReason;
+use taut::event::{Awaited, DownReason};
 use taut_codec::value::UtcTime;
 
 const SECOND: u64 = 1_000_000_000;
@@ -74,13 +74,14 @@ fn demand_12_a_logon_counts_as_success_and_a_tcp_connection_does_not() {
     let mut now = UtcTime::parse(b"20260407-12:00:00.000").unwrap();
     let mut conductor = conductor(None, now);
     let (mut waits, mut hosts) = (Vec::new(), Vec::new());
+    let silent = DownReason::TimedOut { awaited: Awaited::LogonAnswer, ms: 10_000 };
     for _ in 0..8 {
         let before = now;
         let Step::Dial(attempt) = next_step(&mut conductor, &mut now) else { panic!() };
         waits.push(now.nanos_since(before));
         hosts.push(attempt.host);
         assert!(conductor.dial_done(attempt.number, Ok(()), now).is_some());
-        conductor.down(&DownReason::TimedOut, Numbers::default(), now);
+        conductor.down(&silent, Numbers::default(), now);
     }
     assert_eq!(hosts, [0, 1, 0, 1, 0, 1, 0, 1], "the next host has its turn");
     assert!(

@@ -1,6 +1,6 @@
 //! Demands 13, 17, 18, 19 and 22.
 
-use taut::event::DownReason;
+use taut::event::{Awaited, DownReason};
 use taut::kraken::logon::{Credentials, Logon};
 use taut::limits;
 use taut::secret::Secret;
@@ -88,7 +88,8 @@ fn demand_17_a_peer_that_never_reads_is_left_with_an_event() {
             assert!(asked < 1000);
         }
         assert!(asked > 10, "{asked}");
-        assert!(rig.session.next_event() == Some(SessionEvent::OutboxFull));
+        let told = rig.session.next_event();
+        assert!(matches!(told, Some(SessionEvent::OutboxFull { waiting: 1.. })), "{told:?}");
         assert!(matches!(down(&mut rig), DownReason::ProtocolError(_)));
     });
 }
@@ -155,7 +156,8 @@ fn demand_19_a_logout_drops_nothing_and_ends_in_a_result() {
         rig.sent();
         rig.tick_after(2_000);
         assert!(rig.session.should_close(), "a peer that does not answer is not waited for");
-        assert_eq!(down(&mut rig), DownReason::TimedOut);
+        let silent = DownReason::TimedOut { awaited: Awaited::LogoutAnswer, ms: 2_000 };
+        assert_eq!(down(&mut rig), silent);
     });
 }
 

@@ -379,7 +379,7 @@ fn a_stop_waits_for_nothing_but_the_session_while_that_is_down() {
     fixture.desk.stop();
     assert!(!fixture.desk.is_done());
     fixture.kinds();
-    fixture.event(TRADING, EventKind::SessionDown(DownReason::TimedOut));
+    fixture.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
     assert!(!fixture.desk.waits_for_session(), "the cancel has not ended");
     let cancel = fixture.desk.core.ids.watermark();
     let cl_ord_id = ClOrdId::numeric(cancel).unwrap();

@@ -187,7 +187,8 @@ fn a_question_without_an_answer_is_asked_again_at_the_deadline_and_not_for_ever(
         fixture.wait(4_999);
         assert_eq!(fixture.send(), [], "its answer may still come");
         fixture.wait(1);
-        let alarm = SessionUpdate::Alarm(Alarm::Unresolved { orders: 1 });
+        let alarm = Alarm::Unresolved { orders: 1 };
+        let alarm = SessionUpdate::Alarm { session: TRADING, alarm };
         assert_eq!(fixture.desk.strategy().sessions.last(), Some(&alarm));
     }
     assert_eq!(told(&fixture), (vec![], 1, crate::limits::RECONCILE_ROUNDS_MAX));

@@ -79,14 +79,14 @@ impl Strategy for Idler {
         _: &mut crate::strategy::Context<'_>,
         update: &crate::strategy::SessionUpdate,
     ) {
-        if let crate::strategy::SessionUpdate::Alarm(Alarm::RingFull { count }) = update {
-            self.alarms += count;
-        }
-        if let crate::strategy::SessionUpdate::Alarm(
-            alarm @ (Alarm::JournalDisk { .. } | Alarm::JournalDiskWell { .. }),
-        ) = update
-        {
-            self.journal.push(*alarm);
+        let crate::strategy::SessionUpdate::Alarm { session, alarm } = update else { return };
+        match *alarm {
+            Alarm::RingFull { count } => self.alarms += count,
+            Alarm::JournalDisk { .. } | Alarm::JournalDiskWell { .. } => {
+                assert_eq!(*session, TRADING);
+                self.journal.push(*alarm);
+            }
+            _ => {}
         }
     }
 }

@@ -140,7 +140,7 @@ fn a_logon_with_reset_within_the_session_resets_both_sides() {
         assert_eq!(rig.sent(), ["35=A|34=1|98=0|108=10|141=Y|"]);
         assert_eq!((rig.session.epoch(), rig.numbers()), (1, (2, 2)));
         assert_eq!(rig.session.heartbeat_seconds(), 10);
-        assert_eq!(rig.events(), [SessionEvent::ResetByPeer { epoch: 1 }]);
+        assert_eq!(rig.events(), [SessionEvent::ResetByPeer { epoch: 1, next_in: 3, next_out: 3 }]);
         assert_eq!(rig.feed("35=8|34=2|"), Received::Application);
     });
 }

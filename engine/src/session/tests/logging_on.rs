@@ -365,7 +365,11 @@ fn a_venue_that_starts_at_one_anyway_is_followed() {
     rig.sent();
     rig.log_on("35=A|34=1|98=0|108=30|141=Y|");
     assert_eq!((rig.session.epoch(), rig.numbers()), (5, (2, 2)));
-    assert!(rig.events().contains(&SessionEvent::ResetByPeer { epoch: 5 }));
+    assert!(rig.events().contains(&SessionEvent::ResetByPeer {
+        epoch: 5,
+        next_in: 8,
+        next_out: 10
+    }));
     assert!(rig.sent().is_empty());
 }
 

@@ -43,7 +43,8 @@ fn a_logout_that_is_not_answered_times_out_12() {
         rig.tick_after(1);
         assert!(rig.session.should_close());
         rig.session.disconnected(rig.now);
-        assert_eq!(rig.events(), [SessionEvent::Down { reason: DownReason::TimedOut }]);
+        let reason = DownReason::TimedOut { awaited: Awaited::LogoutAnswer, ms: 2_000 };
+        assert_eq!(rig.events(), [SessionEvent::Down { reason }]);
     });
 }
 

@@ -22,6 +22,7 @@ use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
 
 use super::*;
+use crate::event::Awaited;
 use crate::limits;
 
 /// 2026-04-07T14:32:01Z.

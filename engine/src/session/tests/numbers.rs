@@ -104,7 +104,7 @@ fn a_resend_request_that_could_not_be_written_was_not_asked() {
     assert!(rig.session.gap.is_none());
     assert!(rig.session.should_close(), "a peer that does not read is left");
     let events = rig.events();
-    assert_eq!(events, [SessionEvent::OutboxFull]);
+    assert_eq!(events, [SessionEvent::OutboxFull { waiting: 0 }]);
     assert_eq!(rig.numbers(), (2, 2));
 }
 

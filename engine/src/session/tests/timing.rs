@@ -42,8 +42,9 @@ fn a_silent_peer_is_asked_and_then_left_6() {
         rig.tick_after(1);
         assert!(rig.session.should_close());
         rig.session.disconnected(rig.now);
-        let down = SessionEvent::Down { reason: DownReason::TimedOut };
-        assert_eq!(rig.events(), [SessionEvent::TestRequestSent, down]);
+        let reason = DownReason::TimedOut { awaited: Awaited::AnyMessage, ms: 72_000 };
+        let asked = SessionEvent::TestRequestSent { silent_ms: 36_000 };
+        assert_eq!(rig.events(), [asked, SessionEvent::Down { reason }]);
     });
 }
 

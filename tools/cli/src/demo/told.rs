@@ -132,9 +132,10 @@ impl Log {
                 }
                 (Some(*session), event.to_string())
             }
-            SessionUpdate::Alarm(alarm) => {
+            SessionUpdate::Alarm { session, alarm } => {
                 self.note(*alarm);
-                (None, alarm.to_string())
+                let session = (!matches!(alarm, Alarm::RingFull { .. })).then_some(*session);
+                (session, alarm.to_string())
             }
             SessionUpdate::Killed { cause } => (None, format!("kill switch pulled {cause}")),
             SessionUpdate::Rearmed => (None, "kill switch released".into()),

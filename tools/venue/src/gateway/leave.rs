@@ -57,7 +57,8 @@ impl Gateway {
         known.session.disconnected(now);
         let mut timed_out = false;
         while let Some(event) = known.session.next_event() {
-            timed_out |= event == SessionEvent::Down { reason: DownReason::TimedOut };
+            timed_out |=
+                matches!(event, SessionEvent::Down { reason: DownReason::TimedOut { .. } });
         }
         let rolling = std::mem::take(&mut known.rolling);
         let why = why.unwrap_or(match (rolling, known.logged_out, timed_out) {
