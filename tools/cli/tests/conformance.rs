@@ -195,7 +195,8 @@ fn against_an_initiator(way: &[&str], every: bool) {
         Engine::start(&folder, &arguments)
     };
     let (port, url) = (port.to_string(), format!("http://{hook}/"));
-    let mut arguments = vec!["--listen", &port, "--mirror", "--hook-url", &url];
+    let whole = vec!["--listen", &port, "--mirror", "--hook-url", &url];
+    let mut arguments = whole.clone();
     arguments.extend(way);
     let mut skip = if all() { format!("4a_*,6_*,{ACCEPTOR_ONLY}") } else { SLOW.to_owned() };
     if way.contains(&"--split-send") {
@@ -209,6 +210,11 @@ fn against_an_initiator(way: &[&str], every: bool) {
     {
         let _engine = engine("30", &["--control", &hook]);
         play(&folder, &main, &["quickfix-fix44", "extra_defs/acceptor"]);
+        if way.contains(&"--split-send") {
+            let mut pieces = whole;
+            pieces.extend(["--split-send", "64", "--only", LONG]);
+            play(&folder, &pieces, &["extra_defs/acceptor"]);
+        }
     }
     if all() {
         // These two need a short HeartBtInt, which is the initiator's choice.
@@ -271,6 +277,41 @@ fn an_initiator_without_reset_goes_on_over_connections() {
         arguments.extend(["--skip", SLOW]);
     }
     play(&folder, &arguments, &["extra_defs/initiator_persist"]);
+}
+
+/// Each definition is played to another life of the same session, which a kill -9 ends.
+#[test]
+fn an_initiator_with_a_store_that_is_killed_goes_on_in_its_next_life() {
+    let Some(folder) = definitions() else { return };
+    let port = free_port();
+    let to = format!("127.0.0.1:{port}");
+    let port = port.to_string();
+    let live = |store: &Path, name: &str| {
+        let dir = store.to_string_lossy();
+        let mut arguments = vec!["initiator", "--connect", &to, "--target", "TW44"];
+        arguments.extend(["--heartbeat", "30", "--no-reset", "--store", &dir]);
+        // Killed when the definition has been played: nobody logs out.
+        let _engine = Engine::start(&folder, &arguments);
+        play(&folder, &["--listen", &port, "--only", name], &["extra_defs/initiator_persist"]);
+    };
+    let numbers = |store: &Path| {
+        let dir = store.join("ISLD-TW44");
+        let config = taut::journal::JournalConfig {
+            durability: taut::journal::Durability::None,
+            ..taut::journal::JournalConfig::default()
+        };
+        let (journal, _) = taut::journal::Journal::open(dir, config).expect("a kill harms nothing");
+        (journal.state().next_in, journal.state().next_out)
+    };
+    let store = tempfile::tempdir().expect("a folder");
+    let mut before = (1, 1);
+    for name in ["I1_*", "I2_*", "I3_*", "I4_*"] {
+        live(store.path(), name);
+        let after = numbers(store.path());
+        // The peer's numbers are those of the definition, ours are in the next Logon that it hears.
+        assert!(after.1 > before.1 && after.0 >= before.0, "{name}: {before:?} {after:?}");
+        before = after;
+    }
 }
 
 #[test]
@@ -371,7 +412,7 @@ fn the_two_commands_log_on_to_each_other_over_tls() {
     let _initiator = start(&arguments, &dictionary);
     let said = acceptor.0.stderr.take().expect("a pipe");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(said));
-    let up = lines.by_ref().take(3).any(|line| line.expect("text").starts_with("TW Up {"));
+    let up = lines.by_ref().take(3).any(|line| line.expect("text").starts_with("TW: up: "));
     assert!(up, "a logon");
 }
 

@@ -126,7 +126,7 @@ fn damaged_copies(of: &Path) -> Vec<(String, tempfile::TempDir)> {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         let bytes = std::fs::read(&file).unwrap();
         // Nothing says that there was one more behind the last.
-        if Some(&file) != files().last().as_ref() {
+        if Some(&file) != files().next_back().as_ref() {
             copy(format!("{name} removed"), &|dir| std::fs::remove_file(dir.join(&name)).unwrap());
         }
         let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
