@@ -26,12 +26,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::string::String;
 use std::vec::Vec;
 
-use taut_dictionary::{FieldDef, Item, Model, Presence};
+use taut_dictionary::{FieldDef, Item, MessageDef, Model, Presence};
 
 use crate::ids::Market;
 use crate::message::Message;
 use crate::rules::{
-    self, Condition, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Scope,
+    self, Condition, Dialect, FieldFault, Kind, Layout, MEMBERS_MAX, Member, Options, Scope,
+    Section, Slot,
 };
 use crate::scan::DataFields;
 use crate::tag;
@@ -43,9 +44,7 @@ const _: () = assert!(taut_dictionary::MEMBERS_MAX == MEMBERS_MAX);
 /// A dialect of FIX, loaded at run time.
 #[derive(Debug, Clone)]
 pub struct Dictionary {
-    header: OwnedPart,
-    trailer: OwnedPart,
-    messages: HashMap<Vec<u8>, (String, OwnedPart)>,
+    messages: HashMap<Vec<u8>, (String, OwnedLayout)>,
     fields: BTreeMap<u32, Names>,
     /// The sets of valid values, each sorted; counted from 1.
     sets: Vec<Vec<Value>>,
@@ -63,10 +62,10 @@ struct Names {
 }
 
 #[derive(Debug, Clone, Default)]
-struct OwnedPart {
+struct OwnedLayout {
     members: Vec<Member>,
     scopes: Vec<Scope>,
-    slots: Vec<u16>,
+    slots: Vec<Slot>,
     conditions: Vec<Condition>,
     market: Option<Market>,
 }
@@ -80,13 +79,10 @@ impl Dictionary {
     pub fn from_xml(xml: &str) -> Result<Self, DictionaryError> {
         let model = Model::from_xml(xml)?;
         let mut sets = Sets::default();
-        let header = OwnedPart::new(&model, &model.header, None, &mut sets)?;
-        let trailer = OwnedPart::new(&model, &model.trailer, None, &mut sets)?;
         let mut messages = HashMap::new();
         for message in &model.messages {
-            let only = message.market.map(market);
-            let part = OwnedPart::new(&model, &message.items, only, &mut sets)?;
-            messages.insert(message.msg_type.clone().into_bytes(), (message.name.clone(), part));
+            let layout = OwnedLayout::new(&model, message, &mut sets)?;
+            messages.insert(message.msg_type.clone().into_bytes(), (message.name.clone(), layout));
         }
         let names = |field: &taut_dictionary::FieldDef| Names {
             field: field.name.clone(),
@@ -101,7 +97,7 @@ impl Dictionary {
         };
         let fields = model.fields.iter().map(|(tag, field)| (*tag, names(field))).collect();
         let data_fields = model.data_fields().into_iter().collect();
-        Ok(Self { header, trailer, messages, fields, sets: sets.sets, data_fields })
+        Ok(Self { messages, fields, sets: sets.sets, data_fields })
     }
 
     /// Checks one message; see [`rules::check`].
@@ -137,16 +133,8 @@ impl Dictionary {
 }
 
 impl Dialect for Dictionary {
-    fn header(&self) -> Part<'_> {
-        self.header.part()
-    }
-
-    fn trailer(&self) -> Part<'_> {
-        self.trailer.part()
-    }
-
-    fn body(&self, msg_type: &[u8]) -> Option<Part<'_>> {
-        self.messages.get(msg_type).map(|(_, part)| part.part())
+    fn layout(&self, msg_type: &[u8]) -> Option<Layout<'_>> {
+        self.messages.get(msg_type).map(|(_, layout)| layout.view())
     }
 
     fn has_tag(&self, tag: u32) -> bool {
@@ -213,25 +201,25 @@ impl Sets {
     }
 }
 
-impl OwnedPart {
-    fn new(
-        model: &Model,
-        items: &[Item],
-        market: Option<Market>,
-        sets: &mut Sets,
-    ) -> Result<Self, DictionaryError> {
-        let mut part = Self { market, ..Self::default() };
-        part.add_scope(model, items, 0, sets)?;
-        rules::link(&part.members, &mut part.scopes);
-        rules::link_conditions(&part.members, &part.scopes, &mut part.conditions);
-        part.slots.resize(rules::slots_len(&part.scopes), 0);
-        rules::fill(&part.members, &part.scopes, &mut part.slots);
-        Ok(part)
+impl OwnedLayout {
+    fn new(model: &Model, message: &MessageDef, sets: &mut Sets) -> Result<Self, DictionaryError> {
+        let mut this = Self { market: message.market.map(market), ..Self::default() };
+        let sections = [
+            (Section::Header, &model.header[..]),
+            (Section::Body, &message.items),
+            (Section::Trailer, &model.trailer),
+        ];
+        this.add_scope(model, &sections, 0, sets)?;
+        rules::link(&this.members, &mut this.scopes);
+        rules::link_conditions(&this.members, &this.scopes, &mut this.conditions);
+        this.slots.resize(rules::slots_len(&this.scopes), Slot::FREE);
+        rules::fill(&this.members, &this.scopes, &this.conditions, &mut this.slots);
+        Ok(this)
     }
 
-    fn part(&self) -> Part<'_> {
+    fn view(&self) -> Layout<'_> {
         let Self { members, scopes, slots, conditions, market } = self;
-        Part { members, scopes, slots, conditions, market: *market }
+        Layout { members, scopes, slots, conditions, market: *market }
     }
 
     /// Adds a scope and, behind it, those of its groups; returns its number. The model's limits keep
@@ -239,36 +227,40 @@ impl OwnedPart {
     fn add_scope(
         &mut self,
         model: &Model,
-        items: &[Item],
+        sections: &[(Section, &[Item])],
         first: u32,
         sets: &mut Sets,
     ) -> Result<u16, DictionaryError> {
         let number = self.scopes.len() as u16;
         let start = self.members.len();
-        let end = start + items.len();
+        let end = start + sections.iter().map(|(_, items)| items.len()).sum::<usize>();
         self.members.resize(end, Member::new(0, 0, Kind::Text));
         self.scopes.push(Scope::new(start as u16, end as u16, first));
-        let mut sorted: Vec<_> = items.iter().zip(0u16..).collect();
-        sorted.sort_by_key(|(item, _)| item.tag);
-        for (at, (item, position)) in (start..).zip(sorted) {
+        let items = || {
+            let of = |(section, items)| (0u16..).zip(items).map(move |item| (section, item));
+            sections.iter().copied().flat_map(of)
+        };
+        for (at, (section, (position, item))) in (start..).zip(items()) {
             let field = &model.fields[&item.tag];
             let values = sets.of_item(field, item)?;
             let group = match &item.group {
-                Some(entry) => self.add_scope(model, entry, entry[0].tag, sets)?,
+                Some(entry) => self.add_scope(model, &[(section, entry)], entry[0].tag, sets)?,
                 None => 0,
             };
             let required = item.presence == Presence::Required && !item.documented;
             let kind = if field.is_length { Kind::Length } else { kind(item.kind) };
             let member = Member::new(item.tag, position, kind).values(values).group(group);
-            let member = Member { required, ..member };
+            let member = Member { required, ..member.of(section) };
             self.members[at] = match item.market {
                 Some(only) => member.only_on(self::market(only)),
                 None => member,
             };
         }
-        for item in items {
+        let conditions = self.conditions.len() as u16;
+        for (_, (_, item)) in items() {
             self.add_conditions(number, item, sets)?;
         }
+        self.scopes[usize::from(number)].conditions = (conditions, self.conditions.len() as u16);
         Ok(number)
     }
 

@@ -38,7 +38,7 @@ use crate::ids::Market;
 use crate::message::Message;
 use crate::messages::values::{NAMES, RESTRICTED, SETS};
 use crate::messages::{MESSAGES, envelope};
-use crate::rules::{self, Dialect, FieldFault, Options, Part};
+use crate::rules::{self, Dialect, FieldFault, Layout, Options};
 use crate::scan::DataFields;
 use crate::tag;
 
@@ -72,7 +72,10 @@ pub fn value_name(tag: u32, value: &[u8]) -> Option<&'static str> {
     NAMES[field].1.iter().find(|(one, _)| one.as_bytes() == value).map(|(_, name)| *name)
 }
 
-fn find(msg_type: &[u8]) -> Option<&'static (&'static str, &'static str, &'static Part<'static>)> {
+/// A message: MsgType, name, what it consists of.
+type Entry = (&'static str, &'static str, &'static Layout<'static>);
+
+fn find(msg_type: &[u8]) -> Option<&'static Entry> {
     match msg_type {
         // Each of the dialect has one byte.
         [byte] => MESSAGES.get(usize::from(*BY_MSG_TYPE.get(usize::from(*byte))?)),
@@ -93,12 +96,13 @@ static BY_MSG_TYPE: [u8; 128] = {
     out
 };
 
-/// The bytes that are values by themselves: 128 bits.
-type Bytes = [u64; 2];
+/// A bit for each set of values, by its number.
+type OfSets = u64;
 
-/// Those of each set: on spot, on derivatives, on any market.
-static BYTES: [[Bytes; 3]; SETS.len()] = {
-    let mut out = [[[0; 2]; 3]; SETS.len()];
+/// The sets in which a byte is a value by itself: on spot, on derivatives, on any market.
+static OF_BYTE: [[OfSets; 256]; 3] = {
+    assert!(SETS.len() < OfSets::BITS as usize);
+    let mut out = [[0; 256]; 3];
     let mut n = 0;
     while n < SETS.len() {
         let mut at = 0;
@@ -106,7 +110,7 @@ static BYTES: [[Bytes; 3]; SETS.len()] = {
             if let [byte] = SETS[n][at].as_bytes() {
                 let mut market = 0;
                 while market < 3 {
-                    out[n][market][*byte as usize / 64] |= 1 << (*byte % 64);
+                    out[market][*byte as usize] |= 1 << (n + 1);
                     market += 1;
                 }
             }
@@ -122,13 +126,13 @@ static BYTES: [[Bytes; 3]; SETS.len()] = {
             Market::Spot => Market::Derivatives,
             Market::Derivatives => Market::Spot,
         };
-        out[set as usize - 1][row(Some(elsewhere))][*byte as usize / 64] &= !(1 << (*byte % 64));
+        out[row(Some(elsewhere))][*byte as usize] &= !(1 << set);
         at += 1;
     }
     out
 };
 
-/// Where in a row of [`BYTES`] a market stands.
+/// Where in [`OF_BYTE`] a market stands.
 const fn row(market: Option<Market>) -> usize {
     match market {
         Some(Market::Spot) => 0,
@@ -138,16 +142,8 @@ const fn row(market: Option<Market>) -> usize {
 }
 
 impl Dialect for Kraken {
-    fn header(&self) -> Part<'_> {
-        envelope::HEADER
-    }
-
-    fn trailer(&self) -> Part<'_> {
-        envelope::TRAILER
-    }
-
-    fn body(&self, msg_type: &[u8]) -> Option<Part<'_>> {
-        find(msg_type).map(|(.., part)| **part)
+    fn layout(&self, msg_type: &[u8]) -> Option<Layout<'_>> {
+        find(msg_type).map(|(.., layout)| **layout)
     }
 
     fn has_tag(&self, tag: u32) -> bool {
@@ -155,12 +151,17 @@ impl Dialect for Kraken {
     }
 
     fn is_valid(&self, values: u16, value: &[u8], market: Option<Market>) -> bool {
-        let set = usize::from(values).wrapping_sub(1);
-        if let ([byte], Some(bytes)) = (value, BYTES.get(set)) {
-            let word = bytes[row(market)].get(usize::from(byte / 64));
-            return word.is_some_and(|word| word >> (byte % 64) & 1 != 0);
+        if let [byte] = value {
+            return self.is_valid_byte(values, *byte, market);
         }
+        let set = usize::from(values).wrapping_sub(1);
         SETS.get(set).is_some_and(|set| set.iter().any(|one| one.as_bytes() == value))
+    }
+
+    #[inline(always)]
+    fn is_valid_byte(&self, values: u16, byte: u8, market: Option<Market>) -> bool {
+        let sets = OF_BYTE[row(market)][usize::from(byte)];
+        values < OfSets::BITS as u16 && sets >> values & 1 != 0
     }
 
     fn data_fields(&self) -> DataFields<'_> {
@@ -186,13 +187,5 @@ mod tests {
     fn the_tables_are_sorted_as_their_searches_need_it() {
         assert!(MESSAGES.is_sorted_by(|a, b| a.0 < b.0));
         assert!(NAMES.is_sorted_by(|a, b| a.0 < b.0));
-        let bodies = MESSAGES.iter().map(|(.., part)| *part);
-        for part in bodies.chain([&envelope::HEADER, &envelope::TRAILER]) {
-            for scope in part.scopes {
-                let members = &part.members[usize::from(scope.start)..usize::from(scope.end)];
-                assert!(members.is_sorted_by(|a, b| a.tag < b.tag));
-                assert!(members.len() <= rules::MEMBERS_MAX);
-            }
-        }
     }
 }

@@ -405,7 +405,7 @@ fn random_message(model: &Model, rng: &mut fastrand::Rng) -> String {
             2 => fields.insert(at, fields[other].clone()),
             3 => {
                 fields[at].1 =
-                    ["", "x", "1", "-1", "Y", "99999999999999999999"][rng.usize(..6)].into()
+                    one_of(&["", "x", "1", "-1", "Y", " ", "1.2.3", "99999999999999999999"], rng)
             }
             4 => fields[at].1 = fields[other].1.clone(),
             5 => {
@@ -418,6 +418,10 @@ fn random_message(model: &Model, rng: &mut fastrand::Rng) -> String {
     let body: String = fields.iter().map(|(tag, value)| format!("{tag}={value}|")).collect();
     let header = "34=2|49=A|52=20230707-13:56:08.000|56=B|";
     format!("35={}|{header}{body}", message.msg_type)
+}
+
+fn one_of(texts: &[&str], rng: &mut fastrand::Rng) -> String {
+    texts[rng.usize(..texts.len())].into()
 }
 
 fn fill(
@@ -459,10 +463,10 @@ fn fill(
                 Kind::ClOrdId if rng.bool() => "9e58120f-182b-4dce-9609-8ca7cdd174f0".into(),
                 _ if !values.is_empty() => values[rng.usize(..values.len())].clone(),
                 Kind::Boolean => "Y".into(),
-                Kind::UtcTimestamp => "20230707-13:56:08.000".into(),
-                Kind::UtcTimeOnly => "13:56:08".into(),
+                Kind::UtcTimestamp => one_of(&["20230707-13:56:08.000", "20230707-13:56:08"], rng),
+                Kind::UtcTimeOnly => one_of(&["13:56:08", "13:56:08.122"], rng),
                 Kind::Date | Kind::MonthYear => "20230707".into(),
-                Kind::Decimal => "1.5".into(),
+                Kind::Decimal => one_of(&["1.5", "12345678.12345678", "84000", "-1.5"], rng),
                 _ => "1".into(),
             },
         ));
@@ -536,6 +540,48 @@ fn fix44_agrees_with_a_naive_model() {
         agree(&by, 2, 5_000, |message| dictionary.check(message, Options::default()));
     assert!(passed > 500, "{passed} passed");
     assert!(reasons >= 9, "{reasons} reasons");
+}
+
+#[test]
+fn conditions_hold_for_as_many_fields_as_there_are() {
+    // Of so many fields are the values not noted on the way; some of the values have two characters.
+    const DECIDING: u32 = 9;
+    let field =
+        |tag: u32, type_: &str| format!("<field number='{tag}' name='F{tag}' type='{type_}'/>");
+    let fields: String =
+        (1..=DECIDING).map(|n| field(200 + n, "INT") + &field(300 + n, "INT")).collect();
+    let items: String = (1..=DECIDING)
+        .map(|n| {
+            format!(
+                "<field name='F{}' required='N'/><field name='F{}' required='C' when='F{}={n},1{n}'/>",
+                200 + n,
+                300 + n,
+                200 + n
+            )
+        })
+        .collect();
+    let xml = format!(
+        "<fix><header><field name='BeginString' required='Y'/><field name='BodyLength' required='Y'/>\
+         <field name='MsgType' required='Y'/></header><trailer><field name='CheckSum' required='Y'/></trailer>\
+         <messages><message name='M' msgtype='M'>{items}</message></messages><fields>{fields}\
+         <field number='8' name='BeginString' type='STRING'/><field number='9' name='BodyLength' type='LENGTH'/>\
+         <field number='35' name='MsgType' type='STRING'/><field number='10' name='CheckSum' type='STRING'/>\
+         </fields></fix>"
+    );
+    let dictionary = Dictionary::from_xml(&xml).expect("a dictionary");
+    let check =
+        |inner: &str| with(&framed(inner), |message| dictionary.check(message, Options::default()));
+    for n in 1..=DECIDING {
+        let (on, tag) = (200 + n, 300 + n);
+        let missing = Err(FieldFault { reason: Reason::ConditionallyMissing, tag });
+        for value in [n, 10 + n] {
+            assert_eq!(check(&format!("35=M|{on}={value}|")), missing);
+            assert_eq!(check(&format!("35=M|{on}={value}|{tag}=1|")), Ok(()));
+            assert_eq!(check(&format!("35=M|{tag}=1|{on}={value}|")), Ok(()));
+        }
+        assert_eq!(check(&format!("35=M|{on}={}|", n % DECIDING + 20)), Ok(()));
+        assert_eq!(check("35=M|"), Ok(()));
+    }
 }
 
 proptest! {

@@ -5,7 +5,7 @@
 use crate::ids::Market;
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, layout};
 use crate::typed::fields;
 use crate::value::{Decimal, UtcTime};
 
@@ -177,66 +177,56 @@ pub mod misc_fees {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 36] = [
-    Member::new(6, 0, Kind::Decimal), // AvgPx
-    Member::new(11, 1, Kind::Text).required(), // ClOrdID
-    Member::new(14, 2, Kind::Decimal).required(), // CumQty
-    Member::new(17, 3, Kind::Text).required(), // ExecID
-    Member::new(31, 4, Kind::Decimal), // LastPx
-    Member::new(32, 5, Kind::Decimal), // LastQty
-    Member::new(37, 6, Kind::Text).required(), // OrderID
-    Member::new(38, 7, Kind::Decimal).required(), // OrderQty
-    Member::new(39, 8, Kind::Char).required().values(17), // OrdStatus
-    Member::new(40, 9, Kind::Char).required().values(5), // OrdType
-    Member::new(41, 10, Kind::Text), // OrigClOrdID
-    Member::new(44, 11, Kind::Decimal), // Price
-    Member::new(54, 12, Kind::Char).required().values(6), // Side
-    Member::new(55, 13, Kind::Text).required(), // Symbol
-    Member::new(58, 14, Kind::Text), // Text
-    Member::new(59, 15, Kind::Text).required().values(7), // TimeInForce
-    Member::new(60, 16, Kind::UtcTimestamp), // TransactTime
-    Member::new(78, 17, Kind::Count).group(1), // NoAllocs
-    Member::new(99, 18, Kind::Decimal), // StopPx
-    Member::new(103, 19, Kind::Int), // OrdRejReason
-    Member::new(118, 20, Kind::Decimal), // NetMoney
-    Member::new(136, 21, Kind::Count).group(2), // NoMiscFees
-    Member::new(150, 22, Kind::Char).required().values(20), // ExecType
-    Member::new(151, 23, Kind::Decimal).required(), // LeavesQty
-    Member::new(378, 24, Kind::Int).values(21), // ExecRestatementReason
-    Member::new(381, 25, Kind::Decimal), // GrossTradeAmt
-    Member::new(527, 26, Kind::Text), // SecondaryExecID
-    Member::new(1003, 27, Kind::Text), // TradeID
-    Member::new(1102, 28, Kind::Decimal), // TriggerPrice
-    Member::new(1138, 29, Kind::Decimal).only_on(Market::Spot), // DisplayQty
-    Member::new(5050, 30, Kind::Text).values(3), // LiquidityInd
-    Member::new(79, 0, Kind::Text).required(), // AllocAccount
-    Member::new(137, 0, Kind::Decimal).required(), // MiscFeeAmt
-    Member::new(138, 1, Kind::Text), // MiscFeeCurr
-    Member::new(139, 2, Kind::Char).values(18), // MiscFeeType
-    Member::new(891, 3, Kind::Int).values(19), // MiscFeeBasis
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 3] = scopes(&MEMBERS, [(0, 31, 0), (31, 32, 79), (32, 36, 137)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 9] = conditions(&MEMBERS, &SCOPES, [
-    Condition::new(0, 6).when(150, 22),
-    Condition::new(0, 31).when(150, 22),
-    Condition::new(0, 32).when(150, 22),
-    Condition::new(0, 41).when(150, 18).documented(),
-    Condition::new(0, 44).when(40, 11),
-    Condition::new(0, 99).when(40, 12),
-    Condition::new(0, 527).when(150, 22).documented(),
-    Condition::new(0, 1003).when(150, 22),
-    Condition::new(0, 5050).when(150, 22),
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };
+layout! {
+    market None;
+    members 36, of which 31 are its own [
+        Member::new(6, 0, Kind::Decimal), // AvgPx
+        Member::new(11, 1, Kind::Text).required(), // ClOrdID
+        Member::new(14, 2, Kind::Decimal).required(), // CumQty
+        Member::new(17, 3, Kind::Text).required(), // ExecID
+        Member::new(31, 4, Kind::Decimal), // LastPx
+        Member::new(32, 5, Kind::Decimal), // LastQty
+        Member::new(37, 6, Kind::Text).required(), // OrderID
+        Member::new(38, 7, Kind::Decimal).required(), // OrderQty
+        Member::new(39, 8, Kind::Char).required().values(17), // OrdStatus
+        Member::new(40, 9, Kind::Char).required().values(5), // OrdType
+        Member::new(41, 10, Kind::Text), // OrigClOrdID
+        Member::new(44, 11, Kind::Decimal), // Price
+        Member::new(54, 12, Kind::Char).required().values(6), // Side
+        Member::new(55, 13, Kind::Text).required(), // Symbol
+        Member::new(58, 14, Kind::Text), // Text
+        Member::new(59, 15, Kind::Text).required().values(7), // TimeInForce
+        Member::new(60, 16, Kind::UtcTimestamp), // TransactTime
+        Member::new(78, 17, Kind::Count).group(1), // NoAllocs
+        Member::new(99, 18, Kind::Decimal), // StopPx
+        Member::new(103, 19, Kind::Int), // OrdRejReason
+        Member::new(118, 20, Kind::Decimal), // NetMoney
+        Member::new(136, 21, Kind::Count).group(2), // NoMiscFees
+        Member::new(150, 22, Kind::Char).required().values(20), // ExecType
+        Member::new(151, 23, Kind::Decimal).required(), // LeavesQty
+        Member::new(378, 24, Kind::Int).values(21), // ExecRestatementReason
+        Member::new(381, 25, Kind::Decimal), // GrossTradeAmt
+        Member::new(527, 26, Kind::Text), // SecondaryExecID
+        Member::new(1003, 27, Kind::Text), // TradeID
+        Member::new(1102, 28, Kind::Decimal), // TriggerPrice
+        Member::new(1138, 29, Kind::Decimal).only_on(Market::Spot), // DisplayQty
+        Member::new(5050, 30, Kind::Text).values(3), // LiquidityInd
+        Member::new(79, 0, Kind::Text).required(), // AllocAccount
+        Member::new(137, 0, Kind::Decimal).required(), // MiscFeeAmt
+        Member::new(138, 1, Kind::Text), // MiscFeeCurr
+        Member::new(139, 2, Kind::Char).values(18), // MiscFeeType
+        Member::new(891, 3, Kind::Int).values(19), // MiscFeeBasis
+    ]
+    scopes 3 [(0, 31, 0, (0, 9)), (31, 32, 79, (0, 0)), (32, 36, 137, (0, 0))]
+    conditions 9 [
+        Condition::new(0, 6).when(150, 22),
+        Condition::new(0, 31).when(150, 22),
+        Condition::new(0, 32).when(150, 22),
+        Condition::new(0, 41).when(150, 18).documented(),
+        Condition::new(0, 44).when(40, 11),
+        Condition::new(0, 99).when(40, 12),
+        Condition::new(0, 527).when(150, 22).documented(),
+        Condition::new(0, 1003).when(150, 22),
+        Condition::new(0, 5050).when(150, 22),
+    ]
+}

@@ -4,7 +4,7 @@
 
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Kind, Member, layout};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -98,38 +98,28 @@ pub mod related_sym {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 17] = [
-    Member::new(58, 0, Kind::Text), // Text
-    Member::new(146, 6, Kind::Count).group(1), // NoRelatedSym
-    Member::new(320, 1, Kind::Text).required(), // SecurityReqID
-    Member::new(322, 2, Kind::Text).required(), // SecurityResponseID
-    Member::new(393, 3, Kind::Int), // TotNoRelatedSym
-    Member::new(560, 4, Kind::Int).required().values(27), // SecurityRequestResult
-    Member::new(893, 5, Kind::Boolean), // LastFragment
-    Member::new(55, 0, Kind::Text).required(), // Symbol
-    Member::new(562, 1, Kind::Decimal).required(), // MinTradeVol
-    Member::new(2349, 6, Kind::Int).required(), // PricePrecision
-    Member::new(5010, 2, Kind::Int).required(), // QtyPrecision
-    Member::new(5011, 3, Kind::Decimal).required(), // QtyMin
-    Member::new(5012, 4, Kind::Decimal), // QtyMax
-    Member::new(5013, 5, Kind::Decimal), // MinimumCost
-    Member::new(5022, 8, Kind::Decimal).required(), // TickSize
-    Member::new(5032, 9, Kind::Int).required().values(26), // AssetPairStatus
-    Member::new(5052, 7, Kind::Int), // MDPricePrecision
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 2] = scopes(&MEMBERS, [(0, 7, 0), (7, 17, 55)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = conditions(&MEMBERS, &SCOPES, [
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };
+layout! {
+    market None;
+    members 17, of which 7 are its own [
+        Member::new(58, 0, Kind::Text), // Text
+        Member::new(146, 6, Kind::Count).group(1), // NoRelatedSym
+        Member::new(320, 1, Kind::Text).required(), // SecurityReqID
+        Member::new(322, 2, Kind::Text).required(), // SecurityResponseID
+        Member::new(393, 3, Kind::Int), // TotNoRelatedSym
+        Member::new(560, 4, Kind::Int).required().values(27), // SecurityRequestResult
+        Member::new(893, 5, Kind::Boolean), // LastFragment
+        Member::new(55, 0, Kind::Text).required(), // Symbol
+        Member::new(562, 1, Kind::Decimal).required(), // MinTradeVol
+        Member::new(2349, 6, Kind::Int).required(), // PricePrecision
+        Member::new(5010, 2, Kind::Int).required(), // QtyPrecision
+        Member::new(5011, 3, Kind::Decimal).required(), // QtyMin
+        Member::new(5012, 4, Kind::Decimal), // QtyMax
+        Member::new(5013, 5, Kind::Decimal), // MinimumCost
+        Member::new(5022, 8, Kind::Decimal).required(), // TickSize
+        Member::new(5032, 9, Kind::Int).required().values(26), // AssetPairStatus
+        Member::new(5052, 7, Kind::Int), // MDPricePrecision
+    ]
+    scopes 2 [(0, 7, 0, (0, 0)), (7, 17, 55, (0, 0))]
+    conditions 0 [
+    ]
+}

@@ -4,7 +4,7 @@
 
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Kind, Member, layout};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -94,31 +94,21 @@ pub mod md_entry_types {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 10] = [
-    Member::new(55, 1, Kind::Text), // Symbol
-    Member::new(146, 0, Kind::Count).group(1), // NoRelatedSym
-    Member::new(262, 2, Kind::Text).required(), // MDReqID
-    Member::new(263, 3, Kind::Char).required(), // SubscriptionRequestType
-    Member::new(264, 4, Kind::Int).required(), // MarketDepth
-    Member::new(265, 5, Kind::Int), // MDUpdateType
-    Member::new(266, 6, Kind::Boolean), // AggregatedBook
-    Member::new(267, 7, Kind::Count).required().group(2), // NoMDEntryTypes
-    Member::new(55, 0, Kind::Text).required(), // Symbol
-    Member::new(269, 0, Kind::Char).required(), // MDEntryType
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 3] = scopes(&MEMBERS, [(0, 8, 0), (8, 9, 55), (9, 10, 269)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = conditions(&MEMBERS, &SCOPES, [
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };
+layout! {
+    market None;
+    members 10, of which 8 are its own [
+        Member::new(55, 1, Kind::Text), // Symbol
+        Member::new(146, 0, Kind::Count).group(1), // NoRelatedSym
+        Member::new(262, 2, Kind::Text).required(), // MDReqID
+        Member::new(263, 3, Kind::Char).required(), // SubscriptionRequestType
+        Member::new(264, 4, Kind::Int).required(), // MarketDepth
+        Member::new(265, 5, Kind::Int), // MDUpdateType
+        Member::new(266, 6, Kind::Boolean), // AggregatedBook
+        Member::new(267, 7, Kind::Count).required().group(2), // NoMDEntryTypes
+        Member::new(55, 0, Kind::Text).required(), // Symbol
+        Member::new(269, 0, Kind::Char).required(), // MDEntryType
+    ]
+    scopes 3 [(0, 8, 0, (0, 0)), (8, 9, 55, (0, 0)), (9, 10, 269, (0, 0))]
+    conditions 0 [
+    ]
+}

@@ -5,7 +5,7 @@
 use crate::ids::Market;
 use crate::message::GroupSpec;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, layout};
 use crate::typed::{UtcSeconds, Words, fields};
 use crate::value::{Decimal, UtcTime};
 
@@ -105,46 +105,36 @@ pub mod allocs {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 20] = [
-    Member::new(1, 0, Kind::Text), // Account
-    Member::new(11, 1, Kind::ClOrdId).required(), // ClOrdID
-    Member::new(18, 2, Kind::Words).values(4), // ExecInst
-    Member::new(38, 3, Kind::Decimal).required(), // OrderQty
-    Member::new(40, 4, Kind::Char).required().values(5), // OrdType
-    Member::new(44, 5, Kind::Decimal), // Price
-    Member::new(54, 6, Kind::Char).required().values(6), // Side
-    Member::new(55, 7, Kind::Text).required(), // Symbol
-    Member::new(59, 8, Kind::Text).required().values(7), // TimeInForce
-    Member::new(60, 9, Kind::UtcTimestamp).required(), // TransactTime
-    Member::new(62, 10, Kind::UtcTimestamp), // ValidUntilTime
-    Member::new(78, 11, Kind::Count).group(1), // NoAllocs
-    Member::new(99, 12, Kind::Decimal), // StopPx
-    Member::new(126, 13, Kind::UtcTimestamp).only_on(Market::Spot), // ExpireTime
-    Member::new(168, 14, Kind::UtcTimestamp).only_on(Market::Spot), // EffectiveTime
-    Member::new(388, 15, Kind::Char).values(8), // DiscretionInst
-    Member::new(1138, 16, Kind::Decimal).only_on(Market::Spot), // DisplayQty
-    Member::new(5001, 17, Kind::Text).only_on(Market::Spot).values(3), // Leverage
-    Member::new(7928, 18, Kind::Int).only_on(Market::Spot).values(9), // SelfTradePrevention
-    Member::new(79, 0, Kind::Text).required(), // AllocAccount
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 2] = scopes(&MEMBERS, [(0, 19, 0), (19, 20, 79)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 5] = conditions(&MEMBERS, &SCOPES, [
-    Condition::new(0, 18).on(Market::Derivatives),
-    Condition::new(0, 18).word(10).on(Market::Derivatives),
-    Condition::new(0, 44).when(40, 11),
-    Condition::new(0, 99).when(40, 12),
-    Condition::new(0, 126).when(59, 13),
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };
+layout! {
+    market None;
+    members 20, of which 19 are its own [
+        Member::new(1, 0, Kind::Text), // Account
+        Member::new(11, 1, Kind::ClOrdId).required(), // ClOrdID
+        Member::new(18, 2, Kind::Words).values(4), // ExecInst
+        Member::new(38, 3, Kind::Decimal).required(), // OrderQty
+        Member::new(40, 4, Kind::Char).required().values(5), // OrdType
+        Member::new(44, 5, Kind::Decimal), // Price
+        Member::new(54, 6, Kind::Char).required().values(6), // Side
+        Member::new(55, 7, Kind::Text).required(), // Symbol
+        Member::new(59, 8, Kind::Text).required().values(7), // TimeInForce
+        Member::new(60, 9, Kind::UtcTimestamp).required(), // TransactTime
+        Member::new(62, 10, Kind::UtcTimestamp), // ValidUntilTime
+        Member::new(78, 11, Kind::Count).group(1), // NoAllocs
+        Member::new(99, 12, Kind::Decimal), // StopPx
+        Member::new(126, 13, Kind::UtcTimestamp).only_on(Market::Spot), // ExpireTime
+        Member::new(168, 14, Kind::UtcTimestamp).only_on(Market::Spot), // EffectiveTime
+        Member::new(388, 15, Kind::Char).values(8), // DiscretionInst
+        Member::new(1138, 16, Kind::Decimal).only_on(Market::Spot), // DisplayQty
+        Member::new(5001, 17, Kind::Text).only_on(Market::Spot).values(3), // Leverage
+        Member::new(7928, 18, Kind::Int).only_on(Market::Spot).values(9), // SelfTradePrevention
+        Member::new(79, 0, Kind::Text).required(), // AllocAccount
+    ]
+    scopes 2 [(0, 19, 0, (0, 5)), (19, 20, 79, (0, 0))]
+    conditions 5 [
+        Condition::new(0, 18).on(Market::Derivatives),
+        Condition::new(0, 18).word(10).on(Market::Derivatives),
+        Condition::new(0, 44).when(40, 11),
+        Condition::new(0, 99).when(40, 12),
+        Condition::new(0, 126).when(59, 13),
+    ]
+}

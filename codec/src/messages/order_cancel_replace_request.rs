@@ -4,7 +4,7 @@
 
 use crate::ids::Market;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Condition, Kind, Member, layout};
 use crate::typed::{Words, fields};
 use crate::value::{Decimal, UtcTime};
 
@@ -66,37 +66,27 @@ fields! {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 14] = [
-    Member::new(11, 0, Kind::ClOrdId).required(), // ClOrdID
-    Member::new(18, 1, Kind::Words).values(14), // ExecInst
-    Member::new(37, 2, Kind::Text).required(), // OrderID
-    Member::new(38, 3, Kind::Decimal).required(), // OrderQty
-    Member::new(40, 4, Kind::Char).required().values(5), // OrdType
-    Member::new(41, 5, Kind::Text).required(), // OrigClOrdID
-    Member::new(44, 6, Kind::Decimal), // Price
-    Member::new(54, 7, Kind::Char).required().values(6), // Side
-    Member::new(55, 8, Kind::Text).required(), // Symbol
-    Member::new(59, 9, Kind::Text).required().values(7), // TimeInForce
-    Member::new(60, 10, Kind::UtcTimestamp).required(), // TransactTime
-    Member::new(62, 11, Kind::UtcTimestamp), // ValidUntilTime
-    Member::new(99, 12, Kind::Decimal), // StopPx
-    Member::new(1138, 13, Kind::Decimal).only_on(Market::Spot), // DisplayQty
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 1] = scopes(&MEMBERS, [(0, 14, 0)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 2] = conditions(&MEMBERS, &SCOPES, [
-    Condition::new(0, 44).when(40, 11),
-    Condition::new(0, 99).when(40, 12),
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: None };
+layout! {
+    market None;
+    members 14, of which 14 are its own [
+        Member::new(11, 0, Kind::ClOrdId).required(), // ClOrdID
+        Member::new(18, 1, Kind::Words).values(14), // ExecInst
+        Member::new(37, 2, Kind::Text).required(), // OrderID
+        Member::new(38, 3, Kind::Decimal).required(), // OrderQty
+        Member::new(40, 4, Kind::Char).required().values(5), // OrdType
+        Member::new(41, 5, Kind::Text).required(), // OrigClOrdID
+        Member::new(44, 6, Kind::Decimal), // Price
+        Member::new(54, 7, Kind::Char).required().values(6), // Side
+        Member::new(55, 8, Kind::Text).required(), // Symbol
+        Member::new(59, 9, Kind::Text).required().values(7), // TimeInForce
+        Member::new(60, 10, Kind::UtcTimestamp).required(), // TransactTime
+        Member::new(62, 11, Kind::UtcTimestamp), // ValidUntilTime
+        Member::new(99, 12, Kind::Decimal), // StopPx
+        Member::new(1138, 13, Kind::Decimal).only_on(Market::Spot), // DisplayQty
+    ]
+    scopes 1 [(0, 14, 0, (0, 2))]
+    conditions 2 [
+        Condition::new(0, 44).when(40, 11),
+        Condition::new(0, 99).when(40, 12),
+    ]
+}

@@ -4,7 +4,7 @@
 
 use crate::ids::Market;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Kind, Member, layout};
 use crate::typed::fields;
 use crate::value::UtcTime;
 
@@ -39,26 +39,16 @@ fields! {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 5] = [
-    Member::new(11, 0, Kind::ClOrdId).required(), // ClOrdID
-    Member::new(37, 1, Kind::Text).required(), // OrderID
-    Member::new(54, 2, Kind::Char).values(6), // Side
-    Member::new(55, 3, Kind::Text).required(), // Symbol
-    Member::new(60, 4, Kind::UtcTimestamp), // TransactTime
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 1] = scopes(&MEMBERS, [(0, 5, 0)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = conditions(&MEMBERS, &SCOPES, [
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: Some(Market::Spot) };
+layout! {
+    market Some(Market::Spot);
+    members 5, of which 5 are its own [
+        Member::new(11, 0, Kind::ClOrdId).required(), // ClOrdID
+        Member::new(37, 1, Kind::Text).required(), // OrderID
+        Member::new(54, 2, Kind::Char).values(6), // Side
+        Member::new(55, 3, Kind::Text).required(), // Symbol
+        Member::new(60, 4, Kind::UtcTimestamp), // TransactTime
+    ]
+    scopes 1 [(0, 5, 0, (0, 0))]
+    conditions 0 [
+    ]
+}

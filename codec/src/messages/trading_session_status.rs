@@ -4,7 +4,7 @@
 
 use crate::ids::Market;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Kind, Member, layout};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -35,25 +35,15 @@ fields! {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 4] = [
-    Member::new(335, 0, Kind::Text).required(), // TradSesReqID
-    Member::new(336, 1, Kind::Text).required(), // TradingSessionID
-    Member::new(340, 2, Kind::Int).values(28), // TradSesStatus
-    Member::new(567, 3, Kind::Int).values(29), // TradSesStatusRejReason
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 1] = scopes(&MEMBERS, [(0, 4, 0)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = conditions(&MEMBERS, &SCOPES, [
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: Some(Market::Spot) };
+layout! {
+    market Some(Market::Spot);
+    members 4, of which 4 are its own [
+        Member::new(335, 0, Kind::Text).required(), // TradSesReqID
+        Member::new(336, 1, Kind::Text).required(), // TradingSessionID
+        Member::new(340, 2, Kind::Int).values(28), // TradSesStatus
+        Member::new(567, 3, Kind::Int).values(29), // TradSesStatusRejReason
+    ]
+    scopes 1 [(0, 4, 0, (0, 0))]
+    conditions 0 [
+    ]
+}

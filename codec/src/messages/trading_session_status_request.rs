@@ -4,7 +4,7 @@
 
 use crate::ids::Market;
 use crate::messages::values;
-use crate::rules::{Condition, Kind, Member, Part, Scope, conditions, scopes, slots, slots_len};
+use crate::rules::{Kind, Member, layout};
 use crate::typed::fields;
 
 /// MsgType(35).
@@ -30,24 +30,14 @@ fields! {
     }
 }
 
-#[rustfmt::skip]
-static MEMBERS: [Member; 3] = [
-    Member::new(263, 0, Kind::Char).required(), // SubscriptionRequestType
-    Member::new(335, 1, Kind::Text).required(), // TradSesReqID
-    Member::new(336, 2, Kind::Text).required(), // TradingSessionID
-];
-
-#[rustfmt::skip]
-static SCOPES: [Scope; 1] = scopes(&MEMBERS, [(0, 3, 0)]);
-
-#[rustfmt::skip]
-static SLOTS: [u16; slots_len(&SCOPES)] =
-    slots(&MEMBERS, &SCOPES);
-
-#[rustfmt::skip]
-static CONDITIONS: [Condition; 0] = conditions(&MEMBERS, &SCOPES, [
-]);
-
-#[rustfmt::skip]
-pub(crate) static PART: Part<'static> =
-    Part { members: &MEMBERS, scopes: &SCOPES, slots: &SLOTS, conditions: &CONDITIONS, market: Some(Market::Spot) };
+layout! {
+    market Some(Market::Spot);
+    members 3, of which 3 are its own [
+        Member::new(263, 0, Kind::Char).required(), // SubscriptionRequestType
+        Member::new(335, 1, Kind::Text).required(), // TradSesReqID
+        Member::new(336, 2, Kind::Text).required(), // TradingSessionID
+    ]
+    scopes 1 [(0, 3, 0, (0, 0))]
+    conditions 0 [
+    ]
+}

@@ -11,13 +11,12 @@ use std::vec::Vec;
 use new_order_list::orders::party_ids::party_sub_ids as order_sub_ids;
 use new_order_list::orders::{self, party_ids as order_parties};
 use new_order_list::party_ids::party_sub_ids;
-use new_order_list::{Draft, MSG_TYPE, Optional, PART, View, party_ids};
+use new_order_list::{Draft, LAYOUT, MSG_TYPE, Optional, View, party_ids};
 
 use crate::encode::{EncodeError, Encoder, Header, HeaderOrder};
 use crate::ids::Market;
 use crate::message::{FieldError, GroupError, Message};
-use crate::messages::envelope::{HEADER, TRAILER};
-use crate::rules::{self, Dialect, FieldFault, Options, Part, Reason};
+use crate::rules::{self, Dialect, FieldFault, Layout, Options, Reason};
 use crate::scan::{DataFields, Field, Scanner};
 use crate::value::{Decimal, UtcTime};
 
@@ -25,16 +24,8 @@ use crate::value::{Decimal, UtcTime};
 struct Nested;
 
 impl Dialect for Nested {
-    fn header(&self) -> Part<'_> {
-        HEADER
-    }
-
-    fn trailer(&self) -> Part<'_> {
-        TRAILER
-    }
-
-    fn body(&self, msg_type: &[u8]) -> Option<Part<'_>> {
-        (msg_type == MSG_TYPE).then_some(PART)
+    fn layout(&self, msg_type: &[u8]) -> Option<Layout<'_>> {
+        (msg_type == MSG_TYPE).then_some(LAYOUT)
     }
 
     fn has_tag(&self, _: u32) -> bool {

@@ -1,8 +1,15 @@
 //! The walk over one message.
+//!
+//! Nearly every field is of the message, has a form that is told at once ([`Form`]), and is there once: that
+//! takes one look into a table, one test and one bit. What is not so is looked at closely, here too.
 
+use super::condition::Grants;
+use super::form::Form;
+use super::lookup::{SCOPE_MAX, SMALL, SMALL_ROOM, Slot};
+use super::seen::{NOT_NOTED, Seen};
 use super::{
-    Condition, Demand, Dialect, FieldFault, Kind, MEMBERS_MAX, Member, Options, Part, Reason,
-    Scope, USER_DEFINED, When,
+    Condition, Demand, Dialect, FieldFault, Kind, Layout, Member, Options, Reason, Scope, Section,
+    USER_DEFINED, When,
 };
 use crate::ids::Market;
 use crate::message::Message;
@@ -21,111 +28,136 @@ pub fn check(
     message: &Message<'_>,
     options: Options,
 ) -> Result<(), FieldFault> {
-    let body = dialect
-        .body(message.msg_type())
+    let layout = dialect
+        .layout(message.msg_type())
         .ok_or(FieldFault { reason: Reason::InvalidMsgType, tag: tag::MSG_TYPE })?;
-    if is_elsewhere(body.market, options.market) {
+    if is_elsewhere(layout.market, options.market) {
         return fault(Reason::NotOnThisMarket, tag::MSG_TYPE);
     }
-    let (header, trailer) = (dialect.header(), dialect.trailer());
-    let parts = [&header, &body, &trailer];
-    Walk { dialect, message: *message, fields: message.fields(), options, parts }.run()
+    let grants = Grants::given(&options);
+    let walk = Walk { dialect, message: *message, options, grants, layout: &layout };
+    // Nearly every message has tables of one size, and one word to note in what was seen.
+    match layout.members.len() {
+        ..=SMALL => walk.run::<1, [Slot; SMALL_ROOM]>(),
+        _ => walk.run::<{ SCOPE_MAX / 64 }, [Slot]>(),
+    }
 }
 
 struct Walk<'d, 'm, D: ?Sized> {
     dialect: &'d D,
     message: Message<'m>,
-    fields: &'m [Field],
     options: Options,
-    parts: [&'d Part<'d>; 3],
+    grants: Grants,
+    layout: &'d Layout<'d>,
 }
 
-const HEADER: usize = 0;
-const BODY: usize = 1;
-const TRAILER: usize = 2;
-
-impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
-    #[inline]
-    fn run(&self) -> Result<(), FieldFault> {
-        let mut seen = [Seen::NONE; 3];
-        let mut section = HEADER;
-        let (mut at, mut body_at) = (0, 0);
-        loop {
-            at = self.stretch(self.parts[section], at, &mut seen[section])?;
-            let Some(field) = self.fields.get(at) else { break };
-            match self.other_part(section, field.tag) {
-                Some(part) if self.options.check_order && part < section => {
+impl<'d, 'm, D: Dialect + ?Sized> Walk<'d, 'm, D> {
+    /// With room for as many members of a scope as `WORDS` words have bits, and its slots in `S`.
+    #[inline(always)]
+    fn run<const WORDS: usize, S>(&self) -> Result<(), FieldFault>
+    where
+        S: AsRef<[Slot]> + ?Sized + 'd,
+        &'d [Slot]: TryInto<&'d S>,
+    {
+        let fields = self.message.fields();
+        let scope = &self.layout.scopes[0];
+        let table = self.layout.table::<S>(scope).expect("made of this size");
+        let mut seen = Seen::<WORDS>::NONE;
+        let mut section = Section::Header;
+        let (mut at, mut rest) = (0, fields.iter());
+        while let Some(field) = rest.next() {
+            at += 1;
+            let Some(slot) = table.find(field.tag) else {
+                self.stranger(field)?;
+                continue;
+            };
+            if slot.section != section {
+                if self.options.check_order && slot.section < section {
                     return fault(Reason::OutOfOrder, field.tag);
                 }
-                Some(part) => {
-                    if section == HEADER && self.options.check_order {
-                        body_at = at;
-                    }
-                    section = part;
+                section = slot.section;
+            }
+            if self.is_usual(slot, field, &mut seen) {
+                if seen.insert(slot.number) {
+                    return fault(Reason::Repeated, field.tag);
                 }
-                None => {
-                    self.stranger(self.parts[BODY], field)?;
-                    at += 1;
-                }
+            } else {
+                // A copy, so that what counts stays in a register.
+                let mut copy = seen;
+                at = self.unusual::<WORDS, S>(slot, at - 1, &mut copy)?;
+                (seen, rest) = (copy, fields[at..].iter());
             }
         }
-        for (part, seen) in self.parts.iter().zip(&seen) {
-            self.required(part, &part.scopes[0], seen)?;
-        }
-        let [header, body, trailer] = self.parts;
-        let [in_header, in_body, in_trailer] = &seen;
-        self.conditions(header, 0, in_header, self.fields)?;
-        self.conditions(body, 0, in_body, &self.fields[body_at..])?;
-        self.conditions(trailer, 0, in_trailer, self.fields)
+        self.end(scope, &seen, fields)
     }
 
-    /// Checks the fields from `at` on that a part has, and the groups that they start; returns where the
-    /// first field stands that the part does not have.
-    #[inline(never)]
-    fn stretch(
-        &self,
-        part: &Part<'_>,
-        mut at: usize,
-        seen: &mut Seen,
-    ) -> Result<usize, FieldFault> {
-        // The first of the scopes starts with the first of the members.
-        let scope = &part.scopes[0];
-        while let Some(field) = self.fields.get(at) {
-            let Some((index, member)) = part.find(scope, field.tag) else { break };
-            if !(member.plain && field.start != field.end) {
-                if is_elsewhere(member.market, self.options.market) {
-                    self.unknown(field)?;
-                    at += 1;
-                    continue;
-                }
-                self.value(member, field, at)?;
-            }
-            if seen.insert(index, member) {
-                return fault(Reason::Repeated, field.tag);
-            }
-            at += 1;
-            if member.group != 0 {
-                at = self.group(part, member, at)?;
-            }
-        }
-        Ok(at)
-    }
-
-    /// The part that has a field which the section does not have; a tag belongs to one part only.
+    /// Whether the value of a field is one of those that are told at once.
     #[inline(always)]
-    fn other_part(&self, section: usize, tag: u32) -> Option<usize> {
-        let likeliest_first = match section {
-            HEADER => [BODY, TRAILER],
-            BODY => [TRAILER, HEADER],
-            _ => [BODY, HEADER],
-        };
-        let has = |part: &Part<'_>| part.find(&part.scopes[0], tag).is_some();
-        likeliest_first.into_iter().find(|&n| has(self.parts[n]))
+    fn is_usual<const WORDS: usize>(
+        &self,
+        slot: &Slot,
+        field: &Field,
+        seen: &mut Seen<WORDS>,
+    ) -> bool {
+        let (bytes, start, end) = (self.message.bytes(), field.start as usize, field.end as usize);
+        let byte = || bytes.get(start).copied().filter(|_| end.wrapping_sub(start) == 1);
+        let is_valid = |byte| self.dialect.is_valid_byte(slot.values, byte, self.options.market);
+        match slot.form {
+            Form::Text => start != end,
+            Form::Char => end.wrapping_sub(start) == 1,
+            Form::Byte => byte().is_some_and(is_valid),
+            Form::Deciding => byte().is_some_and(|byte| {
+                seen.note(slot, byte);
+                is_valid(byte)
+            }),
+            Form::Word => byte().is_some_and(|byte| byte != b' ' && is_valid(byte)),
+            Form::Boolean => matches!(byte(), Some(b'Y' | b'N')),
+            Form::ClOrdId if self.options.market == Some(Market::Derivatives) => false,
+            Form::Digits => Form::Digits.is_told(bytes, start, end),
+            Form::ClOrdId => Form::ClOrdId.is_told(bytes, start, end),
+            Form::Decimal => Form::Decimal.is_told(bytes, start, end),
+            Form::Timestamp => Form::Timestamp.is_told(bytes, start, end),
+            Form::Clock => Form::Clock.is_told(bytes, start, end),
+            Form::Other => false,
+        }
+    }
+
+    /// Checks the field `at` in any case, and the group that it starts; returns where the next one stands.
+    #[inline(never)]
+    fn unusual<const WORDS: usize, S>(
+        &self,
+        slot: &Slot,
+        at: usize,
+        seen: &mut Seen<WORDS>,
+    ) -> Result<usize, FieldFault>
+    where
+        S: AsRef<[Slot]> + ?Sized + 'd,
+        &'d [Slot]: TryInto<&'d S>,
+    {
+        let field = &self.message.fields()[at];
+        let member = &self.layout.members[usize::from(slot.member)];
+        if is_elsewhere(member.market, self.options.market) {
+            self.unknown(field)?;
+            return Ok(at + 1);
+        }
+        self.value(member, field, at)?;
+        seen.note_value(slot, self.message.value(field));
+        if seen.insert(slot.number) {
+            return fault(Reason::Repeated, field.tag);
+        }
+        match member.group {
+            0 => Ok(at + 1),
+            _ => self.group::<WORDS, S>(member, at + 1),
+        }
     }
 
     /// A field that neither header nor body nor trailer has.
-    fn stranger(&self, body: &Part<'_>, field: &Field) -> Result<(), FieldFault> {
-        if body.members.iter().any(|member| member.tag == field.tag) {
+    #[cold]
+    #[inline(never)]
+    fn stranger(&self, field: &Field) -> Result<(), FieldFault> {
+        let in_a_group =
+            |member: &Member| member.tag == field.tag && matches!(member.section, Section::Body);
+        if self.layout.members.iter().any(in_a_group) {
             fault(Reason::GroupOutOfOrder, field.tag)
         } else {
             self.unknown(field)
@@ -145,54 +177,56 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         }
     }
 
-    /// The entries of a group from `at`; returns where they end.
-    fn group(&self, part: &Part<'_>, count: &Member, start: usize) -> Result<usize, FieldFault> {
-        let said = parse_u32(self.message.value(&self.fields[start - 1])).unwrap_or(0);
-        let scope = &part.scopes[usize::from(count.group)];
+    /// The entries of a group from `start`; returns where they end.
+    fn group<const WORDS: usize, S>(
+        &self,
+        count: &Member,
+        start: usize,
+    ) -> Result<usize, FieldFault>
+    where
+        S: AsRef<[Slot]> + ?Sized + 'd,
+        &'d [Slot]: TryInto<&'d S>,
+    {
+        let fields = self.message.fields();
+        let said = parse_u32(self.message.value(&fields[start - 1])).unwrap_or(0);
+        let scope = &self.layout.scopes[usize::from(count.group)];
+        let table = self.layout.table::<S>(scope).expect("made of this size");
         let mut entries = 0;
-        let mut seen = Seen::NONE;
+        let mut seen = Seen::<WORDS>::NONE;
         let mut position = 0;
         let (mut at, mut entry_at) = (start, start);
-        while let Some(field) = self.fields.get(at) {
-            let Some((index, member)) = part.find(scope, field.tag) else { break };
+        while let Some(field) = fields.get(at) {
+            let Some(slot) = table.find(field.tag) else { break };
             if field.tag == scope.first {
                 if entries > 0 {
-                    self.end_of_entry(part, count.group, &seen, entry_at..at)?;
+                    self.end(scope, &seen, &fields[entry_at..at])?;
                 }
                 (entries, entry_at, seen, position) = (entries + 1, at, Seen::NONE, 0);
             } else if entries == 0 {
                 return fault(Reason::GroupOutOfOrder, field.tag);
             }
-            if !(member.plain && field.start != field.end) {
+            let is_usual = self.is_usual(slot, field, &mut seen);
+            let member = &self.layout.members[usize::from(slot.member)];
+            if !is_usual {
                 self.value(member, field, at)?;
+                seen.note_value(slot, self.message.value(field));
             }
-            if seen.insert(index - usize::from(scope.start), member) {
+            if seen.insert(slot.number) {
                 return fault(Reason::Repeated, field.tag);
             }
-            if self.options.check_order && member.position < position {
+            if self.options.check_order && slot.position < position {
                 return fault(Reason::GroupOutOfOrder, field.tag);
             }
-            position = member.position;
+            position = slot.position;
             at += 1;
-            if member.group != 0 {
-                at = self.group(part, member, at)?;
+            if !is_usual && member.group != 0 {
+                at = self.group::<WORDS, S>(member, at)?;
             }
         }
         if entries > 0 {
-            self.end_of_entry(part, count.group, &seen, entry_at..at)?;
+            self.end(scope, &seen, &fields[entry_at..at])?;
         }
         if entries == said { Ok(at) } else { fault(Reason::GroupCountIncorrect, count.tag) }
-    }
-
-    fn end_of_entry(
-        &self,
-        part: &Part<'_>,
-        scope: u16,
-        seen: &Seen,
-        entry: core::ops::Range<usize>,
-    ) -> Result<(), FieldFault> {
-        self.required(part, &part.scopes[usize::from(scope)], seen)?;
-        self.conditions(part, scope, seen, &self.fields[entry])
     }
 
     /// Whether a field has a value.
@@ -208,11 +242,10 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
     }
 
     /// Whether the value of the field `at` may stand there.
-    #[inline(always)]
     fn value(&self, member: &Member, field: &Field, at: usize) -> Result<(), FieldFault> {
         if self.not_empty(field)? {
             let (tag, market) = (field.tag, self.options.market);
-            let form = member.kind.check_field(&self.message, field, market);
+            let form = member.kind.check_on(self.message.value(field), market);
             form.map_err(|reason| FieldFault { reason, tag })?;
             if member.values != 0 && !self.is_enumerated(member, field) {
                 return fault(Reason::ValueIncorrect, tag);
@@ -224,7 +257,6 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
         }
     }
 
-    #[inline(always)]
     fn is_enumerated(&self, member: &Member, field: &Field) -> bool {
         let value = self.message.value(field);
         let valid = |value| self.dialect.is_valid(member.values, value, self.options.market);
@@ -236,98 +268,113 @@ impl<D: Dialect + ?Sized> Walk<'_, '_, D> {
 
     /// A data field stands directly behind its length, and nothing else does.
     fn data(&self, member: &Member, at: usize) -> Result<(), FieldFault> {
+        let data_fields = self.dialect.data_fields();
         let (wanted, neighbour) = match member.kind {
-            Kind::Length => (self.dialect.data_fields().data_of(member.tag), at.checked_add(1)),
-            Kind::Data => (self.dialect.data_fields().length_of(member.tag), at.checked_sub(1)),
+            Kind::Length => (data_fields.data_of(member.tag), at.checked_add(1)),
+            Kind::Data => (data_fields.length_of(member.tag), at.checked_sub(1)),
             _ => return Ok(()),
         };
-        let there = neighbour.and_then(|at| self.fields.get(at)).map(|field| field.tag);
+        let there = neighbour.and_then(|at| self.message.fields().get(at)).map(|field| field.tag);
         if wanted.is_none() || wanted == there || !self.options.check_order {
             return Ok(());
         }
         fault(Reason::OutOfOrder, member.tag)
     }
 
+    /// Whether everything was there that a scope, the message or an entry of these fields, must have.
     #[inline(always)]
-    fn required(&self, part: &Part<'_>, scope: &Scope, seen: &Seen) -> Result<(), FieldFault> {
-        if seen.required == scope.required || !self.options.check_required {
-            return Ok(());
-        }
-        match missing(part, scope, seen) {
-            Some(tag) => fault(Reason::RequiredMissing, tag),
-            None => Ok(()),
-        }
-    }
-
-    #[inline(always)]
-    fn conditions(
+    fn end<const WORDS: usize>(
         &self,
-        part: &Part<'_>,
-        scope: u16,
-        seen: &Seen,
+        scope: &Scope,
+        seen: &Seen<WORDS>,
         fields: &[Field],
     ) -> Result<(), FieldFault> {
-        // Many conditions in a row depend on the same field: what was found last is mostly asked for again.
-        let mut last: (u32, Option<&[u8]>) = (0, None);
-        let mut value = |tag: u32| {
-            if last.0 != tag {
-                let field = fields.iter().find(|field| field.tag == tag);
-                last = (tag, field.map(|field| self.message.value(field)));
-            }
-            last.1
-        };
-        let of_scope = |condition: &&Condition| condition.scope == scope;
-        for condition in part.conditions.iter().filter(of_scope) {
-            if !self.is_met(condition, seen, &mut value) && self.applies(condition) {
-                let reason = match (condition.demand, condition.when) {
-                    (Demand::Word(_), _) => Reason::ValueIncorrect,
-                    (Demand::Present, When::Always) => Reason::RequiredMissing,
-                    (Demand::Present, _) => Reason::ConditionallyMissing,
-                };
-                return fault(reason, condition.tag);
+        if !seen.has_first(scope.required) && self.options.check_required {
+            self.missing(scope, seen)?;
+        }
+        let (start, end) = scope.conditions;
+        let conditions = self.layout.conditions.get(start.into()..end.into()).unwrap_or_default();
+        for condition in conditions {
+            let is_there = seen.has(condition.number);
+            // A word can be missing only where there are some.
+            let is_fulfilled = is_there == matches!(condition.demand, Demand::Present);
+            if !is_fulfilled
+                && condition.needs.are_within(self.grants)
+                && self.is_due(condition, seen, fields)
+            {
+                self.violated(condition, fields)?;
             }
         }
         Ok(())
     }
 
-    /// Whether a condition is fulfilled, or does not depend on what is there.
-    #[inline(always)]
-    fn is_met<'v>(
+    /// The first field of a scope, in the order of the dictionary, that is required and was not seen.
+    #[cold]
+    #[inline(never)]
+    fn missing<const WORDS: usize>(
         &self,
-        condition: &Condition,
-        seen: &Seen,
-        value: &mut impl FnMut(u32) -> Option<&'v [u8]>,
-    ) -> bool {
-        let any_market = |set, value: &[u8]| self.dialect.is_valid(set, value, None);
-        let is_fulfilled = match condition.demand {
-            Demand::Present => seen.has(condition.at.into()),
-            Demand::Word(set) => {
-                let mut words = value(condition.tag).map(|v| v.split(|&byte| byte == b' '));
-                words.as_mut().is_none_or(|words| words.any(|word| any_market(set, word)))
-            }
-        };
-        is_fulfilled
-            || match condition.when {
-                When::Always => false,
-                When::Value { on, values } => {
-                    !(seen.has(condition.on_at.into())
-                        && value(on).is_some_and(|value| any_market(values, value)))
-                }
-                When::Absent { .. } => seen.has(condition.on_at.into()),
-            }
+        scope: &Scope,
+        seen: &Seen<WORDS>,
+    ) -> Result<(), FieldFault> {
+        let table = self.layout.table::<[Slot]>(scope);
+        let find = |tag| table.as_ref().and_then(|table| table.find(tag));
+        let was_seen = |tag| find(tag).is_some_and(|slot| seen.has(slot.number));
+        let members = scope.members(self.layout).iter();
+        let missing = members.filter(|member| member.required && !was_seen(member.tag));
+        match missing.min_by_key(|member| (member.section, member.position)) {
+            Some(member) => fault(Reason::RequiredMissing, member.tag),
+            None => Ok(()),
+        }
     }
 
+    /// Whether what a condition depends on is there, or not there.
     #[inline(always)]
-    fn applies(&self, condition: &Condition) -> bool {
-        let options = &self.options;
-        let wanted = match condition.demand {
-            Demand::Present => options.check_required,
-            Demand::Word(_) => true,
-        };
-        wanted
-            && (!condition.documented || options.check_documented)
-            && condition.market.is_none_or(|market| options.market == Some(market))
+    fn is_due<const WORDS: usize>(
+        &self,
+        condition: &Condition,
+        seen: &Seen<WORDS>,
+        fields: &[Field],
+    ) -> bool {
+        match condition.when {
+            When::Always => true,
+            When::Absent { .. } => !seen.has(condition.on_number),
+            When::Value { on, values } => match seen.noted(condition.on_note) {
+                NOT_NOTED => seen.has(condition.on_number) && self.has_value_of(fields, on, values),
+                byte => self.dialect.is_valid_byte(values, byte, None),
+            },
+        }
     }
+
+    /// Whether a field that is there has a value of a set.
+    #[cold]
+    #[inline(never)]
+    fn has_value_of(&self, fields: &[Field], tag: u32, values: u16) -> bool {
+        let value = find(fields, tag).map(|field| self.message.value(field));
+        value.is_some_and(|value| self.dialect.is_valid(values, value, None))
+    }
+
+    /// What a condition demands of a field is not there, unless it is a word among others.
+    #[cold]
+    #[inline(never)]
+    fn violated(&self, condition: &Condition, fields: &[Field]) -> Result<(), FieldFault> {
+        match (condition.demand, condition.when) {
+            (Demand::Present, When::Always) => fault(Reason::RequiredMissing, condition.tag),
+            (Demand::Present, _) => fault(Reason::ConditionallyMissing, condition.tag),
+            (Demand::Word(set), _) => {
+                let value =
+                    find(fields, condition.tag).map_or(&[][..], |it| self.message.value(it));
+                let mut words = value.split(|&byte| byte == b' ');
+                match words.any(|word| self.dialect.is_valid(set, word, None)) {
+                    true => Ok(()),
+                    false => fault(Reason::ValueIncorrect, condition.tag),
+                }
+            }
+        }
+    }
+}
+
+fn find(fields: &[Field], tag: u32) -> Option<&Field> {
+    fields.iter().find(|field| field.tag == tag)
 }
 
 /// Whether something of one market is met on the other.
@@ -336,44 +383,7 @@ fn is_elsewhere(market: Option<Market>, here: Option<Market>) -> bool {
     market.is_some_and(|market| here.is_some_and(|here| market != here))
 }
 
-/// The first field of a scope, in the order of the dictionary, that is required and was not seen.
 #[cold]
-fn missing(part: &Part<'_>, scope: &Scope, seen: &Seen) -> Option<u32> {
-    let members = &part.members[usize::from(scope.start)..usize::from(scope.end)];
-    let missing =
-        members.iter().enumerate().filter(|(at, member)| member.required && !seen.has(*at));
-    missing.min_by_key(|(_, member)| member.position).map(|(_, member)| member.tag)
-}
-
-const WORDS: usize = MEMBERS_MAX / 64;
-
-/// Which members of a scope were seen, and how many of those that are required.
-#[derive(Clone, Copy)]
-struct Seen {
-    members: [u64; WORDS],
-    required: u16,
-}
-
-impl Seen {
-    const NONE: Self = Self { members: [0; WORDS], required: 0 };
-
-    /// Notes a member; whether it was seen before.
-    #[inline(always)]
-    fn insert(&mut self, index: usize, member: &Member) -> bool {
-        let (word, bit) = (&mut self.members[index / 64 % WORDS], 1 << (index % 64));
-        let before = *word & bit != 0;
-        *word |= bit;
-        self.required += u16::from(member.required);
-        before
-    }
-
-    /// Not of a place that no member has.
-    #[inline(always)]
-    fn has(&self, index: usize) -> bool {
-        self.members.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 != 0)
-    }
-}
-
 fn fault<T>(reason: Reason, tag: u32) -> Result<T, FieldFault> {
     Err(FieldFault { reason, tag })
 }

@@ -2,10 +2,8 @@
 
 use super::Reason;
 use crate::ids::{ClOrdId, Market};
-use crate::message::Message;
-use crate::scan::Field;
 use crate::typed::{TimeOfDay, parse_i64};
-use crate::value::{Decimal, UtcTime, ValueError, parse_u32, parse_u64, swar};
+use crate::value::{Decimal, UtcTime, ValueError, parse_u32, parse_u64};
 
 /// The form of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,39 +91,6 @@ impl Kind {
             },
             _ => self.check(value),
         }
-    }
-
-    /// [`Kind::check_on`] of the value of a field, not empty, of this message. What is written as nearly
-    /// always is told at once.
-    #[inline(always)]
-    pub(super) fn check_field(
-        self,
-        message: &Message<'_>,
-        field: &Field,
-        market: Option<Market>,
-    ) -> Result<(), Reason> {
-        let (bytes, start, end) = (message.bytes(), field.start as usize, field.end as usize);
-        let is_good = match self {
-            Self::Text | Self::Words | Self::Data => true,
-            Self::Char => end - start == 1,
-            Self::Int | Self::Uint | Self::Length => swar::digits_at(bytes, start, end).is_some(),
-            // Fewer than ten digits fit.
-            Self::Count => end - start < 10 && swar::digits_at(bytes, start, end).is_some(),
-            Self::Decimal => swar::is_decimal_at(bytes, start, end),
-            // Up to sixteen digits.
-            Self::ClOrdId => {
-                market != Some(Market::Derivatives)
-                    && swar::digits_at(bytes, start, end) == Some(true)
-            }
-            Self::UtcTimestamp => UtcTime::parse_quickly(message.value(field)).is_some(),
-            _ => false,
-        };
-        if is_good { Ok(()) } else { self.check_plainly(message.value(field), market) }
-    }
-
-    #[cold]
-    fn check_plainly(self, value: &[u8], market: Option<Market>) -> Result<(), Reason> {
-        self.check_on(value, market)
     }
 }
 

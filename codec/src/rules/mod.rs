@@ -25,60 +25,87 @@
 //! has is answered by a BusinessMessageReject with 380=3.
 
 mod check;
+pub(crate) mod condition;
+mod form;
 mod kind;
-mod lookup;
+pub(crate) mod lookup;
+mod seen;
 
 pub use check::check;
-pub use kind::Kind;
-pub(crate) use lookup::{conditions, scopes, slots, slots_len};
 #[cfg(feature = "dictionary")]
-pub(crate) use lookup::{fill, link, link_conditions};
+pub(crate) use condition::link_conditions;
+pub use condition::{Condition, Demand, When};
+pub use kind::Kind;
+pub(crate) use lookup::{Slot, layout};
+#[cfg(feature = "dictionary")]
+pub(crate) use lookup::{fill, link, slots_len};
 
 use crate::ids::Market;
 use crate::scan::DataFields;
 
-/// Most fields of the header, a message's body or a group entry that can be told apart.
+/// Most fields of the header, a message's body, the trailer or a group entry that can be told apart.
 pub const MEMBERS_MAX: usize = 512;
 /// From here on tags are user-defined.
 pub const USER_DEFINED: u32 = 5000;
 
-/// What a message, header or trailer consists of. A view of tables; copying it is cheap.
+/// What a message consists of, header and trailer included. A view of tables.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
-    /// The fields of all scopes, one scope after the other, each sorted by tag.
+pub struct Layout<'a> {
+    /// The fields of all scopes, one scope after the other.
     pub members: &'a [Member],
-    /// The scopes: the part itself, then its groups' entries. Not empty.
+    /// The scopes: the message itself, then its groups' entries. Not empty.
     pub scopes: &'a [Scope],
     /// The hash tables of the scopes.
-    pub(crate) slots: &'a [u16],
+    pub(crate) slots: &'a [Slot],
     /// What is demanded beyond that: under a condition, on a market, by the documents.
     pub conditions: &'a [Condition],
     /// The market that has the message, if not all do.
     pub market: Option<Market>,
 }
 
-/// One place where fields stand: the part itself or the entry of a group.
+/// One place where fields stand: the message itself or the entry of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     /// Where its members start.
     pub start: u16,
-    /// Where they end. At most [`MEMBERS_MAX`] behind the start.
+    /// Where they end.
     pub end: u16,
-    /// The tag that starts each entry of a group, 0 for the part itself.
+    /// The tag that starts each entry of a group, 0 for the message itself.
     pub first: u32,
-    /// Where its hash table starts among the slots of the part.
+    /// Where its hash table starts among the slots of the message.
     slots: u32,
-    /// How many of its members are required.
+    /// Where its conditions stand among those of the message.
+    pub(crate) conditions: (u16, u16),
+    /// A tag times this, modulo 2^32, is its hash.
+    factor: u32,
+    /// How many of its members are required: those with the lowest numbers.
     required: u16,
-    /// What is left of a hash of 32 bits after a shift by this is a slot.
-    shift: u8,
+    /// How many slots it has: a power of two.
+    room: u16,
 }
 
 impl Scope {
     /// A scope that is not linked to its members yet.
     pub(crate) const fn new(start: u16, end: u16, first: u32) -> Self {
-        Self { start, end, first, slots: 0, required: 0, shift: 31 }
+        let (slots, conditions, factor, required, room) = (0, (0, 0), 0, 0, 0);
+        Self { start, end, first, slots, conditions, factor, required, room }
     }
+
+    /// Its members among those of its message.
+    fn members<'a>(&self, layout: &Layout<'a>) -> &'a [Member] {
+        &layout.members[usize::from(self.start)..usize::from(self.end)]
+    }
+}
+
+/// The sections of a message, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    /// The standard header.
+    Header,
+    /// What makes it this message.
+    Body,
+    /// The standard trailer.
+    Trailer,
 }
 
 /// A field of a scope.
@@ -86,7 +113,9 @@ impl Scope {
 pub struct Member {
     /// Its tag.
     pub tag: u32,
-    /// Its place in the order of the dictionary.
+    /// The section in which it stands.
+    pub section: Section,
+    /// Its place in the order of the dictionary, in its section or entry.
     pub position: u16,
     /// The set of valid values, 0 for any; see [`Dialect::is_valid`].
     pub values: u16,
@@ -98,16 +127,20 @@ pub struct Member {
     pub required: bool,
     /// The market that has it, if not all do.
     pub market: Option<Market>,
-    /// Whether any value will do, on any market: then nothing of the above needs to be looked at.
-    pub(crate) plain: bool,
 }
 
 impl Member {
-    /// An optional field that may have any value of its kind.
+    /// An optional field of the body that may have any value of its kind.
     #[must_use]
     pub const fn new(tag: u32, position: u16, kind: Kind) -> Self {
-        let plain = matches!(kind, Kind::Text);
-        Self { tag, position, values: 0, group: 0, kind, required: false, market: None, plain }
+        let section = Section::Body;
+        Self { tag, section, position, values: 0, group: 0, kind, required: false, market: None }
+    }
+
+    /// The same field of another section.
+    #[must_use]
+    pub const fn of(self, section: Section) -> Self {
+        Self { section, ..self }
     }
 
     /// The same field, required.
@@ -119,123 +152,34 @@ impl Member {
     /// The same field, of one market only.
     #[must_use]
     pub const fn only_on(self, market: Market) -> Self {
-        Self { market: Some(market), plain: false, ..self }
+        Self { market: Some(market), ..self }
     }
 
     /// The same field with a set of valid values.
     #[must_use]
     pub const fn values(self, values: u16) -> Self {
-        Self { values, plain: self.plain && values == 0, ..self }
+        Self { values, ..self }
     }
 
     /// The same field as the count of a group.
     #[must_use]
     pub const fn group(self, scope: u16) -> Self {
-        Self { group: scope, plain: self.plain && scope == 0, ..self }
-    }
-}
-
-/// Something that is demanded of a field of a scope. What it depends on, another field of the same scope,
-/// must not stand in a group of that scope too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Condition {
-    /// The scope.
-    pub scope: u16,
-    /// The field.
-    pub tag: u32,
-    /// What is demanded.
-    pub demand: Demand,
-    /// When.
-    pub when: When,
-    /// The market that demands it, if not all do.
-    pub market: Option<Market>,
-    /// Whether only the documents demand it: see [`Options::check_documented`].
-    pub documented: bool,
-    /// Where among the scope's members the field stands, and what it depends on.
-    at: u16,
-    on_at: u16,
-}
-
-/// What a [`Condition`] demands of a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Demand {
-    /// That it is there.
-    Present,
-    /// That one of the words of its value, if it is there, is in this set of values.
-    Word(u16),
-}
-
-/// When a [`Condition`] applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// Always.
-    Always,
-    /// If the field `on` is there with a value in this set.
-    Value {
-        /// The field that decides.
-        on: u32,
-        /// The set of values.
-        values: u16,
-    },
-    /// If the field `on` is absent.
-    Absent {
-        /// The field that decides.
-        on: u32,
-    },
-}
-
-impl Condition {
-    /// A field that has to be there, always and everywhere.
-    #[must_use]
-    pub const fn new(scope: u16, tag: u32) -> Self {
-        let (demand, when) = (Demand::Present, When::Always);
-        let (at, on_at) = (lookup::NOWHERE, lookup::NOWHERE);
-        Self { scope, tag, demand, when, market: None, documented: false, at, on_at }
-    }
-
-    /// ... if `on` has a value of this set.
-    #[must_use]
-    pub const fn when(self, on: u32, values: u16) -> Self {
-        Self { when: When::Value { on, values }, ..self }
-    }
-
-    /// ... if `on` is absent.
-    #[must_use]
-    pub const fn unless(self, on: u32) -> Self {
-        Self { when: When::Absent { on }, ..self }
-    }
-
-    /// ... on this market.
-    #[must_use]
-    pub const fn on(self, market: Market) -> Self {
-        Self { market: Some(market), ..self }
-    }
-
-    /// ... with one of these words, if it is there.
-    #[must_use]
-    pub const fn word(self, values: u16) -> Self {
-        Self { demand: Demand::Word(values), ..self }
-    }
-
-    /// ... by the documents alone.
-    #[must_use]
-    pub const fn documented(self) -> Self {
-        Self { documented: true, ..self }
+        Self { group: scope, ..self }
     }
 }
 
 /// The messages of a dialect of FIX.
 pub trait Dialect {
-    /// The header that all messages have.
-    fn header(&self) -> Part<'_>;
-    /// The trailer that all messages have.
-    fn trailer(&self) -> Part<'_>;
-    /// The body of a message type, `None` if the dialect does not have it.
-    fn body(&self, msg_type: &[u8]) -> Option<Part<'_>>;
+    /// What a message of a type consists of, `None` if the dialect does not have it.
+    fn layout(&self, msg_type: &[u8]) -> Option<Layout<'_>>;
     /// Whether the dialect has a field with this tag.
     fn has_tag(&self, tag: u32) -> bool;
     /// Whether `value` is in a set of values, and `market`, if one is named, has it; sets are counted from 1.
     fn is_valid(&self, values: u16, value: &[u8], market: Option<Market>) -> bool;
+    /// [`Dialect::is_valid`] of a value of one byte.
+    fn is_valid_byte(&self, values: u16, byte: u8, market: Option<Market>) -> bool {
+        self.is_valid(values, &[byte], market)
+    }
     /// The length fields and the data fields that they announce.
     fn data_fields(&self) -> DataFields<'_>;
 }

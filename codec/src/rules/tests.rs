@@ -1,6 +1,11 @@
 use std::string::ToString;
+use std::vec::Vec;
 
+use proptest::prelude::*;
+
+use super::form::Form;
 use super::*;
+use crate::value::UtcTime;
 
 #[test]
 fn each_kind_tells_its_own_values_from_others() {
@@ -68,16 +73,75 @@ fn a_fault_is_answered_by_one_kind_of_reject_and_names_its_tag() {
 
 #[test]
 fn a_tag_is_found_in_a_scope_if_and_only_if_it_is_a_member() {
-    use crate::messages::{MESSAGES, envelope};
-    let parts = MESSAGES.iter().map(|(.., part)| *part);
-    for part in parts.chain([&envelope::HEADER, &envelope::TRAILER]) {
-        for scope in part.scopes {
-            let members = usize::from(scope.start)..usize::from(scope.end);
-            let required = part.members[members.clone()].iter().filter(|one| one.required).count();
-            assert_eq!(usize::from(scope.required), required);
+    for (.., layout) in crate::messages::MESSAGES {
+        for scope in layout.scopes {
+            let table = layout.table::<[lookup::Slot]>(scope).expect("of any size");
+            let members = scope.members(layout);
+            let mut numbers = Vec::new();
             for tag in (0..10_000).chain([u32::MAX]) {
-                let searched = members.clone().find(|&at| part.members[at].tag == tag);
-                assert_eq!(part.find(scope, tag).map(|(at, _)| at), searched, "{tag}");
+                let searched = members.iter().find(|member| member.tag == tag);
+                let found = table.find(tag);
+                assert_eq!(found.map(|slot| &layout.members[usize::from(slot.member)]), searched);
+                let is_first = |slot: &lookup::Slot| slot.number < scope.required;
+                assert_eq!(found.map(is_first), searched.map(|member| member.required), "{tag}");
+                numbers.extend(found.map(|slot| usize::from(slot.number)));
+            }
+            numbers.sort_unstable();
+            assert!(numbers.into_iter().eq(0..members.len()));
+        }
+    }
+}
+
+/// As its kind would be written, most bytes of it.
+fn texts() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => b'0'..=b'9', 2 => Just(b'.'), 1 => any::<u8>()];
+    let free = proptest::collection::vec(byte, 0..20);
+    let time =
+        (any::<u64>(), 0..30usize, any::<u8>(), 0..20u8).prop_map(|(nanos, at, byte, how)| {
+            let mut text = UtcTime(nanos).to_fix_millis().to_vec();
+            let length = text.len();
+            match how {
+                0..10 => text[at % length] = b'0' + byte % 10,
+                10..13 => text[at % length] = byte,
+                13..15 => text.truncate(at),
+                _ => {}
+            }
+            text
+        });
+    let clock = time.clone().prop_map(|text| text.get(9..).unwrap_or_default().to_vec());
+    prop_oneof![free, time, clock]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8_192))]
+
+    #[test]
+    fn a_value_that_is_told_at_once_is_good(
+        text in texts(),
+        before in proptest::collection::vec(any::<u8>(), 0..20),
+        behind in proptest::collection::vec(any::<u8>(), 0..20),
+    ) {
+        let bytes = [&before[..], &text, &behind].concat();
+        let (start, end) = (before.len(), before.len() + text.len());
+        for (form, kind) in [
+            (Form::Digits, Kind::Uint),
+            (Form::Digits, Kind::Int),
+            (Form::ClOrdId, Kind::ClOrdId),
+            (Form::Decimal, Kind::Decimal),
+            (Form::Timestamp, Kind::UtcTimestamp),
+            (Form::Clock, Kind::UtcTimeOnly),
+        ] {
+            let is_told = form.is_told(&bytes, start, end);
+            prop_assert!(!is_told || kind.check(&text) == Ok(()), "{form:?} {}", text.escape_ascii());
+            // Where a message goes on before and behind it, a usual value is told.
+            let is_usual = match form {
+                Form::Digits | Form::ClOrdId | Form::Decimal => text.len() <= 16 && !text.starts_with(b"-"),
+                Form::Timestamp => text.len() == 21,
+                _ => text.len() == 12,
+            };
+            let leap = text.windows(3).any(|three| three == b":60");
+            if kind.check(&text) == Ok(()) && is_usual && !leap && start >= 16 && behind.len() >= 8 {
+                prop_assert!(is_told, "{form:?} {}", text.escape_ascii());
             }
         }
     }

@@ -4,9 +4,6 @@
 //! means that the last character is the highest byte. Characters are turned to their *values* first,
 //! 0 to 9 for a digit, and the bytes before a right-aligned text are zeros, which change no number.
 
-// For the checks of fields.
-pub(crate) use crate::scan::sixteen::{digits_at, is_decimal_at};
-
 pub(crate) const ONES: u64 = 0x0101_0101_0101_0101;
 pub(crate) const HIGHS: u64 = ONES << 7;
 /// Turns characters of digits to values, and values to characters.

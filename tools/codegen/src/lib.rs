@@ -129,7 +129,7 @@ fn index(model: &Model) -> String {
          //! `View` reads a message in place, `Draft` writes one; [`crate::kraken`] has the field checks.\n//!\n",
     );
     out += NOTICE;
-    out += "\nuse crate::rules::Part;\n\n";
+    out += "\nuse crate::rules::Layout;\n\n";
     let mut modules: Vec<_> = model.messages.iter().map(|m| snake(&m.name)).collect();
     modules.extend(["values".into()]);
     modules.sort();
@@ -139,16 +139,15 @@ fn index(model: &Model) -> String {
     out += &modules.concat();
     let mut messages: Vec<_> = model.messages.iter().collect();
     messages.sort_by(|a, b| a.msg_type.cmp(&b.msg_type));
-    out +=
-        "\n/// MsgType(35), name and body of every message, sorted by MsgType.\n#[rustfmt::skip]\n";
+    out += "\n/// MsgType(35), name and fields of every message, sorted by MsgType.\n#[rustfmt::skip]\n";
     let _ = writeln!(
         out,
-        "pub(crate) static MESSAGES: [(&str, &str, &Part<'static>); {}] = [",
+        "pub(crate) static MESSAGES: [(&str, &str, &Layout<'static>); {}] = [",
         messages.len()
     );
     for message in messages {
         let (msg_type, name, module) = (&message.msg_type, &message.name, snake(&message.name));
-        let _ = writeln!(out, "    ({msg_type:?}, {name:?}, &{module}::PART),");
+        let _ = writeln!(out, "    ({msg_type:?}, {name:?}, &{module}::LAYOUT),");
     }
     out + "];\n"
 }

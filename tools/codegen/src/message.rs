@@ -20,13 +20,25 @@ pub fn message(model: &Model, message: &MessageDef, sets: &mut Sets) -> Result<S
         format!("\n/// MsgType(35).\npub const MSG_TYPE: &[u8] = b{:?};\n", message.msg_type);
     body += &fields(model, &title, decimals, &message.items, "")?;
     body += &groups(model, decimals, &message.items, "")?;
-    body += &part(model, "PART", "", &message.items, message.market, sets)?;
+    body += &layout(model, &message.items, message.market, sets);
     Ok(format!("//! {title}\n//!\n{NOTICE}\n{}{body}", imports(&body, "")))
 }
 
 pub fn envelope(model: &Model, sets: &mut Sets) -> Result<String, Error> {
-    let mut body = part(model, "HEADER", "HEADER_", &model.header, None, sets)?;
-    body += &part(model, "TRAILER", "TRAILER_", &model.trailer, None, sets)?;
+    let mut body = String::new();
+    for (name, items) in [("HEADER", &model.header), ("TRAILER", &model.trailer)] {
+        let mut tables = Tables::new(model, sets);
+        tables.scope(items, 0);
+        if tables.scopes.len() > 1 || !tables.conditions.is_empty() {
+            return Err(Error::Unsupported(format!("{name}: groups or conditions")));
+        }
+        let _ = write!(
+            body,
+            "\n#[rustfmt::skip]\npub(crate) static {name}: [Member; {}] = [\n{}];\n",
+            tables.members.len(),
+            tables.members.concat()
+        );
+    }
     let pairs: Vec<_> = model.data_fields().into_iter().collect();
     let _ = write!(
         body,
@@ -107,26 +119,14 @@ fn imports(body: &str, indent: &str) -> String {
         ("crate::ids", &["Market"][..]),
         ("crate::message", &["GroupSpec"]),
         ("crate::messages", &["values"]),
-        (
-            "crate::rules",
-            &[
-                "Condition",
-                "Kind",
-                "Member",
-                "Part",
-                "Scope",
-                "conditions",
-                "scopes",
-                "slots",
-                "slots_len",
-            ],
-        ),
+        ("crate::rules", &["Condition", "Kind", "Member", "layout"]),
         ("crate::typed", &["TimeOfDay", "UtcSeconds", "Words", "fields"]),
         ("crate::value", &["Decimal", "UtcTime"]),
     ] {
         let wanted = |word: &&str| match *word {
             "fields" => body.contains("fields! {"),
             "values" => body.contains("values::"),
+            "layout" => body.contains("layout! {"),
             "Market" => body.contains("Market::"),
             "Decimal" => body.contains(": Decimal") || body.contains("<Decimal>"),
             _ => has(word),
@@ -279,64 +279,50 @@ fn has_lifetime(model: &Model, items: &[Item]) -> bool {
     items.iter().any(|item| item.group.is_some() || borrows(item))
 }
 
-/// The tables of a message, header or trailer.
-fn part(
-    model: &Model,
-    name: &str,
-    prefix: &str,
-    items: &[Item],
-    only: Option<Market>,
-    sets: &mut Sets,
-) -> Result<String, Error> {
-    let mut tables =
-        Tables { model, sets, members: Vec::new(), scopes: Vec::new(), conditions: Vec::new() };
+/// The tables of a message.
+fn layout(model: &Model, items: &[Item], only: Option<Market>, sets: &mut Sets) -> String {
+    let mut tables = Tables::new(model, sets);
     tables.scope(items, 0);
-    let mut out = String::new();
-    let mut table = |table: &str, item: &str, lines: &[String]| {
-        let _ = write!(
-            out,
-            "\n#[rustfmt::skip]\nstatic {prefix}{table}: [{item}; {}] = [\n{}];\n",
-            lines.len(),
-            lines.concat()
-        );
-    };
-    table("MEMBERS", "Member", &tables.members);
-    let scopes = &tables.scopes;
-    let _ = write!(
-        out,
-        "\n#[rustfmt::skip]\nstatic {prefix}SCOPES: [Scope; {}] = scopes(&{prefix}MEMBERS, {scopes:?});\n\
-         \n#[rustfmt::skip]\nstatic {prefix}SLOTS: [u16; slots_len(&{prefix}SCOPES)] =\n    slots(&{prefix}MEMBERS, &{prefix}SCOPES);\n",
-        scopes.len()
-    );
-    let _ = write!(
-        out,
-        "\n#[rustfmt::skip]\nstatic {prefix}CONDITIONS: [Condition; {}] = conditions(&{prefix}MEMBERS, &{prefix}SCOPES, [\n{}]);\n",
-        tables.conditions.len(),
-        tables.conditions.concat()
-    );
-    let _ = write!(
-        out,
-        "\n#[rustfmt::skip]\npub(crate) static {name}: Part<'static> =\n    Part {{ members: &{prefix}MEMBERS, scopes: &{prefix}SCOPES, slots: &{prefix}SLOTS, conditions: &{prefix}CONDITIONS, market: {} }};\n",
-        only.map_or("None".into(), |only| format!("Some({})", market(only)))
-    );
-    Ok(out)
+    let Tables { members, scopes, conditions, .. } = tables;
+    let (members_len, own) = (members.len(), items.len());
+    let (scopes_len, conditions_len) = (scopes.len(), conditions.len());
+    let indented =
+        |lines: &[String]| lines.iter().flat_map(|line| ["    ", line]).collect::<String>();
+    let (members, conditions) = (indented(&members), indented(&conditions));
+    let market = only.map_or("None".into(), |only| format!("Some({})", market(only)));
+    format!(
+        "
+layout! {{
+    market {market};
+    members {members_len}, of which {own} are its own [
+{members}    ]
+    scopes {scopes_len} {scopes:?}
+    conditions {conditions_len} [
+{conditions}    ]
+}}
+"
+    )
 }
 
 struct Tables<'m, 's> {
     model: &'m Model,
     sets: &'s mut Sets,
     members: Vec<String>,
-    scopes: Vec<(usize, usize, u32)>,
+    scopes: Vec<(usize, usize, u32, (usize, usize))>,
     conditions: Vec<String>,
 }
 
-impl Tables<'_, '_> {
+impl<'m, 's> Tables<'m, 's> {
+    fn new(model: &'m Model, sets: &'s mut Sets) -> Self {
+        Self { model, sets, members: Vec::new(), scopes: Vec::new(), conditions: Vec::new() }
+    }
+
     /// Adds a scope and, behind it, those of its groups; returns its number.
     fn scope(&mut self, items: &[Item], first: u32) -> usize {
         let number = self.scopes.len();
         let start = self.members.len();
         self.members.resize(start + items.len(), String::new());
-        self.scopes.push((start, start + items.len(), first));
+        self.scopes.push((start, start + items.len(), first, (0, 0)));
         let mut sorted: Vec<_> = items.iter().enumerate().collect();
         sorted.sort_by_key(|(_, item)| item.tag);
         for (at, (position, item)) in sorted.into_iter().enumerate() {
@@ -359,11 +345,13 @@ impl Tables<'_, '_> {
             }
             self.members[start + at] = format!("{text}, // {}\n", field.name);
         }
+        let conditions = self.conditions.len();
         for item in items {
             for condition in self.conditions(number, item) {
                 self.conditions.push(format!("    {condition},\n"));
             }
         }
+        self.scopes[number].3 = (conditions, self.conditions.len());
         number
     }
 

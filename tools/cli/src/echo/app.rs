@@ -80,8 +80,8 @@ impl Rules {
     /// Whether `tag` stands where the first field of a group should: then it is the group that is wrong
     /// as much as the field, and the Reject names neither.
     fn starts_wrong(&self, message: &Message<'_>, tag: u32) -> bool {
-        let Some(body) = self.dictionary.body(message.msg_type()) else { return false };
-        let counts = |tag| body.members.iter().any(|m| m.tag == tag && m.group != 0);
+        let Some(layout) = self.dictionary.layout(message.msg_type()) else { return false };
+        let counts = |tag| layout.members.iter().any(|m| m.tag == tag && m.group != 0);
         message.fields().windows(2).any(|pair| pair[1].tag == tag && counts(pair[0].tag))
     }
 }
