@@ -25,6 +25,7 @@ const CONFIG: JournalConfig = JournalConfig {
     segments_mapped: 2,
     index_messages: 4096,
     message_bytes_max: 4096,
+    blanks_secrets: true,
 };
 
 /// Runs the test `name` again, in a mount namespace with a tmpfs of a MiB. Returns its directory in the

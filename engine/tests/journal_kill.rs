@@ -34,6 +34,7 @@ fn config(durability: Durability) -> JournalConfig {
         segments_mapped: 8,
         index_messages: 4096,
         message_bytes_max: 4096,
+        blanks_secrets: true,
     }
 }
 

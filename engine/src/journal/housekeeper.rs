@@ -166,11 +166,20 @@ impl Housekeeper {
         }
     }
 
-    /// Deletes what is older than the segments to be kept, oldest first, so that no gap can arise.
+    /// Deletes what is older than the segments to be kept.
     pub(super) fn delete_old(&mut self) -> Result<(), JournalError> {
-        let current = self.last_to_stand_on();
-        let kept = self.config.segments_kept;
-        while kept != 0 && (current.saturating_sub(self.oldest) as usize) >= kept {
+        match u32::try_from(self.config.segments_kept) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(kept) => {
+                let current = self.last_to_stand_on();
+                self.delete_before((current + 1).saturating_sub(kept))
+            }
+        }
+    }
+
+    /// Deletes the segments below a number, oldest first, so that no gap can arise.
+    pub(super) fn delete_before(&mut self, segment: u32) -> Result<(), JournalError> {
+        while self.oldest < segment {
             let path = path_of(&self.dir, self.oldest);
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -168,6 +168,9 @@ pub struct JournalConfig {
     pub index_messages: usize,
     /// The longest message, bytes. Default [`limits::MESSAGE_BYTES_MAX`].
     pub message_bytes_max: usize,
+    /// Whether secrets are blanked, as they have to be in messages. Not so in records of another kind,
+    /// which hold none and may not be changed. Default yes.
+    pub blanks_secrets: bool,
 }
 
 impl Default for JournalConfig {
@@ -180,6 +183,7 @@ impl Default for JournalConfig {
             segments_mapped: 4,
             index_messages: limits::JOURNAL_INDEX,
             message_bytes_max: limits::MESSAGE_BYTES_MAX,
+            blanks_secrets: true,
         }
     }
 }

@@ -23,6 +23,7 @@ const SMALL: JournalConfig = JournalConfig {
     segments_mapped: 3,
     index_messages: 4096,
     message_bytes_max: 512,
+    blanks_secrets: true,
 };
 
 fn dir() -> TempDir {
@@ -624,4 +625,43 @@ proptest! {
         }
         prop_assert_eq!(messages(dir.path()), all);
     }
+}
+
+#[test]
+fn records_that_are_no_messages_are_kept_as_they_are() {
+    let dir = dir();
+    let config = JournalConfig { blanks_secrets: false, ..SMALL };
+    let bytes = b"\x01553=\x00554=\xff96=5025=";
+    let (mut journal, _) = open(&dir, config);
+    let record = Record { direction: Direction::In, epoch: 0, seq: 1, time: UtcTime(1), bytes };
+    journal.append(record).expect("there is room");
+    drop(journal);
+    let reader = Reader::open(dir.path()).expect("a journal");
+    let segment = reader.segment(1).expect("the first");
+    let kept = segment.entries().find_map(|entry| match entry.kind {
+        EntryKind::Message { bytes, .. } => Some(bytes.to_vec()),
+        EntryKind::State(_) => None,
+    });
+    assert_eq!(kept.as_deref(), Some(&bytes[..]));
+}
+
+#[test]
+fn segments_that_are_not_wanted_any_more_are_deleted_up_to_the_one_that_is_written_to() {
+    let dir = dir();
+    let (mut journal, _) = open(&dir, SMALL);
+    let mut positions = Vec::new();
+    for seq in 1..200 {
+        let bytes = content(seq);
+        let (direction, time) = (Direction::In, UtcTime(seq));
+        let record = Record { direction, epoch: 0, seq, time, bytes: &bytes };
+        positions.push(journal.append(record).expect("there is room"));
+    }
+    let segments = || Reader::open(dir.path()).expect("a journal").segments().to_vec();
+    let middle = positions[100];
+    assert!(segments()[0] < middle.segment, "there is something to delete");
+    journal.delete_before(middle).expect("it is ours");
+    assert_eq!(segments()[0], middle.segment);
+    let last = journal.position();
+    journal.delete_before(Position { segment: u32::MAX, offset: 0 }).expect("it is ours");
+    assert_eq!(segments()[0], last.segment, "not the one that is written to");
 }

@@ -119,7 +119,7 @@ impl Journal {
             seq,
             time: time.0,
         };
-        let blank = may_hold_secret(bytes) && {
+        let blank = self.config.blanks_secrets && may_hold_secret(bytes) && {
             let copy = &mut self.scratch[..bytes.len()];
             copy.copy_from_slice(bytes);
             taut_codec::mask::blank(copy)
@@ -190,6 +190,19 @@ impl Journal {
         self.shared.flush(&self.dir)
     }
 
+    /// Deletes the segments in front of that of `position`: nothing in them is wanted any more. For a journal
+    /// that does its own housekeeping and keeps all segments; else nothing is deleted.
+    ///
+    /// # Errors
+    /// [`JournalError`]; what was not deleted is tried again by the next call.
+    pub fn delete_before(&mut self, position: Position) -> Result<(), JournalError> {
+        let current = self.position().segment;
+        match &mut self.housekeeper {
+            Some(own) => own.delete_before(position.segment.min(current)),
+            None => Ok(()),
+        }
+    }
+
     /// An application message that was sent, by its number, as it was sent. `None` if there was none, or
     /// it is out of reach: not one of the last [`JournalConfig::index_messages`]; in a segment that is
     /// not mapped any more, or deleted; or with a secret in it, which is not stored. A number that was
@@ -221,7 +234,8 @@ impl Journal {
     }
 
     /// Where the last record ends.
-    fn position(&self) -> Position {
+    #[must_use]
+    pub fn position(&self) -> Position {
         let segment = self.segments.back().expect("there is always a current segment").number;
         Position { segment, offset: self.at as u32 }
     }

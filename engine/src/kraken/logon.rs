@@ -332,6 +332,12 @@ impl NonceGuard {
         Self { last_ms: None }
     }
 
+    /// The last nonce that was accepted, milliseconds; 0 if there was none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last_ms.unwrap_or(0)
+    }
+
     /// Judges Nonce(5025) at `now`, without remembering it.
     ///
     /// # Errors

@@ -115,6 +115,19 @@ pub struct Counter {
 }
 
 impl Counter {
+    /// As it was kept; see [`Counter::parts`].
+    #[must_use]
+    pub const fn from_parts(units: u64, at: UtcTime) -> Self {
+        Self { units, at }
+    }
+
+    /// What has to be kept for the next life of a process: units of 1 / [`POINT`] points, and when they
+    /// were counted.
+    #[must_use]
+    pub const fn parts(&self) -> (u64, UtcTime) {
+        (self.units, self.at)
+    }
+
     /// Adds a transaction's points if the counter stays within the tier's threshold; if not, only its
     /// fixed part is added.
     ///
@@ -198,6 +211,25 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// As it was kept; see [`Bucket::parts`].
+    #[must_use]
+    pub const fn from_parts(size: BucketSize, missing: u128, at: UtcTime) -> Self {
+        Self { size, missing, at }
+    }
+
+    /// What has to be kept for the next life of a process: what is missing, in tokens times the window, and
+    /// when it was counted.
+    #[must_use]
+    pub const fn parts(&self) -> (u128, UtcTime) {
+        (self.missing, self.at)
+    }
+
+    /// How large it is.
+    #[must_use]
+    pub const fn size(&self) -> BucketSize {
+        self.size
+    }
+
     /// A full bucket.
     #[must_use]
     pub const fn new(size: BucketSize) -> Self {

@@ -152,6 +152,20 @@ impl MemoryStore {
         self.forgotten
     }
 
+    /// What an earlier life knew when it went on with `epoch`: nothing below `reach`. Before anything is kept.
+    pub fn go_on(&mut self, epoch: u32, reach: u64) {
+        self.reset(epoch);
+        self.reach = reach;
+    }
+
+    /// A kept message, as it was sent.
+    #[must_use]
+    pub fn message(&self, epoch: u32, msg_seq_num: u64) -> Option<&[u8]> {
+        let found = self.kept.get(self.find(msg_seq_num)).filter(|_| epoch == self.epoch);
+        let kept = found.filter(|kept| kept.msg_seq_num == msg_seq_num)?;
+        self.bytes.get(kept.start..kept.start + kept.len)
+    }
+
     fn find(&self, msg_seq_num: u64) -> usize {
         self.kept.partition_point(|kept| kept.msg_seq_num < msg_seq_num)
     }
@@ -226,10 +240,9 @@ impl SentStore for MemoryStore {
     }
 
     fn load(&mut self, epoch: u32, msg_seq_num: u64, into: &mut [u8]) -> Option<usize> {
-        let found = self.kept.get(self.find(msg_seq_num)).filter(|_| epoch == self.epoch);
-        let kept = found.filter(|kept| kept.msg_seq_num == msg_seq_num)?;
-        into.get_mut(..kept.len)?.copy_from_slice(&self.bytes[kept.start..kept.start + kept.len]);
-        Some(kept.len)
+        let bytes = self.message(epoch, msg_seq_num)?;
+        into.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(bytes.len())
     }
 
     fn reach(&self, epoch: u32) -> u64 {

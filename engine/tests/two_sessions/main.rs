@@ -37,6 +37,7 @@ const JOURNAL: JournalConfig = JournalConfig {
     segments_mapped: 16,
     index_messages: 1024,
     message_bytes_max: MESSAGE_BYTES,
+    blanks_secrets: true,
 };
 
 /// What may happen.
