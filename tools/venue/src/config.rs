@@ -5,6 +5,7 @@ mod clients;
 mod instruments;
 mod replay;
 mod session;
+mod state;
 mod switches;
 mod text;
 mod trading;
@@ -26,6 +27,7 @@ pub use clients::{Amounts, ClientConfig, TierName};
 pub use instruments::{IndexSource, InstrumentConfig, StatusName};
 pub use replay::ReplayConfig;
 pub use session::{DuplicateLogon, RolloverClosed, RolloverNotice, SessionSwitches};
+pub use state::StateConfig;
 pub use switches::{AvgPx, LogonRefusal, LowLogonNumber, RefusalNumber, SubAccounts, Switches};
 pub use trading::{PassedStop, Trading};
 
@@ -49,6 +51,9 @@ pub enum ConfigError {
     /// The journal of a session cannot be opened.
     #[error("replay.journal: {0}")]
     Journal(#[from] taut::journal::JournalError),
+    /// The state cannot be gone on with.
+    #[error(transparent)]
+    State(#[from] crate::state::StateError),
     /// The engine refuses the setup.
     #[error("configuration: {0}")]
     Setup(#[from] SetupError),
@@ -82,6 +87,8 @@ pub struct VenueConfig {
     pub derivatives_limits: DerivativesLimits,
     /// What is kept to be sent again.
     pub replay: ReplayConfig,
+    /// What is kept over a restart.
+    pub state: StateConfig,
     /// The rules of the trading engine that Kraken leaves open.
     pub trading: Trading,
     /// Fees.
@@ -123,6 +130,7 @@ impl Default for VenueConfig {
             routing: Routing::default(),
             derivatives_limits: DerivativesLimits::default(),
             replay: ReplayConfig::default(),
+            state: StateConfig::default(),
             trading: Trading::default(),
             fees: Fees::default(),
             liquidity: LiquidityConfig::default(),
@@ -284,6 +292,7 @@ impl VenueConfig {
         count("instruments", self.instruments.len(), INSTRUMENTS_MAX)?;
         count("clients", self.clients.len(), CLIENTS_MAX)?;
         self.replay.check()?;
+        self.check_state()?;
         self.script(UtcTime(0))?;
         for instrument in &self.instruments {
             instrument.instrument()?;

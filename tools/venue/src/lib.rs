@@ -22,6 +22,7 @@ pub mod simulation;
 #[cfg(test)]
 #[path = "../tests/common/skipped.rs"]
 mod skipped;
+pub mod state;
 pub mod venue;
 
 pub use config::{ConfigError, VenueConfig};

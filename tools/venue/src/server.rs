@@ -235,7 +235,7 @@ impl Server {
     /// answers, and closes every connection.
     ///
     /// # Errors
-    /// If the arrival log cannot be written.
+    /// If the arrival log or the state cannot be written.
     pub fn run(&mut self, stop: &AtomicBool) -> io::Result<()> {
         while !stop.load(Ordering::Relaxed) {
             if self.step()? {
@@ -246,6 +246,7 @@ impl Server {
         }
         self.log_out()?;
         self.links.close_all();
+        self.venue.save_state(self.clock.now()).map_err(io::Error::other)?;
         match &mut self.arrivals {
             Some(file) => file.flush(),
             None => Ok(()),
@@ -273,7 +274,7 @@ impl Server {
     /// One round over everything. Returns whether there was anything to do.
     ///
     /// # Errors
-    /// If the arrival log cannot be written.
+    /// If the arrival log or the state cannot be written.
     pub fn step(&mut self) -> io::Result<bool> {
         let now = self.clock.now();
         let mut worked = false;
@@ -294,6 +295,8 @@ impl Server {
         }
         self.links.send(&mut self.venue, now, |_, _| ());
         self.write_arrivals()?;
+        // Without its state the venue could only forget what it says from here on.
+        self.venue.check_state().map_err(io::Error::other)?;
         Ok(worked)
     }
 

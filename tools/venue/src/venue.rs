@@ -17,6 +17,8 @@
 
 mod control;
 mod desk;
+mod input;
+mod keeping;
 mod rest;
 mod script;
 mod setup;
@@ -41,9 +43,9 @@ use crate::gateway::{
 };
 use crate::liquidity::LiquiditySource;
 use crate::matching::{Derivatives, Spot};
-use crate::oes::Owner;
 use crate::oes::request::OrderRequest;
 use crate::rest::{CancelTimers, Connections};
+use crate::state::{Input, Keep, WentOn};
 
 /// How far a client's command came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +129,13 @@ pub struct Venue {
     cancel_timers: CancelTimers,
     script: Script,
     steps_missed: u64,
+    /// The state that is kept over a restart.
+    keep: Option<Keep>,
+    went_on: Option<WentOn>,
+    /// Why it cannot be kept any more.
+    state_failure: Option<keeping::Failed>,
+    /// Something may have happened since it was written last.
+    is_dirty: bool,
     /// What is given out for a connection that is not there.
     nowhere: Outbox,
 }
@@ -193,8 +202,13 @@ impl Venue {
             cancel_timers: CancelTimers::default(),
             script: config.script(now)?,
             steps_missed: 0,
+            keep: None,
+            went_on: None,
+            state_failure: None,
+            is_dirty: false,
             nowhere: Outbox::with_capacity(0),
         };
+        venue.open_state(config, &liquidity, now)?;
         venue.tick(now);
         Ok(venue)
     }
@@ -217,6 +231,7 @@ impl Venue {
 
     /// Bytes came from a connection. All that they ask for is done before this returns.
     pub fn received(&mut self, id: ConnectionId, bytes: &[u8], now: UtcTime) {
+        self.is_dirty = true;
         if self.rest.has(id) {
             return self.rest_received(id, bytes, now);
         }
@@ -233,6 +248,7 @@ impl Venue {
 
     /// A connection is gone, by whoever's will.
     pub fn disconnected(&mut self, id: ConnectionId, now: UtcTime) {
+        self.is_dirty = true;
         if !self.rest.disconnected(id) {
             self.gateway.disconnected(id, now);
             self.due(now);
@@ -257,10 +273,17 @@ impl Venue {
 
     /// What waits for a connection's peer, to be taken from its front, and how many bytes of it may
     /// leave now: all of them, unless a fault holds them back. They are stored where the session has a
-    /// journal; what cannot be stored does not leave.
+    /// journal, and what led to them where a state is kept; what cannot be stored does not leave.
     pub fn sendable(&mut self, id: ConnectionId, now: UtcTime) -> (&mut Outbox, usize) {
-        let Self { rest, gateway, nowhere, .. } = self;
-        rest.sendable(id).or_else(|| gateway.sendable(id, now)).unwrap_or((nowhere, 0))
+        if self.is_dirty {
+            self.commit(now);
+        }
+        let Self { rest, gateway, nowhere, state_failure, .. } = self;
+        let waits = rest.sendable(id).or_else(|| gateway.sendable(id, now));
+        match waits.unwrap_or((nowhere, 0)) {
+            (outbox, _) if state_failure.is_some() => (outbox, 0),
+            waits => waits,
+        }
     }
 
     /// Whether a connection has to be closed once its outbox is flushed.
@@ -288,10 +311,9 @@ impl Venue {
         self.gateway.tick(now);
         self.rest.tick(now);
         self.due(now);
-        self.follow_cancel_timers(now);
-        let (spot, derivatives, mut front) = self.parts();
-        spot.tick(&mut front, now);
-        derivatives.tick(&mut front, now);
+        // Time is refused nothing.
+        let _ = self.enter(&Input::Tick, now);
+        self.commit(now);
     }
 
     /// The markets, and what they share.
@@ -336,29 +358,12 @@ impl Venue {
                 outcome: Outcome::RefusedByGateway,
             }),
             Inbound::LoggedOn { owner, reset_watermark } => {
-                let oes = match self.gateway.market(owner.client) {
-                    Some(Market::Derivatives) => &mut self.derivatives.oes,
-                    _ => &mut self.spot.oes,
-                };
-                oes.logged_on(owner);
-                if reset_watermark {
-                    oes.reset_watermark(owner.client);
-                }
+                self.order_input(&Input::LoggedOn(owner, reset_watermark), now);
             }
             Inbound::CancelOnDisconnect { owner } => {
-                let market = self.gateway.market(Owner::of(owner).client);
-                let (spot, derivatives, mut front) = self.parts();
-                match market {
-                    Some(Market::Derivatives) => {
-                        derivatives.cancel_on_disconnect(owner, &mut front, now);
-                    }
-                    _ => spot.cancel_on_disconnect(owner, &mut front, now),
-                }
+                self.order_input(&Input::CancelOnDisconnect(owner), now);
             }
-            Inbound::Rollover => {
-                self.spot.oes.roll_over();
-                self.derivatives.oes.roll_over();
-            }
+            Inbound::Rollover => self.order_input(&Input::Rollover, now),
             Inbound::MarketData { from, request } => {
                 let (spot, derivatives, Front { gateway, .. }) = self.parts();
                 match from.service.market() {
@@ -374,11 +379,12 @@ impl Venue {
     }
 
     fn order(&mut self, request: &OrderRequest, now: UtcTime) {
-        let (spot, derivatives, mut front) = self.parts();
-        match request.origin.market {
-            Market::Spot => spot.order(request, &mut front, now),
-            Market::Derivatives => derivatives.order(request, &mut front, now),
-        }
+        self.order_input(&Input::Order(*request), now);
+    }
+
+    /// An input of order entry, which answers by itself.
+    fn order_input(&mut self, input: &Input, now: UtcTime) {
+        let _ = self.enter(input, now);
     }
 }
 

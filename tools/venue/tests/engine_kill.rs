@@ -7,6 +7,8 @@
 
 #[path = "engine_kill/other.rs"]
 mod other;
+#[path = "common/rollover.rs"]
+mod rollover;
 #[path = "engine_kill/stored.rs"]
 mod stored;
 #[path = "engine_kill/tap.rs"]
@@ -16,8 +18,9 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use rollover::wait_out_rollover;
 use stored::{Stored, last_number, reports, stored};
 use tap::Tap;
 use taut::config::EngineConfig;
@@ -235,18 +238,6 @@ fn check(dir: &Path, before: State) -> State {
     let got = reports(&stored(dir, Direction::In), true);
     assert!(got.windows(2).all(|pair| pair[0].0 < pair[1].0), "each report once, in order");
     state
-}
-
-/// The venue of this test follows the clock: it waits out a rollover (22:00 UTC) that would come in the
-/// middle.
-fn wait_out_rollover(test: Duration) {
-    const DAY: u64 = 24 * 3600;
-    const OVER: u64 = 22 * 3600 + 35;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is not 1970").as_secs();
-    let left = (OVER + DAY - now % DAY) % DAY;
-    if left < 35 + test.as_secs() {
-        std::thread::sleep(Duration::from_secs(left));
-    }
 }
 
 /// No command was on the wire twice, whatever the venue made of it; and what is in its arrival log, once

@@ -25,6 +25,9 @@ pub struct SessionSwitches {
     /// Whether a session that a second logon takes over loses its orders (2.3, unspecified). Default
     /// yes.
     pub takeover_cancels: bool,
+    /// Whether a session that was logged on when the venue ended without logging it out loses its orders when
+    /// the venue comes back with its state (2.3, unspecified): its connection was lost. Default yes.
+    pub restart_cancels: bool,
     /// How sessions end at the rollover (3.5, unspecified). Default `logout`.
     pub rollover_notice: RolloverNotice,
     /// How long the venue is closed at the rollover, seconds. Default 30.
@@ -51,6 +54,7 @@ impl Default for SessionSwitches {
             logout_cancels: false,
             timeout_cancels: true,
             takeover_cancels: true,
+            restart_cancels: true,
             rollover_notice: RolloverNotice::default(),
             rollover_window_s: 30,
             rollover_closed: RolloverClosed::default(),

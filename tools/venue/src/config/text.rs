@@ -77,6 +77,9 @@ cancel_grace_ms = 0
 logout_cancels = false
 timeout_cancels = true
 takeover_cancels = true
+# With a state that is kept: whether a session that was logged on when the venue was killed has lost its
+# connection when the venue comes back, with the same cancels.
+restart_cancels = true
 # Rollover at 22:00 UTC: sessions end by "logout" (with a text) or "drop".
 rollover_notice = "logout"
 # For so many seconds the venue is closed: connections are closed at once ("close") or logons are answered
@@ -125,6 +128,12 @@ messages = 16384
 mib = 8
 # A directory: then they are kept there, and the sessions' numbers go on when the venue starts again.
 # journal = "venue-journal"
+
+# What survives the end of the venue, kill -9 included.
+[state]
+# A directory: accounts, orders, books and sessions are kept there, and gone on with at the next start;
+# `--fresh` starts clean. Not together with replay.journal, which it makes unnecessary.
+# dir = "venue-state"
 
 # Where Kraken has a rule of trading, but does not say which.
 [trading]

@@ -6,6 +6,7 @@ use taut::session::{ResendPolicy, Session, SessionConfig};
 use taut::types::CompId;
 
 use super::guard::{Errors, Lockout};
+use super::kept::{Nonces, Numbers};
 use super::{ClientCredentials, ConnectionId, GatewaySwitches, Market, Service, Source};
 
 /// One known session: a client on one service.
@@ -23,6 +24,8 @@ pub(super) struct Known {
     /// The rollover ends it.
     pub rolling: bool,
     pub errors: Errors,
+    /// As the state has it.
+    pub kept: Numbers,
 }
 
 impl Known {
@@ -46,6 +49,7 @@ impl Known {
             up: false,
             rolling: false,
             errors: Errors::default(),
+            kept: Numbers::default(),
         }
     }
 }
@@ -72,6 +76,8 @@ pub(super) struct Client {
     pub credentials: ClientCredentials,
     pub sees_market_data: bool,
     pub lockout: Lockout,
+    /// As the state has them.
+    pub kept: Nonces,
     sources: Vec<Source>,
     /// By service; made at its first logon there, because a session that sends snapshots has a large
     /// buffer.
@@ -81,8 +87,8 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(setup: ClientSetup) -> Self {
         let ClientSetup { sender, market, credentials, sources, sees_market_data } = setup;
-        let (lockout, known) = Default::default();
-        Self { sender, market, credentials, sees_market_data, lockout, sources, known }
+        let (lockout, kept, known) = Default::default();
+        Self { sender, market, credentials, sees_market_data, lockout, kept, sources, known }
     }
 
     /// Whether it may come from there. An address that is not known is that of an embedding program.

@@ -25,6 +25,8 @@ impl ReportClock {
     }
 }
 
+crate::state::stored! { ReportClock { last } }
+
 #[cfg(test)]
 mod tests {
     use super::*;

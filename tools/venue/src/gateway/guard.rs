@@ -98,6 +98,9 @@ impl Errors {
 impl Gateway {
     /// A message of a session was refused: too many of them in a second disconnect it.
     pub(super) fn note_error(&mut self, client: u16, service: Service, now: UtcTime) {
+        if self.muted {
+            return;
+        }
         let max = self.switches.session.errors_per_second_max;
         let Some(entry) = self.clients.get_mut(usize::from(client)) else { return };
         let Some(known) = entry.known_mut(service) else { return };

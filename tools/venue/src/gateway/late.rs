@@ -56,3 +56,5 @@ impl Reporter {
         }
     }
 }
+
+crate::state::stored! { Late { withheld, orders } }

@@ -38,6 +38,19 @@ impl ClientCredentials {
         self.credentials.is_some()
     }
 
+    /// The last nonces that were taken: of Logons and of calls by REST.
+    pub(super) fn nonces(&self) -> (u64, u64) {
+        (self.nonces.last(), self.rest_nonce)
+    }
+
+    /// Goes on with the nonces of an earlier life.
+    pub(super) fn go_on(&mut self, logon: u64, rest: u64) {
+        if logon > 0 {
+            self.nonces.accept(logon);
+        }
+        self.rest_nonce = self.rest_nonce.max(rest);
+    }
+
     pub(super) fn is_key(&self, key: &[u8]) -> bool {
         let known = self.credentials.as_ref();
         known.is_some_and(|known| known.api_key().expose().as_bytes() == key)
@@ -169,7 +182,7 @@ impl Gateway {
         let Some(connection) = self.connections.get_mut(&id) else { return false };
         known.live = Some(id);
         known.logged_out = false;
-        known.prepare_store(service, self.switches.replay);
+        known.prepare_store(service, self.switches.replay, self.keeps_state);
         // An acceptor writes nothing yet, so nothing can fail.
         let waits = known.session.connected(now, &mut connection.outbox, |_, _| {});
         connection.client = Some(client);

@@ -9,6 +9,7 @@ pub mod exec_id;
 mod faults;
 mod guard;
 mod inbound;
+mod kept;
 mod keys;
 mod late;
 mod leave;
@@ -80,6 +81,12 @@ pub struct Gateway {
     queue: VecDeque<Inbound>,
     /// Cancels on disconnect, by time.
     cancels: VecDeque<Due>,
+    /// What sessions are sent is kept over a restart.
+    keeps_state: bool,
+    /// Nothing is sent.
+    muted: bool,
+    /// The next rollover and `cancels`, as the state has them.
+    calendar: Vec<u8>,
 }
 
 impl Gateway {
@@ -104,6 +111,9 @@ impl Gateway {
             rollover: Rollover::new(),
             queue: VecDeque::new(),
             cancels: VecDeque::new(),
+            keeps_state: false,
+            muted: false,
+            calendar: Vec::new(),
         }
     }
 

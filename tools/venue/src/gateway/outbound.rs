@@ -70,6 +70,9 @@ impl Gateway {
         now: UtcTime,
         body: impl FnOnce(&mut Encoder<'_>),
     ) -> bool {
+        if self.muted {
+            return true;
+        }
         if replay::is_replayed(service, msg_type) {
             return self.report(client, service, msg_type, order, now, body);
         }

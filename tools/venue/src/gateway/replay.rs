@@ -15,6 +15,7 @@ use taut_codec::value::UtcTime;
 
 use super::client::Known;
 use super::connection::Connection;
+use super::kept::KeptStore;
 use super::{ConnectionId, Gateway, Service};
 use crate::limits::{REPLAY_BYTES, REPLAY_MESSAGES};
 
@@ -79,7 +80,10 @@ impl Gateway {
     #[must_use]
     pub fn replay_stats(&self) -> ReplayStats {
         let sessions = self.clients.iter().flat_map(|client| client.all_known());
-        let stores = sessions.filter_map(|known| known.session.store::<MemoryStore>());
+        let stores = sessions.filter_map(|known| {
+            let memory = known.session.store::<MemoryStore>();
+            memory.or(known.session.store::<KeptStore>().map(KeptStore::memory))
+        });
         ReplayStats { forgotten: stores.map(MemoryStore::forgotten).sum(), ..self.replay }
     }
 
@@ -179,13 +183,15 @@ impl ReplayStats {
 
 impl Known {
     /// Before a connection is taken: there is a store, and it does not wait for bytes of the last one.
-    pub(super) fn prepare_store(&mut self, service: Service, limits: ReplayLimits) {
+    pub(super) fn prepare_store(&mut self, service: Service, limits: ReplayLimits, kept: bool) {
         if !service.is_trading() {
             return;
         }
         if let Some(keeper) = self.session.store_mut::<Keeper>() {
             keeper.outbox_replaced();
-        } else if self.session.store::<MemoryStore>().is_none() {
+        } else if kept && self.session.store::<KeptStore>().is_none() {
+            self.session.set_sent_store(Box::new(KeptStore::new(limits)));
+        } else if !kept && self.session.store::<MemoryStore>().is_none() {
             let store = MemoryStore::new(limits.messages, limits.bytes);
             self.session.set_sent_store(Box::new(store));
         }

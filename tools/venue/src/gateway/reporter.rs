@@ -13,6 +13,7 @@ use crate::matching::{
     CancelReason, Engine, EngineEvent, EventKind, OrderState, Rejection, Request, Settlement, Trade,
 };
 use crate::oes::{Error, Oes, OrderRecord, OwnerId, amend_status, cl_ord_id, fill_status};
+use crate::state::{Restored, Source, Stored};
 
 /// Makes ExecutionReports and business rejects out of engine events.
 #[derive(Debug, Default)]
@@ -56,6 +57,20 @@ impl<'a> Draft<'a> {
     /// order's status.
     const fn tells_trigger(&self) -> bool {
         matches!(self.exec_type, ExecType::Restated | ExecType::OrderStatus)
+    }
+}
+
+impl Restored for Reporter {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { clock, lost: _, late } = self;
+        clock.store(out);
+        late.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.clock = from.get()?;
+        self.late = from.get()?;
+        Some(())
     }
 }
 

@@ -28,6 +28,11 @@ impl Rollover {
         self.closed_until.is_some_and(|until| now < until)
     }
 
+    /// The first rollover that was due and did not take place.
+    pub(super) fn missed(&self, now: UtcTime) -> Option<UtcTime> {
+        Some(self.next).filter(|&next| next.0 != 0 && next <= now)
+    }
+
     pub(super) fn deadline(&self) -> UtcTime {
         self.closed_until.map_or(self.next, |until| self.next.min(until))
     }
@@ -38,6 +43,8 @@ fn next_rollover(now: UtcTime) -> UtcTime {
     let today = now.0 / DAY_NS * DAY_NS + AT_NS;
     UtcTime(if now.0 < today { today } else { today + DAY_NS })
 }
+
+crate::state::stored! { Rollover { next, closed_until } }
 
 impl Gateway {
     /// The rollover, if it is time for it, and the end of the closed window.

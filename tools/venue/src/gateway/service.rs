@@ -129,6 +129,16 @@ pub struct Subscriber {
     pub service: Service,
 }
 
+crate::state::stored_enum!(Market { 0 = Spot, 1 = Derivatives });
+crate::state::stored_enum!(Service {
+    0 = SpotMarketData,
+    1 = SpotTrading,
+    2 = DerivativesMarketData,
+    3 = DerivativesTrading,
+    4 = DerivativesLevel3,
+    5 = SpotLevel3,
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;

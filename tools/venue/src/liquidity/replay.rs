@@ -26,6 +26,7 @@ use crate::matching::{
     AccountId, Amend, Cancel, Conditions, Engine, EngineEvent, NewOrder, OrderRef, SelfTrade,
     Settlement,
 };
+use crate::state::{Restored, Source, Stored};
 
 const RETRY_NANOS: u64 = 1_000_000_000;
 
@@ -182,4 +183,39 @@ impl<S: Settlement> Liquidity<S> for CaptureReplay {
             }
         }
     }
+
+    fn pause(&mut self, nanos: u64) {
+        self.start = self.start.plus_nanos(nanos);
+    }
 }
+
+/// The recording itself is the configuration's.
+impl Restored for CaptureReplay {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self {
+            capture: _,
+            instrument: _,
+            house: _,
+            speed: _,
+            start,
+            next,
+            orders,
+            missed,
+            retry_at,
+        } = self;
+        (*start, *next).store(out);
+        orders.store(out);
+        missed.store(out);
+        retry_at.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        (self.start, self.next) = from.get()?;
+        self.orders.extend(from.get::<HashMap<(Side, Px), OrderRef>>()?);
+        self.missed = from.get()?;
+        self.retry_at = from.get()?;
+        (self.next <= self.capture.updates.len()).then_some(())
+    }
+}
+
+crate::state::stored! { CapturedLevel { side, px, qty } }

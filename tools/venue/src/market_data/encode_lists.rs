@@ -139,3 +139,11 @@ impl TradingStatus {
         }
     }
 }
+
+crate::state::stored_enum!(TradingStatus {
+    0 = Unknown,
+    1 = Maintenance,
+    2 = Online,
+    3 = CancelOnly,
+    4 = PostOnly,
+});

@@ -83,6 +83,16 @@ pub(super) struct Lists {
 }
 
 impl Lists {
+    /// What TradingSessionStatus (35=h) says.
+    pub(super) const fn trading(&self) -> TradingStatus {
+        self.trading
+    }
+
+    /// What it said in an earlier life; nobody follows it yet.
+    pub(super) const fn go_on(&mut self, trading: TradingStatus) {
+        self.trading = trading;
+    }
+
     pub(super) fn forget(&mut self, session: Subscriber) {
         self.instruments.retain(|one| one.to != session);
         self.status.retain(|one| one.0 != session);

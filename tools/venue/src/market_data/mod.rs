@@ -30,6 +30,7 @@ pub use switches::{L3Checksum, L3EntryTime, MarketDataSwitches, SpotL3};
 use crate::gateway::Subscriber;
 use crate::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
 use crate::matching::{EngineEvent, EventKind, LevelChange};
+use crate::state::{Restored, Source, Stored};
 use encode::PublicTrade;
 use lists::Lists;
 use request::{MarketDataRequest, MdRequest, RequestId, SubscriptionType};
@@ -308,5 +309,26 @@ impl MarketData {
     /// The status of the whole market changed: tells who follows it.
     pub fn set_status(&mut self, status: TradingStatus, now: UtcTime, outlet: &mut impl Outlet) {
         self.lists.set_status(status, now, outlet);
+    }
+}
+
+/// What control has set; the rest follows from the engine and from who subscribes.
+impl Restored for MarketData {
+    fn save(&self, out: &mut Vec<u8>) {
+        let stopped: Vec<bool> = self.markets.iter().map(|market| market.stopped).collect();
+        stopped.store(out);
+        self.lists.trading().store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        let stopped: Vec<bool> = from.get()?;
+        if stopped.len() != self.markets.len() {
+            return None;
+        }
+        for (market, stopped) in self.markets.iter_mut().zip(stopped) {
+            market.stopped = stopped;
+        }
+        self.lists.go_on(from.get()?);
+        Some(())
     }
 }

@@ -3,6 +3,7 @@
 use taut_codec::value::FixStr;
 
 use super::pool::NONE;
+use crate::state::{Restored, Source, Stored};
 
 /// A currency, `BTC`, `USD`.
 pub type Asset = FixStr<11>;
@@ -54,5 +55,22 @@ pub(super) struct Account {
 impl Account {
     pub(super) const fn new(flags: AccountFlags) -> Self {
         Self { flags, head: NONE, tail: NONE }
+    }
+}
+
+crate::state::stored! {
+    AssetId { 0 }
+    AccountId { 0 }
+}
+
+impl Restored for Account {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { flags: _, head, tail } = self;
+        (*head, *tail).store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        (self.head, self.tail) = from.get()?;
+        Some(())
     }
 }

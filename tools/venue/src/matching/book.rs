@@ -8,6 +8,7 @@ use taut::types::{Px, Qty, Side};
 use taut_codec::value::UtcTime;
 
 use super::pool::{NONE, Orders};
+use crate::state::{Restored, Source, Stored};
 
 /// Levels of which the change is remembered until somebody asks; beyond it [`Book::take_changes`]
 /// says that the reader has to read the book anew.
@@ -292,5 +293,32 @@ impl Book {
         }
         place.change = self.changes.len() as u32;
         self.changes.push(LevelChange { side: place.side, px: place.px, total: Qty(0), at: now });
+    }
+}
+
+crate::state::stored! {
+    LevelSlot { side, px, total, orders, changed_at, head, tail, change }
+    LevelChange { side, px, total, at }
+}
+
+impl Restored for Book {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { sides, levels, free, changes, changes_lost } = self;
+        sides.store(out);
+        levels.store(out);
+        free.store(out);
+        changes.store(out);
+        changes_lost.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        let [bids, offers] = &mut self.sides;
+        from.refill(bids)?;
+        from.refill(offers)?;
+        from.refill(&mut self.levels)?;
+        from.refill(&mut self.free)?;
+        from.refill(&mut self.changes)?;
+        self.changes_lost = from.get()?;
+        Some(())
     }
 }

@@ -169,3 +169,6 @@ pub enum Command {
     /// See [`CancelWhere`].
     CancelWhere(CancelWhere),
 }
+
+crate::state::stored_enum!(SelfTrade { 0 = CancelNewest, 1 = CancelOldest, 2 = CancelBoth });
+crate::state::stored_enum!(Reference { 0 = LastTrade, 1 = Index });

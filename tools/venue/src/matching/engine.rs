@@ -15,6 +15,7 @@ use super::pool::{NONE, Orders};
 use super::settlement::Settlement;
 use super::timers::Timers;
 use super::triggers::{Index, Triggers};
+use crate::state::{Restored, Source, Stored, save_all};
 
 /// Sizes of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -356,5 +357,66 @@ fn cost_min(instrument: &Instrument) -> i128 {
     } else {
         let unit = pow10(instrument.cost_min.scale - scale);
         (cost + unit - 1).div_euclid(unit)
+    }
+}
+
+crate::state::stored! { Seen { instrument, watched, px } }
+
+/// Instruments, accounts and rules are the configuration's.
+impl<S: Settlement> Restored for Engine<S> {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self {
+            ids: _,
+            levels: _,
+            rules: _,
+            orders,
+            books,
+            markets,
+            accounts,
+            settlement,
+            timers,
+            seen,
+            fired,
+        } = self;
+        orders.save(out);
+        save_all(books.iter(), out);
+        save_all(markets.iter(), out);
+        save_all(accounts.iter(), out);
+        settlement.save(out);
+        timers.save(out);
+        seen.store(out);
+        fired.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.orders.restore(from)?;
+        from.restore_all(self.books.iter_mut())?;
+        from.restore_all(self.markets.iter_mut())?;
+        from.restore_all(self.accounts.iter_mut())?;
+        self.settlement.restore(from)?;
+        self.timers.restore(from)?;
+        self.seen.extend(from.get::<VecDeque<Seen>>()?);
+        self.fired.extend(from.get::<VecDeque<u32>>()?);
+        Some(())
+    }
+}
+
+impl Restored for Market {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { instrument, cost_min: _, trade_seq, last, index, triggers } = self;
+        instrument.status.store(out);
+        trade_seq.store(out);
+        last.store(out);
+        index.store(out);
+        triggers.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.instrument.status = from.get()?;
+        self.trade_seq = from.get()?;
+        self.last = from.get()?;
+        self.index = from.get()?;
+        self.triggers = from.get()?;
+        Some(())
     }
 }

@@ -170,3 +170,11 @@ pub enum Request {
     /// 35=F
     Cancel,
 }
+
+crate::state::stored! {
+    OrderState {
+        order, account, session, client_key, instrument, side, ord_type, placed_as, time_in_force, post_only,
+        qty_in_quote, fee_per_trade, qty, price, stop, triggered_by, display, cum, leaves, notional, fee,
+        fee_asset,
+    }
+}

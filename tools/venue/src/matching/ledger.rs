@@ -4,6 +4,7 @@ use taut::event::Liquidity;
 use taut::types::Side;
 
 use super::account::{AccountFlags, AccountId, Asset, AssetId};
+use crate::state::{Restored, Source, Stored, save_all};
 
 /// Balances are kept in units of 10^-18 of their asset, so that all instruments share one ledger.
 /// An instrument whose price and quantity precision exceed this together is refused.
@@ -202,5 +203,36 @@ impl Ledger {
 
     fn balance_mut(&mut self, account: AccountId, asset: AssetId) -> &mut Balance {
         &mut self.accounts[account.0 as usize].balances[usize::from(asset.0)]
+    }
+}
+
+crate::state::stored! { Balance { total, held } }
+crate::state::stored_enum!(FeeCurrency { 0 = Given, 1 = Base, 2 = Quote });
+
+/// Assets and accounts are the configuration's.
+impl Restored for Ledger {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { assets: _, accounts, flow } = self;
+        save_all(accounts.iter(), out);
+        flow.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        from.restore_all(self.accounts.iter_mut())?;
+        self.flow = from.get()?;
+        (self.flow.len() == self.assets.len()).then_some(())
+    }
+}
+
+impl Restored for Account {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { flags: _, balances } = self;
+        balances.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        let assets = self.balances.len();
+        from.refill(&mut self.balances)?;
+        (self.balances.len() == assets).then_some(())
     }
 }

@@ -244,3 +244,15 @@ impl Order {
         Px(at.div_euclid(tick.0) * tick.0)
     }
 }
+
+crate::state::stored! {
+    OrderRef { slot, generation }
+    Order {
+        reference, account, session, client_key, instrument, side, ord_type, placed_as, time_in_force, stage,
+        post_only, reduce_only, leveraged, qty_in_quote, fee_per_trade, fee_currency, self_trade, watches, qty,
+        price, cum, stop, display, trigger_at, triggered_by, expires_at, notional, fee, created_at, queued_at,
+        changed_at, fee_exact, hold, slice, level, queue_next, queue_prev, account_next, account_prev, timer,
+        armed, done, live,
+    }
+}
+crate::state::stored_enum!(Stage { 0 = Pending, 1 = Untriggered, 2 = Working });

@@ -1,6 +1,7 @@
 //! The slab of live orders. A slot is used again; its generation tells the uses apart.
 
 use super::order::{Order, OrderRef};
+use crate::state::{Restored, Source, Stored};
 
 /// No slot, no level.
 pub(super) const NONE: u32 = u32::MAX;
@@ -76,5 +77,23 @@ impl Orders {
 
     pub(super) fn get_mut(&mut self, slot: u32) -> &mut Order {
         &mut self.slots[slot as usize]
+    }
+}
+
+impl Restored for Orders {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { slots, free, live, max } = self;
+        slots.store(out);
+        free.store(out);
+        (*live, *max).store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        let room = self.max;
+        from.refill(&mut self.slots)?;
+        self.free = from.get()?;
+        (self.live, self.max) = from.get()?;
+        // Slots that were retired make less room than was configured, never more.
+        (self.max <= room && self.live <= self.slots.len()).then_some(())
     }
 }

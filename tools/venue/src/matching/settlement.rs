@@ -8,6 +8,7 @@ use super::command::SelfTrade;
 use super::order::Order;
 use super::reason::RejectReason;
 use super::triggers::Index;
+use crate::state::Restored;
 
 /// What an order could cost: all that is open, for `cost` in units of price x quantity. Of an order with a
 /// limit that is counted at its price, of one with a trigger at the trigger price; of a market order it is
@@ -39,7 +40,7 @@ pub struct Fill {
 /// once per account, the first of which is [`super::FEE_ACCOUNT`], and the market's own constructor lists
 /// an instrument in both ([`super::spot`] shows how). `Order::hold`, `Order::fee` and `Order::fee_exact`
 /// belong to the settlement.
-pub trait Settlement {
+pub trait Settlement: Restored {
     /// Whether what leads to nothing is refused, rather than accepted: an order that would end because it
     /// meets one of its own account, or that must trade at once and cannot, and an amend without a change.
     const REFUSES_FUTILE: bool = false;

@@ -5,6 +5,7 @@ use taut_codec::value::UtcTime;
 
 use super::order::Order;
 use super::pool::{NONE, Orders};
+use crate::state::{Restored, Source, Stored};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Timer {
@@ -107,3 +108,19 @@ impl Timers {
 
 /// Timers that there is room for before the heap grows.
 const ROOM_AT_START: usize = 65_536;
+
+crate::state::stored! { Timer { at, number, slot } }
+
+impl Restored for Timers {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { heap, next_number } = self;
+        heap.store(out);
+        next_number.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        from.refill(&mut self.heap)?;
+        self.next_number = from.get()?;
+        Some(())
+    }
+}

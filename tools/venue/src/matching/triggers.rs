@@ -138,3 +138,9 @@ fn place(orders: &Orders, slot: u32) -> Option<(usize, i64, u64)> {
 pub(super) const fn trailing_trigger(rising: bool, px: Px, distance: Px) -> Px {
     if rising { Px(px.0.saturating_add(distance.0)) } else { Px(px.0.saturating_sub(distance.0)) }
 }
+
+crate::state::stored_enum!(Index { 0 = Absent, 1 = Down, 2 = At(px) });
+crate::state::stored! {
+    Waiting { key, age, slot }
+    Triggers { lists, trailing, next_number, moved }
+}

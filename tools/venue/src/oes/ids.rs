@@ -41,6 +41,8 @@ impl UsedIds {
     }
 }
 
+crate::state::stored! { UsedIds { watermark, uuids, order } }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,6 +31,7 @@ use crate::limits::CLIENTS_MAX;
 use crate::matching::{
     AccountId, CancelReason, Command, EngineEvent, EventKind, OrderState, RejectReason,
 };
+use crate::state::{Restored, Source, Stored, save_all};
 use ids::UsedIds;
 use rates::Rates;
 use request::{AllocAccount, Origin};
@@ -295,5 +296,52 @@ impl Oes {
     #[must_use]
     pub fn rate_points(&self, client: u16, instrument: InstrumentId, now: UtcTime) -> u64 {
         self.account(client).map_or(0, |account| self.rates.points(account, instrument, now))
+    }
+}
+
+/// Clients, permissions and limits are the configuration's.
+impl Restored for Oes {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { market: _, switches: _, customers: _, allocations: _, clients, registry, rates } =
+            self;
+        let mut clients: Vec<(&u16, &Client)> = clients.iter().collect();
+        clients.sort_unstable_by_key(|&(number, _)| number);
+        save_all(clients.into_iter().map(|(_, client)| client), out);
+        registry.store(out);
+        rates.save(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        let mut clients: Vec<(&u16, &mut Client)> = self.clients.iter_mut().collect();
+        clients.sort_unstable_by_key(|&(number, _)| number);
+        from.restore_all(clients.into_iter().map(|(_, client)| client))?;
+        self.registry = from.get()?;
+        self.rates.restore(from)
+    }
+}
+
+impl Restored for Client {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self {
+            account: _,
+            permissions: _,
+            allocations: _,
+            calls_tier: _,
+            used,
+            cache_from,
+            last_logon,
+            bucket,
+            calls,
+        } = self;
+        used.store(out);
+        (*cache_from, *last_logon).store(out);
+        (*bucket, *calls).store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.used = from.get()?;
+        (self.cache_from, self.last_logon) = from.get()?;
+        (self.bucket, self.calls) = from.get()?;
+        Some(())
     }
 }

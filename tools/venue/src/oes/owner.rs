@@ -45,6 +45,8 @@ impl Owner {
     }
 }
 
+crate::state::stored! { Owner { client, logon } }
+
 #[cfg(test)]
 mod tests {
     use super::*;

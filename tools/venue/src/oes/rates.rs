@@ -9,6 +9,7 @@ use taut_codec::value::UtcTime;
 
 use super::{Error, Refusal};
 use crate::matching::AccountId;
+use crate::state::{Restored, Source, Stored};
 
 /// What requests of a derivatives session cost, and out of how much. Kraken says nothing of it for FIX;
 /// the defaults are those of its REST interface.
@@ -54,7 +55,7 @@ impl DerivativesLimits {
 }
 
 /// Which pool of sub-accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Domain(pub u16);
 
 /// The limits of one account.
@@ -151,5 +152,23 @@ impl Rates {
     fn of(&self, account: AccountId) -> Option<(Tier, Option<Domain>)> {
         let limits = self.limits.get(&account)?;
         limits.tier.map(|tier| (tier, limits.domain))
+    }
+}
+
+crate::state::stored! { Domain { 0 } }
+
+impl Restored for Rates {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { limits: _, counters, pools, open } = self;
+        counters.store(out);
+        pools.store(out);
+        open.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.counters = from.get()?;
+        self.pools = from.get()?;
+        self.open = from.get()?;
+        Some(())
     }
 }

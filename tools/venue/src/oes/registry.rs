@@ -156,3 +156,8 @@ pub const fn amend_status(pending: bool) -> OrdStatus {
 pub fn fill_status(order: &OrderState) -> OrdStatus {
     if order.leaves.0 == 0 { OrdStatus::Filled } else { OrdStatus::PartiallyFilled }
 }
+
+crate::state::stored! {
+    OrderRecord { state, customer, touched, status }
+    Registry { orders, names, ended }
+}

@@ -148,3 +148,24 @@ pub enum MassCancelScope {
     /// `7`: of this SenderCompID.
     Sender,
 }
+
+crate::state::stored! {
+    Origin { client, market, tag, msg_seq_num, msg_type, poss_dup, cl_ord_id }
+    OrderRequest { origin, kind }
+    OrderName { order_id, cl_ord_id }
+    NewFields { symbol, side, terms, self_trade, allocation }
+    AmendFields { symbol, side, order_id, orig_cl_ord_id, terms }
+    Terms {
+        ord_type, time_in_force, qty, price, stop, display, reference, effective_at, expires_at, valid_until,
+        leveraged, flags,
+    }
+    Flags { post_only, reduce_only, qty_in_quote, fee_in_base, fee_in_quote, fee_per_trade }
+}
+crate::state::stored_enum!(RequestKind {
+    0 = New(fields),
+    1 = Amend(fields),
+    2 = Cancel(name),
+    3 = MassCancel(scope),
+    4 = Status(name),
+});
+crate::state::stored_enum!(MassCancelScope { 0 = SessionSymbol(symbol), 1 = Session, 2 = Sender });

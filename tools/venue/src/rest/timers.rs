@@ -35,3 +35,5 @@ impl CancelTimers {
         self.due.values().copied().min().unwrap_or(UtcTime(u64::MAX))
     }
 }
+
+crate::state::stored! { CancelTimers { due } }

@@ -3,11 +3,12 @@
 use taut::types::{CompId, PairStatus};
 use taut_codec::value::{Decimal, UtcTime};
 
-use super::{Front, Venue, VenueStats};
+use super::{Venue, VenueStats};
 use crate::gateway::{ConnectionId, Logons, Market, Service};
 use crate::market_data::TradingStatus;
 use crate::matching::{AccountId, Asset, Balance, DerivativesEngine, SpotEngine, Wallet};
 use crate::oes::Oes;
+use crate::state::Input;
 
 impl Venue {
     /// The trading engine of spot, to look at.
@@ -96,17 +97,20 @@ impl Venue {
 
     /// Control: cuts a connection without a word.
     pub fn drop_connection(&mut self, id: ConnectionId) {
+        self.is_dirty = true;
         self.gateway.cut(id);
     }
 
     /// Control: logs a session out.
     pub fn logout(&mut self, id: ConnectionId, text: Option<&str>, now: UtcTime) {
+        self.is_dirty = true;
         self.gateway.logout(id, text, now);
     }
 
     /// Control: the venue ends. Every session that is up is logged out, other connections are cut, and no
     /// logon or call is taken any more.
     pub fn stop(&mut self, now: UtcTime) {
+        self.is_dirty = true;
         self.gateway.stop("Venue is stopping", now);
         self.rest.stop();
     }
@@ -114,13 +118,7 @@ impl Venue {
     /// Control: no trade is reported any more; or trades are, and each order that traded meanwhile is restated:
     /// 150=D with 378=3 (venue file 4.6).
     pub fn report_trades(&mut self, reported: bool, now: UtcTime) {
-        let (spot, derivatives, Front { gateway, reporter, .. }) = self.parts();
-        if reported {
-            reporter.restate(&spot.oes, &spot.engine, gateway, now);
-            reporter.restate(&derivatives.oes, &derivatives.engine, gateway, now);
-        } else {
-            reporter.withhold_trades();
-        }
+        self.steer(&Input::ReportTrades(reported), now);
     }
 
     /// Control: what becomes of logons from now on.
@@ -130,6 +128,7 @@ impl Venue {
 
     /// Control: the daily rollover (venue file 3.5) begins now; the next one is at 22:00 UTC.
     pub fn roll_over(&mut self, now: UtcTime) {
+        self.is_dirty = true;
         self.gateway.roll_over(now);
         self.due(now);
     }
@@ -137,37 +136,27 @@ impl Venue {
     /// Control: sets the status of an instrument and tells who subscribed to the list. `false` if it
     /// is not listed.
     pub fn set_market_status(&mut self, symbol: &str, status: PairStatus, now: UtcTime) -> bool {
-        let (spot, derivatives, mut front) = self.parts();
-        match Market::of_symbol(symbol) {
-            Market::Spot => spot.set_status(symbol, status, &mut front, now),
-            Market::Derivatives => derivatives.set_status(symbol, status, &mut front, now),
-        }
+        let Ok(symbol) = symbol.parse() else { return false };
+        self.steer(&Input::Status(symbol, status), now)
     }
 
     /// Control: sets the index of an instrument, or takes its feed down; from then on it does not follow the
     /// book. `false` if the instrument is not listed or the price does not fit it.
     pub fn set_index(&mut self, symbol: &str, price: Option<Decimal>, now: UtcTime) -> bool {
-        let (spot, derivatives, mut front) = self.parts();
-        match Market::of_symbol(symbol) {
-            Market::Spot => spot.set_index(symbol, price, &mut front, now),
-            Market::Derivatives => derivatives.set_index(symbol, price, &mut front, now),
-        }
+        let Ok(symbol) = symbol.parse() else { return false };
+        self.steer(&Input::Index(symbol, price), now)
     }
 
     /// Control: sets what TradingSessionStatus (35=h), which only spot has, says and tells who subscribed to it. What the
     /// engine does is set per instrument by [`Venue::set_market_status`].
     pub fn set_trading_status(&mut self, status: TradingStatus, now: UtcTime) {
-        let Self { spot, gateway, .. } = self;
-        spot.market_data.set_status(status, now, gateway);
+        self.steer(&Input::Trading(status), now);
     }
 
     /// Control: the feed of an instrument's prices stops (every subscriber gets an empty snapshot and
     /// then nothing), or is back (everybody gets a full one). `false` if it is not listed.
     pub fn set_prices_shown(&mut self, symbol: &str, shown: bool, now: UtcTime) -> bool {
-        let (spot, derivatives, Front { gateway, .. }) = self.parts();
-        match Market::of_symbol(symbol) {
-            Market::Spot => spot.set_prices_shown(symbol, shown, gateway, now),
-            Market::Derivatives => derivatives.set_prices_shown(symbol, shown, gateway, now),
-        }
+        let Ok(symbol) = symbol.parse() else { return false };
+        self.steer(&Input::PricesShown(symbol, shown), now)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use taut::types::{ClOrdId, InstrumentId, PairStatus, Px, Side};
+use taut::types::{ClOrdId, InstrumentId, PairStatus, Px, Side, Symbol};
 use taut_codec::value::{Decimal, UtcTime};
 
 use super::{Arrival, Outcome};
@@ -17,6 +17,7 @@ use crate::market_data::request::MdRequest;
 use crate::matching::{Engine, EngineEvent, Index, Settlement};
 use crate::oes::request::{OrderRequest, Origin, RequestKind};
 use crate::oes::{Admitted, EngineRecord, Oes, OwnerId};
+use crate::state::{Restored, Source, Stored};
 
 /// One market.
 pub(super) struct Desk<S> {
@@ -64,6 +65,30 @@ impl Front<'_> {
             at: now,
             outcome,
         });
+    }
+}
+
+impl<S: Settlement> Restored for Desk<S> {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { oes, engine, market_data, liquidity, indices, events: _ } = self;
+        oes.save(out);
+        engine.save(out);
+        market_data.save(out);
+        if let Some(liquidity) = liquidity {
+            liquidity.save(out);
+        }
+        indices.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.oes.restore(from)?;
+        self.engine.restore(from)?;
+        self.market_data.restore(from)?;
+        if let Some(liquidity) = &mut self.liquidity {
+            liquidity.restore(from)?;
+        }
+        self.indices = from.get()?;
+        Some(())
     }
 }
 
@@ -178,7 +203,7 @@ impl<S: Settlement> Desk<S> {
     /// See [`super::Venue::set_index`].
     pub(super) fn set_index(
         &mut self,
-        symbol: &str,
+        symbol: Symbol,
         price: Option<Decimal>,
         front: &mut Front<'_>,
         now: UtcTime,
@@ -200,7 +225,7 @@ impl<S: Settlement> Desk<S> {
     /// See [`super::Venue::set_market_status`].
     pub(super) fn set_status(
         &mut self,
-        symbol: &str,
+        symbol: Symbol,
         status: PairStatus,
         front: &mut Front<'_>,
         now: UtcTime,
@@ -215,7 +240,7 @@ impl<S: Settlement> Desk<S> {
     /// See [`super::Venue::set_prices_shown`].
     pub(super) fn set_prices_shown(
         &mut self,
-        symbol: &str,
+        symbol: Symbol,
         shown: bool,
         gateway: &mut Gateway,
         now: UtcTime,

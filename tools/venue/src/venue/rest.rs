@@ -11,6 +11,7 @@ use crate::gateway::ConnectionId;
 use crate::matching::{EventKind, RejectReason};
 use crate::oes::request::OrderName;
 use crate::rest::{self, Answer, Call, Form, Refused};
+use crate::state::Input;
 
 const INVALID: &str = "EGeneral:Invalid arguments";
 
@@ -33,8 +34,9 @@ impl Venue {
 
     /// Carries out a call of the REST interface.
     pub fn call(&mut self, call: &Call, now: UtcTime) -> Answer {
+        self.is_dirty = true;
         let run = match call.path.as_str() {
-            "/0/private/CancelOrder" => Self::cancel_order,
+            "/0/private/CancelOrder" => Self::cancel_one,
             "/0/private/CancelAll" => Self::cancel_all,
             "/0/private/CancelAllOrdersAfter" => Self::cancel_all_orders_after,
             "/0/private/OpenOrders" => Self::list_open_orders,
@@ -53,12 +55,12 @@ impl Venue {
         }
         // Cancels of single orders have the limiter of the trading engine only.
         if call.path != "/0/private/CancelOrder" {
-            self.spot.oes.count_call(client, now)?;
+            self.enter(&Input::CountCall(client), now)?;
         }
         Ok((client, form))
     }
 
-    fn cancel_order(&mut self, client: u16, form: &Form, now: UtcTime) -> Result<Value, Refused> {
+    fn cancel_one(&mut self, client: u16, form: &Form, now: UtcTime) -> Result<Value, Refused> {
         let name = match (form.get("txid"), form.get("cl_ord_id")) {
             // An id too long for any is as unknown as one that was never given.
             (Some(id), None) => OrderName {
@@ -71,22 +73,33 @@ impl Venue {
             }
             _ => return Err(INVALID.into()),
         };
+        self.enter(&Input::CancelOrder(client, name), now).map(rest::result)
+    }
+
+    /// Cancels one order of a client's account.
+    pub(super) fn cancel_order(
+        &mut self,
+        client: u16,
+        name: &OrderName,
+        now: UtcTime,
+    ) -> Result<(), Refused> {
         let (spot, _, mut front) = self.parts();
-        let cancel = spot.oes.rest_cancel(client, &name, &spot.engine, now)?;
+        let cancel = spot.oes.rest_cancel(client, name, &spot.engine, now)?;
         let done = spot.engine.cancel(now, &cancel, &mut spot.events);
         let refused = spot.events.iter().rev().find_map(|event| match &event.kind {
             EventKind::Rejected(rejection) if !done => Some(rejection.reason),
             _ => None,
         });
         spot.settle(&mut front, now);
-        refused.map_or(Ok(rest::result(1)), |reason| Err(reason.into()))
+        refused.map_or(Ok(()), |reason| Err(reason.into()))
     }
 
     fn cancel_all(&mut self, client: u16, _: &Form, now: UtcTime) -> Result<Value, Refused> {
-        Ok(rest::result(self.cancel_orders_of(client, now)))
+        self.enter(&Input::CancelAll(client), now).map(rest::result)
     }
 
-    fn cancel_orders_of(&mut self, client: u16, now: UtcTime) -> usize {
+    /// Cancels all orders of a client's account; returns how many.
+    pub(super) fn cancel_orders_of(&mut self, client: u16, now: UtcTime) -> usize {
         let (spot, _, mut front) = self.parts();
         let mut count = 0;
         for command in spot.oes.rest_cancel_all(client) {
@@ -105,7 +118,7 @@ impl Venue {
         let seconds = form.get("timeout").and_then(|text| text.parse::<u64>().ok());
         let seconds = seconds.filter(|&seconds| seconds <= rest::TIMEOUT_MAX_S).ok_or(INVALID)?;
         let at = (seconds > 0).then(|| now.plus_nanos(seconds * 1_000_000_000));
-        self.cancel_timers.set(client, at);
+        self.enter(&Input::CancelAllAt(client, at), now)?;
         Ok(json!({
             "currentTime": rfc3339(now),
             "triggerTime": at.map_or_else(|| "0".to_owned(), rfc3339),

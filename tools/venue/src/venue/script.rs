@@ -189,6 +189,7 @@ impl Script {
 impl Venue {
     /// Control: does one step. `false` if there is nothing that it could be done to.
     pub fn control(&mut self, step: &Step, now: UtcTime) -> bool {
+        self.is_dirty = true;
         match step {
             Step::RollOver => self.roll_over(now),
             Step::Session { sender, service, fault } => {

@@ -20,6 +20,7 @@ use crate::matching::{
     AMOUNT_MAX, AccountId, Cancel, Conditions, Engine, EngineEvent, MONEY_SCALE, NewOrder,
     OrderRef, SelfTrade, Settlement,
 };
+use crate::state::{Restored, Source, Stored};
 
 /// Steps that one call makes up for; beyond it (a stalled venue, a jump of a virtual clock) the rest
 /// of the lost time is skipped.
@@ -353,5 +354,47 @@ impl<S: Settlement> Liquidity<S> for Synthetic {
             self.step(now, engine, events);
         }
         self.next_at = self.next_at.max(now.plus_nanos(1));
+    }
+
+    fn pause(&mut self, nanos: u64) {
+        self.next_at = self.next_at.plus_nanos(nanos);
+    }
+}
+
+/// How it behaves is the configuration's.
+impl Restored for Synthetic {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self {
+            config: _,
+            instrument: _,
+            house: _,
+            tick: _,
+            step: _,
+            qty_min: _,
+            qty_max: _,
+            start: _,
+            interval: _,
+            quantiles: _,
+            rng,
+            mid,
+            next_at,
+            orders,
+            burst,
+            excitement,
+        } = self;
+        rng.get_seed().store(out);
+        (*mid, *next_at).store(out);
+        orders.store(out);
+        (*burst, *excitement).store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.rng = Rng::with_seed(from.get()?);
+        (self.mid, self.next_at) = from.get()?;
+        let [bids, offers] = &mut self.orders;
+        from.refill(bids)?;
+        from.refill(offers)?;
+        (self.burst, self.excitement) = from.get()?;
+        Some(())
     }
 }

@@ -5,6 +5,7 @@ use taut_codec::value::Decimal;
 
 use crate::matching::ledger::pow10;
 use crate::matching::{AMOUNT_MAX, Asset, AssetId, Estimate, Index, MONEY_SCALE};
+use crate::state::{Restored, Source, Stored};
 
 /// How the value of a contract follows the price. The names of the instruments tell it: `PF_XBTUSD` and
 /// `FF_XBTUSD_260626` are linear, `PI_XBTUSD` and `FI_XBTUSD_260626` inverse; `P` is a perpetual, `F` ends
@@ -182,5 +183,19 @@ impl Contract {
     pub(super) fn maintenance(&self, value: i128) -> i128 {
         let (initial, percent) = (self.initial(value), i128::from(self.terms.maintenance_percent));
         initial / 100 * percent + (initial % 100 * percent + 99) / 100
+    }
+}
+
+impl Restored for Contract {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { named: _, terms: _, cash: _, factor: _, price_unit: _, net, last, index } = self;
+        net.store(out);
+        (*last, *index).store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.net = from.get()?;
+        (self.last, self.index) = from.get()?;
+        Some(())
     }
 }

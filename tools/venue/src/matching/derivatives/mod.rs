@@ -41,6 +41,7 @@ use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
 use super::triggers::Index;
 use super::{Balance, FeeSchedule};
+use crate::state::{Restored, Source, Stored, save_all};
 use contract::{Contract, Named};
 use self_trade::Family;
 use wallet::{Change, Column, side};
@@ -366,5 +367,36 @@ impl DerivativesEngine {
         if let Some(holder) = self.settlement.holders.get_mut(account.0 as usize) {
             holder.family = Family { master, strategy };
         }
+    }
+}
+
+impl Restored for Derivatives {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { fees: _, flex_cash: _, haircut_percent: _, contracts, ledger, columns, holders } =
+            self;
+        save_all(contracts.iter(), out);
+        ledger.save(out);
+        save_all(columns.iter(), out);
+        save_all(holders.iter(), out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        from.restore_all(self.contracts.iter_mut())?;
+        self.ledger.restore(from)?;
+        from.restore_all(self.columns.iter_mut())?;
+        from.restore_all(self.holders.iter_mut())
+    }
+}
+
+impl Restored for Holder {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { flags: _, family: _, positions } = self;
+        positions.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        let contracts = self.positions.len();
+        from.refill(&mut self.positions)?;
+        (self.positions.len() == contracts).then_some(())
     }
 }

@@ -73,3 +73,5 @@ impl FuturesPosition {
         worth.saturating_add(bids).abs().max(worth.saturating_sub(offers).abs())
     }
 }
+
+crate::state::stored! { FuturesPosition { qty, value, realised, open } }

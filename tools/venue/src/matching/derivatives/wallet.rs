@@ -8,6 +8,7 @@ use taut::types::{InstrumentId, Side};
 
 use super::Derivatives;
 use crate::matching::{AccountId, Asset, AssetId, Order, RejectReason};
+use crate::state::{Restored, Source, Stored};
 
 /// A wallet of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,5 +166,17 @@ pub(super) const fn side(side: Side) -> usize {
     match side {
         Side::Buy => 0,
         Side::Sell => 1,
+    }
+}
+
+impl Restored for Column {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { wallet: _, priced_by: _, owed } = self;
+        owed.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.owed = from.get()?;
+        Some(())
     }
 }

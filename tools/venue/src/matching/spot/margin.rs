@@ -204,3 +204,8 @@ fn margin(amount: i128, leverage: u8) -> i128 {
     let leverage = i128::from(leverage.max(1));
     (amount + leverage - 1) / leverage
 }
+
+crate::state::stored! {
+    Position { qty, cost, margin }
+    Positions { accounts }
+}

@@ -7,6 +7,7 @@ use crate::matching::ledger::{Ledger, pow10};
 use crate::matching::{
     AMOUNT_MAX, AssetId, Estimate, FEE_ACCOUNT, FeeCurrency, FeeSchedule, Fill, MONEY_SCALE, Order,
 };
+use crate::state::{Restored, Source, Stored};
 
 /// An instrument as the settlement sees it.
 #[derive(Debug)]
@@ -136,5 +137,18 @@ impl Pair {
         let qty = order.leaves();
         let cost = i128::from(qty.0) * i128::from(order.price.0);
         self.hold(fees, order, Estimate { qty, cost })
+    }
+}
+
+impl Restored for Pair {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { base: _, quote: _, base_factor: _, quote_factor: _, margin: _, lent, last } =
+            self;
+        (*lent, *last).store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        (self.lent, self.last) = from.get()?;
+        Some(())
     }
 }

@@ -17,6 +17,7 @@ use super::ledger::{
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
+use crate::state::{Restored, Source, Stored, save_all};
 use margin::Positions;
 use market::Pair;
 
@@ -255,5 +256,21 @@ impl SpotEngine {
     #[must_use]
     pub fn fees(&self) -> &FeeSchedule {
         &self.settlement.fees
+    }
+}
+
+impl Restored for Spot {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { fees: _, pairs, ledger, positions, margin_allowance: _ } = self;
+        save_all(pairs.iter(), out);
+        ledger.save(out);
+        positions.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        from.restore_all(self.pairs.iter_mut())?;
+        self.ledger.restore(from)?;
+        self.positions = from.get()?;
+        Some(())
     }
 }

@@ -4,7 +4,7 @@ use taut::kraken::logon::Credentials;
 use taut::secret::Secret;
 use taut_codec::value::UtcTime;
 
-use crate::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
+use crate::config::{ClientConfig, ConfigError, LiquidityMode, TierName, VenueConfig};
 use crate::{ConnectionId, Service, Venue};
 
 /// `8=FIX.4.4|9=..|` in front, `10=..|` behind; `|` stands for SOH.
@@ -88,8 +88,15 @@ impl World {
     }
 
     pub fn with(config: &VenueConfig) -> Self {
-        let now = UtcTime::parse(START).unwrap();
-        Self { venue: Venue::with_secrets(config, None, now, secrets).unwrap(), now }
+        Self::at(config, UtcTime::parse(START).unwrap())
+    }
+
+    pub fn at(config: &VenueConfig, now: UtcTime) -> Self {
+        Self::try_at(config, now).unwrap()
+    }
+
+    pub fn try_at(config: &VenueConfig, now: UtcTime) -> Result<Self, ConfigError> {
+        Ok(Self { venue: Venue::with_secrets(config, None, now, secrets)?, now })
     }
 
     pub fn pass(&mut self, millis: u64) {

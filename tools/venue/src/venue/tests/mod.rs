@@ -21,3 +21,4 @@ mod replay;
 mod rest;
 mod scope;
 mod services;
+mod state;
