@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -16,6 +16,7 @@ use taut_venue::certificate::Certificate;
 use taut_venue::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server, ServerError};
+use taut_venue::state::WentOn;
 use taut_venue::venue::Step;
 use taut_venue::{LiquiditySource, Venue};
 
@@ -86,6 +87,12 @@ pub struct VenueArgs {
     /// Write the certificate that clients have to trust to this file
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
+    /// Keep accounts, orders, books and sessions in this directory, and go on with them at the next start
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Forget the state that is kept: start clean
+    #[arg(long)]
+    fresh: bool,
     /// Log the commands that arrive, in that order, and how far each comes
     #[arg(long, value_name = "FILE")]
     arrivals: Option<PathBuf>,
@@ -121,12 +128,22 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     config.bind = args.bind.unwrap_or(config.bind);
     config.allow_remote |= args.allow_remote;
     config.control.extend_from_slice(&args.control);
+    if args.state.is_some() {
+        config.state.dir.clone_from(&args.state);
+    }
+    config.state.fresh = args.fresh;
+    if args.fresh && config.state.dir.is_none() {
+        return Err(Failure::Usage("--fresh: no state is kept; --state DIR says where".into()));
+    }
     if args.no_rate_limits {
         config.clients.iter_mut().for_each(|client| client.tier = TierName::Unlimited);
     }
     let clock = Clock::system();
     let (source, liquidity) = choose_liquidity(args, &mut config)?;
     let venue = Venue::new(&config, source, clock.now())?;
+    if let Some(dir) = &config.state.dir {
+        eprintln!("{}", describe_state(dir, &venue));
+    }
     for sender in venue.without_credentials() {
         let named = config.clients.iter().find(|client| client.sender == sender.as_str());
         if let Some(client) = named {
@@ -193,6 +210,22 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         say(&Farewell { open_orders: open.sum() })?;
     }
     Ok(())
+}
+
+/// What the venue went on from.
+fn describe_state(dir: &Path, venue: &Venue) -> String {
+    let dir = dir.display();
+    let Some(went_on) = venue.went_on() else { return format!("state: {dir}, a clean start") };
+    let WentOn { at, turns, torn_bytes, .. } = went_on;
+    let at = String::from_utf8_lossy(&at.to_fix_seconds()).into_owned();
+    let torn = match torn_bytes {
+        0 => String::new(),
+        bytes => format!("; {bytes} bytes of a turn that nobody was told of were cut off"),
+    };
+    format!(
+        "state: {dir}, gone on from {at} UTC, {turns} turns replayed, {} live orders{torn}",
+        venue.stats().live_orders
+    )
 }
 
 /// Why every trading logon of a client will be refused.

@@ -7,7 +7,8 @@ use crate::market_data::TradingStatus;
 use crate::oes::request::{OrderName, OrderRequest};
 use crate::oes::{Owner, OwnerId};
 
-/// One input of order entry and of the trading engines.
+/// One input of order entry and of the trading engines. Given by reference, and never kept in numbers.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Input {
     /// Time passes.
