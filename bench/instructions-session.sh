@@ -1,6 +1,6 @@
 #!/bin/sh
 # Instructions of the session layer per message, by valgrind's callgrind: what two rounds more cost. It has no
-# AVX-512; TAUT_SCAN_LEVEL (portable, avx2) counts for what is indexed only.
+# AVX-512; TAUT_SCAN_LEVEL (portable, sse2, avx2) counts for what is indexed only.
 # Usage: bench/instructions-session.sh, from the root of the workspace.
 set -eu
 command -v valgrind >/dev/null || { echo "valgrind is not installed" >&2; exit 1; }

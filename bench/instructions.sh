@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Instructions per message, counted by valgrind's callgrind, which knows no AVX-512: the portable and the
+# Instructions per message, counted by valgrind's callgrind, which knows no AVX-512: the portable, the SSE2 and the
 # AVX2 kernel. They depend on the compiler, not on the machine or its load.
 #
 #   bench/instructions.sh           prints the counts: what, corpus, level, instructions
@@ -36,7 +36,7 @@ count() {
 
 all() {
     for corpus in order_179 report_194 report_353 incremental_680; do
-        for level in portable avx2; do
+        for level in portable sse2 avx2; do
             count index "$corpus" "$level"
         done
         count five "$corpus" avx2

@@ -1,6 +1,6 @@
 //! The codec: index per kernel, frame and index, typed reads, field checks, and messages encoded.
 //!
-//! `TAUT_SCAN_LEVEL` (portable, avx2, avx512) forces the level of all but `index`.
+//! `TAUT_SCAN_LEVEL` (portable, sse2, avx2, avx512) forces the level of all but `index`.
 #![allow(missing_docs)] // of the functions that criterion's macros make
 
 use std::hint::black_box;

@@ -98,9 +98,10 @@ pub fn forced_scanner() -> Scanner {
     let Ok(name) = std::env::var("TAUT_SCAN_LEVEL") else { return Scanner::new() };
     let level = match name.as_str() {
         "portable" => Level::Portable,
+        "sse2" => Level::Sse2,
         "avx2" => Level::Avx2,
         "avx512" => Level::Avx512,
-        _ => panic!("TAUT_SCAN_LEVEL is portable, avx2 or avx512, not {name}"),
+        _ => panic!("TAUT_SCAN_LEVEL is portable, sse2, avx2 or avx512, not {name}"),
     };
     Scanner::with_level(level).expect("TAUT_SCAN_LEVEL names a level that this machine has")
 }

@@ -57,7 +57,7 @@ fn decoding(corpus: &Corpus) -> Vec<Method<'_>> {
     let tags = corpus.typed;
     let mut methods = Vec::new();
     let framer = Framer::new(1 << 20);
-    for level in [Level::Avx512, Level::Avx2, Level::Portable] {
+    for level in [Level::Avx512, Level::Avx2, Level::Sse2, Level::Portable] {
         let Some(scanner) = Scanner::with_level(level) else { continue };
         let mut fields = vec![Field::default(); FIELDS_MAX];
         methods.push(Method::new(format!("taut {level:?}"), move |at| {

@@ -1,6 +1,6 @@
 //! Prints what the codec's parts take per message, every method in turn.
 //!
-//! `codec-figures [ROUNDS [CORPUS]]`; a corpus or `encode`. `TAUT_SCAN_LEVEL` (portable, avx2, avx512) forces the level of all but the
+//! `codec-figures [ROUNDS [CORPUS]]`; a corpus or `encode`. `TAUT_SCAN_LEVEL` (portable, sse2, avx2, avx512) forces the level of all but the
 //! comparison of levels.
 
 use std::hint::black_box;

@@ -2,8 +2,8 @@
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::{
-    __m256i, _mm_add_epi64, _mm_cvtsi128_si64, _mm_unpackhi_epi64, _mm256_add_epi32,
-    _mm256_add_epi64, _mm256_and_si256, _mm256_andnot_si256, _mm256_blend_epi32,
+    __m256i, _mm_add_epi64, _mm_cvtsi128_si64, _mm_unpackhi_epi64, _mm256_add_epi8,
+    _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_blend_epi32,
     _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_cmpeq_epi32,
     _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
     _mm256_movemask_epi8, _mm256_movemask_ps, _mm256_or_si256, _mm256_permutevar8x32_epi32,
@@ -38,7 +38,7 @@ fn index(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
 pub(super) fn index_avx2(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
     let mut list: List = [MaybeUninit::uninit(); LIST];
     let mut fields = Fields::new(message, fields, &mut list);
-    // Four 64-bit sums. Each grows by at most 16 * 255 per block: no message is long enough to overflow.
+    // Of one byte each: what overflows is a multiple of 256.
     let mut sums = _mm256_setzero_si256();
     let mut base = 0;
     for stretch in message.chunks(STRETCH) {
@@ -53,6 +53,7 @@ pub(super) fn index_avx2(message: &[u8], fields: &mut [Field]) -> Result<usize, 
         }
         fields.take(LANES, |message, fields, list, done| decode(message, fields, list, done))?;
     }
+    let sums = _mm256_sad_epu8(sums, _mm256_setzero_si256());
     let two = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
     let one = _mm_add_epi64(two, _mm_unpackhi_epi64(two, two));
     fields.finish(_mm_cvtsi128_si64(one) as u32)
@@ -73,9 +74,7 @@ fn load(block: &[u8; BLOCK]) -> Block {
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn soh_bits([low, high]: Block, sums: &mut __m256i) -> u64 {
-    let zero = _mm256_setzero_si256();
-    *sums = _mm256_add_epi64(*sums, _mm256_sad_epu8(low, zero));
-    *sums = _mm256_add_epi64(*sums, _mm256_sad_epu8(high, zero));
+    *sums = _mm256_add_epi8(*sums, _mm256_add_epi8(low, high));
     let soh = _mm256_set1_epi8(SOH as i8);
     let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, soh)) as u32;
     let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, soh)) as u32;

@@ -24,17 +24,17 @@ use core::arch::x86_64::{
     __m256i, __m512i, _bzhi_u32, _mm_cvtsi128_si32, _mm256_add_epi8, _mm256_cmpeq_epi8_mask,
     _mm256_cmple_epu8_mask, _mm256_loadu_si256, _mm256_mask_mov_epi8, _mm256_maskz_mov_epi8,
     _mm256_max_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_sub_epi8,
-    _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_add_epi16, _mm512_and_si512,
-    _mm512_broadcast_i64x4, _mm512_castsi256_si512, _mm512_castsi512_si128, _mm512_castsi512_si256,
-    _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maddubs_epi16,
-    _mm512_mask_add_epi8, _mm512_mask_add_epi32, _mm512_mask_cmpeq_epi8_mask,
-    _mm512_mask_permutexvar_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8,
-    _mm512_movepi8_mask, _mm512_permutexvar_epi8, _mm512_reduce_add_epi64, _mm512_sad_epu8,
-    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setzero_si512,
-    _mm512_storeu_si512, _mm512_unpackhi_epi16, _mm512_unpacklo_epi16,
+    _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_broadcast_i64x4, _mm512_castsi256_si512,
+    _mm512_castsi512_si128, _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_inserti64x4,
+    _mm512_loadu_si512, _mm512_maddubs_epi16, _mm512_mask_add_epi8, _mm512_mask_add_epi32,
+    _mm512_mask_cmpeq_epi8_mask, _mm512_mask_permutexvar_epi8, _mm512_maskz_compress_epi8,
+    _mm512_maskz_permutexvar_epi8, _mm512_movepi8_mask, _mm512_permutexvar_epi8,
+    _mm512_reduce_add_epi64, _mm512_sad_epu8, _mm512_set1_epi8, _mm512_set1_epi16,
+    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi16,
+    _mm512_unpacklo_epi16,
 };
 
-use self::tables::{SHIFT, SPREAD, TABLES, TENS, WEIGHTS};
+use self::tables::{SHIFT, SPREAD, TABLES, TENS};
 use super::walk::{BLOCK, has_trailer};
 use super::{Field, Kernel, ScanError, avx2, detect};
 use crate::SOH;
@@ -84,7 +84,7 @@ fn index_avx512(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
     if !message.starts_with(b"8=") {
         return None;
     }
-    // Of two bytes each. What overflows is a multiple of 256.
+    // Of one byte each. What overflows is a multiple of 256.
     let mut sums = _mm512_setzero_si512();
     let (mut at, mut count) = (0, 0usize);
     // No SOH stands before the first field.
@@ -93,13 +93,13 @@ fn index_avx512(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
         let base = at;
         for _ in 0..BLOCKS {
             let rest = &message[at..];
-            let (block, block_at, own, weights, next) = match rest.first_chunk() {
-                Some(block) if rest.len() > BLOCK => (block, at, OWN, 0, at + STEP),
+            let (block, block_at, own, next) = match rest.first_chunk() {
+                Some(block) if rest.len() > BLOCK => (block, at, OWN, at + STEP),
                 // The last SOH starts no field.
                 _ => {
                     let own = u64::MAX << (BLOCK - rest.len()) & u64::MAX >> 1;
                     let block_at = message.len() - BLOCK;
-                    (last_block, block_at, own, STEP + rest.len(), message.len())
+                    (last_block, block_at, own, message.len())
                 }
             };
             let block = load(block);
@@ -110,8 +110,7 @@ fn index_avx512(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
             }
             columns.add(block, is_soh, listed, (block_at as u8).wrapping_sub(base as u8));
             listed = with_these;
-            let weights = load(WEIGHTS[weights..].first_chunk().expect("a block of weights"));
-            sums = _mm512_add_epi16(sums, _mm512_maddubs_epi16(block, weights));
+            sums = _mm512_mask_add_epi8(sums, own, sums, block);
             at = next;
             if at == message.len() {
                 break;
@@ -134,9 +133,9 @@ fn index_avx512(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
         (columns, listed) = (Columns::new(), 0);
     }
     fields[count.checked_sub(1)?].end = message.len() as u32 - 1;
-    let low_bytes = _mm512_and_si512(sums, _mm512_set1_epi16(0xff));
-    let sums = _mm512_sad_epu8(low_bytes, _mm512_setzero_si512());
-    Some((count, _mm512_reduce_add_epi64(sums) as u32))
+    let sums = _mm512_sad_epu8(sums, _mm512_setzero_si512());
+    // The last SOH was left out.
+    Some((count, _mm512_reduce_add_epi64(sums) as u32 + u32::from(SOH)))
 }
 
 /// The columns of up to 32 fields, two in each register, one in each half.

@@ -24,8 +24,8 @@
 //! makes a mask of the bytes below the first. What is no digit, a zero in front, no digit at all and the
 //! lengths of data fields are found in all eight at once. Two multiply-adds make numbers of the digits.
 //! Tags, starts and ends are turned so that they fit between each other, as [`Field`]s in memory. The last
-//! eight fields of a list may overlap with those before, so that there is no rest. The portable kernel does
-//! the same for one field at a time, with an integer (`walk::short_tag_at`).
+//! eight fields of a list may overlap with those before, so that there is no rest. With SSE2 it is four, and
+//! the portable kernel does the same for one field at a time, with an integer (`walk::short_tag_at`).
 //!
 //! **AVX-512** (`avx512`) lists and decodes in the same two steps, but has room for both in its registers: a
 //! block's ends are listed by one compression, the bytes behind them are gathered by permutations, and the
@@ -57,6 +57,8 @@ mod detect;
 mod ends;
 mod portable;
 pub(crate) mod sixteen;
+#[cfg(target_feature = "sse2")]
+mod sse2;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -108,6 +110,8 @@ pub enum ScanErrorKind {
 pub enum Level {
     /// Plain Rust.
     Portable,
+    /// SSE2 (every x86-64).
+    Sse2,
     /// AVX2 (x86-64).
     Avx2,
     /// AVX-512 with VBMI2 (x86-64: Ice Lake, Zen 4 and later).
@@ -116,7 +120,7 @@ pub enum Level {
 
 impl Level {
     /// Every level, slowest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Sse2, Self::Avx2, Self::Avx512];
 }
 
 /// What stands at the front of a stream: see [`Scanner::scan`].
@@ -170,6 +174,10 @@ impl Scanner {
     pub fn with_level(level: Level) -> Option<Self> {
         match level {
             Level::Portable => Some(PORTABLE),
+            #[cfg(target_feature = "sse2")]
+            Level::Sse2 => Some(Self { kernel: sse2::index, level }),
+            #[cfg(not(target_feature = "sse2"))]
+            Level::Sse2 => None,
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => avx2::kernel().map(|kernel| Self { kernel, level }),
             #[cfg(target_arch = "x86_64")]

@@ -208,41 +208,36 @@ pub(super) fn last_block(message: &[u8], rest: usize) -> ([u8; BLOCK], u32) {
 
 /// The tag at `at`, if it has 1 to 4 digits, and where its value starts. `None` says nothing.
 ///
-/// Eight bytes are loaded as one integer; the first `=` is found with the exact zero-byte trick, the
-/// digits are shifted to the top of 32 bits, checked, and turned to a number with two multiplications,
-/// without a branch per digit.
+/// Four bytes are loaded as one integer. The first that is no digit should be a `=`: it is shifted to the top,
+/// with the digits right below it, without a branch per digit.
 #[inline(always)]
 pub(super) fn short_tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = ONES << 7;
-    let Some(bytes) = message.get(at..at + 8).and_then(|head| head.first_chunk()) else {
-        return last_tag(message, at);
-    };
-    let word = u64::from_le_bytes(*bytes);
-    // The lowest set bit is exact: a borrow can only disturb the bytes above the first `=`.
-    let x = word ^ (ONES * b'=' as u64);
-    let equals = x.wrapping_sub(ONES) & !x & HIGHS;
-    let digits_bits = equals.trailing_zeros() & !7; // 8 x the position of `=`; 64 if there is none
-    let text = word as u32 ^ (ONES as u32 * b'0' as u32);
-    // A first byte of 1 to 9 is no `=`, so that there is a digit at least.
-    if digits_bits > 32 || (text & 0xff).wrapping_sub(1) > 8 {
+    // No field is so short that they are not there, but for malformed ones.
+    let text = u32::from_le_bytes(*message.get(at..at + 4)?.first_chunk()?);
+    let values = text ^ swar::ZEROS as u32;
+    // The top bits of bytes that are no digits. The lowest is exact: a carry can only come out of such a byte.
+    let others = (values | values.wrapping_add(0x7676_7676)) & swar::HIGHS as u32;
+    if others == 0 {
+        return four_digits(message, at, values);
+    }
+    let bit = others.trailing_zeros(); // 7, and 8 for each digit
+    let digits = values << (31 - bit);
+    let first = values & 0xff;
+    if first.wrapping_sub(1) > 8 || digits >> 24 != u32::from(b'=' ^ b'0') {
         return None;
     }
-    // Digits to the top bytes, zeros (as values, not characters) below them.
-    let digits = ((u64::from(text) << 32) >> digits_bits) as u32;
-    if (digits | digits.wrapping_add(ONES as u32 * 0x76)) & HIGHS as u32 != 0 {
-        return None;
-    }
-    // The first digit is the lowest byte: pairs, then four.
-    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff;
-    let tag = (pairs * 100 + (pairs >> 16)) & 0xffff;
-    Some((tag, at + digits_bits as usize / 8 + 1))
+    // The first of three digits is the lowest byte.
+    let last_two = digits.wrapping_mul(10 << 8 | 1) >> 16 & 0xff;
+    let tag = (digits & 0xff) * 100 + last_two;
+    Some((tag, at + bit as usize / 8 + 1))
 }
 
-/// Only a trailer is so close to the end that no eight bytes can be loaded.
+/// A tag of four digits, the first of which is the lowest byte.
 #[inline(never)]
-fn last_tag(message: &[u8], at: usize) -> Option<(u32, usize)> {
-    message[at..].starts_with(b"10=").then_some((10, at + 3))
+fn four_digits(message: &[u8], at: usize, digits: u32) -> Option<(u32, usize)> {
+    let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff;
+    let tag = (pairs & 0xff) * 100 + (pairs >> 16);
+    (digits & 0xff != 0 && message.get(at + 4) == Some(&b'=')).then_some((tag, at + 5))
 }
 
 /// The tag at `at` and where its value starts: 1 to 9 digits, the first not zero, then `=`.

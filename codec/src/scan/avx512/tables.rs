@@ -1,7 +1,7 @@
 //! The tables of the AVX-512 kernel.
 
 use super::super::walk::BLOCK;
-use super::{LANES, STEP};
+use super::LANES;
 
 /// Registers full of bytes. A register has two halves of 32 lanes.
 #[repr(align(64))]
@@ -56,18 +56,6 @@ pub(super) static SHIFT: [u8; 2 * LANES] = {
     let mut n = 0;
     while n < LANES {
         out[LANES + n] = n as u8 | 0x80;
-        n += 1;
-    }
-    out
-};
-
-/// What each byte of a block counts in the sum. From byte 0 on: one if it is before [`STEP`]. From byte
-/// `STEP + n` on: one if it is among the last `n`.
-pub(super) static WEIGHTS: [u8; STEP + 2 * BLOCK] = {
-    let mut out = [1; STEP + 2 * BLOCK];
-    let mut n = STEP;
-    while n < STEP + BLOCK {
-        out[n] = 0;
         n += 1;
     }
     out
