@@ -185,7 +185,7 @@ impl Kind {
                 filler.decimal(order.quantity, 0).uint(order.cl_ord_id - 1).decimal(order.price, 0)
             }
         }
-        .bytes(&[order.side])
+        .byte(order.side)
         .time(now)
         .finish()
     }

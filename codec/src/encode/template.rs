@@ -46,14 +46,14 @@ use crate::SOH;
 use crate::value::print::{self, ROOM, Written};
 use crate::value::{Decimal, TimeText, write_u64};
 
-/// Bytes that are copied at once.
+/// Bytes that are copied at once, all but one of which may count.
 const STRIDE: usize = 32;
 
 /// A value and the piece behind it.
 const _: () = assert!(ROOM + STRIDE <= PLACE);
 
-/// The constant part of a message, in at most `N` pieces of up to 32 bytes: one for each value that
-/// changes, one more, and one for each 32 bytes between two of them.
+/// The constant part of a message, in at most `N` pieces of up to 31 bytes: one for each value that
+/// changes, one more, and one for each 31 bytes between two of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Template<const N: usize> {
     pieces: [Piece; N],
@@ -66,10 +66,8 @@ pub struct Template<const N: usize> {
 #[repr(align(64))]
 struct Piece {
     text: [u8; STRIDE],
-    /// Where its last byte stands: at least one is there, once the template is made.
-    last: u8,
-    /// Whether there is one.
-    is_empty: bool,
+    /// How many bytes there are: less than [`STRIDE`].
+    len: u8,
     sum: u8,
     /// Whether another piece follows without a value between.
     goes_on: bool,
@@ -82,8 +80,7 @@ impl<const N: usize> Template<N> {
     #[must_use]
     pub fn new(msg_type: &[u8]) -> Self {
         const { assert!(N > 0) };
-        let none =
-            Piece { text: [0; STRIDE], last: 0, is_empty: true, sum: 0, goes_on: false, tag: 0 };
+        let none = Piece { text: [0; STRIDE], len: 0, sum: 0, goes_on: false, tag: 0 };
         let mut this = Self { pieces: [none; N], len: 1, error: None };
         this.bytes(35, msg_type);
         this
@@ -129,7 +126,7 @@ impl<const N: usize> Template<N> {
 
     fn put(&mut self, bytes: &[u8]) -> &mut Self {
         for &byte in bytes {
-            if usize::from(self.pieces[self.len - 1].last) == STRIDE - 1 {
+            if usize::from(self.pieces[self.len - 1].len) == STRIDE - 1 {
                 self.pieces[self.len - 1].goes_on = true;
                 self.next_piece();
             }
@@ -137,9 +134,8 @@ impl<const N: usize> Template<N> {
                 break;
             }
             let piece = &mut self.pieces[self.len - 1];
-            piece.last += u8::from(!piece.is_empty);
-            piece.is_empty = false;
-            piece.text[usize::from(piece.last)] = byte;
+            piece.text[usize::from(piece.len)] = byte;
+            piece.len += 1;
             piece.sum = piece.sum.wrapping_add(byte);
         }
         self
@@ -157,8 +153,8 @@ impl<const N: usize> Template<N> {
             Some((gap, rest)) => (Some(gap), rest, self.error),
             None => (None, Default::default(), Some(EncodeError::Full)),
         };
-        let (pieces, room) = (&self.pieces[..self.len], rest.len());
-        let mut this = Filler { pieces, written: 0, gap, rest, room, sum: 0, error };
+        let (all, room) = (&self.pieces[..self.len], rest.len());
+        let mut this = Filler { all, pieces: all.iter(), gap, rest, room, sum: 0, error };
         this.pieces(NOTHING);
         this
     }
@@ -169,9 +165,9 @@ const NOTHING: Written = Written { len: 0, sum: 0 };
 /// A message that a [`Template`] is being made to. Passed on by value: its counters stay in registers.
 #[must_use]
 pub struct Filler<'t, 'b> {
-    /// All of the template's, and how many are written.
-    pieces: &'t [Piece],
-    written: usize,
+    /// All of the template's, and those that are not written yet.
+    all: &'t [Piece],
+    pieces: core::slice::Iter<'t, Piece>,
     gap: Option<&'b mut [u8; GAP]>,
     /// What is behind the part of the body that is written.
     rest: &'b mut [u8],
@@ -185,20 +181,56 @@ pub struct Filler<'t, 'b> {
 impl Filler<'_, '_> {
     /// The next value, an unsigned integer.
     #[inline(always)]
-    pub fn uint(self, value: u64) -> Self {
-        self.number(|room| print::put_uint(room, value))
+    pub fn uint(mut self, value: u64) -> Self {
+        match self.room() {
+            Some(room) => {
+                let value = print::put_uint(room, value);
+                self.pieces(value);
+            }
+            None => self.fail(EncodeError::Full),
+        }
+        self
     }
 
     /// The next value, a decimal with at least `decimals_min` (0 or 1) decimals; see [`Decimal::write`].
     #[inline(always)]
-    pub fn decimal(self, value: Decimal, decimals_min: u8) -> Self {
-        self.number(|room| print::put_decimal(room, value, decimals_min))
+    pub fn decimal(mut self, value: Decimal, decimals_min: u8) -> Self {
+        match self.room() {
+            Some(room) => {
+                let value = print::put_decimal(room, value, decimals_min);
+                self.pieces(value);
+            }
+            None => self.fail(EncodeError::Full),
+        }
+        self
     }
 
     /// The next value, a timestamp as [`TimestampCache`](crate::value::TimestampCache) writes it.
     #[inline(always)]
-    pub fn time(self, text: &TimeText) -> Self {
-        self.number(|room| print::put_timestamp(room, text))
+    pub fn time(mut self, text: &TimeText) -> Self {
+        match self.room() {
+            Some(room) => {
+                let value = print::put_timestamp(room, text);
+                self.pieces(value);
+            }
+            None => self.fail(EncodeError::Full),
+        }
+        self
+    }
+
+    /// The next value, one character. A control byte is an error.
+    #[inline(always)]
+    pub fn byte(mut self, value: u8) -> Self {
+        if value.is_ascii_control() {
+            let tag = self.tag();
+            self.fail(EncodeError::ControlByte { tag });
+        } else if let Some(room) = self.room() {
+            room[0] = value;
+            self.pieces(Written { len: 1, sum: value });
+        } else {
+            self.fail(EncodeError::Full);
+        }
+        self
     }
 
     /// The next value, a text. A control byte or no byte at all is an error.
@@ -228,7 +260,7 @@ impl Filler<'_, '_> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if self.written != self.pieces.len() {
+        if !self.pieces.as_slice().is_empty() {
             return Err(EncodeError::SlotCount);
         }
         let gap = self.gap.ok_or(EncodeError::Full)?;
@@ -237,17 +269,10 @@ impl Filler<'_, '_> {
 
     // Nothing here takes the address of `self` but what is inlined, so that it stays in registers.
 
-    /// A value that cannot fail, and the pieces behind it.
+    /// Room for a value, where there is some for the piece behind it too.
     #[inline(always)]
-    fn number(mut self, put: impl FnOnce(&mut [u8; ROOM]) -> Written) -> Self {
-        match self.rest.first_chunk_mut::<PLACE>().and_then(|place| place.first_chunk_mut()) {
-            Some(room) => {
-                let value = put(room);
-                self.pieces(value);
-            }
-            None => self.fail(EncodeError::Full),
-        }
-        self
+    fn room(&mut self) -> Option<&mut [u8; ROOM]> {
+        self.rest.first_chunk_mut::<PLACE>()?.first_chunk_mut()
     }
 
     /// The pieces behind a value that stands at the front of the rest.
@@ -256,17 +281,16 @@ impl Filler<'_, '_> {
         let mut written = value;
         loop {
             let (Some(piece), Some(place)) =
-                (self.pieces.get(self.written), self.rest.first_chunk_mut::<PLACE>())
+                (self.pieces.next(), self.rest.first_chunk_mut::<PLACE>())
             else {
                 let is_full = self.rest.len() < PLACE;
                 return self.fail(if is_full { EncodeError::Full } else { EncodeError::SlotCount });
             };
             // Neither is ever more: said for the compiler.
-            let (at, len) = (written.len % ROOM, usize::from(piece.last) % STRIDE + 1);
+            let (at, len) = (written.len % ROOM, usize::from(piece.len) % STRIDE);
             place[at..][..STRIDE].copy_from_slice(&piece.text);
             self.rest = &mut core::mem::take(&mut self.rest)[at + len..];
             self.sum += u32::from(written.sum) + u32::from(piece.sum);
-            self.written += 1;
             if !piece.goes_on {
                 return;
             }
@@ -276,7 +300,8 @@ impl Filler<'_, '_> {
 
     /// Of the next value.
     fn tag(&self) -> u32 {
-        let before = self.written.checked_sub(1).and_then(|before| self.pieces.get(before));
+        let written = self.all.len() - self.pieces.as_slice().len();
+        let before = written.checked_sub(1).and_then(|before| self.all.get(before));
         before.map_or(0, |piece| piece.tag)
     }
 

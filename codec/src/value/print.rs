@@ -25,21 +25,16 @@ pub(crate) struct Written {
 /// An unsigned integer.
 #[inline(always)]
 pub(crate) fn put_uint(room: &mut [u8; ROOM], value: u64) -> Written {
-    if value < E8 {
-        put_first_digits(room, value)
-    } else if value < E16 {
-        put_sixteen(room, value)
-    } else {
-        put_long_uint(room, value)
+    match value {
+        0..E8 => put_first_digits(room, value),
+        E8..E16 => put_sixteen(room, value),
+        _ => put_long_uint(room, value),
     }
 }
 
-/// A number below 10^16: 1 to 16 digits.
-#[inline(always)]
-pub(crate) fn put_sixteen(room: &mut [u8; ROOM], value: u64) -> Written {
-    if value < E8 {
-        return put_first_digits(room, value);
-    }
+/// A number below 10^16 with 9 to 16 digits.
+#[inline(never)]
+fn put_sixteen(room: &mut [u8; ROOM], value: u64) -> Written {
     let first = put_first_digits(room, value / E8);
     put_eight_digits(room, first, value % E8)
 }
@@ -106,21 +101,21 @@ pub(crate) fn right_aligned(value: u64) -> Option<([u8; 8], Written)> {
     Some(((digits | ZEROS).to_le_bytes(), Written { len, sum }))
 }
 
-/// `nnn`: what every message ends with, so that its line of the table is near.
+/// `nnn` and the sum of its characters: what every message ends with, so that its line of the table is near.
 #[inline(always)]
-pub(crate) fn three_digits(number: u8) -> [u8; 3] {
+pub(crate) fn three_digits(number: u8) -> ([u8; 3], u8) {
     static ALL: [[u8; 4]; 256] = {
         let mut out = [[0; 4]; 256];
         let mut n = 0;
         while n < 256 {
             let [a, b, c] = three_digits_of(n as u32);
-            out[n] = [a, b, c, 0];
+            out[n] = [a, b, c, a.wrapping_add(b).wrapping_add(c)];
             n += 1;
         }
         out
     };
-    let [a, b, c, _] = ALL[usize::from(number)];
-    [a, b, c]
+    let [a, b, c, sum] = ALL[usize::from(number)];
+    ([a, b, c], sum)
 }
 
 /// The eight digits (values, not characters) of a number below 10^8, the first in the lowest byte.
@@ -225,6 +220,7 @@ fn put_eight_digit_decimal(
     Written { len, sum: sum.wrapping_add(sum_of_digits(digits)) }
 }
 
+/// A mantissa below 10^16 with at most eight decimals.
 #[inline(always)]
 fn put_short_decimal(
     room: &mut [u8; ROOM],
@@ -239,10 +235,16 @@ fn put_short_decimal(
             room[0] = b'0' + whole as u8;
             Written { len: 1, sum: room[0] }
         }
-        _ => put_sixteen(room, whole),
+        _ => put_whole(room, whole),
     };
     let digits = eight_digits(decimals * unit.fill);
     put_decimals(room, whole, digits, decimals_min)
+}
+
+/// The digits before a point, if there are more than one.
+#[inline(never)]
+fn put_whole(room: &mut [u8; ROOM], whole: u64) -> Written {
+    if whole < E8 { put_first_digits(room, whole) } else { put_sixteen(room, whole) }
 }
 
 /// A point and decimals, of which eight are given, behind 1 to 16 digits; zeros at the end are left out.

@@ -18,7 +18,8 @@ enum Value {
 fn value() -> impl Strategy<Value = Value> {
     let printable = any::<u8>().prop_filter("printable", |b| !b.is_ascii_control());
     prop_oneof![
-        proptest::collection::vec(printable, 1..60).prop_map(Value::Text),
+        proptest::collection::vec(printable.clone(), 1..60).prop_map(Value::Text),
+        proptest::collection::vec(printable, 1..2).prop_map(Value::Text),
         prop_oneof![any::<u64>(), 0..100_000u64].prop_map(Value::Uint),
         (prop_oneof![any::<i64>(), 0..10_000_000i64], 0..=18u8, 0..2u8)
             .prop_map(|(m, s, min)| Value::Decimal(Decimal::new(m, s), min)),
@@ -76,6 +77,7 @@ proptest! {
         let mut filler = template.fill(&mut filled).uint(seq).time(times.to_fix_millis(now));
         for value in slots {
             filler = match value {
+                Value::Text(text) if text.len() == 1 => filler.byte(text[0]),
                 Value::Text(text) => filler.bytes(text),
                 Value::Uint(uint) => filler.uint(*uint),
                 Value::Decimal(decimal, min) => filler.decimal(*decimal, *min),
@@ -100,7 +102,7 @@ fn a_message_with_more_or_fewer_values_than_slots_is_an_error() {
     let template = two_slots();
     assert!(template.fill(&mut buffer).uint(1).uint(2).finish().is_ok());
     assert_eq!(template.fill(&mut buffer).uint(1).finish(), Err(EncodeError::SlotCount));
-    let got = template.fill(&mut buffer).uint(1).uint(2).uint(3).finish();
+    let got = template.fill(&mut buffer).uint(1).uint(2).byte(b'3').finish();
     assert_eq!(got, Err(EncodeError::SlotCount));
 }
 
@@ -110,6 +112,10 @@ fn a_value_that_cannot_be_sent_is_an_error_that_names_the_field() {
     let template = two_slots();
     for text in [&b"a\x01b"[..], b"0123456789012345678901234567890\x01"] {
         let got = template.fill(&mut buffer).uint(1).bytes(text).finish();
+        assert_eq!(got, Err(EncodeError::ControlByte { tag: 11 }));
+    }
+    for byte in [b'\x01', b'\x7f'] {
+        let got = template.fill(&mut buffer).uint(1).byte(byte).finish();
         assert_eq!(got, Err(EncodeError::ControlByte { tag: 11 }));
     }
     let got = template.fill(&mut buffer).bytes(b"").uint(1).finish();
