@@ -125,6 +125,7 @@ impl Default for Bench {
             unknown_orders: UnknownOrders::default(),
             reach: Reach::default(),
             recovery: Default::default(),
+            rest: None,
         };
         let orders = Vec::with_capacity(BATCH);
         let commander = Commander { next: Next::Nothing, orders, nanos: 0 };

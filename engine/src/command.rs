@@ -53,8 +53,41 @@ pub enum CommandKind {
         /// The generation that was subscribed.
         generation: u32,
     },
+    /// A call by REST, beside the sessions: the last rung of the cancel ladder.
+    Rest(RestCall),
     /// Log out of the session.
     Logout,
+}
+
+/// A call of the venue's REST interface. Each has one [`RestAnswer`](crate::event::RestAnswer), or none in
+/// time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestCall {
+    /// Names the call in its answer; rises by one from call to call.
+    pub id: u32,
+    /// What is called.
+    pub kind: RestKind,
+}
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestKind {
+    /// CancelOrder, by its OrderID or, while that is not known (empty), by its ClOrdID.
+    CancelOrder {
+        /// `txid`.
+        order_id: OrderId,
+        /// `cl_ord_id`.
+        cl_ord_id: ClOrdId,
+    },
+    /// CancelAll: every open order of the account, whoever placed it.
+    CancelAll,
+    /// CancelAllOrdersAfter: the venue does a CancelAll when it hears no other such call in this time.
+    CancelAllAfter {
+        /// Seconds; 0: no more.
+        seconds: u32,
+    },
+    /// OpenOrders: the account's open orders.
+    OpenOrders,
 }
 
 /// NewOrderSingle (D); venue file 4.1.

@@ -1,6 +1,7 @@
 //! The configuration of an engine: one TOML file. Secrets are not in it; they come from the
 //! environment (see [`crate::kraken::logon::Credentials::from_env`]).
 
+mod rest;
 mod returning;
 mod risk;
 mod sections;
@@ -15,6 +16,7 @@ use crate::limits::INSTRUMENTS_MAX;
 use crate::types::Symbol;
 use crate::wire::WireKind;
 
+pub use rest::RestSection;
 pub use returning::{ReconnectSection, RolloverSection};
 pub use risk::{InstrumentRisk, RiskSection, TotalSection, VenueRateName, VenueRateSection};
 pub use sections::{
@@ -47,6 +49,9 @@ pub struct EngineConfig {
     /// What is made of orders that are not known, out of reach or uncertain.
     #[serde(default)]
     pub orders: OrdersSection,
+    /// The last rung of the cancel ladder; absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<RestSection>,
     /// When a session is dialled again.
     #[serde(default)]
     pub reconnect: ReconnectSection,
@@ -107,7 +112,11 @@ impl EngineConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.market_data.check(self.path.live)?;
         self.trading.check(self.path.live)?;
-        let mut hosts = self.market_data.hosts().chain(self.trading.hosts());
+        if let Some(rest) = &self.rest {
+            rest.check(self.path.live)?;
+        }
+        let rest = self.rest.iter().map(|rest| rest.host.as_str());
+        let mut hosts = self.market_data.hosts().chain(self.trading.hosts()).chain(rest);
         let production = hosts.clone().any(is_production);
         if let (false, Some(host)) = (self.tls.enabled, hosts.find(|host| !is_loopback(host))) {
             let problem = format!("without TLS only to this machine, not to {host}");

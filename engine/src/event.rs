@@ -2,13 +2,17 @@
 //! function call (layout `inline`), through a ring (`split`, `full`), from a recording or from a
 //! simulation. The message's bytes stay behind on the thread that received them.
 
+mod rest;
 mod words;
+
+pub use rest::{Listed, RestAnswer, RestProblem, RestSaid};
 
 use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use crate::command::SessionId;
 use crate::conductor::LinkEvent;
 use crate::journal::AppendError;
+use crate::limits::EVENT_TEXT_MAX;
 use crate::session::SessionEvent;
 use crate::trace::Stamps;
 use crate::types::{
@@ -88,13 +92,15 @@ pub enum EventKind {
         /// Why.
         reason: WithdrawReason,
     },
+    /// A call by REST is answered, or a part of its answer is here.
+    Rest(RestAnswer),
     /// Something is wrong that is not about one order: a limit was reached, a message could not be
     /// understood.
     Alarm(Alarm),
 }
 
-/// A short reason text, cut at 63 bytes.
-pub type EventText = FixStr<63>;
+/// A reason text, cut at [`EVENT_TEXT_MAX`] bytes.
+pub type EventText = FixStr<EVENT_TEXT_MAX>;
 
 /// Why a session is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -410,6 +416,17 @@ pub enum Alarm {
         /// How many.
         orders: u32,
     },
+    /// The kill switch was pulled, and so long after its mass cancel orders are still open, or uncertain:
+    /// it climbs the cancel ladder.
+    KillUnanswered {
+        /// How many.
+        orders: u32,
+        /// Which round of the ladder has ended so; the last is
+        /// [`KILL_ROUNDS_MAX`](crate::limits::KILL_ROUNDS_MAX).
+        round: u32,
+    },
+    /// Calls by REST for one purpose failed as often as may be, or in a way that does not pass.
+    Rest(RestProblem),
     /// The journal did not take a message: nothing that is not stored is sent, so the connection ends.
     Journal(AppendError),
     /// Off the path, the session's journal could not be allocated ahead, flushed or tidied: it goes on while

@@ -93,6 +93,9 @@ pub const RESEND_MAX: u64 = 64 * 1024;
 pub const RESEND_TYPES_MAX: usize = 8;
 /// Messages that came too early and are kept until it is their turn.
 pub const HELD_MESSAGES_MAX: usize = 1024;
+/// Longest reason text that an event carries, bytes. The longest form of Kraken's, `ClOrdID <uuid> :
+/// EGeneral:Other:<CODE>`, with the longest code of its lists, has 94 (venue file 5.1, 5.3).
+pub const EVENT_TEXT_MAX: usize = 111;
 /// Session events waiting for the application.
 pub const SESSION_EVENTS_MAX: usize = 64;
 /// Hosts of one session.
@@ -122,6 +125,20 @@ pub const EXEC_IDS_MAX: usize = 16 * 1024;
 pub const RECONCILE_ROUNDS_MAX: u32 = 5;
 /// Markers that a desk recognises the late answer of: each drop, and each round after it, sends one.
 pub const MARKERS_MAX: usize = 32;
+/// Rounds of the cancel ladder after the kill switch was pulled, before it is left to the operator.
+pub const KILL_ROUNDS_MAX: u32 = 5;
+/// How long a round of the ladder after a kill may take before the next begins, nanoseconds.
+pub const KILL_ROUND_NS: u64 = 2_000_000_000;
+/// The pause after calls by REST were given up while the session is down, nanoseconds.
+pub const REST_AGAIN_NS: u64 = 30_000_000_000;
+/// Calls by REST, and parts of their answers, between two threads. A longer list of open orders waits.
+pub const REST_RING: usize = 256;
+/// Parts of answers that are passed on to the strategy at once.
+pub const REST_PARTS_MAX: usize = 32;
+/// Longest answer to a call by REST, bytes: a thousand open orders.
+pub const REST_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Headers of an answer to a call by REST.
+pub const REST_HEADERS_MAX: usize = 64;
 /// Resubscriptions of one book in a row without a verified checksum before it is given up.
 pub const BOOK_RESYNCS_MAX: u32 = 8;
 /// Commands that one callback of a strategy may issue.

@@ -31,10 +31,10 @@
 //! }
 //! ```
 
-pub use crate::command::{CancelScope, SelfTrade, SessionId};
+pub use crate::command::{CancelScope, RestKind, SelfTrade, SessionId};
 pub use crate::conductor::LinkEvent;
 pub use crate::desk::{DeskStats, Reconciled, Sweep};
-pub use crate::event::MarketTrade;
+pub use crate::event::{MarketTrade, RestProblem, RestSaid};
 pub use crate::market::{Book, BookStatus, Level, StaleReason};
 pub use crate::order::{
     CancelRoute, Order, OrderHandle, OrderState, OrderUpdate, Pnl, Position, Proof, RequestKind,
@@ -201,6 +201,14 @@ pub enum SessionUpdate {
         /// By whom, and why.
         cause: KillCause,
     },
+    /// A call by REST is answered, or has failed; a list of open orders is told by its end. One that failed
+    /// may be made again.
+    Rest {
+        /// What was called.
+        kind: RestKind,
+        /// What it came to.
+        said: RestSaid,
+    },
     /// An operator released the kill switch.
     Rearmed,
     /// From the session or the pipeline.
@@ -327,7 +335,9 @@ impl<'a> Context<'a> {
 
     /// Cancels an order, acknowledged or not, by the first request that reaches it (venue file 3.6): a
     /// cancel (F) or, for an order of an earlier connection, a mass cancel (q), which takes others with
-    /// it. While nothing can be sent the cancel is kept, and sent as soon as it can be.
+    /// it, or REST, where there is such a rung, for what neither reaches and while the session is down.
+    /// While nothing can be sent the cancel is kept, and sent as soon as it can be. What the session does
+    /// not answer climbs to REST by itself ([`UpdateKind::CancelClimbed`]).
     ///
     /// # Errors
     /// A [`Refusal`]; nothing was sent. [`Refusal::OutOfReach`] if no request reaches the order.

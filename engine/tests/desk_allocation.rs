@@ -142,6 +142,7 @@ fn a_desk_allocates_nothing_after_new() {
         unknown_orders: UnknownOrders::default(),
         reach: Reach::default(),
         recovery: Recovery::default(),
+        rest: None,
     };
     let nanos = Arc::new(AtomicU64::new(1_000_000));
     let mut desk = Desk::new(&config, Clock::virtual_at(nanos.clone()), Busy::default()).unwrap();

@@ -7,6 +7,7 @@ use taut_codec::value::UtcTime;
 
 use super::kill::Flatten;
 use super::lane::{End, Lane};
+use super::rest::RestRung;
 use super::timers::Timers;
 use super::truth::Truth;
 use super::{DeskConfig, DeskStats, UnknownOrders};
@@ -21,8 +22,8 @@ use crate::trace::{Clock, Stage, Stamps};
 use crate::types::{ClOrdId, InstrumentId, OrdType, Px, Qty};
 
 /// Room in the queue beside the strategy's commands: an unsubscribe and a subscribe per instrument,
-/// the instrument list, two logouts.
-const HOUSEKEEPING: usize = 2 * INSTRUMENTS_MAX + 3;
+/// the instrument list, two logouts, a call by REST.
+const HOUSEKEEPING: usize = 2 * INSTRUMENTS_MAX + 4;
 
 /// The desk without the strategy.
 pub(crate) struct Core {
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub unknown_orders: UnknownOrders,
     pub reach: Reach,
     pub truth: Truth,
+    pub rest: RestRung,
     /// There may be something for [`Core::send_kept_cancels`] to do.
     pub has_kept_cancels: bool,
     /// A mass cancel that is kept beside those of single orders.
@@ -56,6 +58,9 @@ pub(crate) struct Core {
     pub started: bool,
     pub stopping: bool,
     pub(super) flatten: Flatten,
+    /// Rounds of the ladder since the kill, and when this one should have ended every order.
+    pub(super) kill_round: u32,
+    pub(super) kill_until: UtcTime,
     request_instruments: bool,
     /// There may be something for [`Core::pump`] to do.
     pub needs_pump: bool,
@@ -81,6 +86,7 @@ impl Core {
             unknown_orders: config.unknown_orders,
             reach: config.reach,
             truth: Truth::new(config.recovery),
+            rest: RestRung::new(config.rest),
             has_kept_cancels: false,
             kept_scope: None,
             lane: Lane::new(),
@@ -92,6 +98,8 @@ impl Core {
             started: false,
             stopping: false,
             flatten: Flatten::Idle,
+            kill_round: 0,
+            kill_until: UtcTime(u64::MAX),
             request_instruments: false,
             needs_pump: false,
         }
@@ -329,7 +337,7 @@ impl Core {
         self.send_housekeeping(CommandKind::Subscribe { instrument, depth, generation });
     }
 
-    fn has_room(&self, commands: usize) -> bool {
+    pub(super) fn has_room(&self, commands: usize) -> bool {
         self.queue.len() + commands <= COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING
     }
 

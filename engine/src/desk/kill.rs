@@ -1,8 +1,13 @@
 //! The kill switch, and what else an operator does to a desk between two events.
 
+use taut_codec::value::UtcTime;
+
 use super::Desk;
 use super::core::Core;
 use crate::command::CancelScope;
+use crate::event::Alarm;
+use crate::limits::{KILL_ROUND_NS, KILL_ROUNDS_MAX};
+use crate::order::Order;
 use crate::risk::{KillCause, LimitSet};
 use crate::strategy::{SessionUpdate, Strategy};
 use crate::types::{ClOrdId, InstrumentId};
@@ -31,8 +36,23 @@ impl Core {
     /// The trading session is up again; what was sent before may not have arrived.
     pub(super) fn flatten_again(&mut self) {
         if self.risk.killed().is_some() {
-            self.flatten = Flatten::Due;
+            self.flatten_all();
         }
+    }
+
+    /// Everything is to be cancelled, by the session or, while that is down, by REST.
+    fn flatten_all(&mut self) {
+        self.flatten = Flatten::Due;
+        self.kill_round = 1;
+        self.kill_until = self.clock.now().plus_nanos(KILL_ROUND_NS);
+        if self.trading.is_none() {
+            self.want_rest_all();
+        }
+    }
+
+    /// When [`Desk::kill_on_time`] has something to do.
+    pub(super) fn kill_deadline(&self) -> Option<UtcTime> {
+        (self.kill_until != UtcTime(u64::MAX)).then_some(self.kill_until)
     }
 
     /// Holds the losses of the day against their limits although nothing has changed.
@@ -80,7 +100,7 @@ impl<S: Strategy> Desk<S> {
         // What was killed and not told yet is told first.
         self.settle();
         self.core.risk.rearm();
-        self.core.flatten = Flatten::Idle;
+        (self.core.flatten, self.core.kill_until) = (Flatten::Idle, UtcTime(u64::MAX));
         self.kill_told = false;
         self.tell(&SessionUpdate::Rearmed);
         self.core.judge_losses();
@@ -106,10 +126,37 @@ impl<S: Strategy> Desk<S> {
     pub(super) fn settle_kill(&mut self) {
         if let (Some(cause), false) = (self.core.risk.killed(), self.kill_told) {
             self.kill_told = true;
-            self.core.flatten = Flatten::Due;
+            self.core.flatten_all();
             self.core.stats.kills += 1;
             self.tell(&SessionUpdate::Killed { cause });
         }
         self.core.flatten();
+    }
+
+    /// What is still open when a round of the ladder should have ended it is told, and the next round tries
+    /// the other requests of the session, and REST.
+    pub(super) fn kill_on_time(&mut self, now: UtcTime) {
+        if now < self.core.kill_until {
+            return;
+        }
+        self.core.kill_until = UtcTime(u64::MAX);
+        // What REST has cancelled is not reported while the session is down.
+        let is_open = |order: &&Order| !order.is_rest_done();
+        let orders = self.core.orders.live().filter(is_open).count() as u32;
+        let round = self.core.kill_round;
+        if orders == 0 {
+            return;
+        }
+        self.core.stats.alarms += 1;
+        let (session, alarm) =
+            (self.core.trading_session, Alarm::KillUnanswered { orders, round });
+        self.tell(&SessionUpdate::Alarm { session, alarm });
+        if round == KILL_ROUNDS_MAX {
+            return;
+        }
+        self.core.want_rest_all();
+        self.core.flatten = if round % 2 == 1 { Flatten::OneByOne } else { Flatten::Due };
+        self.core.kill_round = round + 1;
+        self.core.kill_until = now.plus_nanos(KILL_ROUND_NS);
     }
 }

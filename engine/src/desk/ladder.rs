@@ -15,6 +15,8 @@ pub struct Sweep {
     pub cancels: u32,
     /// Mass cancels (q) that were issued.
     pub mass_cancels: u32,
+    /// Orders that are cancelled by REST; those among them are kept that the session can be asked for later.
+    pub rest: u32,
     /// Orders whose cancel is kept until it can be sent.
     pub kept: u32,
     /// Orders that no rung reaches.
@@ -50,7 +52,14 @@ impl Covered {
 impl Core {
     pub fn cancel(&mut self, handle: OrderHandle) -> Result<CancelRoute, Refusal> {
         let stamps = self.stamp_strategy();
-        let result = self.try_cancel(handle, stamps);
+        // By REST, which may have done it already.
+        let is_under_way =
+            self.orders.get(handle).is_some_and(|order| order.is_by_rest() || order.is_rest_done());
+        let result = if is_under_way && self.trading.is_none() {
+            Err(Refusal::CancelPending)
+        } else {
+            self.try_cancel(handle, stamps)
+        };
         self.note(result)
     }
 
@@ -101,13 +110,26 @@ impl Core {
         }
         let order = self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
         let instrument = order.instrument;
-        let route = self.reach.route(self.place(order), instrument).ok_or(Refusal::OutOfReach)?;
+        let Some(route) = self.reach.route(self.place(order), instrument) else {
+            self.orders.set_cancel_kept(handle, false);
+            let route = CancelRoute { rung: Rung::Rest, reason: RungReason::NotReached };
+            return if self.want_rest(handle) { Ok(route) } else { Err(Refusal::OutOfReach) };
+        };
         match route.rung {
             Rung::MassCancel(scope) => drop(self.mass_cancel(scope, stamps)?),
-            Rung::Cancel | Rung::Kept => self.cancel_one(handle, stamps)?,
+            Rung::Cancel | Rung::Rest | Rung::Kept => self.cancel_one(handle, stamps)?,
         }
-        self.orders.set_cancel_kept(handle, false);
+        self.asked(handle);
         Ok(route)
+    }
+
+    /// The session was asked to cancel an order: neither kept nor wanted by REST, until it does not answer.
+    fn asked(&mut self, handle: OrderHandle) {
+        let now = self.clock.now();
+        self.orders.set_cancel_kept(handle, false);
+        self.orders.set_by_rest(handle, false);
+        self.orders.set_cancel_asked(handle, now);
+        self.rest.watch(now);
     }
 
     /// Issues the cancel of one order (F).
@@ -155,9 +177,12 @@ impl Core {
             Ok(_) => covered.add(scope),
             // Orders that are not known here are meant too, so the request itself is kept; of an
             // instrument only the known ones are.
-            Err(_) if !matches!(scope, CancelScope::Instrument(_)) => {
+            Err(refusal) if !matches!(scope, CancelScope::Instrument(_)) => {
                 self.has_kept_cancels = true;
                 self.kept_scope = self.kept_scope.max(Some(scope));
+                if refusal == Refusal::SessionDown && scope == CancelScope::SenderCompId {
+                    self.want_rest_all();
+                }
             }
             Err(_) => {}
         }
@@ -191,11 +216,12 @@ impl Core {
             }
             let mut scopes = covered.scopes();
             if scopes.any(|scope| self.reach.mass_cancel_reaches(scope, place, id)) {
-                self.orders.set_cancel_kept(handle, false);
+                self.asked(handle);
                 continue;
             }
             match self.try_cancel(handle, stamps).map(|route| route.rung) {
                 Ok(Rung::Cancel) => sweep.cancels += 1,
+                Ok(Rung::Rest) => sweep.rest += 1,
                 Ok(Rung::Kept) => sweep.kept += 1,
                 Ok(Rung::MassCancel(scope)) => {
                     sweep.mass_cancels += 1;
@@ -221,10 +247,13 @@ impl Core {
     fn keep_cancel(&mut self, handle: OrderHandle, refusal: Refusal) -> CancelRoute {
         self.orders.set_cancel_kept(handle, true);
         self.has_kept_cancels = true;
-        let reason = match refusal {
-            Refusal::SessionDown => RungReason::SessionDown,
-            _ => RungReason::LaneFull,
-        };
-        CancelRoute { rung: Rung::Kept, reason }
+        if refusal == Refusal::SessionDown {
+            let rung = if self.want_rest(handle) { Rung::Rest } else { Rung::Kept };
+            return CancelRoute { rung, reason: RungReason::SessionDown };
+        }
+        let now = self.clock.now();
+        self.orders.set_cancel_asked(handle, now);
+        self.rest.watch(now);
+        CancelRoute { rung: Rung::Kept, reason: RungReason::LaneFull }
     }
 }

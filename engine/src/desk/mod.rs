@@ -9,6 +9,7 @@ mod kill;
 mod ladder;
 mod lane;
 mod reports;
+mod rest;
 mod stats;
 mod timers;
 mod truth;
@@ -16,6 +17,7 @@ mod truth;
 pub(crate) use self::core::Core;
 use self::kill::Flatten;
 pub use ladder::Sweep;
+pub use rest::RestPolicy;
 pub use stats::DeskStats;
 pub use truth::{Reconciled, Recovery, Resume};
 
@@ -55,6 +57,8 @@ pub struct DeskConfig {
     pub reach: Reach,
     /// How the truth is found out after a drop.
     pub recovery: Recovery,
+    /// The last rung of the cancel ladder; `None`: there is none.
+    pub rest: Option<RestPolicy>,
 }
 
 /// What becomes of reports of orders that a desk does not know: placed elsewhere under the same
@@ -204,6 +208,7 @@ impl<S: Strategy> Desk<S> {
                     self.tell_order(&applied.update, applied.disagrees);
                 }
             }
+            EventKind::Rest(answer) => self.on_rest(answer),
             EventKind::Alarm(alarm) => {
                 self.core.stats.alarms += 1;
                 self.tell(&SessionUpdate::Alarm { session: event.session, alarm: *alarm });
@@ -225,13 +230,17 @@ impl<S: Strategy> Desk<S> {
             self.strategy.on_timer(&mut Context::new(&mut self.core), timer);
         }
         self.truth_on_time(now);
+        self.kill_on_time(now);
+        self.rest_on_time(now);
         self.settle();
     }
 
     /// When [`Desk::on_time`] has something to do.
     #[must_use]
     pub fn next_timer(&self) -> Option<UtcTime> {
-        self.core.timers.next().into_iter().chain(self.core.truth.deadline()).min()
+        let core = &self.core;
+        let others = [core.truth.deadline(), core.rest.deadline(), core.kill_deadline()];
+        core.timers.next().into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Asks the desk to stop: no new orders, the strategy cancels what is open.
@@ -361,7 +370,7 @@ impl<S: Strategy> Desk<S> {
     }
 
     fn are_commands_ended(&self) -> bool {
-        self.core.lane.len() == 0 && self.core.queue.is_empty()
+        self.core.lane.len() == 0 && self.core.queue.is_empty() && !self.core.rest.is_busy()
     }
 
     fn on_session_up(&mut self, session: SessionId, epoch: u32, connection: u32) {
@@ -390,6 +399,7 @@ impl<S: Strategy> Desk<S> {
         // No order is opened or ended meanwhile: the session is down and the strategy is refused.
         if is_trading {
             self.all_uncertain(true);
+            self.climb_while_down();
         }
     }
 
@@ -462,6 +472,7 @@ impl<S: Strategy> Desk<S> {
         self.settle_kill();
         self.pump_cancels();
         self.pump_truth();
+        self.core.pump_rest();
         self.core.pump();
         if self.core.stopping && !self.stop_told {
             self.stop_told = true;

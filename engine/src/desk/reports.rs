@@ -82,7 +82,7 @@ impl<S: Strategy> Desk<S> {
         }
     }
 
-    fn uncertain(&mut self, order: OrderHandle, is_dropped: bool) {
+    pub(super) fn uncertain(&mut self, order: OrderHandle, is_dropped: bool) {
         if let Some(update) = self.core.orders.mark_uncertain(order, is_dropped) {
             self.core.stats.uncertain += 1;
             let kept = self.core.orders.get(order).is_some_and(Order::is_cancel_kept);

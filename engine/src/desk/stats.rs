@@ -76,6 +76,12 @@ pub struct DeskStats {
     pub foreign_fees: u64,
     /// Commands that overtook another or ended twice; anything but 0 breaks promise 1 or 2.
     pub lane_violations: u64,
+    /// Calls by REST.
+    pub rest_calls: u64,
+    /// Of these, cancels that the venue has carried out.
+    pub rest_cancels: u64,
+    /// Of these, those that failed.
+    pub rest_failures: u64,
     /// Times that the kill switch was pulled.
     pub kills: u64,
     /// Alarms from the session or the pipeline.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Alarm, Awaited, DownReason, EventText};
+use super::{Alarm, Awaited, DownReason, EventText, RestProblem};
 
 impl Display for DownReason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -42,6 +42,18 @@ impl Display for Awaited {
     }
 }
 
+impl Display for RestProblem {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::NotReached => f.write_str("the host was not reached"),
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::Broken => f.write_str("the answer cannot be read"),
+            Self::Status(status) => write!(f, "HTTP status {status}"),
+            Self::Refused(text) => write!(f, "{text}"),
+        }
+    }
+}
+
 impl Display for Alarm {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
@@ -72,6 +84,11 @@ impl Display for Alarm {
             Self::Unresolved { orders } => {
                 write!(f, "it is still not known what became of {orders} orders")
             }
+            Self::KillUnanswered { orders, round } => write!(
+                f,
+                "{orders} orders are not cancelled although the kill switch asked for it, in round {round}"
+            ),
+            Self::Rest(problem) => write!(f, "REST failed: {problem}"),
             Self::Journal(error) => write!(f, "the journal refused a message: {error}"),
             Self::JournalDisk { full: true } => f.write_str("the disk of the journal is full"),
             Self::JournalDisk { full: false } => f.write_str("the disk of the journal fails"),

@@ -40,7 +40,7 @@ pub fn encodable<'a>(kind: &'a CommandKind, instruments: &'a Instruments) -> Opt
         CommandKind::Subscribe { instrument, .. } | CommandKind::Unsubscribe { instrument, .. } => {
             known(*instrument)
         }
-        CommandKind::Logout => false,
+        CommandKind::Rest(_) | CommandKind::Logout => false,
     };
     complete.then_some(Encodable { kind, instruments })
 }
@@ -57,7 +57,7 @@ impl Encodable<'_> {
             CommandKind::Status(_) => b"H",
             CommandKind::RequestInstruments => b"x",
             CommandKind::Subscribe { .. } | CommandKind::Unsubscribe { .. } => b"V",
-            CommandKind::Logout => b"5",
+            CommandKind::Rest(_) | CommandKind::Logout => b"5",
         }
     }
 
@@ -91,7 +91,7 @@ impl Encodable<'_> {
             &CommandKind::Unsubscribe { instrument, depth, generation } => {
                 self.market_data(out, instrument, depth, generation, b'2');
             }
-            CommandKind::Logout => {}
+            CommandKind::Rest(_) | CommandKind::Logout => {}
         }
     }
 

@@ -243,6 +243,15 @@ impl Logon {
         }
     }
 
+    /// A nonce for something else than a Logon: a call by REST has to be above the Logons before it, and
+    /// those behind it above it, if the venue counts both together.
+    pub fn next_nonce(&mut self, now: UtcTime) -> u64 {
+        match self {
+            Self::MarketData => now.millis(),
+            Self::Trading { nonces, .. } => nonces.next(now),
+        }
+    }
+
     /// How far the next nonce is ahead of `now`, milliseconds. Beyond [`NONCE_WINDOW_MS`] the venue
     /// refuses every Logon, until the clock has caught up: an earlier life had a clock that was ahead.
     #[must_use]

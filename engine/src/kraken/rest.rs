@@ -1,5 +1,15 @@
-//! The signature of calls to Kraken's REST interface: making it (the engine) and checking it (the
-//! venue); Kraken's guide to REST authentication.
+//! Kraken's REST interface, as much of it as the cancel ladder needs: the calls and their answers, a small
+//! HTTPS client, and the signature, for both sides; Kraken's guide to REST authentication.
+//!
+//! Nothing here is for the path: calls wait for a socket and allocate.
+
+mod call;
+mod client;
+mod http;
+
+pub use call::{body, path, read_answer};
+pub use client::RestClient;
+pub use http::{Response, read_response, request};
 
 use ring::digest::{Context, SHA256};
 

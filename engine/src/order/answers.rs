@@ -1,5 +1,7 @@
 //! What becomes of requests: on the wire, refused, withdrawn, and what a lost session leaves of them.
 
+use taut_codec::value::UtcTime;
+
 use super::chain::RequestKind;
 use super::table::OrderTable;
 use super::{Asked, OrderHandle, OrderState, OrderUpdate, UpdateKind};
@@ -53,7 +55,8 @@ impl OrderTable {
     pub fn mark_uncertain(&mut self, handle: OrderHandle, is_dropped: bool) -> Option<OrderUpdate> {
         let order = self.get(handle).filter(|order| !order.state.is_end())?;
         // A cancel that may be lost is wanted still.
-        let keeps_cancel = order.cancel_kept || (is_dropped && order.is_cancel_pending());
+        let is_asked = order.is_cancel_pending() || order.cancel_asked().is_some();
+        let keeps_cancel = order.cancel.kept || (is_dropped && is_asked);
         let mut next = Some(order.ends.head).filter(|_| is_dropped);
         while let Some(at) = next {
             next = self.chains.next(at);
@@ -62,7 +65,7 @@ impl OrderTable {
         let slot = handle.slot;
         let order = &mut self.slots[slot as usize];
         (order.state, order.asked) = (OrderState::Uncertain, Asked::Nothing);
-        order.cancel_kept = keeps_cancel;
+        order.cancel.kept = keeps_cancel;
         self.refresh(slot);
         Some(self.update(slot, UpdateKind::Uncertain))
     }
@@ -78,6 +81,9 @@ impl OrderTable {
         let link = *self.chains.get(at);
         let order = self.slots[link.order as usize];
         let is_new = link.kind == RequestKind::New;
+        if link.kind == RequestKind::Cancel {
+            self.slots[link.order as usize].cancel.asked = UtcTime(0);
+        }
         // The id in force stays: the order's life hangs on it, and a refusal of it comes too late.
         let is_late = at == order.current && (!is_new || order.acked || order.state.is_end());
         if !is_late {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod apply;
+mod cancel;
 mod chain;
 mod ids;
 mod index;
@@ -123,8 +124,7 @@ pub struct Order {
     day: u32,
     /// What was done to settle it while it is uncertain.
     asked: Asked,
-    /// It is to be cancelled as soon as that can be sent.
-    cancel_kept: bool,
+    cancel: cancel::CancelWish,
     /// What it could still fill at worst, pending replaces included.
     exposure: i64,
     best_px: Option<Px>,
@@ -164,7 +164,7 @@ impl Order {
             acked: false,
             day: 0,
             asked: Asked::Nothing,
-            cancel_kept: false,
+            cancel: cancel::CancelWish::NONE,
             exposure: 0,
             best_px: None,
             touched: UtcTime(0),
@@ -186,12 +186,6 @@ impl Order {
     #[must_use]
     pub const fn is_cancel_pending(&self) -> bool {
         self.pending_cancels > 0
-    }
-
-    /// Whether a cancel is kept until it can be sent.
-    #[must_use]
-    pub const fn is_cancel_kept(&self) -> bool {
-        self.cancel_kept
     }
 
     pub(crate) const fn asked(&self) -> Asked {
@@ -355,7 +349,12 @@ pub enum UpdateKind {
     /// What is known of the order may not be the truth: the session dropped, or a report could not be
     /// read.
     Uncertain,
-    /// A cancel that was kept cannot be sent.
+    /// A cancel goes by another rung of the ladder than was said before.
+    CancelClimbed {
+        /// The rung, and why.
+        route: CancelRoute,
+    },
+    /// A cancel that was kept, or was to go by REST, is given up.
     CancelRefused {
         /// Why.
         refusal: Refusal,

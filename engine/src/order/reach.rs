@@ -68,6 +68,8 @@ pub enum Rung {
     Cancel,
     /// OrderMassCancelRequest (q), which may take others with it.
     MassCancel(CancelScope),
+    /// REST. What is cancelled because the session is down is kept for the session as well.
+    Rest,
     /// None now: the cancel is kept and climbs when it can.
     Kept,
 }
@@ -79,10 +81,14 @@ pub enum RungReason {
     SameConnection,
     /// The order is of another connection, which this rung reaches by the profile.
     OtherConnection,
+    /// No request of the session reaches the order, by the profile.
+    NotReached,
     /// The trading session is down.
     SessionDown,
     /// The lane is full.
     LaneFull,
+    /// The session was asked and does not answer.
+    NoAnswer,
 }
 
 /// How a cancel goes: the rung, and why.

@@ -18,6 +18,8 @@ pub enum Proof {
     NotThere,
     /// A mass cancel that reaches it went through and did not find it open.
     Swept,
+    /// It is not in the account's list of open orders (REST).
+    NotListed,
 }
 
 /// An order that was uncertain.
@@ -44,6 +46,8 @@ pub(crate) enum Asked {
     Cancel,
     /// OrderMassCancelRequest (q).
     Sweep,
+    /// The account's open orders are listed, by REST.
+    Listing,
     /// Nothing can be done.
     OutOfReach,
 }
@@ -71,13 +75,6 @@ impl OrderTable {
     pub(crate) fn set_asked(&mut self, handle: OrderHandle, asked: Asked) {
         if self.get(handle).is_some() {
             self.slots[handle.slot as usize].asked = asked;
-        }
-    }
-
-    /// Notes that an order is to be cancelled as soon as that can be sent, or that it has been.
-    pub(crate) fn set_cancel_kept(&mut self, handle: OrderHandle, kept: bool) {
-        if self.get(handle).is_some() {
-            self.slots[handle.slot as usize].cancel_kept = kept;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The session core: every session's state, its outbox and its road to the wire (stages t5, t9 to
 //! t11). The one place where a command becomes bytes.
 
+mod calls;
 mod lane;
 mod steering;
 mod under_way;
@@ -12,6 +13,7 @@ use rtrb::Producer;
 use self::lane::{Flushed, InFlight, Lane, push_out};
 use self::under_way::UnderWay;
 use super::inlet::Inbound;
+use super::rest::RestPort;
 use crate::command::{Command, CommandKind, SessionId};
 use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use crate::journal::Keeper;
@@ -46,6 +48,7 @@ pub struct SessionCore {
     clock: Clock,
     traces: Producer<Record>,
     traces_lost: u64,
+    rest: Option<RestPort>,
 }
 
 impl SessionCore {
@@ -78,6 +81,7 @@ impl SessionCore {
             clock,
             traces,
             traces_lost: 0,
+            rest: None,
         }
     }
 
@@ -168,6 +172,10 @@ impl SessionCore {
             lane.session_events(sink);
             return;
         }
+        if let CommandKind::Rest(call) = command.kind {
+            return self.call(command.session, call, sink);
+        }
+        let lane = &mut self.lanes[usize::from(command.session.0)];
         let cl_ord_id = cl_ord_id_of(&command.kind);
         let sent = match encodable(&command.kind, &self.instruments) {
             None => Err(WithdrawReason::NotEncodable),
@@ -279,6 +287,7 @@ const fn cl_ord_id_of(kind: &CommandKind) -> Option<ClOrdId> {
         | CommandKind::RequestInstruments
         | CommandKind::Subscribe { .. }
         | CommandKind::Unsubscribe { .. }
+        | CommandKind::Rest(_)
         | CommandKind::Logout => None,
     }
 }

@@ -92,6 +92,7 @@ impl Links {
             link.conduct(now, core, ports, sink);
             link.tell(sink);
         }
+        core.take_answers(sink);
     }
 
     /// When [`Links::step`] has something to do.
@@ -101,6 +102,9 @@ impl Links {
                 || (link.conductor.is_logging_on() && core.is_up(link.session));
             if behind { now } else { link.conductor.next_deadline(now) }
         };
+        if core.has_answers() {
+            return now;
+        }
         self.0.iter().map(deadline).min().unwrap_or(UtcTime(u64::MAX))
     }
 

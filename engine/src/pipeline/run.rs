@@ -1,5 +1,6 @@
 //! The threads of a layout, from their start to the engine's end, and beside them the housekeeping: one thread
-//! that dials and gathers traces, and one that waits for the disk, if there is a journal.
+//! that dials and gathers traces, one that waits for the disk, if there is a journal, and one that makes calls
+//! by REST, if there is such a host.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use super::full::{self, CoreEnd, Reader};
 use super::idle::{Bell, Idle, IdlePolicy};
 use super::links::Spent;
 use super::pin::{Pinning, available_cores, pin_current};
+use super::rest::Caller;
 use super::running::Outcome;
 use super::slab::slab;
 use super::threads::{self, Connections, StrategyStage};
@@ -36,6 +38,8 @@ pub(super) struct Path<S: Strategy> {
     pub(super) dialler: Dialler,
     pub(super) clock: Clock,
     pub(super) records: rtrb::Consumer<Record>,
+    /// Makes calls by REST.
+    pub(super) caller: Option<Caller>,
 }
 
 impl<S: Strategy + Send> Path<S> {
@@ -51,6 +55,7 @@ impl<S: Strategy + Send> Path<S> {
             mut dialler,
             clock,
             mut records,
+            mut caller,
         } = self;
         let layout = config.path.layout;
         let idle = idle_policy(&config);
@@ -83,6 +88,14 @@ impl<S: Strategy + Send> Path<S> {
                         journals.run(control);
                         std::thread::sleep(HOUSEKEEPING_PERIOD);
                     }
+                })?;
+            }
+            if let Some(caller) = &mut caller {
+                let over = &over;
+                let builder = std::thread::Builder::new().name("taut-rest".into());
+                builder.spawn_scoped(scope, move || {
+                    let _pinned = pin_current("taut-rest", config.path.housekeeping_core);
+                    caller.run(over);
                 })?;
             }
             let mut threads = Vec::new();

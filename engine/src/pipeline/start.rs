@@ -9,17 +9,19 @@ use super::core::SessionCore;
 use super::dialler::{Dialler, Dialling, Host};
 use super::inlet::Inlet;
 use super::links::Links;
+use super::rest::{Caller, rest_link};
 use super::run::Path;
 use super::running::Running;
 use super::threads::{Connections, StrategyStage};
 use super::{Control, MARKET_DATA, Problems, TRADING};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
-use crate::config::{ConfigError, EngineConfig, SessionSection, XdpSection};
+use crate::config::{ConfigError, EngineConfig, RestSection, SessionSection, XdpSection};
 use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig};
 use crate::journal::{Journal, JournalError, Recovered};
 use crate::kraken;
 use crate::kraken::logon::{Credentials, Logon};
+use crate::kraken::rest::RestClient;
 use crate::limits::TRACE_RING;
 use crate::risk::LimitSet;
 use crate::session::SessionConfig;
@@ -66,6 +68,7 @@ pub struct Engine {
     credentials: Credentials,
     trust: Option<Trust>,
     judge: Option<ResendJudge>,
+    rest_credentials: Option<Credentials>,
 }
 
 impl Engine {
@@ -75,13 +78,20 @@ impl Engine {
     /// [`ConfigError`].
     pub fn new(config: EngineConfig, credentials: Credentials) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { config, credentials, trust: None, judge: None })
+        Ok(Self { config, credentials, trust: None, judge: None, rest_credentials: None })
     }
 
     /// Trust these roots instead of those that the configuration names.
     #[must_use]
     pub fn with_trust(mut self, trust: Trust) -> Self {
         self.trust = Some(trust);
+        self
+    }
+
+    /// Calls by REST are signed by another key than the Logons: one that may cancel orders by REST.
+    #[must_use]
+    pub fn with_rest_credentials(mut self, credentials: Credentials) -> Self {
+        self.rest_credentials = Some(credentials);
         self
     }
 
@@ -117,7 +127,8 @@ impl Engine {
         }
         let clock = Clock::system();
         let (traces, records) = RingBuffer::new(TRACE_RING);
-        let (core, recovered) = self.session_core(clock.clone(), traces)?;
+        let (mut core, recovered) = self.session_core(clock.clone(), traces)?;
+        let caller = self.caller(&mut core)?;
         let watermark = core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark);
         let desk = Desk::new(&self.desk_config(watermark)?, clock.clone(), strategy)?;
         let conductors = self.conductors(&recovered, &clock);
@@ -130,7 +141,8 @@ impl Engine {
         let connections = Connections { inlets, links: Links::new(conductors), end };
         let config = self.config;
         let instruments = config.instruments.symbols.len();
-        let path = Path { config, core, stage, connections, spent, dialler, clock, records };
+        let path =
+            Path { config, core, stage, connections, spent, dialler, clock, records, caller };
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
@@ -173,6 +185,18 @@ impl Engine {
         });
         let timeout = Duration::from_millis(self.config.reconnect.dial_timeout_ms.into());
         Ok(Dialling { hosts, tls, network, timeout })
+    }
+
+    /// Who makes calls by REST, if a host is named.
+    fn caller(&self, core: &mut SessionCore) -> Result<Option<Caller>, StartError> {
+        let Some(section) = &self.config.rest else { return Ok(None) };
+        let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
+        let credentials = self.rest_credentials.as_ref().unwrap_or(&self.credentials).clone();
+        let client = RestClient::new(section.host.clone(), section.port, tls, credentials);
+        let (port, end) = rest_link();
+        core.set_rest(port);
+        let timeout = Duration::from_millis(section.timeout_ms.into());
+        Ok(Some(Caller { client, end, timeout }))
     }
 
     fn client_tls(&self) -> Result<ClientTls, StartError> {
@@ -241,6 +265,7 @@ impl Engine {
             unknown_orders: self.config.orders.unknown,
             reach: self.config.orders.reach,
             recovery: self.config.orders.recovery,
+            rest: self.config.rest.as_ref().map(RestSection::policy),
         })
     }
 }

@@ -137,6 +137,8 @@ pub enum Refusal {
     /// No request reaches the order from this session, as the venue's rules are configured
     /// ([`Reach`](crate::order::Reach)).
     OutOfReach,
+    /// REST, the last rung, failed as often as it may, or in a way that does not pass; an alarm said why.
+    RestFailed,
     /// After a drop it is still to be found out what became of the open orders: only cancels pass.
     Reconciling,
     /// The order has no price and cannot be amended.
@@ -195,6 +197,7 @@ impl Refusal {
             Self::OrderUncertain => "the order's state is uncertain",
             Self::OrderIdUnknown => "the OrderID is not known yet",
             Self::OutOfReach => "no request reaches the order",
+            Self::RestFailed => "REST failed",
             Self::Reconciling => "what became of the open orders is still to be found out",
             Self::NotAmendable => "the order cannot be amended",
             Self::CancelPending => "a cancel is pending",

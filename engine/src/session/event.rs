@@ -255,9 +255,8 @@ impl Write for Line {
 
 /// The head of a text of the peer, control bytes replaced.
 pub(super) fn event_text(bytes: &[u8]) -> EventText {
-    const MAX: usize = 63;
-    let mut clean = [0; MAX];
-    let len = bytes.len().min(MAX);
+    let mut clean = [0; limits::EVENT_TEXT_MAX];
+    let len = bytes.len().min(clean.len());
     for (out, &byte) in clean.iter_mut().zip(bytes) {
         *out = if byte < 0x20 || byte == 0x7f { b'?' } else { byte };
     }
@@ -312,6 +311,6 @@ mod tests {
     #[test]
     fn a_text_of_the_peer_is_cut_and_cleaned() {
         assert_eq!(event_text(b"a\x02b").as_str(), "a?b");
-        assert_eq!(event_text(&[b'x'; 100]).as_bytes().len(), 63);
+        assert_eq!(event_text(&[b'x'; 200]).as_bytes().len(), limits::EVENT_TEXT_MAX);
     }
 }

@@ -1,6 +1,7 @@
 //! The whole system from one seed. `TAUT_SEEDS=N` runs every property over N seeds in place of its
 //! usual number; `TAUT_SEED=S` over the seed S only.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,11 +11,15 @@ use taut::desk::Resume;
 use taut::order::{Reach, Scope};
 use taut::pipeline::{MARKET_DATA, TRADING};
 use taut::strategy::{
-    Context, InstrumentId, OrderUpdate, SessionUpdate, Side, Strategy, UpdateKind,
+    Context, InstrumentId, OrderUpdate, Refusal, Rung, SessionUpdate, Side, Strategy, TimerId,
+    UpdateKind,
 };
+use taut_codec::value::UtcTime;
 use taut_venue::gateway::RoutingMode;
 use taut_venue::simulation::strategies::{Quoter, Storm};
-use taut_venue::simulation::{Cut, End, FaultKind, SimConfig, Simulation, TO_ENGINE, TO_VENUE};
+use taut_venue::simulation::{
+    Cut, End, FaultKind, RestRoute, SimConfig, Simulation, TO_ENGINE, TO_VENUE,
+};
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
@@ -216,6 +221,112 @@ fn no_live_order_is_out_of_reach_whatever_the_venue_lets_requests_reach() {
     }
     println!("{sum:?}");
     assert!(sum.kept_open > sum.seeds / 2, "orders of earlier connections are among them: {sum:?}");
+}
+
+/// Quotes, and cancels what it likes when it likes, whatever the session is doing. No cancel may be out of
+/// reach.
+struct Fickle {
+    quoter: Quoter,
+    rng: fastrand::Rng,
+    by: BTreeMap<&'static str, u64>,
+}
+
+impl Fickle {
+    fn new(seed: u64) -> Self {
+        let rng = fastrand::Rng::with_seed(seed);
+        Self { quoter: Quoter::default(), rng, by: BTreeMap::new() }
+    }
+
+    fn cancel_some(&mut self, ctx: &mut Context<'_>) {
+        let orders: Vec<_> = ctx.open_orders().map(|order| order.handle).collect();
+        for order in orders {
+            if self.rng.u8(..4) > 0 {
+                continue;
+            }
+            let how = match ctx.cancel(order).map(|route| route.rung) {
+                Ok(Rung::Cancel) => "F",
+                Ok(Rung::MassCancel(_)) => "q",
+                Ok(Rung::Rest) => "REST",
+                Ok(Rung::Kept) => "kept",
+                Err(Refusal::CancelPending) => "pending",
+                Err(refusal) => panic!("{refusal}: {:?}", ctx.order_state(order)),
+            };
+            *self.by.entry(how).or_default() += 1;
+        }
+    }
+}
+
+impl Strategy for Fickle {
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        self.on_timer(ctx, TimerId(1));
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: TimerId) {
+        self.cancel_some(ctx);
+        let at = UtcTime(ctx.now().0 + self.rng.u64(MS..50 * MS));
+        ctx.set_timer(timer, at).expect("one timer");
+    }
+
+    fn on_book(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId) {
+        self.quoter.on_book(ctx, instrument);
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        if let UpdateKind::CancelClimbed { .. } = update.kind {
+            *self.by.entry("climbed").or_default() += 1;
+        }
+        self.quoter.on_order(ctx, update);
+    }
+
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        self.quoter.on_stop(ctx);
+    }
+}
+
+#[test]
+fn no_live_order_is_out_of_reach_while_rest_is_there_however_narrow_the_session_and_bad_the_network()
+ {
+    let (mut sum, mut by, mut calls) = (Sum::default(), BTreeMap::<_, u64>::new(), [0; 3]);
+    for seed in seeds(96) {
+        let mut config = SimConfig::stormy(seed, 1_500 * MS);
+        let ([cancel, amend, session, _], reach) = scopes(seed);
+        let switches = &mut config.venue.switches;
+        (switches.cancel_scope, switches.amend_scope) = (cancel, amend);
+        switches.mass_cancel_session_scope = session;
+        // Not even the widest mass cancel reaches beyond the connection.
+        switches.mass_cancel_all_scope = taut_venue::oes::Scope::Connection;
+        let reach = Reach { mass_cancel_all: Scope::Connection, ..reach };
+        (config.cancel_on_disconnect, config.reach) = (seed % 4 == 0, reach);
+        config.reset = if seed % 2 == 0 { ResetPolicy::Always } else { ResetPolicy::Never };
+        config.recovery.may_cancel = seed % 8 < 4;
+        config.recovery.status_requests = seed % 16 < 8;
+        let lost = [0, 20, 60][seed as usize % 3];
+        config.rest = Some(RestRoute { lost, latency_ns: MS..=20 * MS, ..RestRoute::CALM });
+        // Often the session is away for longer than a call takes.
+        config.reconnect_after = Some(MS..=400 * MS);
+        let mut sim = Simulation::new(config, Fickle::new(seed));
+        sim.run_for(1_500 * MS);
+        assert!(sim.run_until(|sim| sim.is_up(), 120 * SECOND), "seed {seed} does not recover");
+        let reconciled = |sim: &Simulation<Fickle>| sim.desk().is_reconciled();
+        assert!(sim.run_until(reconciled, 60 * SECOND), "seed {seed} does not find out");
+        end(&mut sim);
+        assert_eq!(sim.desk().orders().live_len(), 0, "seed {seed} {reach:?}");
+        assert_eq!(sim.venue().open_orders("TAUT"), 0, "seed {seed} {reach:?} left orders behind");
+        let stats = sim.desk().stats();
+        for (all, one) in
+            calls.iter_mut().zip([stats.rest_calls, stats.rest_cancels, stats.rest_failures])
+        {
+            *all += one;
+        }
+        for (how, count) in &sim.desk().strategy().by {
+            *by.entry(*how).or_default() += count;
+        }
+        sum.add(&sim);
+    }
+    println!("{sum:?}, cancels {by:?}, calls, cancels, failures {calls:?}");
+    let some = |how| by.get(how).is_some_and(|count| *count > sum.seeds / 4);
+    assert!(some("F") && some("REST") && by.contains_key("climbed"), "{by:?}");
+    assert!(calls[1] > sum.seeds / 4 && calls[2] > sum.seeds / 8, "{calls:?}");
 }
 
 /// A storm that sends an order as soon as the trading session is up.

@@ -1,5 +1,6 @@
 mod ladder;
 mod model;
+mod rest;
 mod risk;
 mod truth;
 
@@ -105,6 +106,7 @@ fn config() -> DeskConfig {
         unknown_orders: UnknownOrders::default(),
         reach: Reach::default(),
         recovery: Recovery::default(),
+        rest: None,
     }
 }
 
@@ -128,16 +130,27 @@ impl Fixture {
         Self { desk: Desk::new(&config(), clock, Recorder::default()).unwrap(), nanos }
     }
 
+    /// Started, with other rules for orders.
+    fn with(config: &DeskConfig) -> Self {
+        let mut fixture = Self::new();
+        let clock = fixture.desk.core.clock.clone();
+        fixture.desk = Desk::new(config, clock, Recorder::default()).unwrap();
+        fixture.start()
+    }
+
     /// Both sessions up, the book there, the strategy started, nothing queued.
     fn started() -> Self {
-        let mut fixture = Self::new();
-        fixture.up(MD);
-        fixture.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
-        fixture.up(TRADING);
-        fixture.snapshot();
-        fixture.kinds();
-        assert_eq!(fixture.desk.strategy().starts, 1);
-        fixture
+        Self::new().start()
+    }
+
+    fn start(mut self) -> Self {
+        self.up(MD);
+        self.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
+        self.up(TRADING);
+        self.snapshot();
+        self.kinds();
+        assert_eq!(self.desk.strategy().starts, 1);
+        self
     }
 
     fn event(&mut self, session: SessionId, kind: EventKind) {

@@ -113,6 +113,7 @@ fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
         unknown_orders: UnknownOrders::default(),
         reach: Reach::default(),
         recovery: Recovery::default(),
+        rest: None,
     };
     let desk = Desk::new(&config, clock(), Idler::default()).expect("one instrument");
     StrategyStage::new(desk, Arc::clone(control), clock())

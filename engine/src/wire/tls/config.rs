@@ -83,6 +83,14 @@ impl ClientTls {
         self.insecure
     }
 
+    /// A connection to `host` that rustls handles as a whole, for what is not on the path; `None` if that
+    /// is no name for a certificate.
+    #[must_use]
+    pub fn connection(&self, host: &str) -> Option<rustls::ClientConnection> {
+        let name = ServerName::try_from(host.to_owned()).ok()?;
+        rustls::ClientConnection::new(Arc::clone(&self.config), name).ok()
+    }
+
     /// Who handles records after the handshake.
     #[must_use]
     pub const fn mode(&self) -> TlsMode {

@@ -120,6 +120,7 @@ impl<S: Strategy> Simulation<S> {
             && self.links.len() == 2
             && self.links.is_flushed(&self.venue)
             && !self.venue.are_requests_under_way()
+            && self.rest.as_ref().is_none_or(super::rest::RestNet::is_quiet)
     }
 
     fn check_books(&self) -> Result<(), String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::{ConductorConfig, Reconnect, ResetPolicy, Rollover};
-use taut::desk::{InstrumentConfig, Recovery};
+use taut::desk::{InstrumentConfig, Recovery, RestPolicy};
 use taut::order::Reach;
 use taut::risk::{RiskLimits, TotalLimits, VenueRate};
 use taut::types::Symbol;
@@ -59,6 +59,8 @@ pub struct SimConfig {
     pub reach: Reach,
     /// How the desk finds the truth out after a drop.
     pub recovery: Recovery,
+    /// Calls by REST, and the way to the venue's REST interface; `None`: there is none.
+    pub rest: Option<RestRoute>,
     /// The network towards the venue.
     pub to_venue: Route,
     /// The network towards the engine.
@@ -70,6 +72,33 @@ pub struct SimConfig {
     /// How many nanoseconds a dial takes after a session was lost; the conductors wait a little before.
     /// `None`: sessions come back only by [`Simulation::reconnect`](super::Simulation::reconnect).
     pub reconnect_after: Option<RangeInclusive<u64>>,
+}
+
+/// Calls by REST, and their way to the venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestRoute {
+    /// What the desk is told.
+    pub policy: RestPolicy,
+    /// Each way of each call, nanoseconds.
+    pub latency_ns: RangeInclusive<u64>,
+    /// How many of 256 calls do not arrive, and how many of 256 answers.
+    pub lost: u8,
+}
+
+impl RestRoute {
+    /// 20 ms there and as much back; nothing is lost.
+    pub const CALM: Self = Self {
+        policy: RestPolicy {
+            attempts: 5,
+            retry_ms: 50,
+            answer_ms: 1_000,
+            climb_ms: 1_000,
+            may_cancel_all: true,
+            cancel_after_seconds: 0,
+        },
+        latency_ns: 20_000_000..=20_000_000,
+        lost: 0,
+    };
 }
 
 /// One direction of the network. What is a range is drawn anew as said at each field.
@@ -242,6 +271,7 @@ impl SimConfig {
             cancel_on_disconnect: true,
             reach: Reach::default(),
             recovery: Recovery::default(),
+            rest: None,
             to_venue: Route::CALM,
             to_engine: Route::CALM,
             faults: Vec::new(),

@@ -30,6 +30,7 @@ mod check;
 mod config;
 mod network;
 mod record;
+mod rest;
 pub mod strategies;
 
 use std::sync::Arc;
@@ -40,7 +41,7 @@ use taut::command::SessionId;
 use taut::conductor::{Conductor, DialProblem};
 use taut::desk::{Desk, DeskConfig, UnknownOrders};
 use taut::kraken::logon::{Credentials, Logon};
-use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, SessionCore, TRADING};
+use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, SessionCore, TRADING, rest_link};
 use taut::secret::Secret;
 use taut::session::SessionConfig;
 use taut::strategy::Strategy;
@@ -49,7 +50,9 @@ use taut::types::{CompId, Symbol};
 use taut::wire::{Receiver, Transmitter, channel, memory};
 use taut_codec::value::UtcTime;
 
-pub use config::{Fault, FaultKind, RandomFaults, Route, SimConfig, TO_ENGINE, TO_VENUE};
+pub use config::{
+    Fault, FaultKind, RandomFaults, RestRoute, Route, SimConfig, TO_ENGINE, TO_VENUE,
+};
 pub use record::{End, Issued, Record};
 pub use taut::wire::memory::Cut;
 
@@ -58,6 +61,7 @@ use crate::links::Links;
 use crate::venue::{Arrival, Venue};
 use check::Checks;
 use network::Lane;
+use rest::RestNet;
 
 /// Time that passes at least from one step to the next while only deadlines are due, nanoseconds.
 const STEP_MIN_NS: u64 = 10_000;
@@ -81,6 +85,7 @@ pub struct Simulation<S: Strategy> {
     links: Links,
     /// By [`SessionId`].
     lanes: [Lane; 2],
+    rest: Option<RestNet>,
     next_random_fault: Option<u64>,
     steps: u64,
     checks: Checks,
@@ -105,7 +110,12 @@ impl<S: Strategy> Simulation<S> {
         let sender = config.venue.clients[0].sender.clone();
         let credentials = Credentials::new(Secret::new(secret), Secret::new(secret))
             .expect("the secret is base64");
-        let core = session_core(&config, &sender, credentials, clock.clone());
+        let mut core = session_core(&config, &sender, credentials.clone(), clock.clone());
+        let rest = config.rest.clone().map(|route| {
+            let (port, end) = rest_link();
+            core.set_rest(port);
+            RestNet::new(route, credentials, end)
+        });
         let desk = DeskConfig {
             market_data: MARKET_DATA,
             trading: TRADING,
@@ -117,6 +127,7 @@ impl<S: Strategy> Simulation<S> {
             unknown_orders: UnknownOrders::default(),
             reach: config.reach,
             recovery: config.recovery,
+            rest: config.rest.as_ref().map(|route| route.policy),
         };
         let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
         let conductors = [TRADING, MARKET_DATA].map(|session| {
@@ -141,6 +152,7 @@ impl<S: Strategy> Simulation<S> {
             venue,
             links: Links::default(),
             lanes: Default::default(),
+            rest,
             next_random_fault,
             steps: 0,
             checks: Checks::default(),
@@ -249,7 +261,8 @@ impl<S: Strategy> Simulation<S> {
         let deadline = self.engine.next_deadline().min(self.venue.next_deadline()).0;
         let faults = self.config.faults.last().map(|fault| self.start.0 + fault.at_ns);
         let mut next = deadline.max(now + STEP_MIN_NS).min(now + STEP_MAX_NS);
-        for at in faults.into_iter().chain(self.next_random_fault) {
+        let calls = self.rest.as_ref().and_then(RestNet::next_ns);
+        for at in faults.into_iter().chain(self.next_random_fault).chain(calls) {
             next = next.min(at);
         }
         for lane in &self.lanes {
@@ -288,6 +301,9 @@ impl<S: Strategy> Simulation<S> {
             }
             worked |= self.engine.step();
             worked |= self.dial(now.0);
+            if let Some(rest) = &mut self.rest {
+                worked |= rest.step(&mut self.venue, now, &mut self.rng);
+            }
             if !venue_first {
                 worked |= self.venue_round(now);
             }

@@ -267,6 +267,7 @@ impl Watch for Record {
             | CommandKind::RequestInstruments
             | CommandKind::Subscribe { .. }
             | CommandKind::Unsubscribe { .. }
+            | CommandKind::Rest(_)
             | CommandKind::Logout => return,
         };
         if self.issued.last().is_some_and(|last| last.cl_ord_id.bits() >= cl_ord_id.bits()) {

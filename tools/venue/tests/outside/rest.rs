@@ -1,5 +1,15 @@
 //! REST over HTTPS, written and read by hand.
 
+use std::time::{Duration, Instant};
+
+use taut::command::RestKind;
+use taut::event::RestSaid;
+use taut::kraken::logon::Credentials;
+use taut::kraken::rest::RestClient;
+use taut::secret::Secret;
+use taut::types::OrderId;
+use taut::wire::tls::{ClientTls, TlsMode, Trust};
+
 use crate::client::{API_KEY, Client, api_sign, nonce};
 use crate::world::World;
 
@@ -62,4 +72,47 @@ fn a_venue_that_stops_closes_connections_of_rest_too() {
     assert_eq!(none, r#"{"error":[],"result":{"count":0}}"#);
     world.stop();
     caller.expect_end();
+}
+
+#[test]
+fn the_engines_own_client_lists_and_cancels_over_https_and_over_plain_tcp() {
+    for world in [World::tls(), World::plain()] {
+        let mut trader = world.trader();
+        trader.limit(1, 1, "0.5", "1000");
+        let order_id = trader.receive().get(37).to_owned();
+        trader.receive();
+        let tls = world.rest.pem.as_ref().map(|pem| {
+            let trust = Trust::Pem(pem.clone().into());
+            ClientTls::new(trust, TlsMode::RecordLayer).expect("the venue's certificate")
+        });
+        let secret = Secret::new("c2VjcmV0");
+        let credentials = Credentials::new(Secret::new(API_KEY), secret).expect("good ones");
+        let port = world.rest.address.port();
+        let mut client = RestClient::new("localhost".to_owned(), port, tls, credentials);
+        let mut call = |kind: RestKind| {
+            let (mut said, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
+            client.call(&kind, nonce(), deadline, |part| said.push(part));
+            said
+        };
+        let open = call(RestKind::OpenOrders);
+        let [RestSaid::Listed(listed), RestSaid::ListEnd { count: 1 }] = open[..] else {
+            panic!("{open:?}")
+        };
+        assert_eq!(listed.order_id.as_str(), order_id);
+        let order_id = listed.order_id;
+        let cl_ord_id = listed.cl_ord_id.expect("it has one");
+        let kind = RestKind::CancelOrder { order_id, cl_ord_id };
+        assert_eq!(call(kind), [RestSaid::Canceled { count: 1 }]);
+        assert_eq!(trader.receive().values(&[150, 11]), "4 1");
+        let again = call(kind);
+        assert!(
+            matches!(again[..], [RestSaid::Failed(problem)] if problem.is_unknown_order()),
+            "{again:?}"
+        );
+        let empty = RestKind::CancelOrder { order_id: OrderId::EMPTY, cl_ord_id };
+        assert!(matches!(call(empty)[..], [RestSaid::Failed(_)]), "it is not open by that name");
+        assert_eq!(call(RestKind::CancelAllAfter { seconds: 60 }), [RestSaid::TimerSet]);
+        assert_eq!(call(RestKind::CancelAll), [RestSaid::Canceled { count: 0 }]);
+        trader.log_out();
+    }
 }

@@ -1,0 +1,109 @@
+//! The questions: what is sent to find out where uncertain orders stand.
+
+use super::Phase;
+use crate::command::{CancelOrder, CancelScope, Command, CommandKind, StatusRequest};
+use crate::desk::Core;
+use crate::limits::ORDERS_MAX;
+use crate::order::{Asked, Order, OrderHandle, OrderState, Proof, Resolved};
+use crate::risk::Refusal;
+use crate::trace::Stamps;
+use crate::types::{ClOrdId, InstrumentId, Side};
+
+impl Core {
+    /// An order is certain again.
+    pub fn note_certain(&mut self, order: OrderHandle, state: OrderState, proof: Proof) {
+        self.stats.found_open += u64::from(!state.is_end());
+        let truth = &mut self.truth;
+        if truth.phase == Phase::Idle {
+            return;
+        }
+        let resolved = Resolved { order, state, proof };
+        if let Some(one) = truth.list.iter_mut().find(|one| one.order == order) {
+            *one = resolved;
+        } else if truth.list.len() < ORDERS_MAX {
+            truth.list.push(resolved);
+        }
+    }
+
+    /// Sends the questions that there is room for, and behind the last one the marker.
+    pub(super) fn ask(&mut self) {
+        if self.truth.sweeps_first {
+            if self.mass_cancel(CancelScope::SenderCompId, Stamps::NONE).is_err() {
+                return;
+            }
+            (self.truth.sweeps_first, self.truth.swept) = (false, true);
+        }
+        for at in 0..self.orders.live_len() {
+            let order = self.orders.live_at(at).and_then(|one| self.orders.get(one)).copied();
+            let is_open = |order: &Order| {
+                order.state == OrderState::Uncertain && order.asked() == Asked::Nothing
+            };
+            let Some(order) = order.filter(is_open) else { continue };
+            if self.check_lane().is_err() {
+                return;
+            }
+            let asked = self.ask_about(&order);
+            self.orders.set_asked(order.handle, asked);
+        }
+        if self.check_lane().is_ok()
+            && let Ok(marker) = self.send_marker()
+        {
+            self.truth.phase = Phase::Waiting { marker };
+        }
+    }
+
+    fn ask_about(&mut self, order: &Order) -> Asked {
+        let policy = self.truth.policy;
+        let place = self.place(order);
+        if policy.status_requests
+            && !order.order_id.is_empty()
+            && let Some(cl_ord_id) = self.orders.cl_ord_id(order.handle)
+        {
+            let (order_id, instrument) = (order.order_id, order.instrument);
+            let kind = CommandKind::Status(StatusRequest { cl_ord_id, order_id, instrument });
+            let session = self.trading_session;
+            self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
+            return Asked::Status;
+        }
+        if self.truth.is_lossless {
+            return Asked::Silence;
+        }
+        let nothing = if self.rest.is_there() { Asked::Listing } else { Asked::OutOfReach };
+        if !policy.may_cancel {
+            return nothing;
+        }
+        if self.reach.cancel.reaches(place) {
+            let is_under_way = order.is_cancel_pending();
+            let sent = is_under_way || self.cancel_one(order.handle, Stamps::NONE).is_ok();
+            return if sent { Asked::Cancel } else { nothing };
+        }
+        let scope = CancelScope::SenderCompId;
+        if !self.reach.mass_cancel_reaches(scope, place, order.instrument) {
+            return nothing;
+        }
+        if !self.truth.swept {
+            self.truth.swept = self.mass_cancel(scope, Stamps::NONE).is_ok();
+        }
+        if self.truth.swept { Asked::Sweep } else { nothing }
+    }
+
+    /// A cancel of an order that cannot exist: it names itself.
+    fn send_marker(&mut self) -> Result<ClOrdId, Refusal> {
+        let instrument = (0..self.markets.len() as u16)
+            .map(InstrumentId)
+            .find(|&id| self.markets.get(id).is_some_and(|market| market.instrument().is_some()))
+            .ok_or(Refusal::InstrumentUnknown)?;
+        let cl_ord_id = self.next_id(self.clock.now())?;
+        let cancel = CancelOrder {
+            cl_ord_id,
+            orig_cl_ord_id: cl_ord_id,
+            order_id: crate::types::OrderId::EMPTY,
+            instrument,
+            side: Side::Buy,
+        };
+        self.stats.markers += 1;
+        self.truth.sent_marker(cl_ord_id);
+        self.issue(cl_ord_id, CommandKind::Cancel(cancel), Stamps::NONE);
+        Ok(cl_ord_id)
+    }
+}

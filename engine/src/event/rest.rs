@@ -1,0 +1,140 @@
+//! What calls by REST came to.
+
+use taut_codec::value::Decimal;
+
+use super::EventText;
+use crate::types::{ClOrdId, OrderId, Side};
+
+/// The answer to a [`RestCall`](crate::command::RestCall), or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RestAnswer {
+    /// Which call.
+    pub id: u32,
+    /// What it came to.
+    pub said: RestSaid,
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RestSaid {
+    /// So many orders were cancelled.
+    Canceled {
+        /// How many.
+        count: u32,
+    },
+    /// CancelAllOrdersAfter was understood.
+    TimerSet,
+    /// One open order; [`RestSaid::ListEnd`] follows the last.
+    Listed(Listed),
+    /// The list of open orders is complete.
+    ListEnd {
+        /// How many there were, those included that could not be read.
+        count: u32,
+    },
+    /// Nothing of it is known to have been done.
+    Failed(RestProblem),
+}
+
+/// One open order, as OpenOrders lists it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Listed {
+    /// The key of its entry.
+    pub order_id: OrderId,
+    /// `cl_ord_id`, if it has one of the forms of FIX.
+    pub cl_ord_id: Option<ClOrdId>,
+    /// `descr.type`.
+    pub side: Side,
+    /// The limit, of an order that has one.
+    pub px: Option<Decimal>,
+    /// `vol`: the total quantity.
+    pub qty: Decimal,
+    /// `vol_exec`: filled so far.
+    pub cum: Decimal,
+    /// `cost`: what that cost, in the quote currency.
+    pub cost: Decimal,
+}
+
+/// Why a call came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestProblem {
+    /// No connection, or it was lost before the answer was complete. The venue may have done what was
+    /// asked.
+    NotReached,
+    /// No answer in time. The venue may have done what was asked.
+    TimedOut,
+    /// The answer is none that is known.
+    Broken,
+    /// HTTP had another status than 200.
+    Status(u16),
+    /// The venue's error string, `EOrder:Unknown order` (venue file 5.2).
+    Refused(EventText),
+}
+
+impl RestProblem {
+    /// Whether the same call may succeed a little later. A wrong key or a missing permission stays, and
+    /// who insists is locked out (venue file 5.2).
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NotReached | Self::TimedOut | Self::Broken => true,
+            Self::Status(status) => *status >= 500 || *status == 429 || *status == 408,
+            Self::Refused(text) => {
+                const PASSING: [&[u8]; 6] = [
+                    b"EAPI:Invalid nonce",
+                    b"EAPI:Rate limit exceeded",
+                    b"EAuth:Rate limit exceeded",
+                    b"EOrder:Rate limit exceeded",
+                    b"EService:",
+                    b"EGeneral:Internal error",
+                ];
+                PASSING.iter().any(|one| text.as_bytes().starts_with(one))
+            }
+        }
+    }
+
+    /// Whether the venue says it of one order, not of all that is called.
+    #[must_use]
+    pub fn is_of_order(&self) -> bool {
+        matches!(self, Self::Refused(text) if text.as_bytes().starts_with(b"EOrder:"))
+    }
+
+    /// Whether the venue says that it has no such order open.
+    #[must_use]
+    pub fn is_unknown_order(&self) -> bool {
+        matches!(self, Self::Refused(text) if text.as_bytes() == b"EOrder:Unknown order")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let refused = |text: &str| RestProblem::Refused(EventText::new(text.as_bytes()).unwrap());
+        for passing in [
+            RestProblem::NotReached,
+            RestProblem::TimedOut,
+            RestProblem::Broken,
+            RestProblem::Status(503),
+            RestProblem::Status(429),
+            refused("EAPI:Invalid nonce"),
+            refused("EService:Unavailable"),
+            refused("EOrder:Rate limit exceeded"),
+        ] {
+            assert!(passing.may_pass(), "{passing:?}");
+        }
+        for lasting in [
+            RestProblem::Status(404),
+            refused("EAPI:Invalid key"),
+            refused("EAPI:Invalid signature"),
+            refused("EGeneral:Permission denied"),
+            refused("EGeneral:Temporary lockout"),
+            refused("EOrder:Unknown order"),
+        ] {
+            assert!(!lasting.may_pass(), "{lasting:?}");
+        }
+        assert!(refused("EOrder:Unknown order").is_unknown_order());
+        assert!(!refused("EOrder:Unknown position").is_unknown_order());
+    }
+}

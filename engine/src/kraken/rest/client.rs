@@ -1,0 +1,228 @@
+//! The connection that calls are made over, one at a time.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use super::{body, path, read_answer, read_response, request};
+use crate::command::RestKind;
+use crate::event::{RestProblem, RestSaid};
+use crate::kraken::logon::Credentials;
+use crate::wire::dial::dial_until;
+use crate::wire::tls::ClientTls;
+
+/// A connection that was quiet for longer may be closed at the other end: a new one is made.
+const REUSE: Duration = Duration::from_secs(5);
+
+/// Makes calls, each within a time.
+pub struct RestClient {
+    host: String,
+    port: u16,
+    tls: Option<ClientTls>,
+    credentials: Credentials,
+    open: Option<(Box<dyn Wire>, Instant)>,
+}
+
+/// What bytes go over: TLS, or TCP alone.
+trait Wire: Read + Write + Send {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Wire for rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        &self.sock
+    }
+}
+
+impl RestClient {
+    /// A client that has no connection yet; without `tls` it calls over plain TCP.
+    #[must_use]
+    pub fn new(host: String, port: u16, tls: Option<ClientTls>, credentials: Credentials) -> Self {
+        Self { host, port, tls, credentials, open: None }
+    }
+
+    /// Makes a call and waits for its answer until `deadline`; `each` is given its parts, of which the
+    /// last ends it. Nothing is tried again: another try needs another nonce.
+    pub fn call(
+        &mut self,
+        kind: &RestKind,
+        nonce: u64,
+        deadline: Instant,
+        mut each: impl FnMut(RestSaid),
+    ) {
+        let (path, body) = (path(kind), body(kind, nonce));
+        let sign = self.credentials.api_sign(path, nonce.to_string().as_bytes(), body.as_bytes());
+        let key = self.credentials.api_key().expose();
+        let bytes = request(&self.host, path, key, &sign, &body);
+        match self.exchange(&bytes, deadline) {
+            Ok((200, json)) => read_answer(kind, &json, each),
+            Ok((status, _)) => each(RestSaid::Failed(RestProblem::Status(status))),
+            Err(problem) => each(RestSaid::Failed(problem)),
+        }
+    }
+
+    fn exchange(&mut self, bytes: &[u8], until: Instant) -> Result<(u16, Vec<u8>), RestProblem> {
+        let mut wire = match self.open.take() {
+            Some((wire, used)) if used.elapsed() < REUSE => wire,
+            _ => self.dial(until)?,
+        };
+        // With its time: a host that does not take bytes is not waited for longer either.
+        send(&mut *wire, bytes, until).map_err(|error| problem(&error))?;
+        let mut input = Vec::new();
+        let response = loop {
+            if let Some(response) = read_response(&input)? {
+                break response;
+            }
+            let mut chunk = [0; 4096];
+            wire.tcp().set_read_timeout(Some(left(until)?)).map_err(|error| problem(&error))?;
+            match wire.read(&mut chunk) {
+                Ok(0) => return Err(RestProblem::NotReached),
+                Ok(count) => input.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(problem(&error)),
+            }
+        };
+        if !response.close {
+            self.open = Some((wire, Instant::now()));
+        }
+        Ok((response.status, response.body))
+    }
+
+    fn dial(&self, until: Instant) -> Result<Box<dyn Wire>, RestProblem> {
+        let never = AtomicBool::new(false);
+        let stream = dial_until(&self.host, self.port, until, &never)
+            .map_err(|_| RestProblem::NotReached)?;
+        // Nagle would hold back what is behind the head.
+        stream.set_nodelay(true).map_err(|error| problem(&error))?;
+        match &self.tls {
+            None => Ok(Box::new(stream)),
+            Some(tls) => {
+                let connection = tls.connection(&self.host).ok_or(RestProblem::NotReached)?;
+                Ok(Box::new(rustls::StreamOwned::new(connection, stream)))
+            }
+        }
+    }
+}
+
+fn send(wire: &mut dyn Wire, bytes: &[u8], until: Instant) -> io::Result<()> {
+    let left = left(until).map_err(|_| ErrorKind::TimedOut)?;
+    wire.tcp().set_write_timeout(Some(left))?;
+    // The handshake comes with the first bytes, and reads.
+    wire.tcp().set_read_timeout(Some(left))?;
+    wire.write_all(bytes)?;
+    wire.flush()
+}
+
+fn left(until: Instant) -> Result<Duration, RestProblem> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(RestProblem::TimedOut) } else { Ok(left) }
+}
+
+fn problem(error: &io::Error) -> RestProblem {
+    match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => RestProblem::TimedOut,
+        _ => RestProblem::NotReached,
+    }
+}
+
+impl std::fmt::Debug for RestClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RestClient({}:{})", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    const DONE: &str = r#"{"error":[],"result":{"count":1}}"#;
+
+    fn client(port: u16) -> RestClient {
+        let credentials = Credentials::new(Secret::new("KEY"), Secret::new("c2VjcmV0")).unwrap();
+        RestClient::new("127.0.0.1".to_owned(), port, None, credentials)
+    }
+
+    fn call(client: &mut RestClient, nonce: u64, patience: Duration) -> Vec<RestSaid> {
+        let mut said = Vec::new();
+        let deadline = Instant::now() + patience;
+        client.call(&RestKind::CancelAll, nonce, deadline, |part| said.push(part));
+        said
+    }
+
+    /// A host that answers so many calls for each entry on one connection, with this text, and closes.
+    fn host(answers: Vec<(usize, &'static str)>) -> (u16, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let thread = std::thread::spawn(move || {
+            let mut calls = Vec::new();
+            for (count, answer) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                for _ in 0..count {
+                    let mut input = Vec::new();
+                    while !input.ends_with(b"|")
+                        && !String::from_utf8_lossy(&input).contains("nonce=")
+                    {
+                        let mut chunk = [0; 1024];
+                        let count = stream.read(&mut chunk).unwrap();
+                        input.extend_from_slice(&chunk[..count]);
+                    }
+                    calls.push(String::from_utf8(input).unwrap());
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+            calls
+        });
+        (port, thread)
+    }
+
+    #[test]
+    fn calls_share_a_connection_and_a_closed_one_is_made_anew() {
+        const OK: &str =
+            "HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n{\"error\":[],\"result\":{\"count\":1}}";
+        const LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 33\r\n\r\n{\"error\":[],\"result\":{\"count\":1}}";
+        assert_eq!(DONE.len(), 33);
+        let (port, thread) =
+            host(vec![(2, OK), (1, LAST), (1, "HTTP/1.1 503 no\r\nContent-Length: 0\r\n\r\n")]);
+        let mut client = client(port);
+        let patience = Duration::from_secs(10);
+        for nonce in 1..=2 {
+            assert_eq!(call(&mut client, nonce, patience), [RestSaid::Canceled { count: 1 }]);
+        }
+        // The host has closed without a word: this try fails, the next one dials.
+        let failed = [RestSaid::Failed(RestProblem::NotReached)];
+        assert_eq!(call(&mut client, 3, patience), failed);
+        assert_eq!(call(&mut client, 4, patience), [RestSaid::Canceled { count: 1 }]);
+        let status = [RestSaid::Failed(RestProblem::Status(503))];
+        assert_eq!(call(&mut client, 5, patience), status, "and after an announced end, too");
+        let calls = thread.join().unwrap();
+        assert!(calls[0].starts_with("POST /0/private/CancelAll HTTP/1.1\r\nHost: 127.0.0.1\r\n"));
+        assert!(calls[0].ends_with("\r\nContent-Length: 7\r\n\r\nnonce=1"), "{}", calls[0]);
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_or_does_not_listen_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let silent = call(&mut client(port), 1, Duration::from_millis(50));
+        assert_eq!(silent, [RestSaid::Failed(RestProblem::TimedOut)]);
+        drop(listener);
+        let gone = call(&mut client(port), 2, Duration::from_secs(10));
+        assert_eq!(gone, [RestSaid::Failed(RestProblem::NotReached)]);
+    }
+
+    #[test]
+    fn a_client_does_not_print_its_secret() {
+        assert_eq!(format!("{:?}", client(443)), "RestClient(127.0.0.1:443)");
+    }
+}

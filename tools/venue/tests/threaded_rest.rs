@@ -1,0 +1,182 @@
+//! The threaded engine and its calls by REST, over sockets and TLS: what the venue hears of an engine while it
+//! lives, and that a kill reaches the account's orders when no session is there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use taut::config::{EngineConfig, RestSection};
+use taut::kraken::logon::Credentials;
+use taut::pipeline::{Engine, IdlePolicy, Layout, TRADING};
+use taut::secret::Secret;
+use taut::strategy::{
+    Context, InstrumentId, OrderUpdate, Px, RestKind, RestSaid, SessionUpdate, Strategy, UpdateKind,
+};
+use taut::trace::Clock;
+use taut::wire::WireKind;
+use taut::wire::tls::{TlsMode, Trust};
+use taut_venue::certificate::Certificate;
+use taut_venue::config::VenueConfig;
+use taut_venue::gateway::Logons;
+use taut_venue::server::{Listen, Server};
+use taut_venue::{Service, Venue};
+
+const SECRET: &str = "c2VjcmV0";
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Leaves an order in the book, and tells what it hears of calls.
+struct Resting {
+    tell: Sender<Heard>,
+    sent: bool,
+}
+
+#[derive(Debug, PartialEq)]
+enum Heard {
+    Live,
+    Down,
+    Rest(RestKind, RestSaid),
+}
+
+impl Strategy for Resting {
+    fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
+        let bid = ctx.book(id).and_then(|book| book.best_bid()).map(|level| level.px);
+        if let (false, Some(px), Some(facts)) = (self.sent, bid, ctx.instrument(id)) {
+            let far = Px(px.0 * 95 / 100 / facts.tick_size.0 * facts.tick_size.0);
+            self.sent = ctx.buy(id, facts.qty_min, far).is_ok();
+        }
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        if update.kind == UpdateKind::Live {
+            // A test that has what it wanted listens no more.
+            let _ = self.tell.send(Heard::Live);
+        }
+    }
+
+    fn on_session(&mut self, _: &mut Context<'_>, update: &SessionUpdate) {
+        let heard = match update {
+            SessionUpdate::Down { session: TRADING, .. } => Heard::Down,
+            SessionUpdate::Rest { kind, said } => Heard::Rest(*kind, *said),
+            _ => return,
+        };
+        let _ = self.tell.send(heard);
+    }
+}
+
+/// A venue on a thread, which refuses the trading session while it is `closed`.
+struct Running {
+    /// Market data, trading, REST.
+    ports: [u16; 3],
+    pem: Vec<u8>,
+    closed: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    /// Open orders of the engine when its session was closed, and at the end.
+    thread: JoinHandle<(usize, usize)>,
+}
+
+fn venue() -> Running {
+    let (closed, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (close, stopped) = (Arc::clone(&closed), Arc::clone(&stop));
+    let (tell, told) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let clock = Clock::system();
+        let secrets = |_: &str| Some(SECRET.to_owned());
+        let config = VenueConfig::default();
+        let venue = Venue::with_secrets(&config, None, clock.now(), secrets).expect("it is good");
+        let certificate = Certificate::generate(&["localhost"]).expect("a certificate");
+        let tls = certificate.server_tls(TlsMode::RecordLayer).expect("TLS");
+        let mut server =
+            Server::bind(venue, Some(tls), &Listen::loopback(), clock.clone()).expect("free ports");
+        let port = |service| server.address_of(service).expect("it listens").port();
+        let rest = server.rest_address().expect("it listens").port();
+        let ports = [port(Service::SpotMarketData), port(Service::SpotTrading), rest];
+        tell.send((ports, certificate.pem())).expect("the test waits");
+        let mut is_closed = false;
+        let mut most_open = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            if close.load(Ordering::Relaxed) != is_closed {
+                is_closed = true;
+                let venue = server.venue();
+                most_open = venue.open_orders("TAUT");
+                venue.set_logons(Logons::CloseSilently);
+                let session = venue.connection("TAUT", Service::SpotTrading).expect("it is up");
+                venue.drop_connection(session);
+            }
+            if !server.step().expect("there is no arrival log") {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        (most_open, server.venue().open_orders("TAUT"))
+    });
+    let (ports, pem) = told.recv().expect("the venue started");
+    Running { ports, pem: pem.into(), closed, stop, thread }
+}
+
+fn engine(layout: Layout, venue: &Running) -> Engine {
+    let text = EngineConfig::commented_toml();
+    let mut config = EngineConfig::from_toml(text).expect("it reads");
+    config.path.layout = layout;
+    config.path.wire = WireKind::BusyPoll;
+    config.path.idle = Some(IdlePolicy::Park);
+    let [market_data, trading, rest] = venue.ports;
+    for (section, port) in [(&mut config.market_data, market_data), (&mut config.trading, trading)]
+    {
+        (section.host, section.port) = ("localhost".into(), port);
+    }
+    config.trading.cancel_on_disconnect = false;
+    let section = RestSection::at("localhost".into(), rest);
+    // A slow machine is no reason to call twice.
+    config.rest = Some(RestSection { cancel_after_seconds: 3_600, timeout_ms: 30_000, ..section });
+    let credentials = Credentials::new(Secret::new(SECRET), Secret::new(SECRET));
+    let engine = Engine::new(config, credentials.expect("they are usable"));
+    engine.expect("it is checked").with_trust(Trust::Pem(venue.pem.clone()))
+}
+
+fn until(heard: &Receiver<Heard>, wanted: impl Fn(&Heard) -> bool) {
+    let mut all = Vec::new();
+    while !all.last().is_some_and(&wanted) {
+        all.push(heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("only {all:?}")));
+    }
+}
+
+fn is_killed_without_a_session(layout: Layout) {
+    let venue = venue();
+    let (tell, heard) = mpsc::channel();
+    let running = engine(layout, &venue).start(Resting { tell, sent: false }).expect("it starts");
+    let alive = RestKind::CancelAllAfter { seconds: 3_600 };
+    // In either order.
+    let mut wanted = vec![Heard::Live, Heard::Rest(alive, RestSaid::TimerSet)];
+    while !wanted.is_empty() {
+        let one = heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {wanted:?}"));
+        wanted.retain(|wanted| *wanted != one);
+    }
+    venue.closed.store(true, Ordering::Relaxed);
+    until(&heard, |heard| *heard == Heard::Down);
+    running.operator().kill();
+    let done = Heard::Rest(RestKind::CancelAll, RestSaid::Canceled { count: 1 });
+    until(&heard, |heard| *heard == done);
+    running.stop();
+    let outcome = running.join().expect("it ends well");
+    let stats = outcome.desk.stats();
+    assert_eq!((stats.lane_violations, stats.rest_cancels, stats.kills), (0, 1, 1), "{stats:?}");
+    venue.stop.store(true, Ordering::Relaxed);
+    assert_eq!(venue.thread.join().expect("the venue ended well"), (1, 0));
+}
+
+#[test]
+fn an_engine_on_one_thread_is_killed_without_a_session() {
+    is_killed_without_a_session(Layout::Inline);
+}
+
+#[test]
+fn an_engine_on_two_threads_is_killed_without_a_session() {
+    is_killed_without_a_session(Layout::Split);
+}
+
+#[test]
+fn an_engine_on_three_threads_is_killed_without_a_session() {
+    is_killed_without_a_session(Layout::Full);
+}
