@@ -12,6 +12,7 @@ use crate::types::Qty;
 
 /// What a report did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "returned by value and taken apart at once")]
 pub enum ReportOutcome {
     /// No order of the table is meant (or it would be one of another instrument or side).
     Unknown,
