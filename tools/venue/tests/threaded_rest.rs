@@ -34,6 +34,7 @@ struct Resting {
 }
 
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a few of them")]
 enum Heard {
     Live,
     Down,

@@ -190,6 +190,7 @@ impl Both {
             unknown_orders: UnknownOrders::default(),
             reach: Reach::default(),
             recovery: Recovery::default(),
+            rest: None,
         };
         let desk = Desk::new(&desk, clock.clone(), Trader::new(load))
             .map_err(taut::pipeline::StartError::from)?;
