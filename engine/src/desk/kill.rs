@@ -148,8 +148,7 @@ impl<S: Strategy> Desk<S> {
             return;
         }
         self.core.stats.alarms += 1;
-        let (session, alarm) =
-            (self.core.trading_session, Alarm::KillUnanswered { orders, round });
+        let (session, alarm) = (self.core.trading_session, Alarm::KillUnanswered { orders, round });
         self.tell(&SessionUpdate::Alarm { session, alarm });
         if round == KILL_ROUNDS_MAX {
             return;
