@@ -2,10 +2,12 @@
 
 use taut::limits;
 use taut::session::{
-    MemoryStore, Outbox, Phase, Received, Resend, ResendPolicy, SendError, SessionEvent,
+    MemoryStore, Outbox, Phase, Received, Resend, ResendPolicy, Role, SendError, SessionConfig,
+    SessionEvent,
 };
+use taut_codec::frame::{Frame, Framer};
 
-use crate::rig::{Rig, both, number};
+use crate::rig::{Rig, both, number, read};
 
 fn store() -> Box<MemoryStore> {
     Box::new(MemoryStore::new(16 * 1024, 4 * 1024 * 1024))
@@ -99,6 +101,38 @@ fn demand_03_a_request_to_infinity_is_answered_in_batches_within_the_outbox() {
 }
 
 #[test]
+fn demand_03_of_more_messages_than_are_sent_again_at_once_the_rest_is_declared_void_and_told() {
+    both(|role| {
+        let mut rig = Rig::active(role, |config| {
+            config.resend_policy = ResendPolicy::EVERYTHING;
+            config.resend_max = 10;
+        });
+        rig.session.set_sent_store(store());
+        for id in 0..25 {
+            rig.order(id).unwrap();
+        }
+        rig.sent();
+        rig.feed("35=2|34=2|7=2|16=0|");
+        let mut sent = rig.sent();
+        while rig.session.is_resending() {
+            rig.tick_after(1);
+            sent.extend(rig.sent());
+        }
+        let replayed = sent.iter().filter(|one| one.starts_with("35=D|")).count();
+        assert_eq!((replayed, sent.len()), (10, 11), "{sent:?}");
+        let told: u32 = rig
+            .events()
+            .iter()
+            .filter_map(|event| match event {
+                SessionEvent::Withheld { messages, .. } => Some(*messages),
+                _ => None,
+            })
+            .sum();
+        assert_eq!(told, 15, "{sent:?}");
+    });
+}
+
+#[test]
 fn demand_03_a_peer_that_does_not_read_its_resend_costs_no_more_than_the_outbox() {
     both(|role| {
         let mut rig = Rig::active(role, |config| config.resend_policy = ResendPolicy::EVERYTHING);
@@ -180,6 +214,67 @@ fn demand_04_two_sides_that_both_ask_neither_wait_for_ever_nor_disorder() {
         assert!(!rig.session.has_gap() && !rig.session.is_resending());
         assert_eq!((rig.session.next_in(), rig.session.next_out()), (6, 6));
     });
+}
+
+/// What one side has sent reaches the other; the ids of the orders that its application gets.
+fn pass_on(from: &mut Rig, to: &mut Rig) -> Vec<u64> {
+    let bytes = from.out.pending().to_vec();
+    from.out.consume(bytes.len());
+    let (mut rest, mut orders) = (&bytes[..], Vec::new());
+    while let Frame::Message { len } = Framer::new(limits::MESSAGE_BYTES_MAX).next(rest) {
+        read(&rest[..len], |message| {
+            match to.session.received(message, to.now, &mut to.out) {
+                Received::Logon => to.session.accept_logon(to.now, &mut to.out).unwrap(),
+                Received::Application => orders.push(message.uint(11).unwrap()),
+                Received::Admin | Received::Ignored => {}
+            };
+        });
+        rest = &rest[len..];
+    }
+    assert!(rest.is_empty());
+    orders
+}
+
+#[test]
+fn demand_04_two_sides_that_miss_messages_of_each_other_both_get_them_in_order() {
+    for lost in [1, 3, 700] {
+        let us = |config: &mut SessionConfig| config.resend_policy = ResendPolicy::EVERYTHING;
+        let mut a = Rig::new(Role::Initiator, us);
+        let mut b = Rig::new(Role::Acceptor, |config| {
+            us(config);
+            std::mem::swap(&mut config.sender, &mut config.target);
+        });
+        for side in [&mut a, &mut b] {
+            side.session.set_sent_store(store());
+            side.connect();
+        }
+        assert!(pass_on(&mut a, &mut b).is_empty() && pass_on(&mut b, &mut a).is_empty());
+        // Both are cut off from each other without noticing, then hear each other at the same moment.
+        for side in [&mut a, &mut b] {
+            for id in 0..lost {
+                side.order(id).unwrap();
+                side.out.consume(usize::MAX);
+            }
+            side.order(lost).unwrap();
+        }
+        let mut got = [Vec::new(), Vec::new()];
+        let mut rounds = 0;
+        while !(a.out.is_empty() && b.out.is_empty()) || a.session.is_resending() {
+            got[1].extend(pass_on(&mut a, &mut b));
+            got[0].extend(pass_on(&mut b, &mut a));
+            a.tick_after(1);
+            b.tick_after(1);
+            rounds += 1;
+            assert!(rounds < 100, "they never end: {lost}");
+        }
+        for (side, got) in [&a, &b].into_iter().zip(&got) {
+            assert_eq!(*got, (0..=lost).collect::<Vec<u64>>(), "each once, in order");
+            assert_eq!(side.session.phase(), Phase::Active);
+            assert!(!side.session.has_gap() && !side.session.is_resending());
+        }
+        assert_eq!(a.session.next_out(), b.session.next_in());
+        assert_eq!(b.session.next_out(), a.session.next_in());
+    }
 }
 
 #[test]

@@ -6,7 +6,10 @@ use taut::conductor::{
     Conductor, ConductorConfig, LinkEvent, Numbers, Reconnect, ResetPolicy, Rollover, Step,
 };
 use taut::event::{Awaited, DownReason};
+use taut::session::{Phase, Role, SessionEvent};
 use taut_codec::value::UtcTime;
+
+use crate::rig::Rig;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -62,11 +65,41 @@ fn demand_08_a_schedule_is_right_across_midnight() {
         (0, "20261231-23:59:59.999", "20270101-00:00:00.000"),
         (0, "20270101-00:00:00.000", "20270102-00:00:00.000"),
         (22 * 3600, "20240228-22:00:00.000", "20240229-22:00:00.000"),
+        // Days on which clocks are changed somewhere have 24 hours here.
+        (3600 + 1800, "20260329-01:29:59.999", "20260329-01:30:00.000"),
+        (3600 + 1800, "20260329-01:30:00.000", "20260330-01:30:00.000"),
+        (7 * 3600, "20261101-06:59:59.999", "20261101-07:00:00.000"),
     ] {
         let rollover = Rollover { at: Duration::from_secs(at), ..Rollover::default() };
         let time = |text: &str| UtcTime::parse(text.as_bytes()).unwrap();
         assert_eq!(rollover.next(time(from)), time(next), "{from}");
     }
+}
+
+#[test]
+fn demand_08_a_schedule_is_utc_whatever_the_zone_of_the_machine() {
+    let test = "returning::demand_08_a_schedule_is_right_across_midnight";
+    for zone in ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati"] {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = again.args(["--exact", test]).env("TZ", zone).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{zone}: {said}");
+    }
+}
+
+#[test]
+fn demand_07_a_venue_that_starts_at_1_anyway_is_followed_and_that_is_told() {
+    let mut rig = Rig::new(Role::Initiator, |_| {});
+    assert!(rig.session.restore(4, 8, 9));
+    rig.connect();
+    rig.sent();
+    rig.feed("35=A|34=1|98=0|108=30|141=Y|");
+    assert_eq!(rig.session.phase(), Phase::Active);
+    let numbers = (rig.session.epoch(), rig.session.next_in(), rig.session.next_out());
+    assert_eq!(numbers, (5, 2, 2));
+    let told = SessionEvent::ResetByPeer { epoch: 5, next_in: 8, next_out: 10 };
+    assert!(rig.events().contains(&told), "with the numbers that are void now");
+    assert!(rig.sent().is_empty(), "and nothing of the old ones is asked for");
 }
 
 #[test]
