@@ -5,7 +5,7 @@
 
 use taut::config::EngineConfig;
 use taut::kraken::logon::Credentials;
-use taut::pipeline::Engine;
+use taut::pipeline::{Engine, MARKET_DATA, TRADING};
 use taut::strategy::{Context, InstrumentId, Qty, Strategy};
 
 /// Buys ten times the minimum at the best bid once, and looks on.
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     running.stop(); // cancels what is open and logs out
     let outcome = running.join()?;
     println!("{:#?}", outcome.desk.stats());
-    println!("market data and trading ended: {:?}", outcome.ended); // logged out, or why not
+    println!("market data: {}", outcome.how_ended(MARKET_DATA)); // logged out, or why not
+    println!("trading: {}", outcome.how_ended(TRADING));
     Ok(())
 }

@@ -174,6 +174,11 @@ impl Dialler {
         }
     }
 
+    /// Why the last dial of each session failed, if it did.
+    pub fn problems(&self) -> [Option<String>; 2] {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends every dial and waits for the threads; only the system's resolver cannot be hurried.
     pub fn finish(&mut self) {
         for (_, cancel) in &self.under_way {

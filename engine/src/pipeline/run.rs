@@ -72,6 +72,7 @@ impl<S: Strategy + Send> Path<S> {
         journals.run(control);
         let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
         let over = AtomicBool::new(false);
+        let mut problems = [None, None];
         let bodies = bodies(layout, idles, control, &clock, parts);
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             // A thread that cannot be started must not leave the others waiting for it.
@@ -119,6 +120,7 @@ impl<S: Strategy + Send> Path<S> {
                 dialler.run();
                 std::thread::sleep(HOUSEKEEPING_PERIOD);
             }
+            problems = dialler.problems();
             dialler.finish();
             let mut pinning = vec![own];
             for thread in threads {
@@ -136,6 +138,7 @@ impl<S: Strategy + Send> Path<S> {
         Ok(Outcome {
             journal_trouble: journals.trouble,
             ended: *stage.sessions.ended(),
+            dial_problems: problems,
             desk: stage.desk,
             latency: collector.finish(),
             traces_lost: core.traces_lost(),

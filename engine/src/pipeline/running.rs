@@ -147,6 +147,8 @@ pub struct Outcome<S> {
     pub desk: Desk<S>,
     /// Why each session ended, by [`SessionId`]: [`super::MARKET_DATA`], [`super::TRADING`].
     pub ended: [Option<DownReason>; 2],
+    /// Why the last dial of each session failed, in words; `None` if it did not.
+    pub dial_problems: [Option<String>; 2],
     /// Where the time went, and the log of sent order commands (`path.sent_log`).
     pub latency: Latency,
     /// Trace records that were lost because the housekeeping thread was late; the latency tables and
@@ -158,4 +160,18 @@ pub struct Outcome<S> {
     pub pinning: Vec<Pinning>,
     /// How the threads waited.
     pub idle: IdlePolicy,
+}
+
+impl<S> Outcome<S> {
+    /// How a session ended, in words: also why there was no connection at the end, or never one.
+    #[must_use]
+    pub fn how_ended(&self, session: SessionId) -> String {
+        let at = usize::from(session.0);
+        match (&self.ended[at], &self.dial_problems[at]) {
+            (Some(reason), None) => reason.to_string(),
+            (Some(reason), Some(problem)) => format!("{reason}; not connected again: {problem}"),
+            (None, Some(problem)) => format!("never connected: {problem}"),
+            (None, None) => "never connected".to_owned(),
+        }
+    }
 }

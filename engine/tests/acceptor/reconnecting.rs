@@ -13,7 +13,7 @@ use taut::wire::WireKind;
 use taut::wire::tls::TlsMode;
 
 use crate::good_path::serve_market_data;
-use crate::peer::{Peer, get};
+use crate::peer::{PATIENCE, Peer, get};
 use crate::rig::{Heard, Rig, Setup, engine, finish};
 
 const LAYOUTS: [Layout; 3] = [Layout::Inline, Layout::Split, Layout::Full];
@@ -139,6 +139,26 @@ fn a_disk_that_hangs_does_not_keep_a_lost_session_from_being_dialled() {
     let outcome = rig.end(true, true);
     drop(readers);
     assert!(outcome.journal_trouble.is_some(), "the flush was under way all the time");
+}
+
+#[test]
+fn an_engine_that_never_connected_says_why_at_its_end() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let ((engine, strategy), _heard) = engine(&AGAIN, port, port, folder.path());
+    let running = engine.start(strategy).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while running.dial_problem(TRADING).is_none() || running.dial_problem(MARKET_DATA).is_none() {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.stop();
+    let outcome = running.join().unwrap();
+    for session in [MARKET_DATA, TRADING] {
+        let said = outcome.how_ended(session);
+        assert!(said.starts_with("never connected: cannot connect to localhost:"), "{said}");
+        assert!(said.contains("Connection refused"), "{said}");
+    }
 }
 
 #[test]

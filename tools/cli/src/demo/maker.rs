@@ -8,7 +8,7 @@ use taut::strategy::{
     Context, Instrument, InstrumentId, Level, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px,
     Qty, Refusal, RequestKind, SessionUpdate, Side, Strategy, UpdateKind,
 };
-use taut_codec::value::Decimal;
+use taut_codec::value::{Decimal, UtcTime};
 
 use super::told::Teller;
 
@@ -41,7 +41,34 @@ pub struct Maker {
     not_sent: NotSent,
     venue_refusal: Option<EventText>,
     behind_fills: u64,
+    errors: Errors,
     teller: Teller,
+}
+
+/// Refusals of the venue within a second: it logs out who has too many of them. An amend that is sent behind a
+/// fill is one, so a market that fills hundreds of quotes a second would end the session.
+#[derive(Debug, Clone, Copy, Default)]
+struct Errors {
+    since: UtcTime,
+    count: u32,
+}
+
+/// So many within a second, and nothing is amended until it is over. The venue of the demo takes 100, in
+/// seconds that begin elsewhere, and what is under way at that moment is refused as well.
+const ERRORS_MAX: u32 = 25;
+const SECOND: u64 = 1_000_000_000;
+
+impl Errors {
+    fn note(&mut self, now: UtcTime) {
+        if now.nanos_since(self.since) >= SECOND {
+            *self = Self { since: now, count: 0 };
+        }
+        self.count += 1;
+    }
+
+    const fn are_enough(&self, now: UtcTime) -> bool {
+        self.count >= ERRORS_MAX && now.nanos_since(self.since) < SECOND
+    }
 }
 
 /// How often the desk refused what the maker asked for, by reason. Of fixed size: it is counted on the
@@ -105,6 +132,7 @@ impl Maker {
             not_sent: NotSent([None; KINDS]),
             venue_refusal: None,
             behind_fills: 0,
+            errors: Errors { since: UtcTime(0), count: 0 },
             teller,
         }
     }
@@ -165,9 +193,11 @@ impl Maker {
         let Some(size) = size else { return };
         let position = ctx.position(id).qty * side.sign();
         let may_add = position < self.config.position_in_quotes * size.0;
+        let holds = self.errors.are_enough(ctx.now());
         let result = match *self.quote(side) {
             Some(quote) if !may_add => ctx.cancel(quote.order).map(|_| ()),
             Some(quote) if quote.px == px => return,
+            Some(_) if holds => return,
             Some(quote) => {
                 let total = ctx.order_state(quote.order).map_or(size, |o| Qty(o.cum.0 + size.0));
                 let sent = ctx.replace(quote.order, total, px);
@@ -226,6 +256,7 @@ impl Strategy for Maker {
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
         if let UpdateKind::RefusedByVenue { request, text, .. } = update.kind {
             self.venue_refusal = Some(text);
+            self.errors.note(ctx.now());
             let is_behind = request == RequestKind::Replace && update.state == OrderState::Filled;
             self.behind_fills += u64::from(is_behind);
         }
@@ -257,6 +288,20 @@ impl Strategy for Maker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_venue_refuses_within_a_second_holds_amends_until_it_is_over() {
+        let mut errors = Errors { since: UtcTime(0), count: 0 };
+        let start = UtcTime(5 * SECOND);
+        for nth in 1..=ERRORS_MAX {
+            assert!(!errors.are_enough(start), "{nth}");
+            errors.note(start.plus_nanos(u64::from(nth)));
+        }
+        assert!(errors.are_enough(start.plus_nanos(SECOND)));
+        assert!(!errors.are_enough(start.plus_nanos(SECOND + 1)), "a second after the first");
+        errors.note(start.plus_nanos(SECOND + 1));
+        assert!(!errors.are_enough(start.plus_nanos(SECOND + 1)), "counted anew");
+    }
 
     #[test]
     fn refusals_are_counted_by_reason() {
