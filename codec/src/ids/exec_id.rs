@@ -4,7 +4,6 @@
 use super::{ClOrdId, ExecId};
 use crate::value::{UtcTime, ValueError};
 
-const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// Digits of 4 bytes, and of 8.
 const NARROW: usize = 7;
 const WIDE: usize = 13;
@@ -74,15 +73,29 @@ impl DerivedExecId {
     }
 }
 
-/// Writes as many digits as `out` has room for, at most 13.
+/// Writes as many digits as `out` has room for, at most 13. Every report has an ExecID: eight digits are
+/// made at a time.
 fn base32(bytes: &[u8], out: &mut [u8]) {
     // The first byte's bits are the highest.
     let bits = bytes.iter().rev().fold(0u64, |bits, &byte| bits >> 8 | u64::from(byte) << 56);
-    for (at, digit) in out.iter_mut().enumerate() {
-        // Of the thirteenth digit only the upper four bits are there.
-        let digits = if at < WIDE - 1 { bits >> (59 - 5 * at) } else { bits << 1 };
-        *digit = ALPHABET[digits as usize & 31];
-    }
+    let mut digits = [0; 16];
+    // Of the thirteenth digit only the upper four bits are there.
+    digits[..8].copy_from_slice(&eight_digits(bits >> 24).to_le_bytes());
+    digits[8..].copy_from_slice(&eight_digits(bits << 16 & 0xff_ffff_ffff).to_le_bytes());
+    out.copy_from_slice(&digits[..out.len()]);
+}
+
+/// The lower 40 bits as eight digits, the highest in the lowest byte.
+const fn eight_digits(bits: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Groups of 20, 10 and then 5 bits are moved apart; the last ones to where a byte begins.
+    let bits = bits >> 20 | (bits & 0xf_ffff) << 32;
+    let bits = bits >> 10 & 0x0000_03ff_0000_03ff | (bits & 0x0000_03ff_0000_03ff) << 16;
+    let values = bits >> 5 & 0x001f_001f_001f_001f | (bits & 0x001f_001f_001f_001f) << 8;
+    // 0x80 in every byte whose value is 26 or more: those are digits, the others letters.
+    let is_digit = (values + ONES * (128 - 26)) & (ONES * 128);
+    let back = (is_digit >> 7) * (b'A' + 26 - b'2') as u64;
+    values + ONES * b'A' as u64 - back
 }
 
 /// Reads 7 or 13 digits as 4 or 8 bytes, least significant byte first.
@@ -107,6 +120,9 @@ fn little_endian(digits: &[u8]) -> Result<u64, ValueError> {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -158,6 +174,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn digits_are_those_of_the_alphabet(bytes: [u8; 8], wide: bool) {
+            const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+            let bytes = &bytes[..if wide { 8 } else { 4 }];
+            let bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+            let bits: Vec<u8> = bits.chain([0; 4]).collect();
+            let digit = |five: &[u8]| ALPHABET[five.iter().fold(0, |all, &bit| all << 1 | usize::from(bit))];
+            let count = if wide { WIDE } else { NARROW };
+            let plainly: Vec<u8> = bits.chunks(5).take(count).map(digit).collect();
+            let mut out = vec![0; count];
+            base32(bytes, &mut out);
+            prop_assert_eq!(out, plainly);
+        }
+
         #[test]
         fn what_is_read_is_written_again(number in 1..1_000_000_000_000_000_000u64, at: u64) {
             let made = DerivedExecId::new(ClOrdId::numeric(number).expect("18 digits"), UtcTime(at));

@@ -411,6 +411,24 @@ fn every_kind_of_benchmark_runs_a_round_in_which_all_is_as_it_should_be() {
 }
 
 #[test]
+fn bench_engine_times_engine_and_venue_apart() {
+    let _alone = alone();
+    let output = run(&["bench", "engine", "--seconds", "1", "--outstanding", "16", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success() && said["allocations"] == 0, "{said}");
+    let figures = said["figures"].as_array().unwrap();
+    let sides = figures.iter().map(|one| one["what"].as_str().unwrap().split(',').next().unwrap());
+    assert_eq!(sides.collect::<Vec<_>>(), ["engine", "engine", "engine", "venue"]);
+    for figure in figures {
+        assert!(
+            figure["count"].as_u64() > Some(0) && figure["min_ns"].as_u64() > Some(0),
+            "{said}"
+        );
+        assert!(figure["per_turn"].as_f64() >= Some(1.0), "{said}");
+    }
+}
+
+#[test]
 fn a_benchmark_of_a_wire_that_does_not_exist_says_which_there_are() {
     let output = run(&["bench", "--wire", "carrier-pigeon"]);
     let said = String::from_utf8(output.stderr).unwrap();

@@ -77,7 +77,9 @@ impl Links {
         self.connections.push(Connection { id, receiver, transmitter });
     }
 
-    /// Reads every connection once; `tap` sees what came. Returns whether anything did.
+    /// Reads every connection once; `tap` sees what came, and what left the venue. What a connection brought
+    /// is answered before the next one is read: to read costs a system call. Returns whether anything
+    /// came.
     pub fn receive(
         &mut self,
         venue: &mut Venue,
@@ -94,8 +96,9 @@ impl Links {
                     worked = true;
                     let bytes = &self.buffer[..count];
                     tap(*id, bytes);
-                    venue.received(*id, bytes, clock.now());
-                    at += 1;
+                    let now = clock.now();
+                    venue.received(*id, bytes, now);
+                    at += usize::from(self.send_on(venue, at, now, &mut tap));
                 }
                 Err(_) => {
                     worked = true;
@@ -120,28 +123,40 @@ impl Links {
     ) {
         let mut at = 0;
         while at < self.connections.len() {
-            let Connection { id, transmitter, .. } = &mut self.connections[at];
-            let (outbox, open) = venue.sendable(*id, now);
-            let sent = transmitter.accept(&outbox.pending()[..open]).and_then(|count| {
-                tap(*id, &outbox.pending()[..count]);
-                outbox.consume(count);
-                if transmitter.pending() == 0 { Ok(true) } else { transmitter.flush() }
-            });
-            let empty = outbox.is_empty();
-            let over = |flushed| flushed && empty && venue.should_close(*id);
-            match sent {
-                _ if venue.must_drop(*id) => drop(self.drop_connection(venue, at, now)),
-                Ok(flushed) if over(flushed) => {
-                    let receiver = self.drop_connection(venue, at, now);
-                    if self.lingering.len() < CONNECTIONS_MAX {
-                        self.lingering.push((receiver, now.plus_nanos(LINGER_NS)));
-                    }
-                }
-                Ok(_) => at += 1,
-                // The peer is gone.
-                Err(_) => drop(self.drop_connection(venue, at, now)),
-            }
+            at += usize::from(self.send_on(venue, at, now, &mut tap));
         }
+    }
+
+    /// Sends what waits for one connection. Returns whether it is still there.
+    fn send_on(
+        &mut self,
+        venue: &mut Venue,
+        at: usize,
+        now: UtcTime,
+        tap: &mut impl FnMut(ConnectionId, &[u8]),
+    ) -> bool {
+        let Connection { id, transmitter, .. } = &mut self.connections[at];
+        let (outbox, open) = venue.sendable(*id, now);
+        let sent = transmitter.accept(&outbox.pending()[..open]).and_then(|count| {
+            tap(*id, &outbox.pending()[..count]);
+            outbox.consume(count);
+            if transmitter.pending() == 0 { Ok(true) } else { transmitter.flush() }
+        });
+        let empty = outbox.is_empty();
+        let over = |flushed| flushed && empty && venue.should_close(*id);
+        match sent {
+            _ if venue.must_drop(*id) => drop(self.drop_connection(venue, at, now)),
+            Ok(flushed) if over(flushed) => {
+                let receiver = self.drop_connection(venue, at, now);
+                if self.lingering.len() < CONNECTIONS_MAX {
+                    self.lingering.push((receiver, now.plus_nanos(LINGER_NS)));
+                }
+            }
+            Ok(_) => return true,
+            // The peer is gone.
+            Err(_) => drop(self.drop_connection(venue, at, now)),
+        }
+        false
     }
 
     /// Closes every connection.

@@ -39,6 +39,9 @@ use crate::demo::random_secret;
 const IN: Direction = Direction::BToA;
 /// Longest wait for the first book and the first order.
 const START_WITHIN: Duration = Duration::from_secs(20);
+/// Market data events a second where they cause orders, and elsewhere.
+const EVENTS_PER_SECOND: u32 = 1_000;
+const QUIET_PER_SECOND: u32 = 10;
 /// Bytes on their way.
 const LINK_BYTES: usize = 2 << 20;
 /// Plain bytes that the venue reads at a time.
@@ -168,7 +171,8 @@ impl Both {
         let now = clock.now();
         let mut config = VenueConfig::default();
         config.clients[0].tier = TierName::Unlimited;
-        config.liquidity.synthetic.events_per_second = if load == Load::Tick { 10_000 } else { 10 };
+        config.liquidity.synthetic.events_per_second =
+            if load == Load::Tick { EVENTS_PER_SECOND } else { QUIET_PER_SECOND };
         let secret = random_secret()?;
         let text = secret.expose().to_owned();
         let venue = Venue::with_secrets(&config, None, now, |_| Some(text.clone()))?;

@@ -44,6 +44,8 @@ impl Amount {
     /// Writes the field `tag`.
     pub fn write(self, enc: &mut Encoder<'_>, tag: u32) {
         match self.narrow() {
+            // Most amounts of an order that has not traded.
+            Some(Decimal { mantissa: 0, .. }) => enc.bytes(tag, b"0.0"),
             Some(decimal) => enc.decimal(tag, decimal, 1),
             None => enc.bytes(tag, self.to_string().as_bytes()),
         };

@@ -1,7 +1,6 @@
 //! Which orders there are, whose they are and by which ids they can be named.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 use taut::event::OrdStatus;
@@ -35,10 +34,53 @@ impl OrderRecord {
 /// All live orders of clients and the latest ended ones.
 #[derive(Debug, Default)]
 pub struct Registry {
-    orders: FxHashMap<OrderRef, OrderRecord>,
+    orders: Orders,
     // Live orders by the last ClOrdID used on them (venue file 4.2).
     names: FxHashMap<(AccountId, u128), OrderRef>,
     ended: VecDeque<OrderRef>,
+}
+
+/// Records by their order. A place that is free again is the last to be used, so that new ones are written
+/// one behind the other: a table of so large values, hashed, is a cache miss for each.
+#[derive(Debug, Default)]
+struct Orders {
+    records: Vec<OrderRecord>,
+    free: VecDeque<u32>,
+    places: FxHashMap<OrderRef, u32>,
+}
+
+impl Orders {
+    fn get(&self, order: OrderRef) -> Option<&OrderRecord> {
+        self.places.get(&order).map(|&place| &self.records[place as usize])
+    }
+
+    fn get_mut(&mut self, order: OrderRef) -> Option<&mut OrderRecord> {
+        self.places.get(&order).map(|&place| &mut self.records[place as usize])
+    }
+
+    /// Adds the record of an order that has none.
+    fn insert(&mut self, record: OrderRecord) {
+        let place = match self.free.pop_front() {
+            Some(place) => {
+                self.records[place as usize] = record;
+                place
+            }
+            None => {
+                self.records.push(record);
+                (self.records.len() - 1) as u32
+            }
+        };
+        let before = self.places.insert(record.state.order, place);
+        assert!(before.is_none(), "the order has a record");
+    }
+
+    fn remove(&mut self, order: OrderRef) {
+        self.free.extend(self.places.remove(&order));
+    }
+
+    fn values(&self) -> impl Iterator<Item = &OrderRecord> {
+        self.places.values().map(|&place| &self.records[place as usize])
+    }
 }
 
 /// Back to the ClOrdID that was handed to the engine as `client_key`.
@@ -55,13 +97,13 @@ impl Registry {
     /// The order of a reference.
     #[must_use]
     pub fn get(&self, order: OrderRef) -> Option<&OrderRecord> {
-        self.orders.get(&order)
+        self.orders.get(order)
     }
 
     /// The live order of a customer on which this ClOrdID was used last.
     #[must_use]
     pub fn named(&self, customer: AccountId, cl_ord_id: ClOrdId) -> Option<&OrderRecord> {
-        self.names.get(&(customer, cl_ord_id.bits())).and_then(|order| self.orders.get(order))
+        self.names.get(&(customer, cl_ord_id.bits())).and_then(|order| self.orders.get(*order))
     }
 
     /// All live orders.
@@ -115,16 +157,16 @@ impl Registry {
     fn set(&mut self, mut record: OrderRecord) -> Option<bool> {
         let OrderRecord { state, customer, .. } = record;
         let name = (customer, state.client_key);
-        let (is_new, was_live) = match self.orders.entry(state.order) {
-            Entry::Vacant(place) => {
-                place.insert(record);
+        let (is_new, was_live) = match self.orders.get_mut(state.order) {
+            None => {
+                self.orders.insert(record);
                 (true, false)
             }
-            Entry::Occupied(mut before) => {
+            Some(before) => {
                 if record.status != OrdStatus::Replaced {
-                    record.touched = before.get().touched;
+                    record.touched = before.touched;
                 }
-                (false, before.insert(record).is_live())
+                (false, std::mem::replace(before, record).is_live())
             }
         };
         if record.is_live() {
@@ -138,7 +180,7 @@ impl Registry {
         if self.ended.len() > ENDED_ORDERS_MAX
             && let Some(oldest) = self.ended.pop_front()
         {
-            self.orders.remove(&oldest);
+            self.orders.remove(oldest);
         }
         was_live.then_some(false)
     }
