@@ -9,6 +9,7 @@ use taut_codec::value::UtcTime;
 
 use crate::limits::ENDED_ORDERS_MAX;
 use crate::matching::{AccountId, EngineEvent, EventKind, OrderRef, OrderState};
+use crate::state::{Source, Stored};
 
 /// An order as the engine last told it.
 #[derive(Debug, Clone, Copy)]
@@ -197,6 +198,31 @@ pub const fn amend_status(pending: bool) -> OrdStatus {
 #[must_use]
 pub fn fill_status(order: &OrderState) -> OrdStatus {
     if order.leaves.0 == 0 { OrdStatus::Filled } else { OrdStatus::PartiallyFilled }
+}
+
+/// As a map is written: by rising order.
+impl Stored for Orders {
+    fn store(&self, out: &mut Vec<u8>) {
+        let mut sorted: Vec<&OrderRecord> = self.values().collect();
+        sorted.sort_unstable_by_key(|record| record.state.order);
+        sorted.len().store(out);
+        for record in sorted {
+            record.state.order.store(out);
+            record.store(out);
+        }
+    }
+
+    fn fetch(from: &mut Source<'_>) -> Option<Self> {
+        let mut orders = Self::default();
+        for _ in 0..from.get::<usize>()? {
+            let (order, record): (OrderRef, OrderRecord) = from.get()?;
+            if order != record.state.order || orders.get(order).is_some() {
+                return None;
+            }
+            orders.insert(record);
+        }
+        Some(orders)
+    }
 }
 
 crate::state::stored! {
