@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use taut_codec::encode::{Encoder, HeaderOrder};
+use taut_codec::encode::{EncodeError, Encoder, HeaderOrder};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
@@ -107,8 +107,37 @@ impl Session {
         let number = self.next_number()?;
         let envelope = Envelope { msg_type, order, reserve: limits::OUTBOX_ADMIN_BYTES };
         let written = self.encode(&envelope, number, None, now, body)?;
+        self.post_written(msg_type, number, written, now, out)
+    }
+
+    /// [`Session::post`] of a message that is written whole, header included, as by
+    /// [`Session::send_rendered`].
+    ///
+    /// # Errors
+    /// As [`Session::post`].
+    pub fn post_rendered(
+        &mut self,
+        msg_type: &[u8],
+        now: UtcTime,
+        out: &mut Outbox,
+        render: impl FnOnce(&mut [u8], u64) -> Result<Range<usize>, EncodeError>,
+    ) -> Result<Posted, SendError> {
+        let number = self.next_number()?;
+        let written = render(&mut self.scratch, number)?;
+        self.post_written(msg_type, number, written, now, out)
+    }
+
+    /// Sends or keeps what stands in the scratch buffer.
+    fn post_written(
+        &mut self,
+        msg_type: &[u8],
+        number: u64,
+        written: Range<usize>,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Result<Posted, SendError> {
         let live = self.phase == Phase::Active && self.resend.is_none();
-        if live && self.push(written.clone(), envelope.reserve, now, out).is_ok() {
+        if live && self.push(written.clone(), limits::OUTBOX_ADMIN_BYTES, now, out).is_ok() {
             self.sent(msg_type, number, written);
             return Ok(Posted::Sent(number));
         }

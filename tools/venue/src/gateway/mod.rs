@@ -18,6 +18,7 @@ mod logon;
 pub mod number;
 mod outbound;
 mod parse;
+mod rendered;
 mod replay;
 pub mod report;
 pub mod reporter;
@@ -57,6 +58,7 @@ use crate::limits::CONNECTIONS_MAX;
 use client::Client;
 use connection::Connection;
 use leave::Due;
+use rendered::ReportTemplates;
 use rollover::Rollover;
 
 /// The gateway, all instances of it.
@@ -76,6 +78,8 @@ pub struct Gateway {
     now: UtcTime,
     error_drops: u64,
     report_copies: u8,
+    /// Taken out while a report is made.
+    templates: Option<Box<ReportTemplates>>,
     rollover: Rollover,
     /// What the stages behind have to be told, beside what a connection brings.
     queue: VecDeque<Inbound>,
@@ -108,6 +112,7 @@ impl Gateway {
             now: UtcTime(0),
             error_drops: 0,
             report_copies: 1,
+            templates: None,
             rollover: Rollover::new(),
             queue: VecDeque::new(),
             cancels: VecDeque::new(),

@@ -1,12 +1,12 @@
 //! What the gateway sends: its own rejects, and messages of the stages behind it.
 
 use taut::session::SendError;
-use taut_codec::encode::{Encoder, HeaderOrder};
+use taut_codec::encode::{Encoder, HeaderOrder, TimePrecision};
 use taut_codec::message::Message;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
-use super::report::{self, BusinessReject, FieldReject};
+use super::report::{self, BusinessReject, ExecutionReport, FieldReject};
 use super::{Gateway, Service, Subscriber, replay};
 use crate::market_data::Outlet;
 
@@ -58,6 +58,33 @@ impl Gateway {
         });
     }
 
+    /// Sends an ExecutionReport to a client's trading session, or keeps it for the client to ask for.
+    pub(super) fn execution_report(
+        &mut self,
+        client: u16,
+        service: Service,
+        report: &ExecutionReport<'_>,
+        now: UtcTime,
+    ) -> bool {
+        let mut templates = self.templates.take().unwrap_or_default();
+        let sent = self.report(client, service, now, |session, out| {
+            let config = session.config();
+            // What the templates' headers are like.
+            let is_usual = config.time_precision == TimePrecision::Millis && !config.last_processed;
+            let names = (config.sender, config.target);
+            match is_usual.then(|| templates.prepare(names, report)).flatten() {
+                Some(prepared) => session.post_rendered(b"8", now, out, |buffer, number| {
+                    prepared.fill(buffer, number, now)
+                }),
+                None => session.post(b"8", HeaderOrder::default(), now, out, |enc| {
+                    report::write_execution_report(enc, report);
+                }),
+            }
+        });
+        self.templates = Some(templates);
+        sent
+    }
+
     /// Sends a message to a client's session on a service, if it is up; a report is kept for it if it is
     /// not. A session whose outbox is full
     /// is dropped: a slow reader must not hold anybody up.
@@ -74,7 +101,9 @@ impl Gateway {
             return true;
         }
         if replay::is_replayed(service, msg_type) {
-            return self.report(client, service, msg_type, order, now, body);
+            return self.report(client, service, now, |session, out| {
+                session.post(msg_type, order, now, out, body)
+            });
         }
         let Some(entry) = self.clients.get_mut(usize::from(client)) else { return false };
         let Some(known) = entry.known_mut(service) else { return false };

@@ -9,7 +9,6 @@ use std::path::Path;
 
 use taut::journal::{Durability, Journal, JournalConfig, JournalError, Keeper};
 use taut::session::{MemoryStore, Outbox, Phase, Posted, SendError, Session};
-use taut_codec::encode::{Encoder, HeaderOrder};
 use taut_codec::message::Message;
 use taut_codec::value::UtcTime;
 
@@ -87,15 +86,14 @@ impl Gateway {
         ReplayStats { forgotten: stores.map(MemoryStore::forgotten).sum(), ..self.replay }
     }
 
-    /// Sends a report, or keeps it for the client to ask for. `false` if it could be neither.
+    /// Sends a report, or keeps it for the client to ask for; `post` does so on its session. `false` if it
+    /// could be neither.
     pub(super) fn report(
         &mut self,
         client: u16,
         service: Service,
-        msg_type: &[u8],
-        order: HeaderOrder,
         now: UtcTime,
-        body: impl FnOnce(&mut Encoder<'_>),
+        post: impl FnOnce(&mut Session, &mut Outbox) -> Result<Posted, SendError>,
     ) -> bool {
         let entry = self.clients.get_mut(usize::from(client));
         let Some(known) = entry.and_then(|entry| entry.known_mut(service)) else { return false };
@@ -104,7 +102,7 @@ impl Gateway {
         let mut connection = connection.filter(|connection| !connection.close);
         let mut nowhere = Outbox::with_capacity(0);
         let out = connection.as_mut().map_or(&mut nowhere, |connection| &mut connection.outbox);
-        let posted = session.post(msg_type, order, now, out, body);
+        let posted = post(session, out);
         let slow = session.phase() == Phase::Active && !session.is_resending();
         self.replay.kept += u64::from(matches!(posted, Ok(Posted::Kept(_))));
         match (posted, connection) {

@@ -94,13 +94,7 @@ pub struct FillReport<'a> {
 /// Writes the body of an ExecutionReport.
 pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_>) {
     let instrument = report.instrument;
-    let notional = Amount {
-        units: report.notional,
-        scale: instrument.price_precision + instrument.qty_precision,
-    };
-    let average = Amount { units: report.notional, scale: instrument.price_precision }
-        .divided(i128::from(report.cum.0), AVG_PX_MORE_DECIMALS);
-    let average = if report.average { average } else { Amount::ZERO };
+    let (notional, average) = (report.gross(), report.average());
     let mut scratch = [0; ClOrdId::TEXT_MAX];
     average.write(enc, tag::AVG_PX);
     enc.bytes(tag::CL_ORD_ID, report.cl_ord_id.write(&mut scratch))
@@ -124,14 +118,10 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
         enc.decimal(tag::PRICE, instrument.px_decimal(report.price), 1);
     }
     enc.byte(tag::SIDE, report.side.fix()).bytes(tag::SYMBOL, instrument.symbol.as_bytes());
-    match (report.exec_type, report.text) {
-        (ExecType::PendingNew | ExecType::New, _) => {
-            enc.bytes(tag::TEXT, description(report).as_bytes());
-        }
-        (_, Some(text)) => {
-            enc.bytes(tag::TEXT, text.as_bytes());
-        }
-        _ => {}
+    if report.is_described() {
+        enc.bytes(tag::TEXT, description(report).as_bytes());
+    } else if let Some(text) = report.text {
+        enc.bytes(tag::TEXT, text.as_bytes());
     }
     enc.byte(tag::TIME_IN_FORCE, report.time_in_force.fix())
         .time(tag::TRANSACT_TIME, report.transact_time);
@@ -175,8 +165,28 @@ pub fn write_execution_report(enc: &mut Encoder<'_>, report: &ExecutionReport<'_
 }
 
 impl ExecutionReport<'_> {
+    /// GrossTradeAmt(381).
+    pub(super) const fn gross(&self) -> Amount {
+        let Instrument { price_precision, qty_precision, .. } = *self.instrument;
+        Amount { units: self.notional, scale: price_precision + qty_precision }
+    }
+
+    /// AvgPx(6).
+    pub(super) fn average(&self) -> Amount {
+        if !self.average {
+            return Amount::ZERO;
+        }
+        Amount { units: self.notional, scale: self.instrument.price_precision }
+            .divided(i128::from(self.cum.0), AVG_PX_MORE_DECIMALS)
+    }
+
+    /// Whether Text(58) describes the order.
+    pub(super) const fn is_described(&self) -> bool {
+        matches!(self.exec_type, ExecType::PendingNew | ExecType::New)
+    }
+
     /// A quantity of which the order counts what is open.
-    fn open(&self, qty: Qty) -> Amount {
+    pub(super) fn open(&self, qty: Qty) -> Amount {
         let Instrument { price_precision, qty_precision, .. } = *self.instrument;
         let more = if self.qty_in_quote { price_precision } else { 0 };
         Amount { units: i128::from(qty.0), scale: qty_precision + more }
@@ -185,7 +195,7 @@ impl ExecutionReport<'_> {
 
 /// `buy 0.01 BTC/USD @ limit 1000` (captured). Of other types as REST prints them (venue file 4.6.2), a
 /// trailing stop with its distance, its limit as an offset (SIM).
-fn description(report: &ExecutionReport<'_>) -> Line {
+pub(super) fn description(report: &ExecutionReport<'_>) -> Line {
     let stop = report.instrument.px_decimal(report.stop.unwrap_or_default());
     let limit = report.instrument.px_decimal(report.price);
     let mut line = Line::default();
@@ -215,7 +225,7 @@ fn description(report: &ExecutionReport<'_>) -> Line {
     line
 }
 
-const fn exec_type(exec_type: ExecType) -> u8 {
+pub(super) const fn exec_type(exec_type: ExecType) -> u8 {
     match exec_type {
         ExecType::PendingNew => b'A',
         ExecType::New => b'0',
@@ -229,7 +239,7 @@ const fn exec_type(exec_type: ExecType) -> u8 {
     }
 }
 
-const fn ord_status(status: OrdStatus) -> u8 {
+pub(super) const fn ord_status(status: OrdStatus) -> u8 {
     match status {
         OrdStatus::PendingNew => b'A',
         OrdStatus::New => b'0',

@@ -1,13 +1,12 @@
 //! What the engine did, as messages to the sessions that it concerns.
 
 use taut::event::{ExecType, Liquidity, OrdStatus};
-use taut_codec::encode::HeaderOrder;
 use taut_codec::value::UtcTime;
 
 use super::exec_id::ReportClock;
 use super::late::Late;
 use super::number::Amount;
-use super::report::{BusinessReject, ExecutionReport, FillReport, write_execution_report};
+use super::report::{BusinessReject, ExecutionReport, FillReport};
 use super::{Gateway, Market};
 use crate::matching::{
     CancelReason, Engine, EngineEvent, EventKind, OrderState, Rejection, Request, Settlement, Trade,
@@ -248,11 +247,8 @@ impl Reporter {
             late_trades: draft.late,
             text: draft.text,
         };
-        let (service, order) = (market.trading(), HeaderOrder::default());
         for _ in 0..gateway.report_copies() {
-            let sent = gateway.send_on(client, service, b"8", order, now, |enc| {
-                write_execution_report(enc, &report);
-            });
+            let sent = gateway.execution_report(client, market.trading(), &report, now);
             self.lost += u64::from(!sent);
         }
     }
