@@ -170,7 +170,7 @@ impl<S: Settlement> Engine<S> {
             trade_seq: 0,
             last: None,
             index: Index::default(),
-            triggers: Triggers::default(),
+            triggers: Triggers::new(),
         });
         self.books.push(Book::new(self.levels));
     }

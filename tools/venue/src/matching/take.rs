@@ -221,7 +221,7 @@ impl<S: Settlement> Engine<S> {
                 outlook.whole = true;
                 break;
             }
-            let (there, stopped) = self.reachable(order, level.px, &mut outlook);
+            let (there, stopped) = self.reachable(order, (level.px, want), &mut outlook);
             let taken = want.min(there.0);
             let cost = i128::from(taken) * i128::from(level.px.0);
             outlook.firm.0 += taken;
@@ -238,8 +238,13 @@ impl<S: Settlement> Engine<S> {
     }
 
     /// What of one level an order would reach, and whether it ends there because it meets an order of its
-    /// own account.
-    fn reachable(&self, order: &Order, px: Px, outlook: &mut Outlook) -> (Qty, bool) {
+    /// own account. As soon as it has what it wants, no more is looked at.
+    fn reachable(
+        &self,
+        order: &Order,
+        (px, want): (Px, i64),
+        outlook: &mut Outlook,
+    ) -> (Qty, bool) {
         let (mut shown, mut all) = (0i128, 0i128);
         for resting in self.queue_at(order.instrument, order.side.opposite(), px) {
             if let Some(mode) = self.self_trade(order, resting) {
@@ -255,6 +260,9 @@ impl<S: Settlement> Engine<S> {
             }
             shown += i128::from(resting.visible().0);
             all += i128::from(resting.leaves().0);
+            if shown >= i128::from(want) {
+                break;
+            }
         }
         (saturated(all), false)
     }

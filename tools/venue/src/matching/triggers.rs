@@ -35,7 +35,7 @@ const fn list(watches: Reference, rising: bool) -> usize {
 }
 
 /// The waiting orders of one instrument.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Triggers {
     lists: [Vec<Waiting>; 4],
     /// Slots of trailing stops, by what they watch.
@@ -44,7 +44,20 @@ pub(super) struct Triggers {
     moved: Vec<u32>,
 }
 
+/// Orders that can wait in each list before it grows.
+const ROOM_AT_START: usize = 1024;
+
 impl Triggers {
+    /// Nobody waits.
+    pub(super) fn new() -> Self {
+        Self {
+            lists: [(); 4].map(|()| Vec::with_capacity(ROOM_AT_START)),
+            trailing: [(); 2].map(|()| Vec::with_capacity(ROOM_AT_START)),
+            next_number: 0,
+            moved: Vec::with_capacity(ROOM_AT_START),
+        }
+    }
+
     /// Whether nobody waits.
     pub(super) fn is_empty(&self) -> bool {
         self.lists.iter().all(Vec::is_empty) && self.trailing.iter().all(Vec::is_empty)

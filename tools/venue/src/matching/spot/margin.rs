@@ -37,11 +37,20 @@ pub struct Position {
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     accounts: Vec<Vec<(InstrumentId, Position)>>,
+    /// How many an account can have: there is room for them from the start.
+    most: usize,
 }
 
 impl Positions {
     pub(super) fn add_account(&mut self) {
-        self.accounts.push(Vec::new());
+        self.accounts.push(Vec::with_capacity(self.most));
+    }
+
+    pub(super) fn add_instrument(&mut self) {
+        self.most = (self.most + 1).min(POSITIONS_PER_ACCOUNT_MAX);
+        for own in &mut self.accounts {
+            own.reserve(self.most - own.len());
+        }
     }
 
     pub(super) fn get(&self, account: AccountId, instrument: InstrumentId) -> Position {

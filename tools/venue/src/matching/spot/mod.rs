@@ -189,6 +189,7 @@ impl SpotEngine {
         let (base, quote) = (ledger.asset(base), ledger.asset(quote));
         let pair = Pair::new(&instrument, base, quote).ok_or(SetupError::Precision(symbol))?;
         self.settlement.pairs.push(pair);
+        self.settlement.positions.add_instrument();
         self.push_instrument(instrument);
         Ok(id)
     }
