@@ -8,6 +8,7 @@ mod journal;
 #[cfg(test)]
 #[path = "../tests/common/skipped.rs"]
 mod skipped;
+mod soak;
 mod suite;
 mod venue;
 mod venue_check;

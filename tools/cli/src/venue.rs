@@ -107,12 +107,16 @@ pub struct VenueArgs {
 enum VenueCommand {
     /// Play scenarios against the venue in this process, or against any address
     Check(crate::venue_check::CheckArgs),
+    /// Keep many sessions busy on this machine for a while, and watch the venue's memory
+    Soak(crate::soak::SoakArgs),
 }
 
 /// Runs until Ctrl-C.
 pub fn run(args: &VenueArgs) -> Result<(), Failure> {
-    if let Some(VenueCommand::Check(check)) = &args.command {
-        return crate::venue_check::run(check);
+    match &args.command {
+        Some(VenueCommand::Check(check)) => return crate::venue_check::run(check),
+        Some(VenueCommand::Soak(soak)) => return crate::soak::run(soak),
+        None => {}
     }
     if args.print_config {
         print!("{}", VenueConfig::commented_toml());

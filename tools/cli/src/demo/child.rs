@@ -44,6 +44,11 @@ impl Process {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Its id, once it was started.
+    pub fn id(&self) -> Option<u32> {
+        self.lock().as_ref().map(Child::id)
+    }
+
     /// Kills it, if it runs, and keeps anybody from starting it until `then` has returned.
     pub fn kill_and(&self, then: impl FnOnce()) {
         let mut process = self.lock();
