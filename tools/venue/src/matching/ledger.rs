@@ -109,7 +109,12 @@ impl FeeSchedule {
 
     /// Rounds an exact fee (amount x rate) up to whole units: the venue's favour.
     pub(super) const fn round(exact: i128) -> i128 {
-        (exact + RATE_UNIT - 1) / RATE_UNIT
+        const SMALL: i128 = u64::MAX as i128;
+        match exact {
+            // By far the most; a division of 64 bits by a constant is a multiplication.
+            0..=SMALL => (exact as u64).div_ceil(RATE_UNIT as u64) as i128,
+            _ => (exact + RATE_UNIT - 1) / RATE_UNIT,
+        }
     }
 }
 
@@ -234,5 +239,34 @@ impl Restored for Account {
         let assets = self.balances.len();
         from.refill(&mut self.balances)?;
         (self.balances.len() == assets).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_fee_is_rounded_up_to_whole_units_however_large(low: u64, high in 0..1u64 << 40, near in -2i64..=2) {
+            let large = (i128::from(high) << 64) + i128::from(low);
+            let edge = i128::from(u64::MAX) + i128::from(near);
+            for exact in [i128::from(low), large, edge, i128::from(near.unsigned_abs())] {
+                let fee = FeeSchedule::round(exact);
+                prop_assert!(fee * RATE_UNIT >= exact && (fee - 1) * RATE_UNIT < exact, "{exact}: {fee}");
+            }
+        }
+
+        #[test]
+        fn a_part_is_what_wide_division_says(amount in 0..AMOUNT_MAX, whole in 1..=i64::MAX, share in 0u64..=1000) {
+            let part = (i128::from(whole) * i128::from(share) / 1000) as i64;
+            let (got, rest) = (part_of(amount, part, whole), part_of(amount, whole - part, whole));
+            prop_assert_eq!(part_of(amount, whole, whole), amount);
+            prop_assert!(got <= amount && (0..=1).contains(&(amount - got - rest)), "{got} {rest}");
+            if let Some(product) = amount.checked_mul(i128::from(part)) {
+                prop_assert_eq!(got, product / i128::from(whole));
+            }
+        }
     }
 }

@@ -194,3 +194,45 @@ fn a_stop_that_triggers_where_its_cost_cannot_be_counted_is_cancelled() {
     let refused = CancelReason::Refused(RejectReason::InvalidQuantity);
     assert_eq!(desk.cancelled(), [(stop, refused, 4 * qty)]);
 }
+
+#[test]
+fn an_account_has_so_many_positions_and_no_more() {
+    let most = crate::limits::POSITIONS_PER_ACCOUNT_MAX as u16;
+    let mut desk = desk();
+    let a = desk.clients[0];
+    for number in 1..=most {
+        let symbol = format!("A{number}/USD").parse().unwrap();
+        let id = desk.engine.add_instrument(Instrument { symbol, ..instrument() }).unwrap();
+        assert_eq!(id, InstrumentId(number));
+        let terms = desk.engine.margin_terms(ID).unwrap();
+        assert!(desk.engine.offer_margin(id, terms));
+    }
+    for number in 0..=most {
+        let on = |order: NewOrder| NewOrder { instrument: InstrumentId(number), ..order };
+        let offer = on(desk.order(desk.house, Side::Sell, 1, 100));
+        desk.send(&offer).unwrap();
+        let order = margin(on(desk.order(a, Side::Buy, 1, 100)), false);
+        if number == most {
+            assert_eq!(desk.refuse(&order), RejectReason::PositionsLimit);
+        } else {
+            desk.send(&order).unwrap();
+        }
+    }
+    trade(&mut desk, Side::Sell, 1, 100);
+    let on_last = desk.order(a, Side::Buy, 1, 100);
+    let last = margin(NewOrder { instrument: InstrumentId(most), ..on_last }, false);
+    assert!(desk.send(&last).is_some(), "one was closed");
+}
+
+#[test]
+fn the_positions_of_an_account_cost_no_more_than_its_allowance() {
+    let config = SpotConfig { margin_allowance: 10, ..SpotConfig::default() };
+    let mut desk = Desk::with(&config, instrument(), 10_000_000);
+    let terms = MarginTerms { leverage: 5, position_max: Qty(100_000), lendable: Qty(100_000) };
+    assert!(desk.engine.offer_margin(ID, terms));
+    // One unit of each is a hundredth: 600 at 1.00 cost 6.00.
+    trade(&mut desk, Side::Buy, 600, 100);
+    let order = margin(desk.order(desk.clients[0], Side::Buy, 401, 100), false);
+    assert_eq!(desk.refuse(&order), RejectReason::MarginAllowance);
+    assert!(desk.send(&NewOrder { qty: Qty(400), ..order }).is_some());
+}
