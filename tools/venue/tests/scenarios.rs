@@ -61,7 +61,7 @@ fn a_message_that_nobody_expected_fails_the_scenario() {
     assert!(report.to_string().contains("no further message"), "{report}");
 }
 
-/// Names of Rust functions in the sources.
+/// Names of the tests in the sources, also of those within `proptest!`.
 fn functions(folder: &Path, into: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -69,22 +69,57 @@ fn functions(folder: &Path, into: &mut BTreeSet<String>) {
             functions(&path, into);
         } else if path.extension().is_some_and(|ext| ext == "rs") {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
-            let names = text.split("fn ").skip(1).map(|rest| {
-                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+            let names = text.split("#[test]").skip(1).filter_map(|rest| {
+                let name = rest.split_once("fn ")?.1;
+                Some(name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
             });
-            into.extend(names);
+            into.extend(names.collect::<Vec<String>>());
         }
     }
+}
+
+/// What shows a row: what is wrong with it, and the scenarios that it names.
+fn read_row(what: &str, titles: &BTreeSet<String>, tests: &BTreeSet<String>) -> Shown {
+    let what = what.trim_end_matches(" |");
+    let (kind, rest) = what.split_once(": ").unwrap_or((what, ""));
+    let mut shown = Shown::default();
+    for one in rest.split("; ") {
+        let exists = match kind {
+            "scenario" => titles.contains(one),
+            "test" => tests.contains(one),
+            "not" => !one.is_empty(),
+            _ => false,
+        };
+        if kind == "scenario" {
+            shown.scenarios.push(one.to_owned());
+        }
+        if !exists {
+            shown.wrong.push(format!("{kind}: {one}"));
+        }
+    }
+    shown
+}
+
+#[derive(Default)]
+struct Shown {
+    scenarios: Vec<String>,
+    wrong: Vec<String>,
+}
+
+/// The titles of all scenarios and the names of all tests.
+fn what_exists() -> (BTreeSet<String>, BTreeSet<String>) {
+    let titles = suite().into_iter().map(|one| one.title).collect();
+    let mut tests = BTreeSet::new();
+    for folder in ["tools", "engine", "codec"] {
+        functions(&root().join("../..").join(folder), &mut tests);
+    }
+    (titles, tests)
 }
 
 #[test]
 fn every_scenario_and_test_that_the_coverage_table_names_exists() {
     let table = std::fs::read_to_string(root().join("COVERAGE.md")).expect("the table");
-    let titles: BTreeSet<String> = suite().into_iter().map(|one| one.title).collect();
-    let mut tests = BTreeSet::new();
-    for folder in ["tools", "engine", "codec"] {
-        functions(&root().join("../..").join(folder), &mut tests);
-    }
+    let (titles, tests) = what_exists();
     let mut named = BTreeSet::new();
     let mut wrong = Vec::new();
     let mut rows = 0;
@@ -95,25 +130,27 @@ fn every_scenario_and_test_that_the_coverage_table_names_exists() {
             continue;
         }
         rows += 1;
-        let what = what.trim_end_matches(" |");
-        let (kind, rest) = what.split_once(": ").unwrap_or((what, ""));
-        for one in rest.split("; ") {
-            let exists = match kind {
-                "scenario" => titles.contains(one),
-                "test" => tests.contains(one),
-                "not" => !one.is_empty(),
-                _ => false,
-            };
-            if kind == "scenario" {
-                named.insert(one.to_owned());
-            }
-            if !exists {
-                wrong.push(format!("line {}: {kind}: {one}", at + 1));
-            }
-        }
+        let shown = read_row(what, &titles, &tests);
+        named.extend(shown.scenarios);
+        wrong.extend(shown.wrong.into_iter().map(|one| format!("line {}: {one}", at + 1)));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(rows > 100, "{rows} rows");
     let idle: Vec<&String> = titles.difference(&named).collect();
     assert!(idle.is_empty(), "scenarios that no row names: {idle:#?}");
+}
+
+#[test]
+fn each_setting_of_a_switch_is_shown_by_a_scenario_or_test_that_exists() {
+    let page = std::fs::read_to_string(root().join("SWITCHES.md")).expect("the page");
+    let (titles, tests) = what_exists();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    assert!(rows.len() > 30, "{} rows", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let shown = read_row(cells.last().expect("a cell"), &titles, &tests);
+        assert!(shown.wrong.is_empty(), "{row}: {:?}", shown.wrong);
+        // A scenario shows one setting; a test may show all.
+        assert!(shown.scenarios.is_empty() || shown.scenarios.len() > 1, "{row}");
+    }
 }

@@ -16,6 +16,9 @@ pub struct SessionSwitches {
     /// Rejects in one second after which a session is disconnected (3.7, unspecified); 0: never.
     /// Default 100.
     pub errors_per_second_max: u32,
+    /// Whether a lost connection cancels where the Logon says nothing of it (2.3, C3: by 8674 alone, or as set
+    /// up at onboarding). Default yes.
+    pub disconnect_cancels: bool,
     /// Time from a lost connection to the cancels, milliseconds (2.3, unspecified). Default 0.
     pub cancel_grace_ms: u32,
     /// Whether a clean logout cancels too (2.3, unspecified). Default no.
@@ -50,6 +53,7 @@ impl Default for SessionSwitches {
             lockout_after: 0,
             lockout_s: 60,
             errors_per_second_max: 100,
+            disconnect_cancels: true,
             cancel_grace_ms: 0,
             logout_cancels: false,
             timeout_cancels: true,

@@ -35,6 +35,8 @@ pub struct Switches {
     pub derivatives_avg_px: AvgPx,
     /// Whether derivatives take 35=G (C8): not in production, but on UAT. Default no.
     pub derivatives_amends: bool,
+    /// Whether derivatives take 35=H (C8): neither in production nor on UAT, by the newest text. Default no.
+    pub derivatives_status: bool,
     /// Whether self-trade prevention on derivatives counts a broker's sub-accounts (78, 79) as children of its
     /// account (6.10), or each as an account by itself. Default `children`.
     pub derivatives_sub_accounts: SubAccounts,
@@ -72,6 +74,7 @@ impl Default for Switches {
             fee_basis: false,
             derivatives_avg_px: AvgPx::default(),
             derivatives_amends: false,
+            derivatives_status: false,
             derivatives_sub_accounts: SubAccounts::default(),
             logon_refusal: LogonRefusal::default(),
             refusal_number: RefusalNumber::default(),
@@ -151,6 +154,7 @@ impl Switches {
             fee_basis: self.fee_basis,
             derivatives_average: self.derivatives_avg_px == AvgPx::Average,
             derivatives_amends: self.derivatives_amends,
+            derivatives_status: self.derivatives_status,
             refusal_skips_a_number: self.refusal_number == RefusalNumber::Documented,
             session: self.session,
             reset_flag_resets_watermark: self.reset_flag_resets_watermark,

@@ -132,5 +132,27 @@ fn the_page_of_switches_lists_each_with_its_default_and_no_other() {
         assert_eq!(found, 1, "{row}");
     }
     assert_eq!(rows.len(), switches.len(), "a row that is no switch");
-    assert!(rows.iter().all(|row| row.split(" | ").count() == 4), "default, source and meaning");
+    let cells = "default, source, meaning and what shows it";
+    assert!(rows.iter().all(|row| row.split(" | ").count() == 5), "{cells}");
+}
+
+#[test]
+fn each_contradiction_of_the_documents_has_its_switches_or_a_reason_for_none() {
+    let page = include_str!("../../SWITCHES.md");
+    let known: Vec<String> = switches().into_iter().map(|(path, _)| path).collect();
+    for number in 1..=19 {
+        let row = format!("| C{number} | ");
+        let found: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(&row)).collect();
+        let [what] = found[..] else { panic!("{row}: {found:?}") };
+        match what.split_once(": ") {
+            Some(("none", why)) => assert!(why.len() > 20, "{row}{what}"),
+            Some(("switch", names)) => {
+                for name in names.trim_end_matches(" |").split(", ") {
+                    let name = name.trim_matches('`');
+                    assert!(known.iter().any(|one| one == name), "{row}{name}");
+                }
+            }
+            _ => panic!("{row}{what}"),
+        }
+    }
 }

@@ -43,6 +43,8 @@ fee_basis = false
 derivatives_avg_px = "zero"
 # Whether derivatives take OrderCancelReplaceRequest (G): not in production, but on UAT.
 derivatives_amends = false
+# Whether derivatives take OrderStatusRequest (H): neither in production nor on UAT, by the newest text.
+derivatives_status = false
 # Self-trade prevention on derivatives: the sub-accounts of a client are the "children" of its account, or
 # "apart", so that they trade with each other.
 derivatives_sub_accounts = "children"
@@ -71,8 +73,9 @@ lockout_after = 0
 lockout_s = 60
 # Rejects in one second that end a session (0: any number is taken).
 errors_per_second_max = 100
-# Cancel on disconnect: milliseconds from the end of the connection to the cancels, and whether a clean
+# Cancel on disconnect: whether a Logon without 8674 asks for it; milliseconds from the end of the connection to the cancels, and whether a clean
 # logout, a heartbeat time-out and a takeover by a second logon cancel too.
+disconnect_cancels = true
 cancel_grace_ms = 0
 logout_cancels = false
 timeout_cancels = true

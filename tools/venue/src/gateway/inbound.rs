@@ -131,10 +131,13 @@ impl Gateway {
         if !offered.contains(&msg_type) || off {
             return self.unsupported(client, service, message, now);
         }
+        // The dictionary has 35=H on spot only.
+        let status = msg_type == b"H" && self.switches.derivatives_status;
+        let rules = if status { Market::Spot } else { market };
         let switches = CheckSwitches {
             unknown_tags: self.switches.unknown_tags,
             form: self.switches.reject_form,
-            market,
+            market: rules,
             numeric_window: self.switches.numeric_id_window,
         };
         match checks::check(message, switches, now) {

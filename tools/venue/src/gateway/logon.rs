@@ -203,7 +203,8 @@ impl Gateway {
         let known = entry.known_mut(connection.service)?;
         let out = &mut connection.outbox;
         let cancel = match message.get(tag::CANCEL_ORDERS_ON_DISCONNECT) {
-            None | Some(b"0") => true,
+            None => self.switches.session.disconnect_cancels,
+            Some(b"0") => true,
             Some(b"1") => false,
             Some(_) => {
                 let text = "Logon failed: CancelOrdersOnDisconnect(8674) must be 0 or 1";

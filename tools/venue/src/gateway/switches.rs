@@ -20,6 +20,8 @@ pub struct GatewaySwitches {
     pub derivatives_average: bool,
     /// Whether derivatives take 35=G (C8).
     pub derivatives_amends: bool,
+    /// Whether derivatives take 35=H (C8).
+    pub derivatives_status: bool,
     /// Whether the Logout that refuses a logon skips a number, as in the documented example: 2 if no
     /// session is concerned yet.
     pub refusal_skips_a_number: bool,

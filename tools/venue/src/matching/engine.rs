@@ -408,7 +408,7 @@ impl Restored for Market {
         trade_seq.store(out);
         last.store(out);
         index.store(out);
-        triggers.store(out);
+        triggers.save(out);
     }
 
     fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
@@ -416,7 +416,6 @@ impl Restored for Market {
         self.trade_seq = from.get()?;
         self.last = from.get()?;
         self.index = from.get()?;
-        self.triggers = from.get()?;
-        Some(())
+        self.triggers.restore(from)
     }
 }

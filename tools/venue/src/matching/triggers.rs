@@ -8,6 +8,7 @@ use taut::types::Px;
 
 use super::command::Reference;
 use super::pool::Orders;
+use crate::state::{Restored, Source, Stored};
 
 /// A price that orders can watch besides the last trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -153,7 +154,22 @@ pub(super) const fn trailing_trigger(rising: bool, px: Px, distance: Px) -> Px {
 }
 
 crate::state::stored_enum!(Index { 0 = Absent, 1 = Down, 2 = At(px) });
-crate::state::stored! {
-    Waiting { key, age, slot }
-    Triggers { lists, trailing, next_number, moved }
+crate::state::stored! { Waiting { key, age, slot } }
+
+/// In place: the room that was taken stays.
+impl Restored for Triggers {
+    fn save(&self, out: &mut Vec<u8>) {
+        // Nothing has moved between commands.
+        let Self { lists, trailing, next_number, moved: _ } = self;
+        lists.iter().for_each(|list| list.store(out));
+        trailing.iter().for_each(|list| list.store(out));
+        next_number.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        self.lists.iter_mut().try_for_each(|list| from.refill(list))?;
+        self.trailing.iter_mut().try_for_each(|list| from.refill(list))?;
+        self.next_number = from.get()?;
+        Some(())
+    }
 }

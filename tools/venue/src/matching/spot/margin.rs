@@ -10,6 +10,7 @@ use super::Spot;
 use crate::limits::POSITIONS_PER_ACCOUNT_MAX;
 use crate::matching::ledger::part_of;
 use crate::matching::{AccountId, Estimate, FEE_ACCOUNT, FeeSchedule, Fill, Order, RejectReason};
+use crate::state::{Restored, Source, Stored};
 
 /// What a pair offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -214,7 +215,19 @@ fn margin(amount: i128, leverage: u8) -> i128 {
     (amount + leverage - 1) / leverage
 }
 
-crate::state::stored! {
-    Position { qty, cost, margin }
-    Positions { accounts }
+crate::state::stored! { Position { qty, cost, margin } }
+
+/// In place: the room that was taken stays.
+impl Restored for Positions {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { accounts, most: _ } = self;
+        accounts.store(out);
+    }
+
+    fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        let count = from.get::<usize>()?;
+        let mut all = self.accounts.iter_mut();
+        all.by_ref().take(count).try_for_each(|own| from.refill(own))?;
+        (count == self.accounts.len()).then_some(())
+    }
 }

@@ -17,7 +17,7 @@ use super::ledger::{
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
-use crate::state::{Restored, Source, Stored, save_all};
+use crate::state::{Restored, Source, save_all};
 use margin::Positions;
 use market::Pair;
 
@@ -265,13 +265,12 @@ impl Restored for Spot {
         let Self { fees: _, pairs, ledger, positions, margin_allowance: _ } = self;
         save_all(pairs.iter(), out);
         ledger.save(out);
-        positions.store(out);
+        positions.save(out);
     }
 
     fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
         from.restore_all(self.pairs.iter_mut())?;
         self.ledger.restore(from)?;
-        self.positions = from.get()?;
-        Some(())
+        self.positions.restore(from)
     }
 }

@@ -276,3 +276,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_snapshot_of_many_orders_is_one_message_however_long() {
+    let mut config = config();
+    for client in &mut config.clients {
+        client.tier = crate::config::TierName::Unlimited;
+    }
+    let mut world = World::with(&config);
+    let (mut peer, mut viewer) = (world.trader(), viewer(&mut world));
+    for id in 1..=700 {
+        world.limit(&mut peer, id, 1, "0.01", "100");
+    }
+    let answers = world.send(&mut viewer, &orders("a", 0));
+    assert_eq!(answers.len(), 1);
+    let snapshot = &answers[0];
+    assert_eq!(values(snapshot, &[35, 268]), "W 700");
+    assert!(snapshot.len() > 64 * 1024, "{} bytes", snapshot.len());
+    let length: usize = get(snapshot, 9).unwrap().parse().unwrap();
+    assert!(snapshot.len() > length && length > 64 * 1024);
+}
