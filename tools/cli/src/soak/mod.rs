@@ -48,7 +48,7 @@ pub struct SoakArgs {
 }
 
 /// Orders of a trader after which the reports of its earlier ones are forgotten: three reports each, of
-/// some 270 bytes, fill the one MiB that the venue keeps.
+/// some 270 bytes, are more than the one MiB and the 4096 messages that the venue keeps.
 const ORDERS_TO_FILL: u64 = 1_500;
 /// By how much memory may grow from the first to the last look, and still be called flat: 1 %, and what an
 /// allocator may take at once.
@@ -219,7 +219,7 @@ fn faults(args: &SoakArgs, samples: &[Sample], counts: &Counts, pool: &Pool) -> 
 
 /// Clients without limits, each with an account of its own.
 fn configuration(args: &SoakArgs) -> String {
-    let mut text = String::from("[replay]\nmessages = 16384\nmib = 1\n");
+    let mut text = String::from("[replay]\nmessages = 4096\nmib = 1\n");
     for number in 0..(args.sessions - args.traders).max(args.traders) {
         text += &format!("[[clients]]\nsender = \"SOAK{number:04}\"\ntier = \"unlimited\"\n");
     }
