@@ -131,6 +131,9 @@ pub enum Failure {
     /// The system refused something.
     #[error(transparent)]
     System(#[from] std::io::Error),
+    /// Ctrl-C, before there was anything to judge.
+    #[error("interrupted before it had traded")]
+    Interrupted,
     /// The run is over and something that must hold did not; the summary says what.
     #[error("an invariant did not hold; see the summary")]
     Invariant,
@@ -150,7 +153,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Child(demo::child::ChildError::Told)) => ExitCode::FAILURE,
-        Err(failure @ Failure::Child(demo::child::ChildError::Interrupted)) => {
+        Err(
+            failure @ (Failure::Interrupted | Failure::Child(demo::child::ChildError::Interrupted)),
+        ) => {
             eprintln!("taut: {failure}");
             ExitCode::from(demo::interrupt::EXIT_CODE)
         }

@@ -310,6 +310,24 @@ fn an_interrupt_ends_a_demo_cleanly_and_leaves_no_process() {
 }
 
 #[test]
+fn an_interrupt_while_the_sessions_come_up_is_no_broken_promise() {
+    let _alone = alone();
+    // At the first word, and a little later: whether it has traded by then is not the point.
+    for wait in [0, 5, 50] {
+        let mut running = Running::start(&mut taut(&["demo", "--seconds", "0", "--wire", "mio"]));
+        let mut errors = running.errors();
+        let first = errors.next().unwrap();
+        assert!(first.contains("dialling"), "{first}");
+        std::thread::sleep(Duration::from_millis(wait));
+        running.signal("INT");
+        let rest: Vec<String> = errors.collect();
+        let code = running.wait().code();
+        let interrupted = rest.iter().any(|line| line == "taut: interrupted before it had traded");
+        assert_eq!(code, Some(if interrupted { 130 } else { 0 }), "{rest:?}");
+    }
+}
+
+#[test]
 fn a_venue_whose_demo_was_killed_ends_too() {
     let _alone = alone();
     let (mut running, venue) = trading_demo();

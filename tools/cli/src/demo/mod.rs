@@ -175,6 +175,10 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let cut = Cut::new(args.drop_after.map(Duration::from_secs), &engine_config.trading.sender);
     watch(args, &running, &mut listener, (&stop, &signals), (&mut venue, cut));
     let outcome = running.join()?;
+    let stats = outcome.desk.stats();
+    if stop.load(Ordering::Relaxed) && (stats.checksums_verified == 0 || stats.on_wire == 0) {
+        return Err(Failure::Interrupted);
+    }
     let seconds = started.elapsed().as_secs_f64();
 
     let ready =
