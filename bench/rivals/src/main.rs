@@ -122,6 +122,22 @@ fn decoding(corpus: &Corpus) -> Vec<Method<'_>> {
             black_box(&decoded);
         }));
     }
+    let dictionary = rustyfix::Dictionary::fix44().expect("its own dictionary");
+    let mut decoder = rustyfix::tagvalue::Decoder::new(dictionary);
+    if corpus.messages.iter().all(|message| decoder.decode(&message[..]).is_ok()) {
+        methods.push(Method::new("rustyfix 0.7", move |at| {
+            let decoded = decoder.decode(message(at)).expect("a good message");
+            if let Some(tags) = tags {
+                let read = |tag: u32| {
+                    let value: Option<&[u8]> =
+                        decoded.fields().find(|field| field.0.get() == tag).map(|field| field.1);
+                    value
+                };
+                black_box(typed(tags, read));
+            }
+            black_box(&decoded);
+        }));
+    }
     let builder = hotfix_message::MessageBuilder::new(
         hotfix_message::dict::Dictionary::fix44(),
         hotfix_message::message::Config::with_separator(1),
