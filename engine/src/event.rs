@@ -2,9 +2,11 @@
 //! function call (layout `inline`), through a ring (`split`, `full`), from a recording or from a
 //! simulation. The message's bytes stay behind on the thread that received them.
 
+mod journal;
 mod rest;
 mod words;
 
+pub use journal::FromJournal;
 pub use rest::{Listed, RestAnswer, RestProblem, RestSaid};
 
 use taut_codec::value::{Decimal, FixStr, UtcTime};
@@ -92,6 +94,8 @@ pub enum EventKind {
         /// Why.
         reason: WithdrawReason,
     },
+    /// What an earlier run left behind, by the journal of the trading session; before that is up.
+    FromJournal(FromJournal),
     /// A call by REST is answered, or a part of its answer is here.
     Rest(RestAnswer),
     /// Something is wrong that is not about one order: a limit was reached, a message could not be

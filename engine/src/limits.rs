@@ -135,6 +135,11 @@ pub const REST_AGAIN_NS: u64 = 30_000_000_000;
 pub const REST_RING: usize = 256;
 /// Parts of answers that are passed on to the strategy at once.
 pub const REST_PARTS_MAX: usize = 32;
+/// Parts of what an earlier run left behind that are told to the strategy at once.
+pub const RECALL_PARTS_MAX: usize = 32;
+/// How long the trading session waits for the instruments while there is something of an earlier run that
+/// cannot be told without them, nanoseconds.
+pub const RECALL_WAIT_NS: u64 = 10_000_000_000;
 /// Longest answer to a call by REST, bytes: a thousand open orders.
 pub const REST_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Headers of an answer to a call by REST.

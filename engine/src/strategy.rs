@@ -201,6 +201,14 @@ pub enum SessionUpdate {
         /// By whom, and why.
         cause: KillCause,
     },
+    /// What an earlier run left behind is known from the journal: the positions, and the orders that may be
+    /// open, which follow ([`UpdateKind::Recalled`]).
+    Recalled {
+        /// How many orders.
+        orders: u32,
+        /// Messages of the journal that could not be read.
+        unreadable: u32,
+    },
     /// A call by REST is answered, or has failed; a list of open orders is told by its end. One that failed
     /// may be made again.
     Rest {

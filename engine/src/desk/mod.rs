@@ -5,6 +5,7 @@
 //! each call. After [`Desk::new`] nothing here allocates.
 
 mod core;
+mod earlier;
 mod kill;
 mod ladder;
 mod lane;
@@ -208,6 +209,7 @@ impl<S: Strategy> Desk<S> {
                     self.tell_order(&applied.update, applied.disagrees);
                 }
             }
+            EventKind::FromJournal(told) => self.on_from_journal(told),
             EventKind::Rest(answer) => self.on_rest(answer),
             EventKind::Alarm(alarm) => {
                 self.core.stats.alarms += 1;

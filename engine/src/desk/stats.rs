@@ -76,6 +76,8 @@ pub struct DeskStats {
     pub foreign_fees: u64,
     /// Commands that overtook another or ended twice; anything but 0 breaks promise 1 or 2.
     pub lane_violations: u64,
+    /// Orders of an earlier run that may be open, as its journal told.
+    pub recalled: u64,
     /// Calls by REST.
     pub rest_calls: u64,
     /// Of these, cancels that the venue has carried out.

@@ -34,6 +34,8 @@ pub struct Recovery {
     /// Whether all orders of the SenderCompID are cancelled when the session is up for the first time:
     /// those of an earlier run, which this one does not know.
     pub cancel_at_start: bool,
+    /// Whether orders and positions of an earlier run are taken from the journal, where there is one.
+    pub from_journal: bool,
     /// How long orders may stay uncertain before an alarm, and an answer may take before all is asked
     /// again, milliseconds.
     pub deadline_ms: u32,
@@ -47,6 +49,7 @@ impl Default for Recovery {
             status_requests: true,
             may_cancel: true,
             cancel_at_start: false,
+            from_journal: true,
             deadline_ms: 5_000,
             resume: Resume::WhenReconciled,
         }
@@ -171,6 +174,14 @@ impl Truth {
 
     fn set_deadline(&mut self, now: UtcTime) {
         self.deadline = now.plus_nanos(u64::from(self.policy.deadline_ms) * 1_000_000);
+    }
+
+    /// An earlier run has ended in this sequence space; with `is_open`, orders of it may be open.
+    pub fn recall(&mut self, epoch: u32, is_open: bool, now: UtcTime) {
+        if is_open && self.epoch.is_none() {
+            self.epoch = Some(epoch);
+            self.on_down(now);
+        }
     }
 
     /// The trading session is down.

@@ -5,7 +5,7 @@ use super::chain::RequestKind;
 use super::index::hash_text;
 use super::table::OrderTable;
 use super::transition::{Move, Said};
-use super::{OrderHandle, OrderState, OrderUpdate, RecoveredFills, UpdateKind};
+use super::{OrderHandle, OrderState, OrderUpdate, RecoveredFills, UpdateKind, fee_units};
 use crate::event::{ExecType, Fill, OrdStatus, Report};
 use crate::limits::CL_ORD_IDS_SUPERSEDED_MAX;
 use crate::types::Qty;
@@ -133,7 +133,7 @@ impl OrderTable {
     }
 
     /// Any report shows that the venue has the order. Whether this is the first.
-    fn acknowledge(&mut self, slot: u32, report: &Report) -> bool {
+    pub(super) fn acknowledge(&mut self, slot: u32, report: &Report) -> bool {
         let order = &mut self.slots[slot as usize];
         let is_first = !std::mem::replace(&mut order.acked, true);
         if order.order_id.is_empty() && !report.order_id.is_empty() {
@@ -183,10 +183,7 @@ impl OrderTable {
     fn apply_fee(&mut self, slot: u32, report: &Report) -> i128 {
         let Some((amount, _)) = report.fee else { return 0 };
         let order = &mut self.slots[slot as usize];
-        let Some(unit) = 18u8.checked_sub(amount.scale).map(|n| 10i128.pow(u32::from(n))) else {
-            return 0;
-        };
-        let fee = i128::from(amount.mantissa) * unit;
+        let Some(fee) = fee_units(amount) else { return 0 };
         let delta = fee - order.fee;
         order.fee = fee;
         delta

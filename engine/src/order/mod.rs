@@ -8,6 +8,7 @@ mod ids;
 mod index;
 mod positions;
 mod reach;
+mod recall;
 mod resolve;
 mod table;
 mod transition;
@@ -22,7 +23,7 @@ pub(crate) use resolve::Asked;
 pub use resolve::{Proof, Resolved};
 pub use table::{CancelPlan, OrderTable, ReplacePlan};
 
-use taut_codec::value::UtcTime;
+use taut_codec::value::{Decimal, UtcTime};
 
 use crate::event::{EventText, Liquidity, RefusalLayer, Report, WithdrawReason};
 use crate::risk::Refusal;
@@ -246,6 +247,19 @@ pub struct RecoveredFills {
     pub cost: i128,
 }
 
+/// What a fee of this amount is in 10^-18, if that can be said.
+pub(crate) fn fee_units(amount: Decimal) -> Option<i128> {
+    let unit = 10i128.pow(u32::from(18u8.checked_sub(amount.scale)?));
+    Some(i128::from(amount.mantissa) * unit)
+}
+
+/// What of a report's totals was not counted as fills: `filled` of the order was, which cost so much.
+pub(crate) fn not_counted(report: &Report, filled: Qty, cost: i128) -> Option<RecoveredFills> {
+    let qty = report.cum_qty.0.checked_sub(filled.0).filter(|&qty| qty > 0)?;
+    let cost = i128::from(report.gross?).checked_sub(cost).filter(|&cost| cost >= 0)?;
+    Some(RecoveredFills { qty: Qty(qty), cost })
+}
+
 /// Something happened to an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderUpdate {
@@ -332,6 +346,9 @@ pub enum UpdateKind {
     /// The order was not known here: placed elsewhere, or by an earlier run. It is tracked from now on;
     /// what was filled of it before is in no position.
     Adopted,
+    /// The order is of an earlier run, as its journal tells, and may be open. It is uncertain until that is
+    /// found out; what was filled of it is in the position.
+    Recalled,
     /// A report about the order that is none of the others: a status, a repetition.
     Status,
     /// The venue refused a request. A refused new order has ended; a refused replace or cancel leaves

@@ -202,7 +202,7 @@ impl OrderTable {
         )
     }
 
-    fn enter(&mut self, id: ClOrdId, order: Order) -> Result<OrderHandle, Refusal> {
+    pub(super) fn enter(&mut self, id: ClOrdId, order: Order) -> Result<OrderHandle, Refusal> {
         if usize::from(order.instrument.0) >= self.open.len() {
             return Err(Refusal::InstrumentUnknown);
         }

@@ -3,6 +3,7 @@
 
 mod calls;
 mod lane;
+mod recall;
 mod steering;
 mod under_way;
 
@@ -18,6 +19,7 @@ use crate::command::{Command, CommandKind, SessionId};
 use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use crate::journal::Keeper;
 use crate::kraken::decode::decode;
+use crate::kraken::earlier::Earlier;
 use crate::kraken::encode::{Templates, encodable};
 use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
@@ -49,6 +51,9 @@ pub struct SessionCore {
     traces: Producer<Record>,
     traces_lost: u64,
     rest: Option<RestPort>,
+    earlier: Option<Earlier>,
+    /// [`Earlier`] has more to tell.
+    recalls: bool,
 }
 
 impl SessionCore {
@@ -82,6 +87,8 @@ impl SessionCore {
             traces,
             traces_lost: 0,
             rest: None,
+            earlier: None,
+            recalls: false,
         }
     }
 

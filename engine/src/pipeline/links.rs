@@ -3,10 +3,12 @@
 
 use taut_codec::value::UtcTime;
 
+use super::TRADING;
 use super::core::{EventSink, SessionCore};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, DialProblem, Step};
 use crate::event::{Event, EventKind};
+use crate::limits::RECALL_WAIT_NS;
 use crate::trace::Stamps;
 use crate::wire::{Receiver, Transmitter};
 
@@ -59,16 +61,33 @@ pub(super) trait Ports {
 /// The conductors of all sessions.
 pub(super) struct Links(Vec<Link>);
 
+/// Whether a session must not be dialled yet: reports of the venue would be ahead of what an earlier run
+/// knew of their orders.
+fn waits(session: SessionId, begun: Option<UtcTime>, now: UtcTime, core: &SessionCore) -> bool {
+    let is_over = begun.is_some_and(|begun| now.nanos_since(begun) > RECALL_WAIT_NS);
+    session == TRADING && core.recalls() && !is_over
+}
+
 struct Link {
     session: SessionId,
     conductor: Conductor,
+    /// When it was to be dialled first.
+    begun: Option<UtcTime>,
+    /// The application wants it to end.
+    leaves: bool,
     /// The attempt that led to the connection in use.
     attached: Option<u32>,
 }
 
 impl Links {
     pub fn new(conductors: impl IntoIterator<Item = (SessionId, Conductor)>) -> Self {
-        let link = |(session, conductor)| Link { session, conductor, attached: None };
+        let link = |(session, conductor)| Link {
+            session,
+            conductor,
+            begun: None,
+            leaves: false,
+            attached: None,
+        };
         Self(conductors.into_iter().map(link).collect())
     }
 
@@ -89,20 +108,29 @@ impl Links {
             }
         }
         for link in &mut self.0 {
-            link.conduct(now, core, ports, sink);
+            link.begun.get_or_insert(now);
+            if link.leaves || !waits(link.session, link.begun, now, core) {
+                link.conduct(now, core, ports, sink);
+            }
             link.tell(sink);
         }
+        core.recall(sink);
         core.take_answers(sink);
     }
 
     /// When [`Links::step`] has something to do.
     pub fn next_deadline(&self, now: UtcTime, core: &SessionCore) -> UtcTime {
         let deadline = |link: &Link| {
+            if !link.leaves && waits(link.session, link.begun, now, core) {
+                // The instruments come with another session.
+                let begun = link.begun.unwrap_or(now);
+                return begun.plus_nanos(RECALL_WAIT_NS + 1);
+            }
             let behind = core.has_news(link.session)
                 || (link.conductor.is_logging_on() && core.is_up(link.session));
             if behind { now } else { link.conductor.next_deadline(now) }
         };
-        if core.has_answers() {
+        if core.has_answers() || core.can_recall() {
             return now;
         }
         self.0.iter().map(deadline).min().unwrap_or(UtcTime(u64::MAX))
@@ -127,6 +155,7 @@ impl Link {
         let session = self.session;
         if core.take_logout_wish(session) {
             self.conductor.wish_down();
+            self.leaves = true;
         }
         if core.is_connected(session) {
             let numbers = core.numbers(session);

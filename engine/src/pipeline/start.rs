@@ -18,8 +18,9 @@ use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, RestSection, SessionSection, XdpSection};
 use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig};
-use crate::journal::{Journal, JournalError, Recovered};
+use crate::journal::{Journal, JournalError, Reader, Recovered};
 use crate::kraken;
+use crate::kraken::earlier::Earlier;
 use crate::kraken::logon::{Credentials, Logon};
 use crate::kraken::rest::RestClient;
 use crate::limits::TRACE_RING;
@@ -239,6 +240,9 @@ impl Engine {
             for (session, name) in [(MARKET_DATA, "market-data"), (TRADING, "trading")] {
                 let (journal, found) = Journal::open(section.dir.join(name), section.config())?;
                 core.keep_journal(session, journal)?;
+                if session == TRADING && self.config.orders.recovery.from_journal {
+                    core.set_earlier(Earlier::read(&Reader::open(section.dir.join(name))?)?);
+                }
                 recovered.push((session, found));
             }
         }

@@ -10,6 +10,7 @@ use taut::strategy::{
     UpdateKind,
 };
 use taut_codec::value::UtcTime;
+use taut_venue::simulation::strategies::Quoter;
 use taut_venue::simulation::{
     Cut, FaultKind, RestRoute, SimConfig, Simulation, TO_ENGINE, TO_VENUE,
 };
@@ -27,15 +28,27 @@ struct Script {
     order: Option<OrderHandle>,
     told: Vec<UpdateKind>,
     truth: Vec<(Vec<(OrderState, Proof)>, u32)>,
+    /// Orders of an earlier run, if there was one: then it sends none.
+    recalled: Option<u32>,
 }
 
 impl Strategy for Script {
+    fn on_session(&mut self, _: &mut Context<'_>, update: &SessionUpdate) {
+        if let SessionUpdate::Recalled { orders, unreadable } = update {
+            assert_eq!(*unreadable, 0);
+            self.recalled = Some(*orders);
+        }
+    }
+
     fn on_start(&mut self, ctx: &mut Context<'_>) {
         let at = UtcTime(ctx.now().0 + 20 * MS);
         ctx.set_timer(TimerId(1), at).expect("the first timer");
     }
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, _: TimerId) {
+        if self.recalled.is_some() {
+            return;
+        }
         let px = ctx.book(ID).and_then(|book| book.best(Side::Buy)).expect("a book").px;
         let qty = Qty(ctx.instrument(ID).expect("listed").qty_min.0 * 100);
         let spec = OrderSpec::limit(ID, Side::Buy, qty, Px(px.0 * 99 / 100));
@@ -327,4 +340,88 @@ fn orders_that_nothing_of_the_session_may_settle_are_found_in_the_list_of_open_o
         assert_eq!(sim.desk().strategy().truth, [(vec![expected], 0)]);
         assert_eq!(sim.venue().open_orders("TAUT"), usize::from(keeps));
     }
+}
+
+#[test]
+fn after_our_own_crash_the_journal_tells_what_may_be_open_and_the_venue_what_is() {
+    const GO_ON: ResetPolicy = ResetPolicy::Never;
+    const RESET: ResetPolicy = ResetPolicy::Always;
+    let open = (OrderState::New, 1);
+    println!("lost     cancel-on-disconnect numbers | the second run is told   at the venue");
+    for ((lost, cancel_on_disconnect, reset), ((state, there), proof)) in [
+        ((Lost::Nothing, false, GO_ON), (open, Proof::Told)),
+        ((Lost::Nothing, false, RESET), (open, Proof::Told)),
+        ((Lost::Nothing, true, GO_ON), ((OrderState::Canceled, 0), Proof::Told)),
+        ((Lost::Nothing, true, RESET), ((OrderState::Canceled, 0), Proof::Told)),
+        ((Lost::Order, false, GO_ON), ((OrderState::Withdrawn, 0), Proof::NeverArrived)),
+        ((Lost::Order, false, RESET), ((OrderState::Gone, 0), Proof::Swept)),
+        ((Lost::Answer, false, GO_ON), (open, Proof::Told)),
+        ((Lost::Answer, true, GO_ON), ((OrderState::Canceled, 0), Proof::Told)),
+        ((Lost::Answer, false, RESET), ((OrderState::Canceled, 0), Proof::Told)),
+    ] {
+        let case = Case { name: "crash", lost, cancel_on_disconnect, reset, status_requests: true };
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut config = config(&case);
+        config.journal = Some(dir.path().to_owned());
+        let mut sim = Simulation::new(config, Script::default());
+        assert!(sim.run_until(|sim| sim.is_up(), SECOND));
+        let stall = |sim: &mut Simulation<Script>, direction| {
+            sim.inject(TRADING, FaultKind::Stall { direction, nanos: 200 * MS });
+        };
+        match lost {
+            Lost::Nothing => {}
+            Lost::Order => stall(&mut sim, TO_VENUE),
+            Lost::Answer => stall(&mut sim, TO_ENGINE),
+        }
+        sim.run_for(50 * MS);
+        assert!(sim.desk().strategy().order.is_some());
+        sim.crash();
+        let known = |sim: &Simulation<Script>| sim.is_up() && sim.desk().is_reconciled();
+        assert!(sim.run_until(known, 120 * SECOND), "it is not found out");
+        assert!(sim.run_until_quiet(SECOND), "both sides agree");
+        let name = match lost {
+            Lost::Nothing => "nothing",
+            Lost::Order => "order",
+            Lost::Answer => "answer",
+        };
+        let numbers = if reset == RESET { "reset" } else { "go on" };
+        let row = format!("{name:8} {cancel_on_disconnect:<20} {numbers:7}");
+        println!("{row} | {state:?}, {proof:?}; {there} open");
+        let strategy = sim.desk().strategy();
+        assert_eq!(strategy.recalled, Some(1), "{row}");
+        assert_eq!(strategy.truth, [(vec![(state, proof)], 0)], "{row}");
+        assert_eq!(sim.venue().open_orders("TAUT"), there, "{row}");
+    }
+}
+
+#[test]
+fn a_market_maker_that_is_killed_again_and_again_knows_its_orders_and_its_position_each_time() {
+    let (mut recalled, mut fills, mut compared) = (0, 0, 0);
+    for seed in 0..24 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut config = SimConfig::seeded(seed);
+        config.reset = [ResetPolicy::Never, ResetPolicy::Always][seed as usize % 2];
+        config.cancel_on_disconnect = seed % 4 < 2;
+        config.journal = Some(dir.path().to_owned());
+        config.reconnect_after = Some(MS..=20 * MS);
+        let mut sim = Simulation::new(config, Quoter::default());
+        for run in 0..4 {
+            let known = |sim: &Simulation<Quoter>| sim.is_up() && sim.desk().is_reconciled();
+            assert!(sim.run_until(known, 120 * SECOND), "seed {seed} run {run}: no start");
+            // Both sides are compared at every quiet point: orders, and what was ever traded.
+            sim.run_for(300 * MS + seed * 7 * MS);
+            recalled += sim.desk().stats().recalled;
+            if run < 3 {
+                sim.crash();
+            }
+        }
+        let position = sim.desk().positions().get(ID).copied().unwrap_or_default();
+        fills += position.fills - sim.desk().stats().fills;
+        compared += sim.comparisons().1;
+        sim.stop();
+        assert!(sim.run_until(|sim| sim.is_over(), 60 * SECOND));
+        assert_eq!(sim.venue().open_orders("TAUT"), 0, "seed {seed}");
+    }
+    println!("{recalled} orders recalled, {fills} fills of earlier runs, {compared} comparisons");
+    assert!(recalled > 20 && fills > 100 && compared > 1_000);
 }

@@ -1,6 +1,7 @@
 //! What a simulation is made of.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -61,6 +62,9 @@ pub struct SimConfig {
     pub recovery: Recovery,
     /// Calls by REST, and the way to the venue's REST interface; `None`: there is none.
     pub rest: Option<RestRoute>,
+    /// Where the engine keeps its journals, for [`Simulation::crash`](super::Simulation::crash); `None`: it has
+    /// none.
+    pub journal: Option<PathBuf>,
     /// The network towards the venue.
     pub to_venue: Route,
     /// The network towards the engine.
@@ -272,6 +276,7 @@ impl SimConfig {
             reach: Reach::default(),
             recovery: Recovery::default(),
             rest: None,
+            journal: None,
             to_venue: Route::CALM,
             to_engine: Route::CALM,
             faults: Vec::new(),

@@ -40,6 +40,8 @@ use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::{Conductor, DialProblem};
 use taut::desk::{Desk, DeskConfig, UnknownOrders};
+use taut::journal::{Durability, Journal, JournalConfig, Reader};
+use taut::kraken::earlier::Earlier;
 use taut::kraken::logon::{Credentials, Logon};
 use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, SessionCore, TRADING, rest_link};
 use taut::secret::Secret;
@@ -62,6 +64,13 @@ use crate::venue::{Arrival, Venue};
 use check::Checks;
 use network::Lane;
 use rest::RestNet;
+
+/// Key and secret of the engine.
+const SECRET: &str = "dGF1dCBzaW11bGF0aW9uIHNlY3JldA==";
+
+fn credentials() -> Credentials {
+    Credentials::new(Secret::new(SECRET), Secret::new(SECRET)).expect("the secret is base64")
+}
 
 /// Time that passes at least from one step to the next while only deadlines are due, nanoseconds.
 const STEP_MIN_NS: u64 = 10_000;
@@ -103,40 +112,14 @@ impl<S: Strategy> Simulation<S> {
         let clock = Clock::virtual_at(Arc::clone(&time));
         let mut rng = Rng::with_seed(config.seed);
         // Made up for each run; nobody else knows the venue.
-        let secret = "dGF1dCBzaW11bGF0aW9uIHNlY3JldA==";
-        let read = |_: &str| Some(secret.to_owned());
+        let read = |_: &str| Some(SECRET.to_owned());
         let venue = Venue::with_secrets(&config.venue, config.liquidity.clone(), start, read)
             .expect("the venue takes its configuration");
         let sender = config.venue.clients[0].sender.clone();
-        let credentials = Credentials::new(Secret::new(secret), Secret::new(secret))
-            .expect("the secret is base64");
-        let mut core = session_core(&config, &sender, credentials.clone(), clock.clone());
-        let rest = config.rest.clone().map(|route| {
-            let (port, end) = rest_link();
-            core.set_rest(port);
-            RestNet::new(route, credentials, end)
-        });
-        let desk = DeskConfig {
-            market_data: MARKET_DATA,
-            trading: TRADING,
-            instruments: config.instruments.clone(),
-            depth: config.depth,
-            total: config.total,
-            venue_rate: config.venue_rate,
-            cl_ord_id_watermark: 0,
-            unknown_orders: UnknownOrders::default(),
-            reach: config.reach,
-            recovery: config.recovery,
-            rest: config.rest.as_ref().map(|route| route.policy),
-        };
-        let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
-        let conductors = [TRADING, MARKET_DATA].map(|session| {
-            let conductor = config.conductor(rng.u64(..));
-            (session, Conductor::new(conductor, None, start))
-        });
-        let conductors = conductors.into();
+        let credentials = credentials();
         let record = Record::new(start, config.rollover);
-        let engine = InlineEngine::new(desk, core, conductors, clock.clone(), record);
+        let with = With { credentials, clock: clock.clone(), rng: &mut rng };
+        let (engine, rest) = engine(&config, &sender, with, strategy, record);
         let next_random_fault =
             config.random_faults.as_ref().map(|faults| start.0 + rng.u64(faults.every_ns.clone()));
         let mut sim = Self {
@@ -357,6 +340,37 @@ impl<S: Strategy> Simulation<S> {
         self.suffer(&Fault { at_ns: now_ns - self.start.0, session, kind }, now_ns);
     }
 
+    /// Kills the engine at any instruction, and starts another one, which has the journal of the first and
+    /// nothing else of it.
+    pub fn crash(&mut self)
+    where
+        S: Default,
+    {
+        for session in [TRADING, MARKET_DATA] {
+            self.inject(session, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
+        }
+        let now = self.now();
+        let blank = || Record::new(now, self.config.rollover);
+        let mut record = std::mem::replace(self.engine.watch_mut(), blank());
+        record.crashed();
+        let none = SimConfig { journal: None, ..self.config.clone() };
+        let mut made = |config: &SimConfig, record| {
+            let credentials = credentials();
+            let with = With { credentials, clock: self.clock.clone(), rng: &mut self.rng };
+            engine(config, &self.sender, with, S::default(), record)
+        };
+        // The lock of the journal ends with the first engine.
+        let (placeholder, _) = made(&none, blank());
+        let (second, rest) = {
+            drop(std::mem::replace(&mut self.engine, placeholder));
+            made(&self.config, record)
+        };
+        (self.engine, self.rest) = (second, rest);
+        for lane in &mut self.lanes {
+            lane.dialling = None;
+        }
+    }
+
     /// Asks the engine to end: the strategy cancels, the sessions log out.
     pub fn stop(&mut self) {
         self.engine.watch_mut().stopping = true;
@@ -440,6 +454,61 @@ impl<S: Strategy> Simulation<S> {
     pub const fn steps(&self) -> u64 {
         self.steps
     }
+}
+
+/// What an engine of a simulation is made with.
+struct With<'a> {
+    credentials: Credentials,
+    clock: Clock,
+    rng: &'a mut Rng,
+}
+
+/// An engine without connections, and its way to REST; it goes on where its journal says, if it has one.
+fn engine<S: Strategy>(
+    config: &SimConfig,
+    sender: &str,
+    with: With<'_>,
+    strategy: S,
+    record: Record,
+) -> (InlineEngine<S, Record>, Option<RestNet>) {
+    let With { credentials, clock, rng } = with;
+    let mut core = session_core(config, sender, credentials.clone(), clock.clone());
+    let rest = config.rest.clone().map(|route| {
+        let (port, end) = rest_link();
+        core.set_rest(port);
+        RestNet::new(route, credentials, end)
+    });
+    if let Some(dir) = &config.journal {
+        let small = JournalConfig {
+            durability: Durability::None,
+            segment_bytes: 1 << 20,
+            segments_kept: 0,
+            ..JournalConfig::default()
+        };
+        let (journal, _) = Journal::open(dir, small).expect("the journal opens");
+        core.keep_journal(TRADING, journal).expect("it is new");
+        let reader = Reader::open(dir).expect("it is there");
+        core.set_earlier(Earlier::read(&reader).expect("it can be read"));
+    }
+    let desk = DeskConfig {
+        market_data: MARKET_DATA,
+        trading: TRADING,
+        instruments: config.instruments.clone(),
+        depth: config.depth,
+        total: config.total,
+        venue_rate: config.venue_rate,
+        cl_ord_id_watermark: core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark),
+        unknown_orders: UnknownOrders::default(),
+        reach: config.reach,
+        recovery: config.recovery,
+        rest: config.rest.as_ref().map(|route| route.policy),
+    };
+    let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
+    let conductors = [TRADING, MARKET_DATA].map(|session| {
+        let conductor = config.conductor(rng.u64(..));
+        (session, Conductor::new(conductor, None, clock.now()))
+    });
+    (InlineEngine::new(desk, core, conductors.into(), clock, record), rest)
 }
 
 fn session_core(

@@ -118,6 +118,16 @@ impl Record {
         }
     }
 
+    /// The engine was killed, and another one takes its place.
+    pub(super) fn crashed(&mut self) {
+        self.up = [false; 2];
+        self.faults += 1;
+        self.breaks += 1;
+        // What the venue tells from here on is counted by the second.
+        self.exec_ids.clear();
+        self.last_on_wire = (0, 0);
+    }
+
     /// Whether both sessions are logged on.
     pub(super) const fn are_sessions_up(&self) -> bool {
         self.up[0] && self.up[1]
@@ -196,8 +206,9 @@ impl Record {
 
     fn alarm(&mut self, alarm: Alarm) {
         self.alarms.push((self.now, alarm));
-        // A gap can follow from a lost connection; nothing that we can do to a link garbles bytes.
-        if self.faults == 0 || !matches!(alarm, Alarm::Gap { .. }) {
+        // A gap can follow from a lost connection, and what was lost on its way to the venue is withheld when
+        // that asks for it; nothing that we can do to a link garbles bytes.
+        if self.faults == 0 || !matches!(alarm, Alarm::Gap { .. } | Alarm::Withheld { .. }) {
             self.violated(format!("{alarm:?} after {} faults", self.faults));
         }
     }

@@ -1,0 +1,30 @@
+//! What an earlier run of the engine left behind.
+
+use super::Report;
+use crate::command::NewOrder;
+use crate::types::Qty;
+
+/// A part of it, in the order in which it happened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "parts of records of one size")]
+pub enum FromJournal {
+    /// A report that was received.
+    Report {
+        /// The report.
+        report: Report,
+        /// Whether its fill, if it tells one, was not told before.
+        is_new: bool,
+        /// If it is the last of its order: what was told of fills, this one included, and what that cost, in
+        /// units of price x quantity.
+        last: Option<(Qty, i128)>,
+    },
+    /// An order that was sent, or was about to be, and was not answered.
+    Sent(NewOrder),
+    /// That was all.
+    End {
+        /// The sequence space in which the run ended.
+        epoch: u32,
+        /// Messages that could not be read.
+        unreadable: u32,
+    },
+}
