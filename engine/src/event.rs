@@ -34,7 +34,6 @@ pub struct Event {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "records of a ring have one size and are copied")]
 pub enum EventKind {
     /// Logged on.
     SessionUp {
