@@ -9,7 +9,7 @@
 //! | 3 resends are bounded | `resend` | `ever_other_resend_requests_are_a_storm_too_but_not_if_they_take_their_time` |
 //! | 4 replay and live traffic do not interleave | `resend` | `two_sessions_over_a_breaking_link_deliver_at_most_once_in_order_and_heal` |
 //! | 5 the last gap fill is right | `resend` | `a_resend_request_is_answered_by_one_gap_fill_and_never_by_an_order_8` |
-//! | 6 sequence state survives a restart | `restart` | `a_session_goes_on_from_its_journal_in_the_next_life`, `a_killed_process_goes_on_where_it_was` |
+//! | 6 sequence state survives a restart | `restart` | `a_session_goes_on_from_its_journal_in_the_next_life`, `a_killed_process_goes_on_where_it_was`, `what_a_strategy_had_not_handled_when_it_was_killed_comes_in_its_next_life` |
 //! | 7 a daily reset inside a session that never ends | `returning` | `a_venue_that_has_lost_its_numbers_and_starts_at_1_is_followed_into_a_new_epoch` |
 //! | 8 schedules are right across midnight | `returning` | `a_day_of_any_time_of_day_has_one_rollover_midnight_too` |
 //! | 9 no false heartbeat disconnect | `liveness` | `a_stall_of_our_own_does_not_end_a_healthy_session` |
