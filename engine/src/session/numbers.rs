@@ -29,7 +29,7 @@ impl Session {
     }
 
     /// Whether the next Logon asks that both sides start at 1, in place of
-    /// [`SessionConfig::reset_on_logon`]. For an initiator between two connections.
+    /// [`SessionConfig::reset_on_logon`](super::SessionConfig::reset_on_logon). For an initiator between two connections.
     pub fn set_reset_on_logon(&mut self, reset: bool) {
         self.config.reset_on_logon = reset;
     }
@@ -65,7 +65,7 @@ impl Session {
 
     /// Sets the next numbers by hand, whatever the phase: an operator's tool, for a peer that has lost
     /// its state (FIX session case 9). The next Logon does not reset them unless the peer asks for it
-    /// by 141=Y, whatever [`SessionConfig::reset_on_logon`] of an acceptor says. If our numbers go down,
+    /// by 141=Y, whatever [`SessionConfig::reset_on_logon`](super::SessionConfig::reset_on_logon) of an acceptor says. If our numbers go down,
     /// what was sent under those that come again is never sent a second time. `false`, and nothing is
     /// set, if a number is not valid.
     pub fn set_numbers(&mut self, next_in: u64, next_out: u64) -> bool {

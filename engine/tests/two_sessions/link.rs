@@ -12,21 +12,11 @@ pub struct Link {
     pub ends: [End; 2],
     pub now: UtcTime,
     connected: bool,
-    /// The venue has started anew and the client may not know: if the venue has got as far again as it was,
-    /// no number says so.
-    is_ambiguous: bool,
-    knows_rollover: bool,
 }
 
 impl Link {
     pub fn new(setup: &Setup) -> Self {
-        Self {
-            ends: [0, 1].map(|end| End::new(end, setup)),
-            now: START,
-            connected: false,
-            is_ambiguous: false,
-            knows_rollover: setup.knows_rollover,
-        }
+        Self { ends: [0, 1].map(|end| End::new(end, setup)), now: START, connected: false }
     }
 
     pub fn run(&mut self, step: Step) {
@@ -88,7 +78,6 @@ impl Link {
             self.bury();
         }
         self.cut();
-        self.is_ambiguous |= !self.knows_rollover;
         self.now = last_rollover(self.now).plus_nanos(24 * 3_600_000_000_000);
         for end in [0, 1] {
             self.ends[end].roll_over(end == 1, self.now);
@@ -192,7 +181,7 @@ impl Link {
             for ((epoch, number), id) in &from.sent {
                 let known = delivered.contains(id) || from.withheld.contains(id);
                 // A reset is said by an event of its own: what was not delivered before it is void.
-                let voided = *epoch != last_epoch || (self.is_ambiguous && index == 1);
+                let voided = *epoch != last_epoch || (index == 1 && to.is_mistaken);
                 assert!(known || voided, "{id} ({epoch}, {number}) is lost without a word");
             }
         }

@@ -189,16 +189,24 @@ fn from_env(name: &str, default: u64) -> u64 {
 }
 
 fn try_many(setup: impl Strategy<Value = Setup>) {
-    let cases = from_env("TAUT_CASES", 64);
+    /// After so many the time is looked at.
+    const ROUND: u64 = 64;
+    let cases = from_env("TAUT_CASES", ROUND);
     let until = Instant::now() + Duration::from_secs(from_env("TAUT_SECONDS", 600));
-    let config = Config { cases: cases as u32, failure_persistence: None, ..Config::default() };
-    let counter = std::cell::Cell::new(0u64);
     let script = (setup, prop::collection::vec(step(), 1..60));
-    let result = TestRunner::new(config).run(&script, |(setup, steps)| {
-        if Instant::now() >= until {
-            return Ok(());
-        }
-        counter.set(counter.get() + 1);
+    let mut tried = 0;
+    while tried < cases && Instant::now() < until {
+        let round = ROUND.min(cases - tried);
+        try_some(round as u32, &script);
+        tried += round;
+    }
+    println!("{tried} scripts tried");
+    assert!(tried > 0);
+}
+
+fn try_some(cases: u32, script: &impl Strategy<Value = (Setup, Vec<Step>)>) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let result = TestRunner::new(config).run(script, |(setup, steps)| {
         let run = std::panic::AssertUnwindSafe(|| try_script(setup, &steps));
         std::panic::catch_unwind(run).map_err(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
@@ -206,11 +214,9 @@ fn try_many(setup: impl Strategy<Value = Setup>) {
             TestCaseError::fail(text.unwrap_or_default())
         })
     });
-    println!("{} scripts tried", counter.get());
     if let Err(error) = result {
         panic!("{error}");
     }
-    assert!(counter.get() > 0);
 }
 
 #[test]
