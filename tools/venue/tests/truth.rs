@@ -12,7 +12,7 @@ use taut::strategy::{
 use taut_codec::value::UtcTime;
 use taut_venue::simulation::strategies::Quoter;
 use taut_venue::simulation::{
-    Cut, FaultKind, RestRoute, SimConfig, Simulation, TO_ENGINE, TO_VENUE,
+    Cut, FaultKind, RestRoute, Route, SimConfig, Simulation, TO_ENGINE, TO_VENUE,
 };
 
 const MS: u64 = 1_000_000;
@@ -84,6 +84,8 @@ struct Case {
     name: &'static str,
     /// The order leaves, but the connection breaks before its bytes arrive, or before any answer does.
     lost: Lost,
+    /// The venue is killed, and goes on with its state.
+    killed: bool,
     cancel_on_disconnect: bool,
     reset: ResetPolicy,
     status_requests: bool,
@@ -109,7 +111,10 @@ fn config(case: &Case) -> SimConfig {
 }
 
 fn suffer(case: &Case) -> Simulation<Script> {
-    let mut sim = Simulation::new(config(case), Script::default());
+    let state = tempfile::tempdir().expect("a directory");
+    let mut config = config(case);
+    config.venue.state.dir = case.killed.then(|| state.path().to_owned());
+    let mut sim = Simulation::new(config, Script::default());
     assert!(sim.run_until(|sim| sim.is_up(), SECOND), "{}", case.name);
     let stall = |sim: &mut Simulation<Script>, direction| {
         sim.inject(TRADING, FaultKind::Stall { direction, nanos: 200 * MS });
@@ -121,7 +126,13 @@ fn suffer(case: &Case) -> Simulation<Script> {
     }
     sim.run_for(50 * MS);
     assert!(sim.desk().strategy().order.is_some(), "{}", case.name);
-    sim.inject(TRADING, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
+    if case.killed {
+        sim.kill_venue();
+        let went_on = sim.venue().went_on().expect("it kept a state");
+        assert!(went_on.inputs > 0, "{}: {went_on:?}", case.name);
+    } else {
+        sim.inject(TRADING, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
+    }
     assert!(sim.run_until(|sim| !sim.is_up(), SECOND), "{}: it is not noticed", case.name);
     let known = |sim: &Simulation<Script>| sim.is_up() && sim.desk().is_reconciled();
     assert!(sim.run_until(known, 120 * SECOND), "{}: it is not found out", case.name);
@@ -155,22 +166,30 @@ fn the_strategy_is_told_once_what_became_of_its_order_and_what_shows_it() {
         ((Lost::Answer, true, GO_ON, true), ((OrderState::Canceled, 0), Proof::Told)),
         ((Lost::Answer, true, RESET, true), ((OrderState::Gone, 0), Proof::Swept)),
     ];
-    println!("lost     cancel-on-disconnect numbers status | the strategy is told    at the venue");
+    println!(
+        "venue  lost     cancel-on-disconnect numbers status | the strategy is told    at the venue"
+    );
     for ((lost, cancel_on_disconnect, reset, status_requests), ((state, there), proof)) in rows {
         let name = match lost {
             Lost::Nothing => "nothing",
             Lost::Order => "order",
             Lost::Answer => "answer",
         };
-        let case = Case { name, lost, cancel_on_disconnect, reset, status_requests };
-        let sim = suffer(&case);
-        let numbers = if reset == RESET { "reset" } else { "go on" };
-        let row = format!("{name:8} {cancel_on_disconnect:<20} {numbers:7} {status_requests:<6}");
-        println!("{row} | {state:?}, {proof:?}; {there} open");
-        let strategy = sim.desk().strategy();
-        assert_eq!(strategy.truth, [(vec![(state, proof)], 0)], "{row}");
-        assert_eq!(sim.venue().open_orders("TAUT"), there, "{row}");
-        assert!(strategy.told.contains(&UpdateKind::Uncertain), "{row}: {:?}", strategy.told);
+        // A venue that is killed and goes on with its state is a lost connection, no more.
+        for killed in [false, true] {
+            let case = Case { name, lost, killed, cancel_on_disconnect, reset, status_requests };
+            let sim = suffer(&case);
+            let venue = if killed { "killed" } else { "stays" };
+            let numbers = if reset == RESET { "reset" } else { "go on" };
+            let row = format!(
+                "{venue:6} {name:8} {cancel_on_disconnect:<20} {numbers:7} {status_requests:<6}"
+            );
+            println!("{row} | {state:?}, {proof:?}; {there} open");
+            let strategy = sim.desk().strategy();
+            assert_eq!(strategy.truth, [(vec![(state, proof)], 0)], "{row}");
+            assert_eq!(sim.venue().open_orders("TAUT"), there, "{row}");
+            assert!(strategy.told.contains(&UpdateKind::Uncertain), "{row}: {:?}", strategy.told);
+        }
     }
 }
 
@@ -179,6 +198,7 @@ fn cut_after(bytes: u64, reset: ResetPolicy, cancel_on_disconnect: bool) -> Simu
     let case = Case {
         name: "cut",
         lost: Lost::Nothing,
+        killed: false,
         cancel_on_disconnect,
         reset,
         status_requests: true,
@@ -277,6 +297,7 @@ fn what_is_cancelled_while_the_session_is_down_is_cancelled_by_rest_and_the_trut
         let case = Case {
             name: "down",
             lost: Lost::Nothing,
+            killed: false,
             cancel_on_disconnect: false,
             reset,
             status_requests: true,
@@ -318,6 +339,7 @@ fn orders_that_nothing_of_the_session_may_settle_are_found_in_the_list_of_open_o
         let case = Case {
             name: "listed",
             lost: Lost::Nothing,
+            killed: false,
             cancel_on_disconnect: !keeps,
             reset: ResetPolicy::Always,
             status_requests: false,
@@ -359,7 +381,15 @@ fn after_our_own_crash_the_journal_tells_what_may_be_open_and_the_venue_what_is(
         ((Lost::Answer, true, GO_ON), ((OrderState::Canceled, 0), Proof::Told)),
         ((Lost::Answer, false, RESET), ((OrderState::Canceled, 0), Proof::Told)),
     ] {
-        let case = Case { name: "crash", lost, cancel_on_disconnect, reset, status_requests: true };
+        let status_requests = true;
+        let case = Case {
+            name: "crash",
+            lost,
+            killed: false,
+            cancel_on_disconnect,
+            reset,
+            status_requests,
+        };
         let dir = tempfile::tempdir().expect("a directory");
         let mut config = config(&case);
         config.journal = Some(dir.path().to_owned());
@@ -424,4 +454,49 @@ fn a_market_maker_that_is_killed_again_and_again_knows_its_orders_and_its_positi
     }
     println!("{recalled} orders recalled, {fills} fills of earlier runs, {compared} comparisons");
     assert!(recalled > 20 && fills > 100 && compared > 1_000);
+}
+
+#[test]
+fn a_venue_that_is_killed_at_any_moment_of_four_commands_leaves_no_order_in_doubt() {
+    let (mut ends, mut kills) = (Vec::new(), 0);
+    for moment in 0.. {
+        let state = tempfile::tempdir().expect("a directory");
+        let case = Case {
+            name: "killed",
+            lost: Lost::Nothing,
+            killed: true,
+            cancel_on_disconnect: moment % 2 == 0,
+            reset: ResetPolicy::FirstConnect,
+            status_requests: true,
+        };
+        let mut config = config(&case);
+        config.venue.state.dir = Some(state.path().to_owned());
+        // Commands and reports come in pieces.
+        let pieces = Route { jitter_ns: 0..=40_000, chunk: 30..=90, ..Route::CALM };
+        (config.to_venue, config.to_engine) = (pieces.clone(), pieces);
+        let mut sim =
+            Simulation::new(config, Script { busy: true, cleans_up: true, ..Script::default() });
+        assert!(sim.run_until(|sim| sim.is_up(), SECOND));
+        assert!(sim.run_until(|sim| sim.desk().strategy().order.is_some(), SECOND));
+        sim.run_for(moment * 20_000);
+        let over = sim.arrival_log().len() == 4 && sim.desk().orders().live_len() == 0;
+        sim.kill_venue();
+        let known = |sim: &Simulation<Script>| sim.is_up() && sim.desk().is_reconciled();
+        assert!(sim.run_until(|sim| !sim.is_up(), SECOND), "{moment}: it is not noticed");
+        assert!(sim.run_until(known, 120 * SECOND), "{moment}: it is not found out");
+        assert!(sim.run_until_quiet(SECOND), "{moment}: both sides agree");
+        assert_eq!(sim.venue().open_orders("TAUT"), 0, "{moment}");
+        assert_eq!(sim.desk().orders().live_len(), 0, "{moment}");
+        assert!(sim.sent_log().iter().all(|one| one.end.is_some()), "{moment}");
+        let order = sim.desk().strategy().order;
+        ends.extend(order.and_then(|order| sim.desk().orders().get(order)).map(|one| one.state));
+        kills += 1;
+        if over {
+            break;
+        }
+        assert!(moment < 500, "four commands take less");
+    }
+    let canceled = ends.iter().filter(|one| **one == OrderState::Canceled).count();
+    println!("{kills} kills, {canceled} orders cancelled, {} lost", ends.len() - canceled);
+    assert!(kills > 10 && canceled > 5, "{kills} {canceled}: {ends:?}");
 }

@@ -111,10 +111,7 @@ impl<S: Strategy> Simulation<S> {
         let time = Arc::new(AtomicU64::new(start.0));
         let clock = Clock::virtual_at(Arc::clone(&time));
         let mut rng = Rng::with_seed(config.seed);
-        // Made up for each run; nobody else knows the venue.
-        let read = |_: &str| Some(SECRET.to_owned());
-        let venue = Venue::with_secrets(&config.venue, config.liquidity.clone(), start, read)
-            .expect("the venue takes its configuration");
+        let venue = open_venue(&config, true, start);
         let sender = config.venue.clients[0].sender.clone();
         let credentials = credentials();
         let record = Record::new(start, config.rollover);
@@ -371,6 +368,22 @@ impl<S: Strategy> Simulation<S> {
         }
     }
 
+    /// The venue is killed and back at once, with what its state says if it keeps one; every connection is
+    /// reset.
+    ///
+    /// # Panics
+    /// If the venue refuses its configuration or its state.
+    pub fn kill_venue(&mut self) {
+        for session in [TRADING, MARKET_DATA] {
+            self.inject(session, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
+        }
+        self.links = Links::default();
+        let now = self.now();
+        // The state is held until the venue is gone.
+        self.venue = open_venue(&self.config, false, now);
+        self.venue = open_venue(&self.config, true, now);
+    }
+
     /// Asks the engine to end: the strategy cancels, the sessions log out.
     pub fn stop(&mut self) {
         self.engine.watch_mut().stopping = true;
@@ -509,6 +522,15 @@ fn engine<S: Strategy>(
         (session, Conductor::new(conductor, None, clock.now()))
     });
     (InlineEngine::new(desk, core, conductors.into(), clock, record), rest)
+}
+
+/// The venue, with its state or without.
+fn open_venue(config: &SimConfig, keeps_state: bool, now: UtcTime) -> Venue {
+    let mut venue = config.venue.clone();
+    venue.state.dir = venue.state.dir.filter(|_| keeps_state);
+    let read = |_: &str| Some(SECRET.to_owned());
+    Venue::with_secrets(&venue, config.liquidity.clone(), now, read)
+        .expect("the venue takes its configuration")
 }
 
 fn session_core(
