@@ -91,6 +91,9 @@ impl Venue {
     /// # Errors
     /// [`StateError`].
     pub fn save_state(&mut self, now: UtcTime) -> Result<(), StateError> {
+        if self.keep.is_none() {
+            return Ok(());
+        }
         self.commit(now);
         self.check_state()?;
         if self.state_failure.is_some() {
