@@ -88,6 +88,9 @@ pub enum ConfigError {
 /// Depths that the venue offers (venue file 4.9).
 const DEPTHS: [u16; 6] = [1, 10, 25, 100, 500, 1000];
 
+/// How the TargetCompIDs of the derivatives market begin (venue file 1).
+const DERIVATIVES_TARGET: &str = "KRAKEN-DRV-";
+
 impl EngineConfig {
     /// A configuration for a venue on this machine, with a comment for each field.
     #[must_use]
@@ -114,6 +117,10 @@ impl EngineConfig {
         self.trading.check(self.path.live)?;
         if let Some(rest) = &self.rest {
             rest.check(self.path.live)?;
+            if self.is_derivatives() {
+                let problem = "is of spot only: derivatives have another interface";
+                return Err(value("rest", problem));
+            }
         }
         let rest = self.rest.iter().map(|rest| rest.host.as_str());
         let mut hosts = self.market_data.hosts().chain(self.trading.hosts()).chain(rest);
@@ -151,6 +158,13 @@ impl EngineConfig {
             return Err(value("instruments.depth", format!("one of {DEPTHS:?}, not {depth}")));
         }
         Ok(())
+    }
+
+    /// Whether the orders go to the derivatives market: the venue says so by its TargetCompID (venue file 1),
+    /// or whoever runs the engine by the limit that counts there.
+    fn is_derivatives(&self) -> bool {
+        self.trading.target.starts_with(DERIVATIVES_TARGET)
+            || self.venue_rate.rule == VenueRateName::Derivatives
     }
 
     /// The symbols as values.

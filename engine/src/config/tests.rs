@@ -125,3 +125,20 @@ fn the_wire_xdp_needs_to_know_where_it_is() {
         assert!(error.expect_err(bad).to_string().contains("xdp.address"), "{bad}");
     }
 }
+
+#[test]
+fn calls_by_rest_are_refused_for_a_derivatives_session() {
+    let spot = format!("{}\n[rest]\nhost = \"127.0.0.1\"\n", EngineConfig::commented_toml());
+    let config = EngineConfig::from_toml(&spot).expect("spot has them");
+    let is_refused = |config: &EngineConfig| matches!(config.check(), Err(ConfigError::Value { field: "rest", problem }) if problem.contains("spot"));
+    assert!(!is_refused(&config));
+    let mut by_target = config.clone();
+    by_target.trading.target = "KRAKEN-DRV-TRD".to_owned();
+    let mut by_limit = config;
+    by_limit.venue_rate.rule = VenueRateName::Derivatives;
+    for mut derivatives in [by_target, by_limit] {
+        assert!(is_refused(&derivatives));
+        derivatives.rest = None;
+        derivatives.check().expect("without them it is none of their business");
+    }
+}
