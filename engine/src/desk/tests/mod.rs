@@ -528,6 +528,31 @@ fn timers_fire_when_time_passes() {
 }
 
 #[test]
+fn a_timer_that_was_taken_back_does_not_fire_and_the_others_do() {
+    let mut fixture = Fixture::started();
+    fixture.ctx().set_timer(TimerId(4), UtcTime(2_000_000)).unwrap();
+    fixture.ctx().set_timer(TimerId(5), UtcTime(3_000_000)).unwrap();
+    fixture.ctx().cancel_timer(TimerId(4));
+    fixture.ctx().cancel_timer(TimerId(6));
+    assert_eq!(fixture.desk.next_timer(), Some(UtcTime(3_000_000)));
+    fixture.nanos.store(3_000_000, Ordering::Relaxed);
+    fixture.desk.on_time(fixture.desk.core.clock.now());
+    assert_eq!(fixture.desk.strategy().timers, [TimerId(5)]);
+}
+
+#[test]
+fn a_strategy_can_ask_whether_its_orders_have_a_session() {
+    let mut fixture = Fixture::started();
+    assert!(fixture.ctx().is_trading_up());
+    fixture.event(MD, EventKind::SessionDown(DownReason::ConnectionLost));
+    assert!(fixture.ctx().is_trading_up(), "the other session is none of it");
+    fixture.down();
+    assert!(!fixture.ctx().is_trading_up());
+    fixture.up_again(TRADING, 1, 2);
+    assert!(fixture.ctx().is_trading_up());
+}
+
+#[test]
 fn a_desk_without_or_with_doubled_instruments_is_refused() {
     let clock = || Clock::virtual_at(Arc::new(AtomicU64::new(1)));
     let with = |instruments| {
