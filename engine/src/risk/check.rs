@@ -104,6 +104,12 @@ impl RiskCheck {
         }
     }
 
+    /// Counts a marker, which always passes: a cancel that names no order. Status requests are counted
+    /// nowhere: the venue's table (venue file 7) has only orders, amends and cancels.
+    pub fn note_marker(&mut self, now: UtcTime) {
+        self.mirror.charge(InstrumentId(0), Charge::Marker, now);
+    }
+
     fn check_ask(&mut self, ask: &Ask, view: &RiskView<'_>, now: UtcTime) -> Result<(), Refusal> {
         if self.killed.is_some() {
             return Err(Refusal::Killed);

@@ -87,6 +87,9 @@ pub enum Charge {
         /// Nanoseconds.
         age: u64,
     },
+    /// A cancel that names no order, only to be refused: a marker. Spot counts a cancel by its order's age, so
+    /// this one costs nothing there; a token is taken for any request.
+    Marker,
     /// A mass cancel; the orders that it takes are charged by [`Mirror::mass_cancelled`].
     CancelAll,
 }
@@ -97,7 +100,7 @@ impl Charge {
             Self::New { .. } => Some(Action::Add),
             Self::Replace { age } => Some(Action::Amend { age }),
             Self::Cancel { age } => Some(Action::Cancel { age }),
-            Self::CancelAll => None,
+            Self::Marker | Self::CancelAll => None,
         }
     }
 
@@ -105,14 +108,14 @@ impl Charge {
         match self {
             Self::New { .. } => costs.send,
             Self::Replace { .. } => costs.edit,
-            Self::Cancel { .. } => costs.cancel,
+            Self::Cancel { .. } | Self::Marker => costs.cancel,
             Self::CancelAll => costs.cancel_all,
         }
     }
 
     /// Cancels may use what the rest leaves for them.
     const fn is_cancel(self) -> bool {
-        matches!(self, Self::Cancel { .. } | Self::CancelAll)
+        matches!(self, Self::Cancel { .. } | Self::Marker | Self::CancelAll)
     }
 }
 
@@ -185,7 +188,7 @@ impl Mirror {
                 }
             }
             VenueRateRule::Derivatives { costs, .. } => {
-                // What was checked fits; a mass cancel goes out in any case.
+                // What was checked fits; a mass cancel and a marker go out in any case.
                 let _ = self.bucket.take(charge.tokens(&costs), now);
             }
         }

@@ -5,6 +5,8 @@ use crate::command::{CancelScope, StatusRequest};
 use crate::desk::truth::Truth;
 use crate::event::Alarm;
 use crate::order::Proof;
+use crate::risk::venue_rate::{BucketSize, Tier};
+use crate::risk::{TokenCosts, VenueRateRule};
 
 const UNKNOWN: u32 = 101;
 
@@ -321,4 +323,26 @@ fn orders_of_an_earlier_run_are_cancelled_before_the_start_if_so_configured() {
     fixture.up_again(TRADING, 3, 3);
     let kinds = fixture.send();
     assert_eq!((kinds.len(), status_requests(&kinds)), (2, vec![id]));
+}
+
+#[test]
+fn a_marker_takes_a_cancels_tokens_on_derivatives_and_no_points_on_spot() {
+    let costs = TokenCosts { cancel: 7, ..TokenCosts::default() };
+    let derivatives = VenueRateRule::Derivatives { size: BucketSize::default(), costs };
+    let (tier, cancels_limited, mass_cancel_points) = (Tier::PRO, true, true);
+    let spot = VenueRateRule::Spot { tier, cancels_limited, mass_cancel_points };
+    for (rule, cost) in [(derivatives, 7), (spot, 0)] {
+        let venue_rate = VenueRate { rule, reserve: 0 };
+        let mut fixture = Fixture::with(&DeskConfig { venue_rate, ..config() });
+        let (_, id) = fixture.live();
+        let now = fixture.desk.core.clock.now();
+        let room = |fixture: &Fixture| fixture.desk.risk().mirror().room(ID, now).unwrap();
+        let before = room(&fixture);
+        fixture.down();
+        fixture.up_again(TRADING, 2, 2);
+        let kinds = fixture.send();
+        assert_eq!(status_requests(&kinds), [id], "which costs nothing");
+        marker(&kinds);
+        assert_eq!(before - room(&fixture), cost);
+    }
 }

@@ -93,7 +93,8 @@ impl Core {
             .map(InstrumentId)
             .find(|&id| self.markets.get(id).is_some_and(|market| market.instrument().is_some()))
             .ok_or(Refusal::InstrumentUnknown)?;
-        let cl_ord_id = self.next_id(self.clock.now())?;
+        let now = self.clock.now();
+        let cl_ord_id = self.next_id(now)?;
         let cancel = CancelOrder {
             cl_ord_id,
             orig_cl_ord_id: cl_ord_id,
@@ -102,6 +103,7 @@ impl Core {
             side: Side::Buy,
         };
         self.stats.markers += 1;
+        self.risk.note_marker(now);
         self.truth.sent_marker(cl_ord_id);
         self.issue(cl_ord_id, CommandKind::Cancel(cancel), Stamps::NONE);
         Ok(cl_ord_id)

@@ -29,6 +29,8 @@ struct Seen {
     refused: u32,
     refused_cancels: u32,
     filled: u32,
+    /// Status requests and markers.
+    questions: u32,
     most: u64,
 }
 
@@ -51,7 +53,7 @@ fn spot(name: TierName, tier: Tier, seed: u64) -> Seen {
         let which = (!own.is_empty()).then(|| rng.usize(..own.len()));
         let age = |which: usize, own: &[Own]| now.nanos_since(own[which].touched);
         let time = world.time();
-        match (rng.u8(..40), which) {
+        match (rng.u8(..44), which) {
             (0..9, Some(which)) => {
                 let charge = Charge::Replace { age: age(which, &own) };
                 let Own { cl_ord_id, order_id, .. } = &own[which];
@@ -99,6 +101,19 @@ fn spot(name: TierName, tier: Tier, seed: u64) -> Seen {
                     }
                 }
             }
+            (40..42, Some(which)) => {
+                let Own { cl_ord_id, order_id, .. } = &own[which];
+                let body = format!("H|11={cl_ord_id}|37={order_id}|55=BTC/USD|");
+                let answers = world.send(&mut peer, &body);
+                assert_eq!(get(&answers[0], 150), Some("I"), "{answers:?}");
+                seen.questions += 1;
+            }
+            (42.., _) => {
+                mirror.charge(ID, Charge::Marker, now);
+                let answers = world.send(&mut peer, &marker(id, "BTC/USD", &time));
+                assert_eq!(get(&answers[0], 380), Some("101"), "unknown, not limited: {answers:?}");
+                seen.questions += 1;
+            }
             _ => {
                 let charge = Charge::New { open_orders: own.len() as u32 };
                 if passes(&mut mirror, charge, &world, &mut seen) {
@@ -117,6 +132,11 @@ fn spot(name: TierName, tier: Tier, seed: u64) -> Seen {
         seen.most = seen.most.max(points);
     }
     seen
+}
+
+/// A cancel of an order that cannot exist: it names itself.
+fn marker(id: impl std::fmt::Display, symbol: &str, time: &str) -> String {
+    format!("F|11={id}|41={id}|54=1|55={symbol}|60={time}|")
 }
 
 fn take(own: &mut [Own], which: usize) -> Own {
@@ -154,7 +174,7 @@ fn the_mirror_of_the_spot_counters_is_the_venues_at_every_step_in_every_tier() {
     ] {
         for seed in 0..4 {
             let seen = spot(name, tier, seed);
-            assert!(seen.sent > 300 && seen.filled > 5, "{seen:?}");
+            assert!(seen.sent > 300 && seen.filled > 5 && seen.questions > 60, "{seen:?}");
             assert!(seen.most > u64::from(tier.threshold) / 2, "{seen:?}");
             if name == TierName::Starter {
                 assert!(seen.refused > 20 && seen.refused_cancels > 5, "{seen:?}");
@@ -177,12 +197,13 @@ fn the_mirror_of_the_derivatives_tokens_refuses_what_the_venue_refuses_and_nothi
     for n in 0..1_000 {
         world.pass(rng.u64(1..1_500));
         let (id, time) = (comb(&world, n), world.time());
-        let (charge, body) = match rng.u8(..4) {
+        let (charge, body) = match rng.u8(..5) {
             0 => (Charge::CancelAll, format!("q|11={id}|60={time}|530=6|")),
             1 => {
                 let body = format!("F|11={id}|37={id}|54=1|55=PF_ETHUSD|60={time}|");
                 (Charge::Cancel { age: 0 }, body)
             }
+            2 => (Charge::Marker, marker(&id, "PF_ETHUSD", &time)),
             _ => {
                 let order = "18=s|38=1|40=2|44=1|54=1|55=PF_ETHUSD|59=1";
                 (Charge::New { open_orders: 0 }, format!("D|11={id}|{order}|60={time}|"))
