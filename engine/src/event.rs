@@ -6,7 +6,7 @@ mod journal;
 mod rest;
 mod words;
 
-pub use journal::FromJournal;
+pub use journal::{FirstKept, FromJournal};
 pub use rest::{Listed, RestAnswer, RestProblem, RestSaid};
 
 use taut_codec::value::{Decimal, FixStr, UtcTime};

@@ -34,7 +34,7 @@
 pub use crate::command::{CancelScope, RestKind, SelfTrade, SessionId};
 pub use crate::conductor::LinkEvent;
 pub use crate::desk::{DeskStats, Reconciled, Sweep};
-pub use crate::event::{MarketTrade, RestProblem, RestSaid};
+pub use crate::event::{FirstKept, MarketTrade, RestProblem, RestSaid};
 pub use crate::market::{Book, BookStatus, Level, StaleReason};
 pub use crate::order::{
     CancelRoute, Order, OrderHandle, OrderState, OrderUpdate, Pnl, Position, Proof, RequestKind,
@@ -208,6 +208,9 @@ pub enum SessionUpdate {
         orders: u32,
         /// Messages of the journal that could not be read.
         unreadable: u32,
+        /// Where the journal begins, if older segments of it were deleted: the positions hold nothing of
+        /// what was filled before. `None`: it is whole.
+        first_kept: Option<FirstKept>,
     },
     /// A call by REST is answered, or has failed; a list of open orders is told by its end. One that failed
     /// may be made again.

@@ -3,7 +3,7 @@
 //! and is found out as after a drop.
 
 use super::{Core, Desk};
-use crate::event::{FromJournal, Report};
+use crate::event::{FirstKept, FromJournal, Report};
 use crate::order::{UpdateKind, fee_units, not_counted};
 use crate::strategy::{SessionUpdate, Strategy};
 use crate::types::{InstrumentId, Qty};
@@ -23,12 +23,14 @@ impl<S: Strategy> Desk<S> {
                     self.core.orders.mark_uncertain(order, true);
                 }
             }
-            FromJournal::End { epoch, unreadable } => self.on_recalled(*epoch, *unreadable),
+            FromJournal::End { epoch, unreadable, first_kept } => {
+                self.on_recalled(*epoch, *unreadable, *first_kept);
+            }
         }
     }
 
     /// That was all: the strategy hears of the orders that may be open.
-    fn on_recalled(&mut self, epoch: u32, unreadable: u32) {
+    fn on_recalled(&mut self, epoch: u32, unreadable: u32, first_kept: Option<FirstKept>) {
         let now = self.core.clock.now();
         let orders = self.core.orders.live_len();
         self.core.stats.recalled += orders as u64;
@@ -40,7 +42,7 @@ impl<S: Strategy> Desk<S> {
             self.core.instrument_changed(InstrumentId(at as u16), now);
         }
         let orders = u32::try_from(orders).unwrap_or(u32::MAX);
-        self.tell(&SessionUpdate::Recalled { orders, unreadable });
+        self.tell(&SessionUpdate::Recalled { orders, unreadable, first_kept });
         for at in 0..self.core.orders.live_len() {
             let Some(order) = self.core.orders.live_at(at) else { break };
             if let Some(update) = self.core.orders.told(order, UpdateKind::Recalled) {

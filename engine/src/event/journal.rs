@@ -26,5 +26,16 @@ pub enum FromJournal {
         epoch: u32,
         /// Messages that could not be read.
         unreadable: u32,
+        /// Where the journal begins, if what was before was deleted.
+        first_kept: Option<FirstKept>,
     },
+}
+
+/// Where a journal begins whose older segments were deleted: what the venue reported before is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstKept {
+    /// The sequence space.
+    pub epoch: u32,
+    /// The first MsgSeqNum(34) of the venue in it that is kept.
+    pub seq: u64,
 }

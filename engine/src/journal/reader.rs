@@ -8,7 +8,7 @@ use taut_codec::value::UtcTime;
 use super::error::JournalError;
 use super::format::{Kind, Records, SegmentHeader, Tail, read_state, tail};
 use super::recover::{list, load, state_behind};
-use super::segment::ALL_DURABLE;
+use super::segment::{ALL_DURABLE, FIRST};
 use super::{Direction, State};
 
 /// A journal's directory.
@@ -33,6 +33,17 @@ impl Reader {
     #[must_use]
     pub fn segments(&self) -> &[u32] {
         &self.segments
+    }
+
+    /// Where the session stood at the end of what was deleted; `None` if nothing was.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn deleted_until(&self) -> Result<Option<State>, JournalError> {
+        let Some(&number) = self.segments.first().filter(|&&number| number > FIRST) else {
+            return Ok(None);
+        };
+        Ok(Some(self.segment(number)?.first_state().unwrap_or(State::START)))
     }
 
     /// Reads one segment.

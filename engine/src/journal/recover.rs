@@ -18,7 +18,7 @@ use super::format::{
 };
 use super::housekeeper::{Housekeeper, Shared};
 use super::index::{Sent, SentIndex, is_blank};
-use super::segment::{ALL_DURABLE, Segment, UNFINISHED, number_of, path_of, seal, sync_dir};
+use super::segment::{ALL_DURABLE, FIRST, Segment, UNFINISHED, number_of, path_of, seal, sync_dir};
 use super::writer::Journal;
 use super::{Direction, JournalConfig, State};
 use crate::session::MsgType;
@@ -84,7 +84,7 @@ pub(super) fn open(
     for &number in &numbers[earlier..] {
         segments.push_back(Segment::open(&dir, number)?);
     }
-    let next = numbers.last().map_or(1, |last| last + 1);
+    let next = numbers.last().map_or(FIRST, |last| last + 1);
     let shared = Arc::new(Shared {
         // What was there is as durable as it will be.
         appended: AtomicU64::new(Position { segment: next, offset: 0 }.pack()),

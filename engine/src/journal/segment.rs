@@ -15,6 +15,8 @@ use super::{Durability, JournalConfig};
 
 /// A segment under its way; renamed when it is ready.
 pub(super) const UNFINISHED: &str = "next.tmp";
+/// The number of a journal's first segment. None is used twice, so one that begins later has lost some.
+pub(super) const FIRST: u32 = 1;
 /// The durable mark of a segment that the disk has confirmed to its end.
 pub(super) const ALL_DURABLE: u64 = u64::MAX;
 

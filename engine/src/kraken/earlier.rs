@@ -15,8 +15,8 @@ use taut_codec::value::parse_u64;
 use super::decode::decode;
 use super::instruments::Instruments;
 use crate::command::NewOrder;
-use crate::event::{EventKind, FromJournal, Report};
-use crate::journal::{Direction, Entry, EntryKind, JournalError, Reader};
+use crate::event::{EventKind, FirstKept, FromJournal, Report};
+use crate::journal::{Direction, Entry, EntryKind, JournalError, Reader, State};
 use crate::limits::FIELDS_MAX;
 use crate::types::{ClOrdId, OrdType, Px, Qty, Side, TimeInForce};
 
@@ -30,6 +30,7 @@ pub struct Earlier {
     fields: Vec<Field>,
     epoch: u32,
     unreadable: u32,
+    first_kept: Option<FirstKept>,
 }
 
 /// A message that matters: the end of its bytes, and of which order it tells.
@@ -85,6 +86,7 @@ impl Earlier {
         let mut fields = vec![Field::default(); FIELDS_MAX];
         let mut survey = Survey::default();
         each(reader, &mut fields, |entry, message| survey.see(entry, message))?;
+        let first_kept = |state: State| FirstKept { epoch: state.epoch, seq: state.next_in };
         let mut earlier = Self {
             bytes: Vec::new(),
             messages: Vec::new(),
@@ -93,6 +95,7 @@ impl Earlier {
             fields: Vec::new(),
             epoch: survey.epoch,
             unreadable: 0,
+            first_kept: reader.deleted_until()?.map(first_kept),
         };
         let mut reports = 0;
         each(reader, &mut fields, |entry, message| {
@@ -107,10 +110,10 @@ impl Earlier {
         Ok(earlier)
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to tell. That something was deleted is to be told also if nothing else is.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.messages.is_empty() && self.first_kept.is_none()
     }
 
     /// What the next message tells, and after the last one the end, once; then nothing more. Allocates
@@ -126,8 +129,8 @@ impl Earlier {
         }
         let is_end = self.next == self.messages.len();
         self.next += 1;
-        let (epoch, unreadable) = (self.epoch, self.unreadable);
-        is_end.then_some(FromJournal::End { epoch, unreadable })
+        let Self { epoch, unreadable, first_kept, .. } = *self;
+        is_end.then_some(FromJournal::End { epoch, unreadable, first_kept })
     }
 
     fn tell(
@@ -279,3 +282,6 @@ fn new_order(message: &Message<'_>, instruments: &Instruments) -> Option<NewOrde
         self_trade: None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,8 +34,8 @@ struct Script {
 
 impl Strategy for Script {
     fn on_session(&mut self, _: &mut Context<'_>, update: &SessionUpdate) {
-        if let SessionUpdate::Recalled { orders, unreadable } = update {
-            assert_eq!(*unreadable, 0);
+        if let SessionUpdate::Recalled { orders, unreadable, first_kept } = update {
+            assert_eq!((*unreadable, *first_kept), (0, None));
             self.recalled = Some(*orders);
         }
     }

@@ -13,8 +13,8 @@ use super::*;
 use crate::command::CommandKind;
 use crate::conductor::LinkEvent;
 use crate::event::{
-    BookAction, DownReason, ExecType, Fill, OrdStatus, Refusal as VenueRefusal, RefusalLayer,
-    Report, WithdrawReason,
+    BookAction, DownReason, ExecType, Fill, FirstKept, FromJournal, OrdStatus,
+    Refusal as VenueRefusal, RefusalLayer, Report, WithdrawReason,
 };
 use crate::order::{CancelRoute, OrderHandle, OrderState, Resolved, Rung, RungReason, UpdateKind};
 use crate::risk::Refusal;
@@ -550,6 +550,16 @@ fn a_strategy_can_ask_whether_its_orders_have_a_session() {
     assert!(!fixture.ctx().is_trading_up());
     fixture.up_again(TRADING, 1, 2);
     assert!(fixture.ctx().is_trading_up());
+}
+
+#[test]
+fn a_strategy_hears_from_where_on_the_journal_counts_though_no_order_is_open() {
+    let mut fixture = Fixture::new();
+    let first_kept = Some(FirstKept { epoch: 4, seq: 77 });
+    let end = FromJournal::End { epoch: 5, unreadable: 1, first_kept };
+    fixture.event(TRADING, EventKind::FromJournal(end));
+    let told = SessionUpdate::Recalled { orders: 0, unreadable: 1, first_kept };
+    assert_eq!(fixture.desk.strategy().sessions, [told]);
 }
 
 #[test]

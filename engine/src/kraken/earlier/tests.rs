@@ -1,0 +1,112 @@
+//! A journal whose older segments were deleted says so.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use taut_codec::value::UtcTime;
+
+use super::*;
+use crate::journal::{Durability, Journal, JournalConfig, Record};
+
+const EPOCH: u32 = 3;
+
+fn message(seq: u64, inner: &str) -> Vec<u8> {
+    let header = format!("34={seq}|49=KRAKEN-TRD|52=20260407-14:32:05.122|56=TAUT|");
+    let (msg_type, body) = inner.split_once('|').expect("a type and a body");
+    let inner = format!("35={msg_type}|{header}{body}").replace('|', "\x01");
+    let mut bytes = format!("8=FIX.4.4\x019={}\x01{inner}", inner.len()).into_bytes();
+    let sum = bytes.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+    bytes.extend_from_slice(format!("10={sum:03}\x01").as_bytes());
+    bytes
+}
+
+/// An order that is filled at once.
+fn fill(seq: u64) -> Vec<u8> {
+    let body = format!(
+        "8|6=84000|11={}|14=0.001|17=EXEC{seq}|31=84000|32=0.001|37=ORDER{seq}|38=0.001|39=2|40=2|44=84000|54=1|\
+         55=BTC/USD|59=1|60=20260407-14:32:05.122|150=F|151=0|",
+        1_744_036_325_000_000 + seq
+    );
+    message(seq, &body)
+}
+
+fn heartbeat(seq: u64) -> Vec<u8> {
+    message(seq, &format!("0|112={}|", "x".repeat(200)))
+}
+
+fn instruments() -> Instruments {
+    let list = "y|320=1|322=2|560=0|146=1|55=BTC/USD|562=0.00000001|5010=8|5011=0.0001|2349=1|5022=0.1|5032=1|";
+    let bytes = message(1, list);
+    let mut fields = vec![Field::default(); bytes.len()];
+    let count = Scanner::new().index(&bytes, &mut fields).expect("well formed");
+    let mut instruments = Instruments::new(&["BTC/USD".parse().expect("a symbol")]);
+    let message = Message::new(&bytes, &fields[..count]);
+    instruments.read_list(&message, |_, _| ()).expect("a list");
+    instruments
+}
+
+/// Two lives that receive these messages, in segments that hold few of them.
+fn write(dir: &Path, segments_kept: usize, of: fn(u64) -> Vec<u8>) {
+    let config = JournalConfig {
+        durability: Durability::None,
+        segment_bytes: 4096,
+        segments_kept,
+        segments_mapped: 2,
+        message_bytes_max: 512,
+        ..JournalConfig::default()
+    };
+    let life = |numbers: RangeInclusive<u64>| {
+        let (mut journal, _) = Journal::open(dir, config).expect("it opens");
+        for seq in numbers {
+            let (direction, time, bytes) = (Direction::In, UtcTime(seq), &of(seq)[..]);
+            journal.append(Record { direction, epoch: EPOCH, seq, time, bytes }).expect("room");
+        }
+    };
+    life(1..=60);
+    life(61..=100);
+}
+
+/// The numbers of the fills that are told, and the end.
+fn told(dir: &Path) -> (Vec<u64>, Option<FirstKept>) {
+    let mut earlier = Earlier::read(&Reader::open(dir).expect("it is there")).expect("it reads");
+    assert!(!earlier.is_empty());
+    let (mut instruments, mut fills) = (instruments(), Vec::new());
+    loop {
+        match earlier.next(&mut instruments).expect("the end comes first") {
+            FromJournal::Report { report, is_new: true, .. } => {
+                fills.push(report.cl_ord_id.as_numeric().expect("numeric") - 1_744_036_325_000_000);
+            }
+            FromJournal::End { epoch: EPOCH, unreadable: 0, first_kept } => {
+                assert!(earlier.next(&mut instruments).is_none());
+                return (fills, first_kept);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_whole_journal_tells_every_fill_and_names_no_first_message() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), 0, fill);
+    assert_eq!(told(dir.path()), ((1..=100).collect(), None));
+}
+
+#[test]
+fn a_journal_whose_older_segments_were_deleted_names_the_first_message_that_counts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), 3, fill);
+    let (fills, first_kept) = told(dir.path());
+    let seq = fills[0];
+    assert!(seq > 1 && seq < 100, "{seq}");
+    assert_eq!(fills, (seq..=100).collect::<Vec<_>>());
+    assert_eq!(first_kept, Some(FirstKept { epoch: EPOCH, seq }));
+}
+
+#[test]
+fn that_segments_were_deleted_is_told_also_if_nothing_that_is_kept_matters() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), 3, heartbeat);
+    let (fills, first_kept) = told(dir.path());
+    assert!(fills.is_empty() && first_kept.is_some_and(|first| first.seq > 1), "{first_kept:?}");
+}
