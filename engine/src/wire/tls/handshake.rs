@@ -296,8 +296,9 @@ fn rustls_turn(
         Err(e) => return Err(e.into()),
     }
     if let Err(error) = connection.process_new_packets() {
-        // The alert; whoever cannot take it has gone.
-        let _ = connection.write_tls(stream);
+        // The alert, and what is before it: one write may take only the first record. Whoever cannot take
+        // it has gone.
+        while connection.wants_write() && connection.write_tls(stream).is_ok_and(|n| n > 0) {}
         return Err(error.into());
     }
     Ok(true)

@@ -109,6 +109,23 @@ fn a_certificate_for_another_name_or_by_another_issuer_is_refused_unless_insecur
 }
 
 #[test]
+fn an_alert_is_sent_whole_where_one_write_takes_only_one_record() {
+    for mode in MODES {
+        let (client, mut server) = sockets();
+        // Takes the first buffer of a vectored write.
+        let client = crate::wire::Stream::Tcp(client);
+        let tls = ClientTls::new(Trust::WebPki, mode).unwrap();
+        let theirs = std::thread::scope(|scope| {
+            let theirs = scope.spawn(|| serve(&server_tls(mode), &mut server).map(drop));
+            connect(&client, &tls, "localhost", soon()).unwrap_err();
+            theirs.join().unwrap().unwrap_err()
+        });
+        let expected = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
+        assert!(matches!(&theirs, HandshakeError::Refused(e) if *e == expected), "{theirs:?}");
+    }
+}
+
+#[test]
 fn a_silent_peer_ends_at_the_deadline_and_a_closed_one_at_once() {
     for mode in MODES {
         let (client, server) = sockets();
