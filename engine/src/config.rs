@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::JournalError;
-use crate::limits::INSTRUMENTS_MAX;
+use crate::limits::{INSTRUMENTS_MAX, TLS_PINS_MAX};
 use crate::types::Symbol;
 use crate::wire::WireKind;
 
@@ -131,6 +131,9 @@ impl EngineConfig {
         }
         if self.tls.uat_insecure && production {
             return Err(value("tls.uat_insecure", "not with a production host"));
+        }
+        if self.tls.pins.len() > TLS_PINS_MAX {
+            return Err(value("tls.pins", format!("at most {TLS_PINS_MAX}")));
         }
         self.orders.check()?;
         match &self.xdp {

@@ -100,6 +100,8 @@ pub const EVENT_TEXT_MAX: usize = 111;
 pub const SESSION_EVENTS_MAX: usize = 64;
 /// Hosts of one session.
 pub const HOSTS_MAX: usize = 8;
+/// Pinned keys of an engine: one of each host and of its successor.
+pub const TLS_PINS_MAX: usize = 64;
 /// Dials, and connections that are handed over, between two threads; each session has one at a time.
 pub const DIAL_RING: usize = 8;
 /// Events of one conductor that wait for the application.

@@ -17,7 +17,7 @@ use crate::pipeline::{IdlePolicy, Layout};
 use crate::session::{Resend, ResendPolicy};
 use crate::types::CompId;
 use crate::wire::WireKind;
-use crate::wire::tls::TlsMode;
+use crate::wire::tls::{KeyPin, TlsMode};
 
 /// `[path]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -59,6 +59,10 @@ pub struct TlsSection {
     /// name (venue file 1); never do this with a production host.
     #[serde(default)]
     pub uat_insecure: bool,
+    /// Keys of which the certificate of every host must have one, that of `[rest]` too, besides being
+    /// verified; empty: any key. A trust that a program gives leaves them as they are.
+    #[serde(default)]
+    pub pins: Vec<KeyPin>,
 }
 
 /// `[market_data]` and `[trading]`

@@ -87,6 +87,24 @@ fn an_unverified_certificate_is_refused_with_a_production_host() {
 }
 
 #[test]
+fn pins_are_read_and_what_is_none_is_refused() {
+    let text = EngineConfig::commented_toml();
+    let pinned = text.replace("# pins = ", "pins = ");
+    let config = EngineConfig::from_toml(&pinned).expect("the example in it is a pin");
+    // That of nothing at all.
+    let pins = ["sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".parse().expect("a pin")];
+    assert_eq!(config.tls.pins, pins);
+    assert!(EngineConfig::from_toml(text).expect("it reads").tls.pins.is_empty());
+    let error = EngineConfig::from_toml(&pinned.replace("sha256//", "")).expect_err("no pin");
+    assert!(error.to_string().contains("is not sha256// and the base64 of 32 bytes"), "{error}");
+    let mut many = config.clone();
+    many.tls.pins = vec![pins[0]; TLS_PINS_MAX];
+    assert!(many.check().is_ok());
+    many.tls.pins.push(pins[0]);
+    assert!(many.check().expect_err("one too many").to_string().contains("tls.pins"));
+}
+
+#[test]
 fn an_engine_that_verifies_no_certificate_says_so() {
     let engine = |text: &str| {
         let config = EngineConfig::from_toml(text).expect("it reads");

@@ -211,7 +211,7 @@ impl Engine {
             ),
             (None, None) => Trust::WebPki,
         };
-        ClientTls::new(trust, section.mode).map_err(|error| {
+        ClientTls::pinned(trust, section.mode, section.pins.clone()).map_err(|error| {
             StartError::Trust(match (&self.trust, &section.ca_file) {
                 (None, Some(file)) => format!("{}: {error}", file.display()),
                 _ => error.to_string(),

@@ -6,6 +6,7 @@
 mod good_path;
 mod killed;
 mod peer;
+mod pinned;
 mod reconnecting;
 mod rig;
 mod trouble;

@@ -168,8 +168,13 @@ pub fn engine(
     trading: u16,
     journal: &Path,
 ) -> ((Engine, Script), Receiver<Heard>) {
+    engine_of(setup.config(market_data, trading, journal))
+}
+
+/// An engine with its strategy, and what that hears.
+pub fn engine_of(config: EngineConfig) -> ((Engine, Script), Receiver<Heard>) {
     let credentials = Credentials::new(Secret::new(API_KEY), Secret::new(API_SECRET)).unwrap();
-    let engine = Engine::new(setup.config(market_data, trading, journal), credentials).unwrap();
+    let engine = Engine::new(config, credentials).unwrap();
     let (tell, heard) = mpsc::channel();
     ((engine, Script { tell, order: None }), heard)
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::pem::PemObject;
@@ -13,6 +13,7 @@ use rustls::{
 };
 
 use super::TlsMode;
+use super::pin::{KeyPin, PinnedVerifier};
 
 /// Whom a client believes.
 #[derive(Debug, Clone)]
@@ -43,6 +44,9 @@ pub enum TlsConfigError {
     /// rustls refuses certificate or key.
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
+    /// rustls cannot check certificates with these roots.
+    #[error(transparent)]
+    Verifier(#[from] rustls::client::VerifierBuilderError),
 }
 
 /// The client's side. Cheap to clone.
@@ -59,18 +63,31 @@ impl ClientTls {
     /// # Errors
     /// A root certificate cannot be read, or none is given.
     pub fn new(trust: Trust, mode: TlsMode) -> Result<Self, TlsConfigError> {
+        Self::pinned(trust, mode, Vec::new())
+    }
+
+    /// As [`new`](Self::new), and the server's own certificate must have a key of `pins`, besides what
+    /// `trust` asks of it; no pins: any key.
+    ///
+    /// # Errors
+    /// A root certificate cannot be read, or none is given.
+    pub fn pinned(trust: Trust, mode: TlsMode, pins: Vec<KeyPin>) -> Result<Self, TlsConfigError> {
         let provider = Arc::new(provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&version::TLS13])?;
         let insecure = matches!(trust, Trust::UatInsecure);
-        let mut config = if insecure {
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(BelieveAnybody(provider)))
-                .with_no_client_auth()
+        let mut verifier: Arc<dyn ServerCertVerifier> = if insecure {
+            Arc::new(BelieveAnybody(Arc::clone(&provider)))
         } else {
-            builder.with_root_certificates(roots(trust)?).with_no_client_auth()
+            let roots = Arc::new(roots(trust)?);
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build()?
         };
+        if !pins.is_empty() {
+            verifier = Arc::new(PinnedVerifier { inner: verifier, pins });
+        }
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
         config.resumption = Resumption::disabled();
         config.enable_sni = true;
         config.enable_secret_extraction = mode == TlsMode::RecordLayer;

@@ -18,7 +18,7 @@ use rustls::{
 
 use super::rustls_plain::{self, RustlsRx, RustlsTx};
 use super::schedule::{Schedule, Told};
-use super::{ClientTls, HEADER, ServerTls, Shared, TlsError, TlsMode, TlsRx, TlsTx};
+use super::{ClientTls, HEADER, NotPinned, ServerTls, Shared, TlsError, TlsMode, TlsRx, TlsTx};
 use crate::limits::{TLS_RECORD_MAX, WIRE_RECEIVE_BYTES, WIRE_SEND_BYTES};
 use crate::wire::{OutBuffer, Socket, Transmit, WireError};
 
@@ -42,10 +42,19 @@ pub enum HandshakeError {
     TooLong,
     /// The handshake was refused, by rustls or by the peer. An alert was sent.
     #[error("TLS handshake: {}", in_words(.0))]
-    Refused(#[from] rustls::Error),
+    Refused(#[source] rustls::Error),
+    /// The server proved who it is, but by a key that is not pinned. An alert was sent.
+    #[error("TLS handshake: {0}")]
+    NotPinned(#[from] NotPinned),
     /// The secrets of the finished handshake cannot be used.
     #[error("TLS handshake: {0}")]
     Secrets(#[from] TlsError),
+}
+
+impl From<rustls::Error> for HandshakeError {
+    fn from(error: rustls::Error) -> Self {
+        NotPinned::in_error(&error).map_or(Self::Refused(error), Self::NotPinned)
+    }
 }
 
 /// What rustls says in words of its own programmers, in those of whoever runs an engine.

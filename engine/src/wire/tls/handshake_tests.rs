@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::super::testing::{Port, advance, client_driver, client_tls, server_driver, server_tls};
-use super::super::{Trust, content};
+use super::super::{KeyPin, Trust, content};
 use super::*;
 
 fn sockets() -> (TcpStream, TcpStream) {
@@ -122,6 +122,47 @@ fn an_alert_is_sent_whole_where_one_write_takes_only_one_record() {
         });
         let expected = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
         assert!(matches!(&theirs, HandshakeError::Refused(e) if *e == expected), "{theirs:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_pinned_is_named_and_refused_in_every_mode() {
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other = KeyPin::of_certificate(other.cert.der()).unwrap();
+    let certificate = &super::super::testing::IDENTITY.0;
+    let pin = KeyPin::of_certificate(certificate).unwrap();
+    let trust = Trust::Der(vec![certificate.clone()]);
+    for mode in MODES {
+        for (trust, name, pins, believed) in [
+            (trust.clone(), "localhost", vec![other, pin], true),
+            (trust.clone(), "localhost", vec![other], false),
+            // A pin stands beside verification, with or without it.
+            (Trust::UatInsecure, "example.org", vec![pin], true),
+            (Trust::UatInsecure, "example.org", vec![other], false),
+            (trust.clone(), "example.org", vec![pin], false),
+            (Trust::WebPki, "localhost", vec![pin], false),
+        ] {
+            let (client, mut server) = sockets();
+            let tls = ClientTls::pinned(trust, mode, pins.clone()).unwrap();
+            let (ours, theirs) = std::thread::scope(|scope| {
+                let theirs = scope.spawn(|| serve(&server_tls(mode), &mut server).map(drop));
+                let ours = connect(&client, &tls, name, soon()).map(drop);
+                (ours, theirs.join().unwrap())
+            });
+            assert_eq!((ours.is_ok(), theirs.is_ok()), (believed, believed), "{name}: {ours:?}");
+            let Err(refused) = ours else { continue };
+            let told = theirs.unwrap_err().to_string();
+            assert!(told.contains("alert"), "{told}");
+            if pins.contains(&pin) {
+                assert!(matches!(refused, HandshakeError::Refused(_)), "{refused:?}");
+            } else {
+                let HandshakeError::NotPinned(NotPinned { seen }) = refused else {
+                    panic!("{refused:?}")
+                };
+                assert_eq!(seen, pin);
+                assert!(refused.to_string().contains(&pin.to_string()), "{refused}");
+            }
+        }
     }
 }
 

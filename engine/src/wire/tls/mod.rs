@@ -14,6 +14,7 @@
 pub mod config;
 pub mod handshake;
 mod keys;
+pub mod pin;
 pub mod record;
 pub mod rustls_plain;
 mod schedule;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use config::{ClientTls, ServerTls, TlsConfigError, Trust};
 pub use handshake::{Established, HandshakeError, ServerHandshake};
 use keys::RecordKey;
+pub use pin::{KeyPin, NotPinned};
 pub use record::TlsRx;
 pub use seal::TlsTx;
 

@@ -72,6 +72,8 @@ impl DemoConfig {
             section.host = address.ip().to_string();
             section.port = address.port();
         }
+        // Its key is new at each start, and its certificate is the only one that is trusted.
+        self.engine.tls.pins.clear();
         // A venue of our own that is gone does not come back.
         self.engine.reconnect.failures_max = VENUE_GONE_AFTER;
         let symbols = &mut self.engine.instruments.symbols;
