@@ -1,5 +1,7 @@
 //! A desk that mirrors the venue's rate limit, with the venue in the loop.
 
+use taut::conductor::ResetPolicy;
+use taut::pipeline::TRADING;
 use taut::risk::venue_rate::Tier;
 use taut::risk::{Refusal, VenueRate, VenueRateRule};
 use taut::strategy::{
@@ -7,10 +9,11 @@ use taut::strategy::{
     Strategy, TimerId, UpdateKind,
 };
 use taut_venue::config::TierName;
-use taut_venue::simulation::{Route, SimConfig, Simulation};
+use taut_venue::simulation::{Cut, FaultKind, Route, SimConfig, Simulation, TO_VENUE};
 
 const ID: InstrumentId = InstrumentId(0);
-const SECOND: u64 = 1_000_000_000;
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MS;
 
 /// Sends whatever comes to mind about orders far behind the market, as fast as it may.
 struct Pusher {
@@ -65,13 +68,15 @@ impl Strategy for Pusher {
     }
 }
 
-#[test]
-fn a_desk_with_the_mirror_stays_below_the_venues_limit_and_knows_where_it_stands() {
+/// A run of two minutes; with `cuts`, connections break at quiet points and the desk asks about its orders.
+fn run(cuts: bool) -> Simulation<Pusher> {
     let mut config = SimConfig::calm(11);
     config.venue.clients[0].tier = TierName::Starter;
     config.venue.liquidity.synthetic.events_per_second = 5;
     config.instruments[0].risk.collar_bps = 5_000;
     let at_once = Route { latency_ns: 0..=0, ..Route::CALM };
+    (config.cancel_on_disconnect, config.reset) = (false, ResetPolicy::Always);
+    config.reconnect_after = Some(MS..=MS);
     (config.to_venue, config.to_engine) = (at_once.clone(), at_once);
     let (tier, mass_cancel_points) = (Tier::STARTER, true);
     let rule = VenueRateRule::Spot { tier, cancels_limited: true, mass_cancel_points };
@@ -81,13 +86,19 @@ fn a_desk_with_the_mirror_stays_below_the_venues_limit_and_knows_where_it_stands
     let mut sim = Simulation::new(config, pusher);
     assert!(sim.run_until(Simulation::is_up, 10 * SECOND), "it starts");
     let (end, mut compared, mut most) = (sim.now().plus_nanos(120 * SECOND), 0, 0);
+    let mut next_cut = sim.now().plus_nanos(3 * SECOND);
     while sim.now() < end {
         sim.step();
-        if sim.desk().commands_under_way() == 0 {
+        if sim.desk().commands_under_way() == 0 && sim.desk().is_reconciled() {
             let now = sim.now();
             let points = sim.venue().rate_points("TAUT", "BTC/USD", now);
             assert_eq!(sim.desk().risk().mirror().points(ID, now), Some(points), "{now:?}");
             (compared, most) = (compared + 1, most.max(points));
+            let is_open = sim.is_up() && sim.venue().open_orders("TAUT") > 0;
+            if cuts && is_open && now > next_cut {
+                sim.inject(TRADING, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
+                next_cut = now.plus_nanos(3 * SECOND);
+            }
         }
     }
     let strategy = sim.desk().strategy();
@@ -97,4 +108,17 @@ fn a_desk_with_the_mirror_stays_below_the_venues_limit_and_knows_where_it_stands
     sim.stop();
     assert!(sim.run_until(Simulation::is_over, 60 * SECOND), "it ends");
     assert_eq!(sim.venue().open_orders("TAUT"), 0, "nothing is left behind");
+    sim
+}
+
+#[test]
+fn a_desk_with_the_mirror_stays_below_the_venues_limit_and_knows_where_it_stands() {
+    assert_eq!(run(false).desk().stats().markers, 0);
+}
+
+#[test]
+fn the_questions_after_a_drop_cost_the_mirror_what_they_cost_the_venue() {
+    let sim = run(true);
+    let stats = sim.desk().stats();
+    assert!(sim.faults() > 5 && stats.markers > 5 && stats.found_open > 5, "{stats:?}");
 }
