@@ -12,7 +12,6 @@ use std::collections::VecDeque;
 use rtrb::Producer;
 
 use self::lane::{Flushed, InFlight, Lane, push_out};
-use self::under_way::UnderWay;
 use super::inlet::Inbound;
 use super::rest::RestPort;
 use crate::command::{Command, CommandKind, SessionId};
@@ -77,7 +76,7 @@ impl SessionCore {
             leaves: false,
             in_flight: VecDeque::with_capacity(COMMAND_RING),
             accepted: 0,
-            under_way: UnderWay::default(),
+            under_way: None,
             journal_failed: None,
         });
         Self {

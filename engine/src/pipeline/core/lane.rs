@@ -38,7 +38,7 @@ pub(super) struct Lane {
     /// Plain bytes that the transmitter has accepted on this connection.
     pub(super) accepted: u64,
     /// What the application has not handled yet, if there is a journal.
-    pub(super) under_way: UnderWay,
+    pub(super) under_way: Option<UnderWay>,
     /// Why the session's journal did not take something; the connection ends at the next flush.
     pub(super) journal_failed: Option<AppendError>,
 }

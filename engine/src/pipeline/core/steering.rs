@@ -35,7 +35,7 @@ impl SessionCore {
         let lane = &mut self.lanes[usize::from(session.0)];
         let state = Keeper::attach(&mut lane.session, journal)?;
         lane.logon.continue_after(state.nonce);
-        lane.under_way = UnderWay::new();
+        lane.under_way = Some(UnderWay::new());
         Ok(())
     }
 

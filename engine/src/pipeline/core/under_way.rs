@@ -14,7 +14,6 @@ use crate::journal::{AppendError, Keeper};
 use crate::limits::EVENT_RING;
 
 /// Of one session with a journal.
-#[derive(Default)]
 pub(super) struct UnderWay {
     /// Behind how many events the numbers below which are used up, oldest first. Each stands for an event
     /// of its own, so there are no more than the ring holds.
@@ -61,28 +60,27 @@ impl Lane {
         now: UtcTime,
         sink: &impl EventSink,
     ) -> Result<(), AppendError> {
+        let Some(under_way) = &mut self.under_way else { return Ok(()) };
         let (epoch, next_in) = (self.session.epoch(), self.session.next_in());
-        if self.under_way.is_void(epoch, next_in) {
-            self.under_way.marks.clear();
-            self.under_way.epoch = epoch;
+        if under_way.is_void(epoch, next_in) {
+            under_way.marks.clear();
+            under_way.epoch = epoch;
         }
         let pushed = sink.pushed();
         if sink.handled() == pushed {
-            self.under_way.marks.clear();
+            under_way.marks.clear();
             return Keeper::inbound(&mut self.session, taken, now);
         }
         Keeper::ahead(&mut self.session, taken, now)?;
-        self.under_way.push(pushed, next_in);
+        under_way.push(pushed, next_in);
         Ok(())
     }
 
     /// Notes what the application has handled meanwhile.
     pub(super) fn note_handled(&mut self, sink: &impl EventSink) {
-        if self.under_way.marks.is_empty() {
-            return;
-        }
-        if let Some(next_in) = self.under_way.pop(sink.handled())
-            && self.under_way.epoch == self.session.epoch()
+        let Some(under_way) = &mut self.under_way else { return };
+        if let Some(next_in) = under_way.pop(sink.handled())
+            && under_way.epoch == self.session.epoch()
         {
             let noted = Keeper::handed_over(&mut self.session, next_in);
             self.journal_failed = self.journal_failed.or(noted.err());
