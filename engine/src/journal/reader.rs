@@ -164,6 +164,9 @@ impl StoredSegment {
         records.by_ref().for_each(drop);
         let offset = records.offset();
         match tail(&self.bytes, self.header.number, offset) {
+            Tail::Torn { bytes, records } if records > 0 => {
+                Condition::Torn { offset: offset as u64, bytes, records }
+            }
             _ if self.is_short(offset as u64) => {
                 Condition::Short { offset: offset as u64, confirmed: self.header.durable }
             }

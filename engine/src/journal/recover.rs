@@ -206,8 +206,10 @@ fn drop_unused(
         let failed = |error| JournalError::at(&path, error);
         let bytes = std::fs::read(&path).map_err(failed)?;
         let unused = match SegmentHeader::read(&bytes) {
+            // The disk had confirmed what is not there: that is no unused segment, but evidence.
             Some(header) if header.number == number => {
-                tail(&bytes, number, SEGMENT_HEADER) == Tail::Clean
+                header.durable <= SEGMENT_HEADER as u64
+                    && tail(&bytes, number, SEGMENT_HEADER) == Tail::Clean
                     || repeats_the_one_before(dir, numbers, &bytes)?
             }
             _ => bytes.iter().all(|&byte| byte == 0),

@@ -231,6 +231,31 @@ fn a_journal_of_which_only_an_unused_segment_is_left_is_not_taken_for_a_new_one(
 }
 
 #[test]
+fn a_segment_that_the_disk_had_confirmed_is_not_taken_for_an_unused_one_when_it_is_blank() {
+    for used in [1, 2] {
+        let dir = dir();
+        let (mut journal, _) = open(&dir, SMALL);
+        let mut number = 1;
+        while send(&mut journal, number).expect("room").segment < used {
+            number += 1;
+        }
+        drop(journal);
+        let path = path_of(dir.path(), used);
+        let mut blank = std::fs::read(&path).expect("it reads");
+        blank[SEGMENT_HEADER..].fill(0);
+        std::fs::write(&path, &blank).expect("it writes");
+        let file = std::fs::File::options().write(true).open(&path).expect("it opens");
+        mark_durable(&file, SEGMENT_HEADER as u64 + 1).expect("a mark");
+        let refused = Journal::open(dir.path(), SMALL).err().expect("numbers would be used again");
+        assert!(
+            matches!(&refused, JournalError::Corrupt { path: named, .. } if *named == path),
+            "{used}: {refused}"
+        );
+        assert!(path.exists(), "what is evidence stays");
+    }
+}
+
+#[test]
 fn a_torn_tail_is_cut_off_wherever_it_is_torn_and_is_reported() {
     let dir = dir();
     let (mut journal, _) = open(&dir, SMALL);
