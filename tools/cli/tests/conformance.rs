@@ -36,6 +36,10 @@ fn all() -> bool {
     std::env::var("TAUT_CONFORMANCE").is_ok_and(|value| value == "all")
 }
 
+fn python() -> PathBuf {
+    std::env::var_os("TAUT_PYTHON").map_or_else(|| "python3".into(), PathBuf::from)
+}
+
 /// The folder of the definitions, or why there is nothing to do.
 fn definitions() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -45,9 +49,9 @@ fn definitions() -> Option<PathBuf> {
         skipped(format_args!("{} is not there", folder.display()));
         return None;
     }
-    let python = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
-    if !python.is_ok_and(|status| status.success()) {
-        skipped(format_args!("python3 is not there"));
+    let version = Command::new(python()).arg("--version").stdout(Stdio::null()).status();
+    if !version.is_ok_and(|status| status.success()) {
+        skipped(format_args!("{} is not there", python().display()));
         return None;
     }
     Some(folder)
@@ -87,7 +91,7 @@ impl Drop for Engine {
 /// Runs the definitions; every one of them must pass or be for the other role.
 fn play(folder: &Path, arguments: &[&str], defs: &[&str]) {
     let out = tempfile::NamedTempFile::new().expect("a file");
-    let status = Command::new("python3")
+    let status = Command::new(python())
         .arg(folder.join("run_at.py"))
         .args(["--compare", "semantic", "--disconnect-timeout", "15", "--json"])
         .arg(out.path())
