@@ -156,7 +156,10 @@ proptest! {
                 bytes[at] = byte;
             }
         }
-        let out = shown(&bytes[cut.min(value - 4)..]);
+        let from = cut.min(value - 4);
+        // A digit where the fragment begins, in place of the delimiter, is of the tag: `1554=`.
+        prop_assume!(from != value - 5 || !bytes[from].is_ascii_digit());
+        let out = shown(&bytes[from..]);
         for run in ["zyx", "wvu", "tsr", "qpo"] {
             prop_assert!(!out.contains(run), "{out}");
         }
