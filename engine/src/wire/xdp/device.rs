@@ -203,3 +203,17 @@ impl phy::TxToken for TxToken<'_> {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::xdp::testing;
+
+    /// The kernel publishes what it received before it publishes that it took the frames for it.
+    #[test]
+    fn every_frame_can_come_back_before_the_kernel_says_that_it_took_one() {
+        let Some((_veth, device)) = testing::device(testing::NEAR) else { return };
+        assert!(device.rings.fill.room() >= XDP_RECEIVE_FRAMES);
+        assert!(device.rings.send.room() >= 2 * XDP_SEND_FRAMES);
+    }
+}

@@ -114,6 +114,13 @@ impl<T: Copy> Producer<T> {
         self.ring.producer().store(self.written, Ordering::Release);
     }
 
+    /// How many entries there is a place for now.
+    #[cfg(test)]
+    pub fn room(&self) -> u32 {
+        let taken = self.ring.consumer().load(Ordering::Acquire);
+        self.ring.size - self.written.wrapping_sub(taken)
+    }
+
     /// Whether the consumer has taken everything that was written.
     pub fn is_drained(&self) -> bool {
         self.ring.consumer().load(Ordering::Acquire) == self.written

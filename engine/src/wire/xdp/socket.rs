@@ -14,6 +14,12 @@ use super::ring::{Consumer, Layout, Producer};
 use super::umem::Umem;
 use crate::limits::{XDP_FRAME_BYTES, XDP_RECEIVE_FRAMES, XDP_SEND_FRAMES};
 
+/// Places of the rings that we fill. They are twice the frames: the kernel shows a frame that it has received
+/// or sent before it shows that it took that frame's place (`xsk_flush` publishes the receive ring, then the
+/// fill ring), so a frame can come back while each of its kind still has a place.
+const FILL_PLACES: u32 = 2 * XDP_RECEIVE_FRAMES;
+const SEND_PLACES: u32 = 2 * XDP_SEND_FRAMES;
+
 /// What the system says of an interface.
 #[derive(Debug, Clone)]
 pub(super) struct Interface {
@@ -129,10 +135,10 @@ impl Xsk {
         };
         socket.set(libc::XDP_UMEM_REG, &register, "packet memory")?;
         let sizes = [
-            (libc::XDP_UMEM_FILL_RING, XDP_RECEIVE_FRAMES),
+            (libc::XDP_UMEM_FILL_RING, FILL_PLACES),
             (libc::XDP_UMEM_COMPLETION_RING, XDP_SEND_FRAMES),
             (libc::XDP_RX_RING, XDP_RECEIVE_FRAMES),
-            (libc::XDP_TX_RING, XDP_SEND_FRAMES),
+            (libc::XDP_TX_RING, SEND_PLACES),
         ];
         for (ring, size) in sizes {
             socket.set(ring, &size, "rings")?;
@@ -140,9 +146,9 @@ impl Xsk {
         let offsets = socket.offsets()?;
         let rings = Rings {
             fill: Producer::new(
-                socket.map::<u64>(&offsets.fr, XDP_RECEIVE_FRAMES, FILL)?,
+                socket.map::<u64>(&offsets.fr, FILL_PLACES, FILL)?,
                 layout(&offsets.fr),
-                XDP_RECEIVE_FRAMES,
+                FILL_PLACES,
             ),
             completion: Consumer::new(
                 socket.map::<u64>(&offsets.cr, XDP_SEND_FRAMES, COMPLETION)?,
@@ -159,13 +165,9 @@ impl Xsk {
                 XDP_RECEIVE_FRAMES,
             ),
             send: Producer::new(
-                socket.map::<libc::xdp_desc>(
-                    &offsets.tx,
-                    XDP_SEND_FRAMES,
-                    libc::XDP_PGOFF_TX_RING,
-                )?,
+                socket.map::<libc::xdp_desc>(&offsets.tx, SEND_PLACES, libc::XDP_PGOFF_TX_RING)?,
                 layout(&offsets.tx),
-                XDP_SEND_FRAMES,
+                SEND_PLACES,
             ),
         };
         Ok((socket, rings))
