@@ -43,6 +43,7 @@ use core::ops::Range;
 use super::envelope::{self, GAP};
 use super::{EncodeError, PLACE};
 use crate::SOH;
+use crate::ids::ClOrdId;
 use crate::value::print::{self, ROOM, Written};
 use crate::value::{Decimal, TimeText, write_u64};
 
@@ -190,6 +191,15 @@ impl Filler<'_, '_> {
             None => self.fail(EncodeError::Full),
         }
         self
+    }
+
+    /// The next value, a ClOrdID of either form.
+    #[inline(always)]
+    pub fn cl_ord_id(self, id: ClOrdId) -> Self {
+        match id.as_numeric() {
+            Some(number) => self.uint(number),
+            None => self.bytes(id.write(&mut [0; ClOrdId::TEXT_MAX])),
+        }
     }
 
     /// The next value, a decimal with at least `decimals_min` (0 or 1) decimals; see [`Decimal::write`].

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use taut_codec::encode::template::{Filler, Template};
+use taut_codec::encode::template::Template;
 use taut_codec::encode::{EncodeError, HeaderOrder, TimePrecision};
 use taut_codec::tag;
 use taut_codec::value::{TimestampCache, UtcTime};
@@ -14,7 +14,7 @@ use crate::command::{CancelOrder, CommandKind, NewOrder, ReplaceOrder};
 use crate::kraken::instruments::Instruments;
 use crate::limits::TEMPLATES;
 use crate::session::SessionConfig;
-use crate::types::{ClOrdId, CompId, Instrument, InstrumentId};
+use crate::types::{CompId, Instrument, InstrumentId};
 
 /// Pieces of a template: one for each value of an amend, one more, and one for each further 32 bytes of
 /// the longest CompIDs and symbol.
@@ -120,41 +120,34 @@ impl Prepared<'_> {
         let head = template.fill(buffer).uint(msg_seq_num).time(time);
         match order {
             Order::New(order) => {
-                let head = id(head, order.cl_ord_id).decimal(facts.qty_decimal(order.qty), 0);
+                let head = head.cl_ord_id(order.cl_ord_id).decimal(facts.qty_decimal(order.qty), 0);
                 match order.px {
                     Some(px) => head.decimal(facts.px_decimal(px), 0),
                     None => head,
                 }
             }
             Order::Replace(order) => {
-                let head = id(head, order.cl_ord_id)
+                let head = head
+                    .cl_ord_id(order.cl_ord_id)
                     .bytes(order.order_id.as_bytes())
                     .decimal(facts.qty_decimal(order.qty), 0);
-                let head = id(head, order.orig_cl_ord_id);
+                let head = head.cl_ord_id(order.orig_cl_ord_id);
                 match order.px {
                     Some(px) => head.decimal(facts.px_decimal(px), 0),
                     None => head,
                 }
             }
             Order::Cancel(cancel) => {
-                let head = id(head, cancel.cl_ord_id);
+                let head = head.cl_ord_id(cancel.cl_ord_id);
                 let head = match cancel.order_id.as_bytes() {
                     b"" => head,
                     order_id => head.bytes(order_id),
                 };
-                id(head, cancel.orig_cl_ord_id)
+                head.cl_ord_id(cancel.orig_cl_ord_id)
             }
         }
         .time(time)
         .finish()
-    }
-}
-
-#[inline(always)]
-fn id<'t, 'b>(filler: Filler<'t, 'b>, id: ClOrdId) -> Filler<'t, 'b> {
-    match id.as_numeric() {
-        Some(number) => filler.uint(number),
-        None => filler.bytes(id.write(&mut [0; ClOrdId::TEXT_MAX])),
     }
 }
 

@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use taut::event::{ExecType, OrdStatus};
-use taut::types::{ClOrdId, CompId, OrdType, Side, Symbol, TimeInForce};
+use taut::types::{CompId, OrdType, Side, Symbol, TimeInForce};
 use taut_codec::encode::EncodeError;
-use taut_codec::encode::template::{Filler, Template};
+use taut_codec::encode::template::Template;
 use taut_codec::tag;
 use taut_codec::value::{Decimal, TimestampCache, UtcTime};
 
@@ -186,13 +186,15 @@ impl Prepared<'_> {
         let Self { template, times, report, average, qty, leaves, notional } = self;
         let instrument = report.instrument;
         let filler = template.fill(buffer).uint(msg_seq_num).time(times.to_fix_millis(now));
-        let filler = id(filler.decimal(average, 1), report.cl_ord_id)
+        let filler = filler
+            .decimal(average, 1)
+            .cl_ord_id(report.cl_ord_id)
             .decimal(instrument.qty_decimal(report.cum), 1)
             .bytes(exec_id(report.cl_ord_id, report.report_time).as_bytes())
             .bytes(report.order_id.as_bytes())
             .decimal(qty, 1);
         let filler = match report.orig_cl_ord_id {
-            Some(orig) => id(filler, orig),
+            Some(orig) => filler.cl_ord_id(orig),
             None => filler,
         };
         let filler = match report.ord_type.has_limit() {
@@ -212,17 +214,10 @@ impl Prepared<'_> {
     }
 }
 
-fn id<'t, 'b>(filler: Filler<'t, 'b>, id: ClOrdId) -> Filler<'t, 'b> {
-    match id.as_numeric() {
-        Some(number) => filler.uint(number),
-        None => filler.bytes(id.write(&mut [0; ClOrdId::TEXT_MAX])),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use taut::types::{Px, Qty};
+    use taut::types::{ClOrdId, Px, Qty};
     use taut_codec::encode::{Encoder, Header, HeaderOrder};
 
     use super::*;

@@ -6,7 +6,7 @@ use super::*;
 use crate::command::SelfTrade;
 use crate::kraken::encode::Encodable;
 use crate::limits::INSTRUMENTS_MAX;
-use crate::types::{OrdType, OrderId, PairStatus, Px, Qty, Side, Symbol, TimeInForce};
+use crate::types::{ClOrdId, OrdType, OrderId, PairStatus, Px, Qty, Side, Symbol, TimeInForce};
 
 const LONGEST_COMP_ID: &str = "a-comp-id-of-forty-seven-bytes-the-longest-taken";
 
