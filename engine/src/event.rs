@@ -21,6 +21,16 @@ use crate::types::{
     ClOrdId, ExecId, Instrument, InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce,
 };
 
+/// The head of a text of the peer, as much as an event holds; `instead` stands for each control byte.
+pub(crate) fn cut_text(bytes: &[u8], instead: u8) -> EventText {
+    let mut clean = [0; EVENT_TEXT_MAX];
+    let len = bytes.len().min(clean.len());
+    for (out, &byte) in clean.iter_mut().zip(bytes) {
+        *out = if byte < 0x20 || byte == 0x7f { instead } else { byte };
+    }
+    EventText::new(&clean[..len]).unwrap_or_default()
+}
+
 /// One record to the desk.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {

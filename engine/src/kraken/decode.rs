@@ -13,8 +13,8 @@ use taut_codec::value::{Decimal, parse_u32, parse_u64};
 
 use super::encode::parse_md_req_id;
 use super::instruments::Instruments;
-use crate::event::{Alarm, EventKind, EventText, Refusal, RefusalLayer};
-use crate::limits::{BOOK_LEVELS_MAX, EVENT_TEXT_MAX};
+use crate::event::{self, Alarm, EventKind, EventText, Refusal, RefusalLayer};
+use crate::limits::BOOK_LEVELS_MAX;
 use crate::types::{ClOrdId, Instrument, InstrumentId, OrderId, Px, Qty};
 
 /// Most events that one message becomes. A snapshot of the deepest book has 2,000 entries; a message
@@ -141,10 +141,5 @@ fn qty_of(facts: &Instrument, decimal: Decimal, tag: u32) -> Result<Qty, Unreada
 
 /// A text of the venue, cut to what an event holds; control bytes become spaces.
 pub(super) fn cut_text(value: &[u8]) -> EventText {
-    let mut bytes = [0; EVENT_TEXT_MAX];
-    let len = value.len().min(bytes.len());
-    for (to, &from) in bytes.iter_mut().zip(value) {
-        *to = if from < 0x20 || from == 0x7f { b' ' } else { from };
-    }
-    EventText::new(&bytes[..len]).unwrap_or_default()
+    event::cut_text(value, b' ')
 }

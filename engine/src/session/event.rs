@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write;
 
-use crate::event::{DownReason, EventText};
+use crate::event::{DownReason, EventText, cut_text};
 use crate::limits;
 
 /// Something that happened to a session, and why.
@@ -255,12 +255,7 @@ impl Write for Line {
 
 /// The head of a text of the peer, control bytes replaced.
 pub(super) fn event_text(bytes: &[u8]) -> EventText {
-    let mut clean = [0; limits::EVENT_TEXT_MAX];
-    let len = bytes.len().min(clean.len());
-    for (out, &byte) in clean.iter_mut().zip(bytes) {
-        *out = if byte < 0x20 || byte == 0x7f { b'?' } else { byte };
-    }
-    EventText::new(&clean[..len]).unwrap_or_default()
+    cut_text(bytes, b'?')
 }
 
 #[cfg(test)]
