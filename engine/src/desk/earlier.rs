@@ -44,7 +44,7 @@ impl<S: Strategy> Desk<S> {
         let orders = u32::try_from(orders).unwrap_or(u32::MAX);
         self.tell(&SessionUpdate::Recalled { orders, unreadable, first_kept });
         for at in 0..self.core.orders.live_len() {
-            let Some(order) = self.core.orders.live_at(at) else { break };
+            let Some(order) = self.core.orders.live_at(at).map(|one| one.handle) else { break };
             if let Some(update) = self.core.orders.told(order, UpdateKind::Recalled) {
                 self.tell_order(&update, false);
             }

@@ -207,9 +207,7 @@ impl Core {
     ) -> Sweep {
         let (mut sweep, mut limited) = (Sweep::default(), 0);
         for at in 0..self.orders.live_len() {
-            let Some(order) = self.orders.live_at(at).and_then(|one| self.orders.get(one)) else {
-                break;
-            };
+            let Some(order) = self.orders.live_at(at) else { break };
             let (handle, place, id) = (order.handle, self.place(order), order.instrument);
             if order.is_cancel_pending() || !is_meant(self, order) {
                 continue;

@@ -76,7 +76,7 @@ impl<S: Strategy> Desk<S> {
 
     pub(super) fn all_uncertain(&mut self, is_dropped: bool) {
         for at in 0..self.core.orders.live_len() {
-            if let Some(order) = self.core.orders.live_at(at) {
+            if let Some(order) = self.core.orders.live_at(at).map(|order| order.handle) {
                 self.uncertain(order, is_dropped);
             }
         }

@@ -161,8 +161,8 @@ impl Core {
             }
             Some(_) => {
                 for at in 0..self.orders.live_len() {
-                    if let Some(order) = self.orders.live_at(at) {
-                        self.want_rest(order);
+                    if let Some(handle) = self.orders.live_at(at).map(|order| order.handle) {
+                        self.want_rest(handle);
                     }
                 }
                 true
@@ -219,7 +219,7 @@ impl Core {
     /// order is uncertain.
     fn rest_canceled(&mut self, order: Option<OrderHandle>) {
         for at in 0..self.orders.live_len() {
-            let Some(one) = self.orders.live_at(at) else { break };
+            let Some(one) = self.orders.live_at(at).map(|one| one.handle) else { break };
             if order.is_none_or(|order| order == one) {
                 self.orders.set_by_rest(one, false);
                 self.orders.set_cancel_kept(one, false);
@@ -315,8 +315,7 @@ impl<S: Strategy> Desk<S> {
     /// The orders that were to be cancelled by REST are not; those that are kept wait for the session.
     fn give_up(&mut self, order: Option<OrderHandle>) {
         for at in 0..self.core.orders.live_len() {
-            let one = self.core.orders.live_at(at).and_then(|one| self.core.orders.get(one));
-            let Some(one) = one.copied() else { break };
+            let Some(one) = self.core.orders.live_at(at).copied() else { break };
             if !one.is_by_rest() || order.is_some_and(|order| order != one.handle) {
                 continue;
             }
@@ -357,7 +356,7 @@ impl<S: Strategy> Desk<S> {
 
     fn climb_to_rest(&mut self, reason: RungReason, is_meant: impl Fn(&Order) -> bool) {
         for at in 0..self.core.orders.live_len() {
-            let one = self.core.orders.live_at(at).and_then(|one| self.core.orders.get(one));
+            let one = self.core.orders.live_at(at);
             let Some(one) = one.filter(|one| !one.is_by_rest() && is_meant(one)) else { continue };
             let handle = one.handle;
             self.core.want_rest(handle);
@@ -411,7 +410,7 @@ impl<S: Strategy> Desk<S> {
         }
         let mut is_any = false;
         for at in 0..self.core.orders.live_len() {
-            let one = self.core.orders.live_at(at).and_then(|one| self.core.orders.get(one));
+            let one = self.core.orders.live_at(at);
             if let Some(handle) = one.filter(|one| one.is_rest_done()).map(|one| one.handle) {
                 self.core.orders.set_rest_done(handle, false);
                 self.uncertain(handle, false);

@@ -140,6 +140,21 @@ pub struct Order {
 }
 
 impl Order {
+    /// An order of which a report is all that is known; it is uncertain whether it is open. What was filled
+    /// of it is not counted yet.
+    fn told_of(report: &Report) -> Self {
+        Self {
+            ord_type: report.ord_type,
+            time_in_force: report.time_in_force,
+            qty: report.order_qty,
+            px: report.px,
+            stop_px: report.stop_px,
+            leaves: report.leaves_qty,
+            state: OrderState::Uncertain,
+            ..Self::blank(report.instrument, report.side)
+        }
+    }
+
     /// An order of which nothing is known.
     const fn blank(instrument: InstrumentId, side: Side) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! Orders of an earlier run of the engine.
 
 use super::table::OrderTable;
-use super::{Order, OrderHandle, OrderState, fee_units, not_counted};
+use super::{Order, OrderHandle, fee_units, not_counted};
 use crate::event::Report;
 use crate::risk::Refusal;
 use crate::types::{ExecId, Qty};
@@ -23,19 +23,12 @@ impl OrderTable {
         let handle = self.enter(
             report.cl_ord_id,
             Order {
-                ord_type: report.ord_type,
-                time_in_force: report.time_in_force,
-                qty: report.order_qty,
-                px: report.px,
-                stop_px: report.stop_px,
                 cum: report.cum_qty,
                 filled: filled.0 + more,
                 paid: Some(cost + missing.map_or(0, |fills| fills.cost)),
                 recovered: more,
                 fee: report.fee.and_then(|(amount, _)| fee_units(amount)).unwrap_or(0),
-                leaves: report.leaves_qty,
-                state: OrderState::Uncertain,
-                ..Order::blank(report.instrument, report.side)
+                ..Order::told_of(report)
             },
         )?;
         self.acknowledge(handle.slot, report);

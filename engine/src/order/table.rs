@@ -187,17 +187,10 @@ impl OrderTable {
         self.enter(
             report.cl_ord_id,
             Order {
-                ord_type: report.ord_type,
-                time_in_force: report.time_in_force,
-                qty: report.order_qty,
-                px: report.px,
-                stop_px: report.stop_px,
                 cum: Qty(before),
                 filled: before,
                 paid: report.gross.map(|gross| i128::from(gross) - cost),
-                leaves: report.leaves_qty,
-                state: OrderState::Uncertain,
-                ..Order::blank(report.instrument, report.side)
+                ..Order::told_of(report)
             },
         )
     }
@@ -428,10 +421,10 @@ impl OrderTable {
         (order.exposure, order.best_px, order.touched) = (exposure, best_px, touched);
     }
 
-    /// The live order at a place of [`OrderTable::live`].
+    /// The live order at a place of [`OrderTable::live`]; its handle is in it.
     #[must_use]
-    pub fn live_at(&self, at: usize) -> Option<OrderHandle> {
-        Some(self.slots[*self.live.get(at)? as usize].handle)
+    pub fn live_at(&self, at: usize) -> Option<&Order> {
+        Some(&self.slots[*self.live.get(at)? as usize])
     }
 }
 

@@ -123,8 +123,7 @@ impl<S: Strategy> Desk<S> {
     fn conclude(&mut self) {
         // Backwards: an order that ends leaves the list, and the last takes its place.
         for at in (0..self.core.orders.live_len()).rev() {
-            let order = self.core.orders.live_at(at).and_then(|one| self.core.orders.get(one));
-            let Some(order) = order.copied() else { continue };
+            let Some(order) = self.core.orders.live_at(at).copied() else { continue };
             match order.asked() {
                 Asked::Silence if order.is_acked() => self.open(order.handle, Proof::Replayed),
                 Asked::Silence => self.ended(order.handle, Proof::NeverArrived),
@@ -152,8 +151,8 @@ impl<S: Strategy> Desk<S> {
         }
         truth.start(truth.is_lossless, now);
         for at in 0..self.core.orders.live_len() {
-            if let Some(order) = self.core.orders.live_at(at) {
-                self.core.orders.set_asked(order, Asked::Nothing);
+            if let Some(handle) = self.core.orders.live_at(at).map(|order| order.handle) {
+                self.core.orders.set_asked(handle, Asked::Nothing);
             }
         }
     }

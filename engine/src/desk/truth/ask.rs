@@ -34,7 +34,7 @@ impl Core {
             (self.truth.sweeps_first, self.truth.swept) = (false, true);
         }
         for at in 0..self.orders.live_len() {
-            let order = self.orders.live_at(at).and_then(|one| self.orders.get(one)).copied();
+            let order = self.orders.live_at(at).copied();
             let is_open = |order: &Order| {
                 order.state == OrderState::Uncertain && order.asked() == Asked::Nothing
             };

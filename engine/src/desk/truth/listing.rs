@@ -61,8 +61,7 @@ impl<S: Strategy> Desk<S> {
     pub(in crate::desk) fn on_list_end(&mut self) {
         // Backwards: an order that ends leaves the list, and the last takes its place.
         for at in (0..self.core.orders.live_len()).rev() {
-            let order = self.core.orders.live_at(at).and_then(|one| self.core.orders.get(one));
-            let Some(order) = order.copied() else { continue };
+            let Some(order) = self.core.orders.live_at(at).copied() else { continue };
             if order.state == OrderState::Uncertain && order.asked() == Asked::Listing {
                 self.ended(order.handle, Proof::NotListed);
             }
@@ -73,7 +72,7 @@ impl<S: Strategy> Desk<S> {
     /// There is no list.
     pub(in crate::desk) fn on_list_failed(&mut self) {
         for at in 0..self.core.orders.live_len() {
-            let order = self.core.orders.live_at(at).and_then(|one| self.core.orders.get(one));
+            let order = self.core.orders.live_at(at);
             if let Some(order) = order.filter(|order| order.asked() == Asked::Listing) {
                 let handle = order.handle;
                 self.core.orders.set_asked(handle, Asked::OutOfReach);
