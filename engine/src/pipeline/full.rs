@@ -11,11 +11,10 @@ use super::Control;
 use super::core::SessionCore;
 use super::dialler::{DialEnd, Handover, RemotePorts};
 use super::idle::{Bell, Idle};
-use super::inlet::Inlet;
+use super::inlet::{Inlet, Look};
 use super::links::{Links, Spent};
 use super::slab::{Origin, SlabReceiver, SlabSender};
 use super::threads::{Every, Gate, SessionEnd, TICK_NS, attach, detach, rest};
-use crate::limits::TURN_MESSAGES_MAX;
 use crate::trace::{Clock, allocation};
 
 /// What the reader's thread has of the connections (layout `full`).
@@ -54,12 +53,11 @@ impl Reader {
         let mut worked = false;
         for (inlet, &attempt) in self.inlets.iter_mut().zip(&self.attempts) {
             let session = inlet.session();
-            for at in 0..TURN_MESSAGES_MAX {
+            for look in Look::turn() {
                 if !gate.pass(self.slab.has_room()) {
                     return worked;
                 }
-                let next = if at == 0 { inlet.next(clock) } else { inlet.next_received(clock) };
-                let Some((inbound, stamps)) = next else { break };
+                let Some((inbound, stamps)) = inlet.look(look, clock) else { break };
                 self.slab.send(Origin { session, attempt }, &inbound, stamps);
                 core.ring();
                 worked = true;

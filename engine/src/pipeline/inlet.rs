@@ -1,11 +1,13 @@
 //! The reader's end of one connection: bytes in, indexed messages out (stages t0 to t4).
 
+use std::iter::{once, repeat_n};
+
 use taut_codec::frame::Framer;
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanned, Scanner};
 
 use crate::command::SessionId;
-use crate::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, RECEIVE_BYTES};
+use crate::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, RECEIVE_BYTES, TURN_MESSAGES_MAX};
 use crate::trace::{Clock, Stage, Stamps};
 use crate::wire::{Receiver, WireError};
 
@@ -21,6 +23,22 @@ pub enum Inbound<'a> {
     },
     /// The connection is over; nothing follows.
     Closed(WireError),
+}
+
+/// How far to look for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// In the buffer, then in the socket.
+    Socket,
+    /// In what was received before.
+    Received,
+}
+
+impl Look {
+    /// What a connection brings at once: a message, and those that were received with it.
+    pub(super) fn turn() -> impl Iterator<Item = Self> {
+        once(Self::Socket).chain(repeat_n(Self::Received, TURN_MESSAGES_MAX - 1))
+    }
 }
 
 /// Receives, opens, frames and scans. Owns every buffer that it needs from the start.
@@ -95,21 +113,17 @@ impl Inlet {
     /// The next thing that the connection brought, or `None` if there is nothing now. Receives at
     /// most once per call, and only when no whole message is left in the buffer.
     pub fn next(&mut self, clock: &Clock) -> Option<(Inbound<'_>, Stamps)> {
-        self.take(clock, true)
+        self.look(Look::Socket, clock)
     }
 
-    /// The same of what was received before: never receives.
-    pub fn next_received(&mut self, clock: &Clock) -> Option<(Inbound<'_>, Stamps)> {
-        self.take(clock, false)
-    }
-
-    fn take(&mut self, clock: &Clock, may_receive: bool) -> Option<(Inbound<'_>, Stamps)> {
+    /// [`Inlet::next`], looking no further than it says.
+    pub(super) fn look(&mut self, look: Look, clock: &Clock) -> Option<(Inbound<'_>, Stamps)> {
         self.start += std::mem::take(&mut self.handed_out);
         self.receiver.as_ref()?;
         let mut stamps = self.arrival;
         let front = match self.front(&mut stamps, clock) {
             Some(front) => front,
-            None if !may_receive => return None,
+            None if look == Look::Received => return None,
             None => match self.receive(clock) {
                 Ok(false) => return None,
                 Ok(true) => {
@@ -251,15 +265,15 @@ mod tests {
     #[test]
     fn what_was_received_before_is_handed_out_without_another_read() {
         let (mut inlet, mut far, _link) = connected(4096);
-        assert!(inlet.next_received(&clock()).is_none());
+        assert!(inlet.look(Look::Received, &clock()).is_none());
         let stream: Vec<u8> = (1..=2).flat_map(message).collect();
         send(&mut far, &stream);
-        assert!(inlet.next_received(&clock()).is_none(), "it does not look");
+        assert!(inlet.look(Look::Received, &clock()).is_none(), "it does not look");
         assert!(inlet.next(&clock()).is_some());
         send(&mut far, &message(3));
-        let second = inlet.next_received(&clock());
+        let second = inlet.look(Look::Received, &clock());
         assert!(matches!(second, Some((Inbound::Message(m), _)) if m.msg_seq_num() == Ok(2)));
-        assert!(inlet.next_received(&clock()).is_none(), "the third is not received yet");
+        assert!(inlet.look(Look::Received, &clock()).is_none(), "the third is not received yet");
         assert_eq!(drain(&mut inlet), ["3"]);
     }
 

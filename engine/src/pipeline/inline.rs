@@ -10,9 +10,9 @@ use taut_codec::value::UtcTime;
 use super::Control;
 use super::core::{EventSink, SessionCore};
 use super::idle::Idle;
-use super::inlet::Inlet;
+use super::inlet::{Inlet, Look};
 use super::links::{Dial, Dialled, Links, Ports, Spent};
-use super::threads::{Connections, Every, StrategyStage, TICK_NS, poll, poll_received, rest};
+use super::threads::{Connections, Every, StrategyStage, TICK_NS, poll, rest};
 use crate::command::{Command, SessionId};
 use crate::conductor::Conductor;
 use crate::desk::Desk;
@@ -83,13 +83,13 @@ fn round(
 /// those of the messages that were received with it leave together behind them, because a send costs
 /// many times as much as a message.
 fn turn(inlet: &mut Inlet, stage: &mut impl Stage, core: &mut SessionCore, clock: &Clock) -> bool {
-    if !poll(inlet, clock, core, stage) {
+    if !poll(inlet, Look::Socket, clock, core, stage) {
         return run_commands(stage, core);
     }
     let mut sent = run_commands(stage, core);
     let mut waiting = 0;
     for _ in 1..TURN_MESSAGES_MAX {
-        if !poll_received(inlet, clock, core, stage) {
+        if !poll(inlet, Look::Received, clock, core, stage) {
             break;
         }
         waiting += encode_commands(stage, core);

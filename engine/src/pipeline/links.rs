@@ -61,13 +61,6 @@ pub(super) trait Ports {
 /// The conductors of all sessions.
 pub(super) struct Links(Vec<Link>);
 
-/// Whether a session must not be dialled yet: reports of the venue would be ahead of what an earlier run
-/// knew of their orders.
-fn waits(session: SessionId, begun: Option<UtcTime>, now: UtcTime, core: &SessionCore) -> bool {
-    let is_over = begun.is_some_and(|begun| now.nanos_since(begun) > RECALL_WAIT_NS);
-    session == TRADING && core.recalls() && !is_over
-}
-
 struct Link {
     session: SessionId,
     conductor: Conductor,
@@ -109,7 +102,7 @@ impl Links {
         }
         for link in &mut self.0 {
             link.begun.get_or_insert(now);
-            if link.leaves || !waits(link.session, link.begun, now, core) {
+            if !link.waits(now, core) {
                 link.conduct(now, core, ports, sink);
             }
             link.tell(sink);
@@ -121,7 +114,7 @@ impl Links {
     /// When [`Links::step`] has something to do.
     pub fn next_deadline(&self, now: UtcTime, core: &SessionCore) -> UtcTime {
         let deadline = |link: &Link| {
-            if !link.leaves && waits(link.session, link.begun, now, core) {
+            if link.waits(now, core) {
                 // The instruments come with another session.
                 let begun = link.begun.unwrap_or(now);
                 return begun.plus_nanos(RECALL_WAIT_NS + 1);
@@ -150,6 +143,13 @@ impl Links {
 }
 
 impl Link {
+    /// Whether it must not be dialled yet: reports of the venue would be ahead of what an earlier run knew
+    /// of their orders.
+    fn waits(&self, now: UtcTime, core: &SessionCore) -> bool {
+        let is_over = self.begun.is_some_and(|begun| now.nanos_since(begun) > RECALL_WAIT_NS);
+        !self.leaves && self.session == TRADING && core.recalls() && !is_over
+    }
+
     /// What has happened to the session since the last step.
     fn follow(&mut self, now: UtcTime, core: &mut SessionCore, ports: &mut impl Ports) {
         let session = self.session;

@@ -129,11 +129,12 @@ impl Engine {
         let clock = Clock::system();
         let (traces, records) = RingBuffer::new(TRACE_RING);
         let (mut core, recovered) = self.session_core(clock.clone(), traces)?;
-        let caller = self.caller(&mut core)?;
+        let tls = self.client_tls()?;
+        let caller = self.caller(&mut core, tls.clone());
         let watermark = core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark);
         let desk = Desk::new(&self.desk_config(watermark)?, clock.clone(), strategy)?;
         let conductors = self.conductors(&recovered, &clock);
-        let dialling = self.dialling()?;
+        let dialling = self.dialling(tls)?;
         let problems = Problems::default();
         let (dialler, end, spent) = Dialler::new(dialling, Arc::clone(&problems));
         let control = Arc::new(Control::default());
@@ -174,12 +175,11 @@ impl Engine {
         sections.map(conductor).into()
     }
 
-    fn dialling(&self) -> Result<Dialling, StartError> {
+    fn dialling(&self, tls: Option<ClientTls>) -> Result<Dialling, StartError> {
         let wire = self.config.path.wire;
         let stack = self.config.xdp.as_ref().map(XdpSection::config).transpose()?;
         let network = Network::open(wire, stack.as_ref())
             .map_err(|problem| StartError::Wire { wire, problem })?;
-        let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
         let hosts = [&self.config.market_data, &self.config.trading].map(|section| {
             let host = |name: &str| Host { name: name.to_owned(), port: section.port };
             section.hosts().map(host).collect()
@@ -189,19 +189,22 @@ impl Engine {
     }
 
     /// Who makes calls by REST, if a host is named.
-    fn caller(&self, core: &mut SessionCore) -> Result<Option<Caller>, StartError> {
-        let Some(section) = &self.config.rest else { return Ok(None) };
-        let tls = if self.config.tls.enabled { Some(self.client_tls()?) } else { None };
+    fn caller(&self, core: &mut SessionCore, tls: Option<ClientTls>) -> Option<Caller> {
+        let section = self.config.rest.as_ref()?;
         let credentials = self.rest_credentials.as_ref().unwrap_or(&self.credentials).clone();
         let client = RestClient::new(section.host.clone(), section.port, tls, credentials);
         let (port, end) = rest_link();
         core.set_rest(port);
         let timeout = Duration::from_millis(section.timeout_ms.into());
-        Ok(Some(Caller { client, end, timeout }))
+        Some(Caller { client, end, timeout })
     }
 
-    fn client_tls(&self) -> Result<ClientTls, StartError> {
+    /// Of every connection; `None`: plain TCP.
+    fn client_tls(&self) -> Result<Option<ClientTls>, StartError> {
         let section = &self.config.tls;
+        if !section.enabled {
+            return Ok(None);
+        }
         let trust = match (&self.trust, &section.ca_file) {
             (Some(trust), _) => trust.clone(),
             (None, _) if section.uat_insecure => Trust::UatInsecure,
@@ -211,7 +214,7 @@ impl Engine {
             ),
             (None, None) => Trust::WebPki,
         };
-        ClientTls::pinned(trust, section.mode, section.pins.clone()).map_err(|error| {
+        ClientTls::pinned(trust, section.mode, section.pins.clone()).map(Some).map_err(|error| {
             StartError::Trust(match (&self.trust, &section.ca_file) {
                 (None, Some(file)) => format!("{}: {error}", file.display()),
                 _ => error.to_string(),

@@ -11,7 +11,7 @@ use super::core::{EventSink, SessionCore};
 use super::dialler::DialEnd;
 use super::disk::Heard;
 use super::idle::{Bell, Idle};
-use super::inlet::Inlet;
+use super::inlet::{Inlet, Look};
 use super::links::{Dial, Dialled, Links, Ports, Spent};
 use super::shutdown::{Sessions, Shutdown};
 use super::{Control, MARKET_DATA, Progress, TRADING};
@@ -19,9 +19,7 @@ use crate::command::{Command, SessionId};
 use crate::desk::Desk;
 use crate::event::{Alarm, Event, EventKind};
 use crate::kraken::decode::EVENTS_PER_MESSAGE_MAX;
-use crate::limits::{
-    COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX, TURN_MESSAGES_MAX,
-};
+use crate::limits::{COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX};
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Stamps, allocation};
 use crate::wire::Receiver;
@@ -221,28 +219,16 @@ impl Connections {
 }
 
 /// Takes one message, if there is one, from a connection to the core. The caller then runs the
-/// commands that it caused, and looks at the other connections after [`TURN_MESSAGES_MAX`] at the latest.
+/// commands that it caused, and looks at the other connections after a [turn](Look::turn) at the latest.
 pub(super) fn poll(
     inlet: &mut Inlet,
+    look: Look,
     clock: &Clock,
     core: &mut SessionCore,
     sink: &mut impl EventSink,
 ) -> bool {
     let session = inlet.session();
-    let Some((inbound, stamps)) = inlet.next(clock) else { return false };
-    core.on_inbound(session, inbound, stamps, sink);
-    true
-}
-
-/// [`poll`], of what was received before.
-pub(super) fn poll_received(
-    inlet: &mut Inlet,
-    clock: &Clock,
-    core: &mut SessionCore,
-    sink: &mut impl EventSink,
-) -> bool {
-    let session = inlet.session();
-    let Some((inbound, stamps)) = inlet.next_received(clock) else { return false };
+    let Some((inbound, stamps)) = inlet.look(look, clock) else { return false };
     core.on_inbound(session, inbound, stamps, sink);
     true
 }
@@ -374,15 +360,15 @@ pub(super) fn run_io(
     while !control.finished.load(Ordering::Acquire) {
         let mut worked = false;
         for inlet in &mut connections.inlets {
-            let mut taken = end.has_room() && poll(inlet, clock, core, &mut end);
-            worked |= taken;
-            worked |= end.run_commands(core);
-            for _ in 1..TURN_MESSAGES_MAX {
-                taken = taken && end.has_room() && poll_received(inlet, clock, core, &mut end);
+            for look in Look::turn() {
+                let taken = end.has_room() && poll(inlet, look, clock, core, &mut end);
+                worked |= taken;
+                if taken || look == Look::Socket {
+                    worked |= end.run_commands(core);
+                }
                 if !taken {
                     break;
                 }
-                end.run_commands(core);
             }
         }
         let now = clock.now();
