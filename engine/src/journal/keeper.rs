@@ -110,11 +110,7 @@ impl Keeper {
         outbox: &Outbox,
         now: UtcTime,
     ) -> Result<(), AppendError> {
-        let numbers = Numbers::of(session);
-        match session.store_mut::<Self>() {
-            Some(keeper) => keeper.store_outbound(numbers, outbox, now),
-            None => Ok(()),
-        }
+        Self::of(session, |keeper, numbers| keeper.store_outbound(numbers, outbox, now))
     }
 
     /// Stores a message of the peer that `session` has taken, once the application has it, and with it
@@ -129,11 +125,7 @@ impl Keeper {
         message: Option<(u64, &[u8])>,
         now: UtcTime,
     ) -> Result<(), AppendError> {
-        let numbers = Numbers::of(session);
-        match session.store_mut::<Self>() {
-            Some(keeper) => keeper.store_inbound(numbers, message, now),
-            None => Ok(()),
-        }
+        Self::of(session, |keeper, numbers| keeper.store_inbound(numbers, message, now))
     }
 
     /// Stores a message of the peer that `session` has taken and that the application does not have yet, or
@@ -148,11 +140,7 @@ impl Keeper {
         message: Option<(u64, &[u8])>,
         now: UtcTime,
     ) -> Result<(), AppendError> {
-        let numbers = Numbers::of(session);
-        match session.store_mut::<Self>() {
-            Some(keeper) => keeper.store_ahead(numbers, message, now),
-            None => Ok(()),
-        }
+        Self::of(session, |keeper, numbers| keeper.store_ahead(numbers, message, now))
     }
 
     /// The application has handled every message of the peer below `next_in`; nothing, if it was not
@@ -161,11 +149,17 @@ impl Keeper {
     /// # Errors
     /// [`AppendError`].
     pub fn handed_over(session: &mut Session, next_in: u64) -> Result<(), AppendError> {
+        Self::of(session, |keeper, numbers| keeper.note_handed_over(numbers, next_in))
+    }
+
+    /// Has the keeper of `session` do something with its numbers; nothing, if there is none.
+    #[inline]
+    fn of(
+        session: &mut Session,
+        what: impl FnOnce(&mut Self, Numbers) -> Result<(), AppendError>,
+    ) -> Result<(), AppendError> {
         let numbers = Numbers::of(session);
-        match session.store_mut::<Self>() {
-            Some(keeper) => keeper.note_handed_over(numbers, next_in),
-            None => Ok(()),
-        }
+        session.store_mut().map_or(Ok(()), |keeper| what(keeper, numbers))
     }
 
     /// The next number of the peer as the next life is to expect it. A reset, and a peer that lowers its

@@ -164,13 +164,10 @@ impl StoredSegment {
         records.by_ref().for_each(drop);
         let offset = records.offset();
         match tail(&self.bytes, self.header.number, offset) {
-            Tail::Torn { bytes, records } if records > 0 => {
-                Condition::Torn { offset: offset as u64, bytes, records }
-            }
-            _ if self.is_short(offset as u64) => {
+            Tail::Torn { records: 0, .. } | Tail::Clean if self.is_short(offset as u64) => {
                 Condition::Short { offset: offset as u64, confirmed: self.header.durable }
             }
-            Tail::Torn { bytes, .. } if self.header.durable == ALL_DURABLE => {
+            Tail::Torn { bytes, records: 0 } if self.header.durable == ALL_DURABLE => {
                 Condition::Short { offset: offset as u64, confirmed: offset as u64 + bytes }
             }
             Tail::Clean => Condition::Whole,

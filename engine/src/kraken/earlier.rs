@@ -5,7 +5,7 @@
 //! instrument list is here; so the messages that matter are chosen and kept first, and read later. Each order's
 //! last report says how it stood; those before it count for their fills only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
@@ -70,7 +70,7 @@ struct Survey {
     orders: BTreeMap<Vec<u8>, usize>,
     lives: Vec<Life>,
     /// Orders without an answer, by their ClOrdID(11).
-    silent: BTreeMap<ClOrdId, ()>,
+    silent: BTreeSet<ClOrdId>,
     /// The same by their epoch and MsgSeqNum(34).
     by_seq: BTreeMap<(u32, u64), ClOrdId>,
     epoch: u32,
@@ -170,11 +170,11 @@ impl Survey {
     fn see(&mut self, entry: &Entry<'_>, message: &Message<'_>) {
         self.epoch = entry.epoch;
         let EntryKind::Message { direction, seq, .. } = entry.kind else { return };
-        let id = |tag| message.get(tag).and_then(|value| ClOrdId::parse(value).ok());
+        let id = |tag| cl_ord_id(message, tag);
         match (direction, message.msg_type()) {
             (Direction::Out, b"D") => {
                 if let Some(id) = id(tag::CL_ORD_ID) {
-                    self.silent.insert(id, ());
+                    self.silent.insert(id);
                     self.by_seq.insert((entry.epoch, seq), id);
                 }
             }
@@ -216,10 +216,9 @@ impl Survey {
         let EntryKind::Message { direction, .. } = entry.kind else { return None };
         match (direction, message.msg_type()) {
             (Direction::Out, b"D") => {
-                let id =
-                    message.get(tag::CL_ORD_ID).and_then(|value| ClOrdId::parse(value).ok())?;
                 // Once, however often it was sent.
-                self.silent.remove(&id).map(|()| What::Sent)
+                let id = cl_ord_id(message, tag::CL_ORD_ID)?;
+                self.silent.remove(&id).then_some(What::Sent)
             }
             (Direction::In, b"8") => {
                 let at = *self.orders.get(message.get(tag::ORDER_ID)?)?;
@@ -236,6 +235,10 @@ impl Survey {
             _ => None,
         }
     }
+}
+
+fn cl_ord_id(message: &Message<'_>, tag: u32) -> Option<ClOrdId> {
+    ClOrdId::parse(message.get(tag)?).ok()
 }
 
 fn is_report(entry: &Entry<'_>, message: &Message<'_>) -> bool {
@@ -271,7 +274,7 @@ fn new_order(message: &Message<'_>, instruments: &Instruments) -> Option<NewOrde
         None => None,
     };
     Some(NewOrder {
-        cl_ord_id: ClOrdId::parse(message.get(tag::CL_ORD_ID)?).ok()?,
+        cl_ord_id: cl_ord_id(message, tag::CL_ORD_ID)?,
         instrument,
         side: Side::from_fix(message.get(tag::SIDE)?)?,
         ord_type: OrdType::from_fix(message.get(tag::ORD_TYPE)?)?,
