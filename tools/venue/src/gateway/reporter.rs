@@ -40,16 +40,20 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// An order as it is now.
-    const fn of(record: &'a OrderRecord, exec_type: ExecType, late: bool, at: UtcTime) -> Self {
-        let OrderRecord { state, status, .. } = record;
+    /// What a report of an order always tells, to the order's owner.
+    const fn of(
+        state: &'a OrderState,
+        exec_type: ExecType,
+        status: OrdStatus,
+        at: UtcTime,
+    ) -> Self {
         let (to, ids) = (state.session, (state.client_key, None));
-        Self { state, to, exec_type, status: *status, ids, trade: None, text: None, late, at }
+        Self { state, to, exec_type, status, ids, trade: None, text: None, late: false, at }
     }
 
     /// What tells the trades of an order that were withheld.
     pub(super) const fn restated(record: &'a OrderRecord, now: UtcTime) -> Self {
-        Self::of(record, ExecType::Restated, true, now)
+        Self { late: true, ..Self::of(&record.state, ExecType::Restated, record.status, now) }
     }
 
     /// Whether the report has TriggerPrice(1102): that of the trigger, and what answers a request for the
@@ -102,17 +106,7 @@ impl Reporter {
         now: UtcTime,
     ) {
         let at = event.at;
-        let plain = |state, exec_type, status| Draft {
-            state,
-            to: state.session,
-            exec_type,
-            status,
-            ids: (state.client_key, None),
-            trade: None,
-            text: None,
-            late: false,
-            at,
-        };
+        let plain = |state, exec_type, status| Draft::of(state, exec_type, status, at);
         let late = &mut self.late;
         let mut withhold = |state: &OrderState| {
             let heard = oes.client_of(state.session).is_some();
@@ -185,7 +179,7 @@ impl Reporter {
         gateway: &mut Gateway,
         now: UtcTime,
     ) {
-        let draft = Draft::of(record, ExecType::OrderStatus, false, now);
+        let draft = Draft::of(&record.state, ExecType::OrderStatus, record.status, now);
         self.send(&draft, oes, engine, gateway, now);
     }
 
