@@ -47,6 +47,9 @@ pub struct End {
     pub withheld: BTreeSet<u64>,
     /// Messages that left.
     pub written: usize,
+    /// What was not stored when the connection ended is not sent any more, and told: an engine withdraws its
+    /// orders. A venue stores it, and it comes with the next logon.
+    withdraws: bool,
     /// It starts anew by itself when its numbers are of a day that is over.
     knows_rollover: bool,
     /// The venue has started anew and it may not know: once the venue has got as far again as it was, no
@@ -101,6 +104,7 @@ impl End {
             is_dead: false,
             withheld: BTreeSet::new(),
             written: 0,
+            withdraws: index == 0 && setup.kraken.is_some(),
             knows_rollover,
             is_mistaken: false,
         }
@@ -118,7 +122,35 @@ impl End {
         session
     }
 
-    /// The process dies, with all that was in its memory.
+    /// There is a connection: a client says hello.
+    pub fn connected(&mut self, now: UtcTime) {
+        let connected = self.session.connected(now, &mut self.out, |_, _| {});
+        connected.expect("an empty outbox has room for a Logon");
+    }
+
+    /// The connection is over.
+    pub fn disconnected(&mut self, now: UtcTime) {
+        if self.withdraws {
+            let unstored = self.unstored.iter().map(|place| self.sent[place]);
+            self.withheld.extend(unstored);
+        } else {
+            self.store(now);
+        }
+        self.session.disconnected(now);
+        self.out.clear();
+        self.inbox.clear();
+    }
+
+    /// Takes bytes of the outbox to the wire; everything in it is stored before.
+    pub fn write(&mut self, bytes: usize, now: UtcTime) -> Vec<u8> {
+        self.store(now);
+        let chunk = self.out.pending()[..bytes.min(self.out.pending().len())].to_vec();
+        self.out.consume(chunk.len());
+        self.written += chunk.windows(3).filter(|three| three == b"10=").count();
+        chunk
+    }
+
+    /// The process dies, with all that was in its memory; the journal has what it had at that instant.
     pub fn crash(&mut self, now: UtcTime) {
         for place in self.unstored.drain(..) {
             // Nobody has seen it: its number may be used again.
@@ -165,14 +197,17 @@ impl End {
     }
 
     pub fn post(&mut self, now: UtcTime) {
-        self.store(now);
         let (order, id) = (HeaderOrder::default(), self.next_id);
         let posted = self.session.post(b"8", order, now, &mut self.out, |body| {
             body.uint(11, id);
         });
         match posted {
             Ok(Posted::Sent(number)) => self.used(number, false),
-            Ok(Posted::Kept(number)) => self.used(number, true),
+            Ok(Posted::Kept(number)) => {
+                // Behind what waited: the journal has it in the order of the numbers.
+                self.unstored.clear();
+                self.used(number, true);
+            }
             Err(_) => {}
         }
     }
