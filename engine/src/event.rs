@@ -398,6 +398,20 @@ pub enum Alarm {
         /// Times.
         count: u32,
     },
+    /// A thread of the path has stood still for `path.stall_ms`. If it is the strategy's, it hears of it when
+    /// it turns again, together with the [`Alarm::Resumed`];
+    /// [`Running::stalled`](crate::pipeline::Running::stalled) tells at once.
+    Stalled {
+        /// Its name.
+        thread: &'static str,
+    },
+    /// What [`Alarm::Stalled`] told of is over.
+    Resumed {
+        /// Its name.
+        thread: &'static str,
+        /// How long it stood still, milliseconds.
+        ms: u64,
+    },
     /// A gap in the venue's sequence numbers; a resend was requested from here.
     Gap {
         /// First missing MsgSeqNum.
@@ -455,4 +469,12 @@ pub enum Alarm {
         /// How long it lasted, milliseconds.
         ms: u64,
     },
+}
+
+impl Alarm {
+    /// Whether it is about one session, not about the engine as a whole.
+    #[must_use]
+    pub const fn is_of_session(&self) -> bool {
+        !matches!(self, Self::RingFull { .. } | Self::Stalled { .. } | Self::Resumed { .. })
+    }
 }

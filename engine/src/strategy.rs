@@ -224,7 +224,7 @@ pub enum SessionUpdate {
     Rearmed,
     /// From the session or the pipeline.
     Alarm {
-        /// Whose; of [`Alarm::RingFull`], which is about no session, any.
+        /// Whose; any of an alarm that is [of none](Alarm::is_of_session).
         session: SessionId,
         /// What is wrong.
         alarm: Alarm,

@@ -35,6 +35,10 @@ pub struct PathSection {
     pub cores: Vec<usize>,
     /// Core for everything that is not on the path; absent: not pinned.
     pub housekeeping_core: Option<usize>,
+    /// How long a thread of the path may stand still before it is told of
+    /// ([`Alarm::Stalled`](crate::event::Alarm::Stalled)), milliseconds. 0: nobody looks.
+    #[serde(default = "stall_ms")]
+    pub stall_ms: u32,
     /// Must be `true` to dial a production host.
     #[serde(default)]
     pub live: bool,
@@ -204,6 +208,10 @@ impl OrdersSection {
         }
         Ok(())
     }
+}
+
+const fn stall_ms() -> u32 {
+    1000
 }
 
 const fn yes() -> bool {

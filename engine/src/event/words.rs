@@ -66,6 +66,10 @@ impl Display for Alarm {
             Self::RingFull { count } => {
                 write!(f, "a ring between two threads was full {count} times")
             }
+            Self::Stalled { thread } => write!(f, "the thread {thread} stands still"),
+            Self::Resumed { thread, ms } => {
+                write!(f, "the thread {thread} stood still for {ms} ms")
+            }
             Self::Gap { from, to } => write!(
                 f,
                 "MsgSeqNum {to} of the venue came where {from} was expected: what is between is asked \

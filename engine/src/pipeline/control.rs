@@ -7,6 +7,7 @@ use crossbeam_utils::CachePadded;
 
 use super::Progress;
 use super::disk::DiskNews;
+use super::episodes::Episodes;
 use crate::desk::Desk;
 use crate::risk::{KillCause, LimitSet};
 use crate::strategy::Strategy;
@@ -23,6 +24,8 @@ pub struct Control {
     ///
     /// [`SessionId`]: crate::command::SessionId
     pub(super) disks: [DiskNews; 2],
+    /// Which threads of the path stand still, in the order of [`Layout::threads`](super::Layout::threads).
+    pub(super) stalls: [Episodes; 3],
     pub(super) progress: Mutex<Progress>,
     /// What the operator asked for last: nothing, [`KILL`] or [`REARM`].
     pub(super) wish: AtomicU8,

@@ -1,10 +1,11 @@
 //! What the journals' thread does for them, and how the strategy hears of trouble with a disk: once when an
 //! episode begins, and once when it is over.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::Control;
+use super::episodes::{Episodes, Heard, News};
 use crate::command::SessionId;
 use crate::event::Alarm;
 use crate::journal::{Housekeeper, JournalError};
@@ -70,7 +71,8 @@ impl Housekeeping {
                 }
                 Ok(()) if part.housekeeper.is_well() => {
                     if let Some(episode) = part.episode.take() {
-                        news.end(now.saturating_duration_since(episode.since).as_millis() as u64);
+                        let lasted = now.saturating_duration_since(episode.since);
+                        news.episodes.end(lasted.as_millis() as u64);
                     }
                 }
                 Ok(()) => {}
@@ -82,43 +84,21 @@ impl Housekeeping {
 /// What the strategy's stage is to tell of the disk of one journal. Written by the journals' thread.
 #[derive(Debug, Default)]
 pub(super) struct DiskNews {
-    /// How often there was something new that is wrong.
-    began: AtomicU32,
-    /// `began` when the disk was last found to be well after trouble.
-    over: AtomicU32,
+    episodes: Episodes,
     full: AtomicBool,
-    ms: AtomicU64,
-}
-
-/// How far the strategy's stage is with [`DiskNews`].
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Heard {
-    began: u32,
-    over: u32,
 }
 
 impl DiskNews {
     fn begin(&self, full: bool) {
         self.full.store(full, Ordering::Relaxed);
-        self.began.fetch_add(1, Ordering::Release);
+        self.episodes.begin();
     }
 
-    fn end(&self, ms: u64) {
-        self.ms.store(ms, Ordering::Relaxed);
-        self.over.store(self.began.load(Ordering::Relaxed), Ordering::Release);
-    }
-
-    /// The next alarm, if there is one. Who is far behind hears of the last episode only.
+    /// The next alarm, if there is one.
     pub fn next(&self, heard: &mut Heard) -> Option<Alarm> {
-        // In this order: what is over has begun.
-        let over = self.over.load(Ordering::Acquire);
-        let began = self.began.load(Ordering::Acquire);
-        if heard.began != began {
-            heard.began = began;
-            return Some(Alarm::JournalDisk { full: self.full.load(Ordering::Relaxed) });
-        }
-        let is_news = heard.over != over && over == began;
-        heard.over = over;
-        is_news.then(|| Alarm::JournalDiskWell { ms: self.ms.load(Ordering::Relaxed) })
+        Some(match self.episodes.next(heard)? {
+            News::Began => Alarm::JournalDisk { full: self.full.load(Ordering::Relaxed) },
+            News::Over { ms } => Alarm::JournalDiskWell { ms },
+        })
     }
 }

@@ -10,6 +10,8 @@ use crossbeam_utils::CachePadded;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use super::watchdog::Pulse;
+
 /// Idle policy of the threads of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -22,7 +24,7 @@ pub enum IdlePolicy {
 }
 
 /// Longest sleep: bounds how late a timer fires, and heals any wake-up that a transport cannot give.
-const SLEEP_MAX: Duration = Duration::from_millis(1);
+pub(super) const SLEEP_MAX: Duration = Duration::from_millis(1);
 /// Empty rounds before a parking thread sleeps.
 const SPINS_BEFORE_SLEEP: u32 = 64;
 const BELL: Token = Token(usize::MAX);
@@ -53,6 +55,7 @@ pub struct Idle {
     poll: Poll,
     events: Events,
     bell: Arc<Bell>,
+    pulse: Arc<Pulse>,
 }
 
 impl Idle {
@@ -69,6 +72,7 @@ impl Idle {
             events: Events::with_capacity(16),
             poll,
             bell: Arc::new(Bell { waker, asleep: CachePadded::new(AtomicBool::new(false)) }),
+            pulse: Arc::default(),
         })
     }
 
@@ -76,6 +80,11 @@ impl Idle {
     #[must_use]
     pub fn bell(&self) -> Arc<Bell> {
         Arc::clone(&self.bell)
+    }
+
+    /// Beats once a round.
+    pub(super) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Also wake when `fd` becomes readable.
@@ -93,12 +102,14 @@ impl Idle {
     }
 
     /// There was work in this round.
-    pub const fn worked(&mut self) {
+    pub fn worked(&mut self) {
+        self.pulse.beat();
         self.empty_rounds = 0;
     }
 
     /// There was no work in this round. `has_work` is asked once more before the thread sleeps.
     pub fn rest(&mut self, has_work: impl FnOnce() -> bool) {
+        self.pulse.beat();
         self.empty_rounds = self.empty_rounds.saturating_add(1);
         if self.policy == IdlePolicy::Spin || self.empty_rounds < SPINS_BEFORE_SLEEP {
             std::hint::spin_loop();

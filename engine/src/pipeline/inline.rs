@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use taut_codec::value::UtcTime;
 
-use super::Control;
+use super::Layout;
 use super::core::{EventSink, SessionCore};
 use super::idle::Idle;
 use super::inlet::{Inlet, Look};
@@ -243,7 +243,7 @@ impl<S: Strategy, W: Watch> InlineEngine<S, W> {
         clock: Clock,
         watch: W,
     ) -> Self {
-        let stage = StrategyStage::new(desk, Arc::new(Control::default()), clock.clone());
+        let stage = StrategyStage::new(desk, Layout::Inline, Arc::default(), clock.clone());
         let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
         Self {
             stage: Watched { stage, watch },

@@ -7,6 +7,7 @@ mod control;
 mod core;
 mod dialler;
 mod disk;
+mod episodes;
 mod full;
 mod idle;
 mod inlet;
@@ -20,6 +21,7 @@ mod shutdown;
 mod slab;
 mod start;
 mod threads;
+mod watchdog;
 
 use std::sync::{Arc, Mutex};
 
@@ -53,13 +55,13 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Threads of the path.
+    /// Threads of the path, in the order in which they are pinned.
     #[must_use]
-    pub const fn threads(self) -> usize {
+    pub const fn threads(self) -> &'static [&'static str] {
         match self {
-            Self::Inline => 1,
-            Self::Split => 2,
-            Self::Full => 3,
+            Self::Inline => &["taut-inline"],
+            Self::Split => &["taut-io", "taut-strategy"],
+            Self::Full => &["taut-reader", "taut-core", "taut-strategy"],
         }
     }
 }

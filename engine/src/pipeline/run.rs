@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtrb::RingBuffer;
 
@@ -19,6 +19,7 @@ use super::rest::Caller;
 use super::running::Outcome;
 use super::slab::slab;
 use super::threads::{self, Connections, StrategyStage};
+use super::watchdog::Watchdog;
 use super::{Control, Layout, inline};
 use crate::config::EngineConfig;
 use crate::limits::DIAL_RING;
@@ -64,12 +65,15 @@ impl<S: Strategy + Send> Path<S> {
             (!cores.is_empty()).then(|| cores[thread % cores.len()])
         };
         let mut idles = Vec::new();
-        for _ in 0..layout.threads() {
+        for _ in layout.threads() {
             idles.push(Idle::new(idle)?);
         }
         let mut collector = Collector::new(clock.clone(), config.path.sent_log);
         let mut journals = Housekeeping::new(core.housekeepers());
         journals.run(control);
+        let limit = Duration::from_millis(config.path.stall_ms.into());
+        let pulses = idles.iter().map(Idle::pulse).collect();
+        let mut watchdog = (!limit.is_zero()).then(|| Watchdog::new(limit, pulses, Instant::now()));
         let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
         let over = AtomicBool::new(false);
         let mut problems = [None, None];
@@ -100,7 +104,7 @@ impl<S: Strategy + Send> Path<S> {
                 })?;
             }
             let mut threads = Vec::new();
-            for (name, body) in bodies {
+            for (&name, body) in layout.threads().iter().zip(bodies) {
                 let pin = core_of(threads.len());
                 let builder = std::thread::Builder::new().name(name.into());
                 threads.push(builder.spawn_scoped(scope, move || {
@@ -115,6 +119,9 @@ impl<S: Strategy + Send> Path<S> {
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 while let Ok(record) = records.pop() {
                     collector.add(&record);
+                }
+                if let Some(watchdog) = &mut watchdog {
+                    watchdog.look(Instant::now(), control);
                 }
                 clock.discipline();
                 dialler.run();
@@ -157,8 +164,8 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// A thread of the path: its name and what it runs.
-type Body<'a> = (&'static str, Box<dyn FnOnce() + Send + 'a>);
+/// What a thread of the path runs.
+type Body<'a> = Box<dyn FnOnce() + Send + 'a>;
 
 /// What the threads of the path share out among them.
 struct Parts<'a, S: Strategy> {
@@ -169,7 +176,7 @@ struct Parts<'a, S: Strategy> {
     spent: rtrb::Producer<Spent>,
 }
 
-/// The threads of a layout. `idles` has one entry for each.
+/// What the threads of a layout run, in the order of [`Layout::threads`]. `idles` has one entry for each.
 fn bodies<'a, S: Strategy + Send>(
     layout: Layout,
     idles: Vec<Idle>,
@@ -184,7 +191,7 @@ fn bodies<'a, S: Strategy + Send>(
         Layout::Inline => {
             let mut idle = next_idle();
             let all = move || inline::run_inline(stage, core, connections, &mut idle);
-            vec![("taut-inline", Box::new(all))]
+            vec![Box::new(all)]
         }
         Layout::Split => {
             let (mut io, mut strategy) = (next_idle(), next_idle());
@@ -192,7 +199,7 @@ fn bodies<'a, S: Strategy + Send>(
             let run_io =
                 move || threads::run_io(control, clock, core, connections, session_end, &mut io);
             let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
-            vec![("taut-io", Box::new(run_io)), ("taut-strategy", Box::new(run_strategy))]
+            vec![Box::new(run_io), Box::new(run_strategy)]
         }
         Layout::Full => {
             let (mut reader, mut middle, mut strategy) = (next_idle(), next_idle(), next_idle());
@@ -206,11 +213,7 @@ fn bodies<'a, S: Strategy + Send>(
                 full::run_core(control, clock, core, core_end, session_end, &mut middle);
             };
             let run_strategy = move || threads::run_strategy(stage, strategy_end, &mut strategy);
-            vec![
-                ("taut-reader", Box::new(run_reader)),
-                ("taut-core", Box::new(run_core)),
-                ("taut-strategy", Box::new(run_strategy)),
-            ]
+            vec![Box::new(run_reader), Box::new(run_core), Box::new(run_strategy)]
         }
     }
 }
@@ -244,7 +247,7 @@ impl Drop for FinishOnDrop<'_> {
 fn idle_policy(config: &EngineConfig) -> IdlePolicy {
     let own: std::collections::BTreeSet<_> = config.path.cores.iter().collect();
     let cores = if own.is_empty() { available_cores().len() } else { own.len() };
-    config.path.idle.unwrap_or(if cores >= config.path.layout.threads() {
+    config.path.idle.unwrap_or(if cores >= config.path.layout.threads().len() {
         IdlePolicy::Spin
     } else {
         IdlePolicy::Park

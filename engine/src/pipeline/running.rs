@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 use super::control::{KILL, REARM};
-use super::{Control, IdlePolicy, Pinning, Problems, Progress};
+use super::{Control, IdlePolicy, Layout, Pinning, Problems, Progress};
 use crate::command::SessionId;
 use crate::desk::Desk;
 use crate::event::DownReason;
@@ -19,6 +19,7 @@ pub struct Running<S> {
     pub(super) control: Arc<Control>,
     /// Gone only when it was joined.
     pub(super) thread: Option<JoinHandle<std::io::Result<Outcome<S>>>>,
+    pub(super) layout: Layout,
     pub(super) instruments: usize,
     pub(super) recovered: Vec<(SessionId, Recovered)>,
     pub(super) problems: Problems,
@@ -107,6 +108,13 @@ impl<S> Running<S> {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Threads of the path that have stood still for `path.stall_ms` and still do, by name: inside a callback
+    /// of the strategy, inside a system call, or without a core.
+    pub fn stalled(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let threads = self.layout.threads().iter().zip(&self.control.stalls);
+        threads.filter(|(_, stall)| stall.is_on()).map(|(name, _)| *name)
     }
 
     /// Figures of the moment.

@@ -138,7 +138,8 @@ impl Engine {
         let problems = Problems::default();
         let (dialler, end, spent) = Dialler::new(dialling, Arc::clone(&problems));
         let control = Arc::new(Control::default());
-        let stage = StrategyStage::new(desk, Arc::clone(&control), clock.clone());
+        let layout = self.config.path.layout;
+        let stage = StrategyStage::new(desk, layout, Arc::clone(&control), clock.clone());
         let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
         let connections = Connections { inlets, links: Links::new(conductors), end };
         let config = self.config;
@@ -148,7 +149,7 @@ impl Engine {
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
-        Ok(Running { control, thread: Some(thread), instruments, recovered, problems })
+        Ok(Running { control, thread: Some(thread), layout, instruments, recovered, problems })
     }
 
     /// Trading first: what happened to an order is heard before the market's view of it.

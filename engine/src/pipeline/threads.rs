@@ -9,12 +9,12 @@ use taut_codec::value::UtcTime;
 
 use super::core::{EventSink, SessionCore};
 use super::dialler::DialEnd;
-use super::disk::Heard;
+use super::episodes::{Heard, News};
 use super::idle::{Bell, Idle};
 use super::inlet::{Inlet, Look};
 use super::links::{Dial, Dialled, Links, Ports, Spent};
 use super::shutdown::{Sessions, Shutdown};
-use super::{Control, MARKET_DATA, Progress, TRADING};
+use super::{Control, Layout, MARKET_DATA, Progress, TRADING};
 use crate::command::{Command, SessionId};
 use crate::desk::Desk;
 use crate::event::{Alarm, Event, EventKind};
@@ -69,12 +69,14 @@ pub(super) struct StrategyStage<S: Strategy> {
     pub sessions: Sessions,
     shutdown: Shutdown,
     heard_of_disks: [Heard; 2],
+    heard_of_stalls: [Heard; 3],
+    threads: &'static [&'static str],
     tick: Every,
     progress: Every,
 }
 
 impl<S: Strategy> StrategyStage<S> {
-    pub fn new(desk: Desk<S>, control: Arc<Control>, clock: Clock) -> Self {
+    pub fn new(desk: Desk<S>, layout: Layout, control: Arc<Control>, clock: Clock) -> Self {
         Self {
             desk,
             control,
@@ -82,6 +84,8 @@ impl<S: Strategy> StrategyStage<S> {
             sessions: Sessions::default(),
             shutdown: Shutdown::Running,
             heard_of_disks: [Heard::default(); 2],
+            heard_of_stalls: [Heard::default(); 3],
+            threads: layout.threads(),
             tick: Every::new(TICK_NS),
             progress: Every::new(PROGRESS_NS),
         }
@@ -94,6 +98,15 @@ impl<S: Strategy> StrategyStage<S> {
             let count = self.control.ring_full.swap(0, Ordering::Relaxed);
             if count > 0 {
                 self.alarm(MARKET_DATA, Alarm::RingFull { count });
+            }
+            for (at, thread) in self.threads.iter().enumerate() {
+                while let Some(news) = self.control.stalls[at].next(&mut self.heard_of_stalls[at]) {
+                    let alarm = match news {
+                        News::Began => Alarm::Stalled { thread },
+                        News::Over { ms } => Alarm::Resumed { thread, ms },
+                    };
+                    self.alarm(MARKET_DATA, alarm);
+                }
             }
             for session in [MARKET_DATA, TRADING] {
                 let at = usize::from(session.0);

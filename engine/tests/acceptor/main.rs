@@ -9,4 +9,5 @@ mod peer;
 mod pinned;
 mod reconnecting;
 mod rig;
+mod stalled;
 mod trouble;

@@ -116,7 +116,7 @@ fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
         rest: None,
     };
     let desk = Desk::new(&config, clock(), Idler::default()).expect("one instrument");
-    StrategyStage::new(desk, Arc::clone(control), clock())
+    StrategyStage::new(desk, Layout::Split, Arc::clone(control), clock())
 }
 
 #[test]

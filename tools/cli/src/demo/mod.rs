@@ -276,7 +276,7 @@ impl Cores {
     pub fn choose(path: &mut PathSection) -> Self {
         let mut cores = available_cores();
         let venue = if cores.len() > 1 { cores.pop() } else { None };
-        let enough = venue.is_some() && cores.len() >= path.layout.threads();
+        let enough = venue.is_some() && cores.len() >= path.layout.threads().len();
         // The mio wire is the one that sleeps; elsewhere idle threads spin if they can.
         let spin = enough && path.wire != WireKind::Mio;
         path.idle.get_or_insert(if spin { IdlePolicy::Spin } else { IdlePolicy::Park });

@@ -134,7 +134,7 @@ impl Log {
             }
             SessionUpdate::Alarm { session, alarm } => {
                 self.note(*alarm);
-                let session = (!matches!(alarm, Alarm::RingFull { .. })).then_some(*session);
+                let session = alarm.is_of_session().then_some(*session);
                 (session, alarm.to_string())
             }
             SessionUpdate::Killed { cause } => (None, format!("kill switch pulled {cause}")),
