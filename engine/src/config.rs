@@ -135,6 +135,9 @@ impl EngineConfig {
         if self.tls.pins.len() > TLS_PINS_MAX {
             return Err(value("tls.pins", format!("at most {TLS_PINS_MAX}")));
         }
+        if self.path.nice.is_some_and(|nice| !(-20..=19).contains(&nice)) {
+            return Err(value("path.nice", "from -20 to 19"));
+        }
         self.orders.check()?;
         match &self.xdp {
             Some(xdp) => drop(xdp.config()?),

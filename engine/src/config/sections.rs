@@ -35,6 +35,16 @@ pub struct PathSection {
     pub cores: Vec<usize>,
     /// Core for everything that is not on the path; absent: not pinned.
     pub housekeeping_core: Option<usize>,
+    /// Nice value of the threads of the path, -20 to 19; absent: as the process. Below that of the process it
+    /// needs CAP_SYS_NICE; [`Outcome::pinning`](crate::pipeline::Outcome::pinning) tells whether it held.
+    pub nice: Option<i32>,
+    /// Keep all memory of the process in RAM, from the start on: nothing on the path then waits for a page.
+    #[serde(default)]
+    pub lock_memory: bool,
+    /// Put the memory that is taken before the start into huge pages, where the kernel has them;
+    /// [`Memory`](crate::pipeline::Memory) tells how much.
+    #[serde(default)]
+    pub huge_pages: bool,
     /// How long a thread of the path may stand still before it is told of
     /// ([`Alarm::Stalled`](crate::event::Alarm::Stalled)), milliseconds. 0: nobody looks.
     #[serde(default = "stall_ms")]

@@ -1,8 +1,9 @@
-//! Pinning threads to cores, and reading back whether it held.
+//! Pinning threads to cores and giving them a nice value, and reading back whether it held.
 
 use core_affinity::CoreId;
+use rustix::process::{getpriority_process, setpriority_process};
 
-/// What became of a wish to pin a thread.
+/// What became of the wishes where and how a thread is to run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Pinning {
     /// The thread.
@@ -11,13 +12,42 @@ pub struct Pinning {
     pub asked: Option<usize>,
     /// The cores that the kernel lets the thread run on, read back afterwards.
     pub allowed: Vec<usize>,
+    /// The nice value, if one was asked for.
+    pub nice: Option<Nice>,
+}
+
+/// A nice value: below 0, the thread comes before others on its core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Nice {
+    /// What was asked for.
+    pub asked: i32,
+    /// What the thread has, read back afterwards; `None`: the system does not tell.
+    pub got: Option<i32>,
 }
 
 impl Pinning {
-    /// Whether the thread runs where it was asked to.
+    /// Of a thread without a nice value of its own.
+    #[must_use]
+    pub const fn new(thread: &'static str, asked: Option<usize>, allowed: Vec<usize>) -> Self {
+        Self { thread, asked, allowed, nice: None }
+    }
+
+    /// Whether the thread runs where and as it was asked to.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.asked.is_none_or(|core| self.allowed == [core])
+            && self.nice.is_none_or(|nice| nice.got == Some(nice.asked))
+    }
+
+    /// Gives the calling thread a nice value, if there is one to give, and reads back what it has.
+    #[must_use]
+    pub(super) fn with_nice(self, asked: Option<i32>) -> Self {
+        let nice = asked.map(|asked| {
+            // Linux takes the calling thread for the process 0. A refusal shows in what is read back.
+            let _ = setpriority_process(None, asked);
+            Nice { asked, got: getpriority_process(None).ok() }
+        });
+        Self { nice, ..self }
     }
 }
 
@@ -28,7 +58,7 @@ pub fn pin_current(thread: &'static str, core: Option<usize>) -> Pinning {
         core_affinity::set_for_current(CoreId { id });
     }
     let allowed = core_affinity::get_core_ids().unwrap_or_default();
-    Pinning { thread, asked: core, allowed: allowed.into_iter().map(|core| core.id).collect() }
+    Pinning::new(thread, core, allowed.into_iter().map(|core| core.id).collect())
 }
 
 /// The cores that this process may run on.
@@ -49,6 +79,19 @@ mod tests {
         let pinned = std::thread::spawn(move || pin_current("test", Some(last))).join();
         let pinned = pinned.expect("the thread does not panic");
         assert!(pinned.holds(), "{pinned:?}");
+    }
+
+    #[test]
+    fn a_nice_value_is_the_threads_own_and_is_read_back() {
+        let nicer = |by| move || pin_current("test", None).with_nice(by);
+        let before = getpriority_process(None).expect("the system tells");
+        let asked = before + 1;
+        let pinned = std::thread::spawn(nicer(Some(asked))).join().expect("no panic");
+        assert_eq!(pinned.nice, Some(Nice { asked, got: Some(asked) }));
+        assert!(pinned.holds());
+        assert_eq!(getpriority_process(None), Ok(before), "another thread's stays");
+        let pinned = std::thread::spawn(nicer(Some(1_000))).join().expect("no panic");
+        assert!(!pinned.holds(), "the system has no such value: {pinned:?}");
     }
 
     #[test]

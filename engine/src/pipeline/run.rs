@@ -20,7 +20,7 @@ use super::running::Outcome;
 use super::slab::slab;
 use super::threads::{self, Connections, StrategyStage};
 use super::watchdog::Watchdog;
-use super::{Control, Layout, inline};
+use super::{Control, Layout, inline, memory};
 use crate::config::EngineConfig;
 use crate::limits::DIAL_RING;
 use crate::strategy::Strategy;
@@ -78,6 +78,9 @@ impl<S: Strategy + Send> Path<S> {
         let over = AtomicBool::new(false);
         let mut problems = [None, None];
         let bodies = bodies(layout, idles, control, &clock, parts);
+        if config.path.huge_pages {
+            memory::use_huge_pages()?;
+        }
         let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
             // A thread that cannot be started must not leave the others waiting for it.
             let _finish = FinishOnDrop(control);
@@ -110,7 +113,7 @@ impl<S: Strategy + Send> Path<S> {
                 threads.push(builder.spawn_scoped(scope, move || {
                     // Whatever ends this thread ends the engine: the others must not wait for ever.
                     let _finish = FinishOnDrop(control);
-                    let pinning = pin_current(name, pin);
+                    let pinning = pin_current(name, pin).with_nice(config.path.nice);
                     body();
                     pinning
                 })?);

@@ -13,7 +13,7 @@ use super::rest::{Caller, rest_link};
 use super::run::Path;
 use super::running::Running;
 use super::threads::{Connections, StrategyStage};
-use super::{Control, MARKET_DATA, Problems, TRADING};
+use super::{Control, MARKET_DATA, Problems, TRADING, memory};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, RestSection, SessionSection, XdpSection};
@@ -55,6 +55,9 @@ pub enum StartError {
         /// Why, and what to do.
         problem: std::io::Error,
     },
+    /// The memory cannot be locked (`path.lock_memory`).
+    #[error("lock_memory: {0}; it needs CAP_IPC_LOCK, or a high enough `ulimit -l`")]
+    Lock(#[source] std::io::Error),
     /// The system refused a thread, a descriptor or memory.
     #[error("system: {0}")]
     System(#[from] std::io::Error),
@@ -125,6 +128,9 @@ impl Engine {
     ) -> Result<Running<S>, StartError> {
         if let Some(warning) = self.warning() {
             eprintln!("taut: warning: {warning}");
+        }
+        if self.config.path.lock_memory {
+            memory::lock().map_err(StartError::Lock)?;
         }
         let clock = Clock::system();
         let (traces, records) = RingBuffer::new(TRACE_RING);

@@ -169,7 +169,7 @@ impl Summary {
             outcome.desk.markets().iter().map(|(id, _)| traded(outcome, id)).collect();
         let mut pinning = outcome.pinning.clone();
         let allowed = run.venue_cores.to_vec();
-        pinning.push(Pinning { thread: "taut-venue", asked: run.venue_core, allowed });
+        pinning.push(Pinning::new("taut-venue", run.venue_core, allowed));
         let checks = checks(outcome, &run, &pinning);
         let [market_data, trading] = run.sessions.reconnects;
         let arrivals = run.arrivals.unwrap_or_default();
