@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rtrb::RingBuffer;
+use taut_codec::value::UtcTime;
 
 use super::core::SessionCore;
 use super::dialler::Dialler;
@@ -20,7 +21,7 @@ use super::running::Outcome;
 use super::slab::slab;
 use super::threads::{self, Connections, StrategyStage};
 use super::watchdog::Watchdog;
-use super::{Control, Layout, inline, memory};
+use super::{Control, Layout, Memory, inline, memory};
 use crate::config::EngineConfig;
 use crate::limits::DIAL_RING;
 use crate::strategy::Strategy;
@@ -38,6 +39,8 @@ pub(super) struct Path<S: Strategy> {
     pub(super) spent: rtrb::Producer<Spent>,
     pub(super) dialler: Dialler,
     pub(super) clock: Clock,
+    /// When the engine was asked to start.
+    pub(super) started: UtcTime,
     pub(super) records: rtrb::Consumer<Record>,
     /// Makes calls by REST.
     pub(super) caller: Option<Caller>,
@@ -55,6 +58,7 @@ impl<S: Strategy + Send> Path<S> {
             spent,
             mut dialler,
             clock,
+            started,
             mut records,
             mut caller,
         } = self;
@@ -77,6 +81,7 @@ impl<S: Strategy + Send> Path<S> {
         let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
         let over = AtomicBool::new(false);
         let mut problems = [None, None];
+        let mut memory = None;
         let bodies = bodies(layout, idles, control, &clock, parts);
         if config.path.huge_pages {
             memory::use_huge_pages()?;
@@ -130,6 +135,7 @@ impl<S: Strategy + Send> Path<S> {
                 dialler.run();
                 std::thread::sleep(HOUSEKEEPING_PERIOD);
             }
+            memory = Memory::now().ok();
             problems = dialler.problems();
             dialler.finish();
             let mut pinning = vec![own];
@@ -148,6 +154,11 @@ impl<S: Strategy + Send> Path<S> {
         Ok(Outcome {
             journal_trouble: journals.trouble,
             ended: *stage.sessions.ended(),
+            logged_on_after: stage
+                .sessions
+                .first_up()
+                .map(|up| up.map(|at| Duration::from_nanos(at.nanos_since(started)))),
+            memory,
             dial_problems: problems,
             desk: stage.desk,
             latency: collector.finish(),

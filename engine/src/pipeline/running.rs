@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::control::{KILL, REARM};
-use super::{Control, IdlePolicy, Layout, Pinning, Problems, Progress};
+use super::{Control, IdlePolicy, Layout, Memory, Pinning, Problems, Progress};
 use crate::command::SessionId;
 use crate::desk::Desk;
 use crate::event::DownReason;
@@ -155,6 +156,11 @@ pub struct Outcome<S> {
     pub desk: Desk<S>,
     /// Why each session ended, by [`SessionId`]: [`super::MARKET_DATA`], [`super::TRADING`].
     pub ended: [Option<DownReason>; 2],
+    /// How long after [`Engine::start`](super::Engine::start) each session was logged on for the first time;
+    /// `None`: never.
+    pub logged_on_after: [Option<Duration>; 2],
+    /// The memory of the process when the path had ended; `None` if the system does not tell.
+    pub memory: Option<Memory>,
     /// Why the last dial of each session failed, in words; `None` if it did not.
     pub dial_problems: [Option<String>; 2],
     /// Where the time went, and the log of sent order commands (`path.sent_log`).

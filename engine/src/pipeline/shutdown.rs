@@ -39,6 +39,8 @@ pub struct Sessions {
     ended: [Option<DownReason>; SESSIONS],
     /// Those that nobody brings back.
     over: [bool; SESSIONS],
+    /// When each was up for the first time.
+    first_up: [Option<UtcTime>; SESSIONS],
 }
 
 /// Sessions of an engine: market data and trading.
@@ -46,13 +48,16 @@ const SESSIONS: usize = 2;
 
 impl Sessions {
     /// Follows the sessions.
-    pub fn on_event(&mut self, event: &Event) {
+    pub fn on_event(&mut self, event: &Event, now: impl FnOnce() -> UtcTime) {
         let at = usize::from(event.session.0);
         let (Some(ended), Some(over)) = (self.ended.get_mut(at), self.over.get_mut(at)) else {
             return;
         };
         match event.kind {
-            EventKind::SessionUp { .. } => *ended = None,
+            EventKind::SessionUp { .. } => {
+                *ended = None;
+                self.first_up[at].get_or_insert_with(now);
+            }
             EventKind::SessionDown(reason) => *ended = Some(reason),
             EventKind::Link(LinkEvent::Over { .. }) => *over = true,
             EventKind::Link(LinkEvent::Dialling { .. }) => *over = false,
@@ -63,6 +68,11 @@ impl Sessions {
     /// Why each session ended; by [`SessionId`](crate::command::SessionId).
     pub const fn ended(&self) -> &[Option<DownReason>; SESSIONS] {
         &self.ended
+    }
+
+    /// When each session was up for the first time.
+    pub const fn first_up(&self) -> &[Option<UtcTime>; SESSIONS] {
+        &self.first_up
     }
 
     /// Whether every session has come to its end, and nobody brings one back.

@@ -133,6 +133,7 @@ impl Engine {
             memory::lock().map_err(StartError::Lock)?;
         }
         let clock = Clock::system();
+        let started = clock.now();
         let (traces, records) = RingBuffer::new(TRACE_RING);
         let (mut core, recovered) = self.session_core(clock.clone(), traces)?;
         let tls = self.client_tls()?;
@@ -150,8 +151,18 @@ impl Engine {
         let connections = Connections { inlets, links: Links::new(conductors), end };
         let config = self.config;
         let instruments = config.instruments.symbols.len();
-        let path =
-            Path { config, core, stage, connections, spent, dialler, clock, records, caller };
+        let path = Path {
+            config,
+            core,
+            stage,
+            connections,
+            spent,
+            dialler,
+            clock,
+            started,
+            records,
+            caller,
+        };
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;

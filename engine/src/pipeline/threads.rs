@@ -147,7 +147,7 @@ impl<S: Strategy> StrategyStage<S> {
 
 impl<S: Strategy> EventSink for StrategyStage<S> {
     fn push(&mut self, event: &Event) {
-        self.sessions.on_event(event);
+        self.sessions.on_event(event, || self.clock.now());
         self.desk.on_event(event);
     }
 }

@@ -161,6 +161,10 @@ fn demo(arguments: &[&str]) {
         assert_eq!(told(session, ": logged out; next MsgSeqNum"), 1, "{}", summary["sessions"]);
     }
     assert_eq!(summary["reconnects"], serde_json::json!({"market_data": 0, "trading": 0}));
+    for after in summary["logged_on_after_ms"].as_array().unwrap() {
+        assert!(after.as_f64().unwrap() > 0.0, "{}", summary["logged_on_after_ms"]);
+    }
+    assert!(summary["memory"]["resident_kib"].as_u64().unwrap() > 1024, "{}", summary["memory"]);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
 }
 

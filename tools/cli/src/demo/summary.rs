@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use taut::config::EngineConfig;
 use taut::event::DownReason;
-use taut::pipeline::{Outcome, Pinning, Progress};
+use taut::pipeline::{Memory, Outcome, Pinning, Progress};
 use taut::strategy::{InstrumentId, OrderState, Refusal, Symbol};
 use taut::trace::allocation::Allocations;
 use taut::trace::{Row, Sent};
@@ -47,6 +47,10 @@ pub struct Summary {
     idle: String,
     liquidity: String,
     seconds: f64,
+    /// From the start of the engine to the first logon of market data and of trading, milliseconds.
+    logged_on_after_ms: [Option<f64>; 2],
+    /// Of the engine's process, at the end.
+    memory: Option<Memory>,
     counts: Counts,
     instruments: Vec<Traded>,
     stages: Vec<Row>,
@@ -193,6 +197,10 @@ impl Summary {
             idle: format!("{:?}", outcome.idle).to_lowercase(),
             liquidity: run.liquidity.to_owned(),
             seconds: run.seconds,
+            logged_on_after_ms: outcome
+                .logged_on_after
+                .map(|after| after.map(|after| after.as_secs_f64() * 1e3)),
+            memory: outcome.memory,
             counts,
             instruments,
             stages: outcome.latency.stages.clone(),
@@ -437,6 +445,18 @@ impl Display for Summary {
         let Self { counts, .. } = self;
         writeln!(f, "\n{:.1} s, layout {}, wire {}", self.seconds, self.layout, self.wire)?;
         writeln!(f, "TLS {}, idle {}; {}", self.tls, self.idle, self.liquidity)?;
+        let [market_data, trading] = self.logged_on_after_ms.map(|after| match after {
+            Some(ms) => format!("{ms:.1} ms"),
+            None => "never".to_owned(),
+        });
+        write!(f, "logged on after: market data {market_data}, trading {trading}")?;
+        if let Some(memory) = self.memory {
+            let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
+            let [resident, huge, locked] =
+                [memory.resident_kib, memory.huge_kib, memory.locked_kib].map(mib);
+            write!(f, "; memory {resident}, in huge pages {huge}, locked {locked}")?;
+        }
+        writeln!(f)?;
         writeln!(
             f,
             "\n  book updates {:>9}  {:>9.0}/s    commands {:>7}  {:>7.0}/s",
