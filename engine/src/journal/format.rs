@@ -1,5 +1,6 @@
 //! The bytes of a segment: its header, its records, and how damage is told from an end. Little endian.
 
+use super::segment::CLOSED;
 use super::{Direction, State};
 
 /// Bytes before the first record.
@@ -15,6 +16,8 @@ pub(super) const DURABLE_AT: usize = 64;
 const MAGIC: [u8; 8] = *b"TAUTJRN1";
 /// `/proc/sys/kernel/random/boot_id`.
 pub(super) type BootId = [u8; 36];
+/// Where the system does not say.
+pub(super) const UNKNOWN_BOOT: BootId = [0; 36];
 
 /// A place in a journal: behind a record. Later is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -65,6 +68,17 @@ impl SegmentHeader {
             boot: header[12..48].try_into().expect("36 bytes"),
             durable: u64_at(header, DURABLE_AT),
         })
+    }
+
+    /// Whether the disk has confirmed it to its end.
+    pub const fn is_sealed(&self) -> bool {
+        self.durable >= CLOSED
+    }
+
+    /// Whether the machine has certainly not restarted since `boot`. Where the system does not say which
+    /// life this is, it may have.
+    pub fn is_of(&self, boot: &BootId) -> bool {
+        self.boot == *boot && *boot != UNKNOWN_BOOT
     }
 }
 

@@ -44,6 +44,30 @@
 //! a peer that fills the gap instead of sending again. An application that dies of a message will be given it
 //! in each life.
 //!
+//! What the end of a journal looks like, and what [`Journal::open`] makes of it. A kill leaves the kernel's
+//! pages as they were, so after it nothing is missing; only a segment of another life of the machine (its
+//! header says of which) can have lost something to a power cut:
+//!
+//! | the last segment is | the machine has not restarted | it has: `interval`, `every-message` | it has: `none` |
+//! |---|---|---|---|
+//! | whole, and marked as closed | all is there | all is there | never so marked |
+//! | whole, not marked as closed | all is there | [`Recovered::unconfirmed`] | [`Recovered::unconfirmed`] |
+//! | torn | one record was being written: cut off, [`Torn`] | the same, behind what was confirmed; and `unconfirmed` | the same |
+//! | blank, the one before closed | made ahead: removed | made ahead: removed | - |
+//! | blank, the one before not closed | made ahead: removed | removed; its records, if it had any, were not confirmed: `unconfirmed` | the same |
+//! | blank or short, marked as confirmed further | [`JournalError::Corrupt`] | [`JournalError::Corrupt`] | never so marked |
+//! | empty, or without its header | [`JournalError::Foreign`] | [`JournalError::Foreign`] | [`Lost`] and `unconfirmed` |
+//! | gone | [`JournalError::Missing`] if one behind it is there | the same, or as if blank | as if blank |
+//!
+//! So what was confirmed is there, or the journal does not open. Where the end is `unconfirmed`, which under
+//! `every-message` costs nothing that was acknowledged, the peer may expect a higher number than ours. It
+//! refuses the Logon as too low, and says which it expects: the [conductor](crate::conductor) of an initiator
+//! then resets both sides or, if that is not allowed, goes on with that number ([`Session::skip_to`]). An
+//! acceptor cannot know; it waits for a Logon that resets, or for its operator ([`Session::set_numbers`]).
+//!
+//! [`Session::skip_to`]: crate::session::Session::skip_to
+//! [`Session::set_numbers`]: crate::session::Session::set_numbers
+//!
 //! What is durable is a [`Position`]: [`Journal::append`] says where a record ends, [`Journal::durable`]
 //! how far the disk has confirmed.
 
@@ -53,8 +77,10 @@ mod housekeeper;
 mod index;
 mod keeper;
 mod map;
+mod past;
 mod reader;
 mod recover;
+mod recovered;
 mod segment;
 mod writer;
 
@@ -73,7 +99,7 @@ pub use format::Position;
 pub use housekeeper::Housekeeper;
 pub use keeper::Keeper;
 pub use reader::{Condition, Entry, EntryKind, Reader, StoredSegment};
-pub use recover::{Lost, Recovered, Torn};
+pub use recovered::{Lost, Recovered, Torn};
 pub use writer::Journal;
 
 /// Which way a message went.

@@ -7,8 +7,9 @@ use taut_codec::value::UtcTime;
 
 use super::error::JournalError;
 use super::format::{Kind, Records, SegmentHeader, Tail, read_state, tail};
-use super::recover::{list, load, state_behind};
-use super::segment::{ALL_DURABLE, FIRST};
+use super::past::state_behind;
+use super::recover::{list, load};
+use super::segment::FIRST;
 use super::{Direction, State};
 
 /// A journal's directory.
@@ -154,7 +155,7 @@ impl StoredSegment {
     }
 
     const fn is_short(&self, offset: u64) -> bool {
-        self.header.durable != ALL_DURABLE && offset < self.header.durable
+        !self.header.is_sealed() && offset < self.header.durable
     }
 
     /// How it ends.
@@ -167,7 +168,7 @@ impl StoredSegment {
             Tail::Torn { records: 0, .. } | Tail::Clean if self.is_short(offset as u64) => {
                 Condition::Short { offset: offset as u64, confirmed: self.header.durable }
             }
-            Tail::Torn { bytes, records: 0 } if self.header.durable == ALL_DURABLE => {
+            Tail::Torn { bytes, records: 0 } if self.header.is_sealed() => {
                 Condition::Short { offset: offset as u64, confirmed: offset as u64 + bytes }
             }
             Tail::Clean => Condition::Whole,

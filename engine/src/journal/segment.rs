@@ -17,8 +17,11 @@ use super::{Durability, JournalConfig};
 pub(super) const UNFINISHED: &str = "next.tmp";
 /// The number of a journal's first segment. None is used twice, so one that begins later has lost some.
 pub(super) const FIRST: u32 = 1;
-/// The durable mark of a segment that the disk has confirmed to its end.
+/// The durable mark of a segment that the disk has confirmed to its end, and that the next one follows.
 pub(super) const ALL_DURABLE: u64 = u64::MAX;
+/// The durable mark of a segment that the disk has confirmed to its end, which is that of the journal: it
+/// was closed in good order.
+pub(super) const CLOSED: u64 = u64::MAX - 1;
 
 /// A segment of this process.
 pub(super) struct Segment {

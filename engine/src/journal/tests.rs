@@ -13,6 +13,7 @@ use super::segment::{mark_durable, path_of};
 use super::*;
 use crate::session::MsgType;
 
+mod ends;
 mod unconfirmed;
 
 const SMALL: JournalConfig = JournalConfig {

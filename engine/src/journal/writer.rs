@@ -15,7 +15,7 @@ use super::format::{
 };
 use super::housekeeper::{Housekeeper, Shared};
 use super::index::{Sent, SentIndex};
-use super::segment::Segment;
+use super::segment::{CLOSED, Segment, mark_durable};
 use super::{Direction, Durability, JournalConfig, Record, Recovered, State};
 use crate::session::{Kept, MsgType};
 
@@ -301,6 +301,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Has the disk confirm everything, and that there is no more.
+    fn close(&mut self) -> Result<(), JournalError> {
+        self.shared.flush(&self.dir)?;
+        let segment = self.segments.back().expect("there is always a current segment");
+        mark_durable(&segment.file, CLOSED)
+            .and_then(|()| segment.file.sync_data())
+            .map_err(|error| JournalError::at(&self.dir, error))
+    }
+
     fn confirm(&mut self) -> Result<(), AppendError> {
         let position = self.position();
         if self.shared.durable() >= position {
@@ -324,8 +333,8 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         if self.config.durability != Durability::None {
-            // The owner who needs to know calls `flush`.
-            let _ = self.shared.flush(&self.dir);
+            // The owner who needs to know calls `flush`. Not marked as closed is the safe side.
+            let _ = self.close();
         }
     }
 }

@@ -148,6 +148,9 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     if let Some(dir) = &config.state.dir {
         eprintln!("{}", describe_state(dir, &venue));
     }
+    for problem in venue.journal_problems() {
+        eprintln!("journal: {problem}");
+    }
     for sender in venue.without_credentials() {
         let named = config.clients.iter().find(|client| client.sender == sender.as_str());
         if let Some(client) = named {
@@ -220,14 +223,16 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
 fn describe_state(dir: &Path, venue: &Venue) -> String {
     let dir = dir.display();
     let Some(went_on) = venue.went_on() else { return format!("state: {dir}, a clean start") };
-    let WentOn { at, turns, torn_bytes, .. } = went_on;
+    let WentOn { at, turns, torn_bytes, unconfirmed, .. } = went_on;
     let at = String::from_utf8_lossy(&at.to_fix_seconds()).into_owned();
     let torn = match torn_bytes {
         0 => String::new(),
         bytes => format!("; {bytes} bytes of a turn that nobody was told of were cut off"),
     };
+    let lost =
+        if *unconfirmed { "; the machine went down: the last turns may be missing" } else { "" };
     format!(
-        "state: {dir}, gone on from {at} UTC, {turns} turns replayed, {} live orders{torn}",
+        "state: {dir}, gone on from {at} UTC, {turns} turns replayed, {} live orders{torn}{lost}",
         venue.stats().live_orders
     )
 }

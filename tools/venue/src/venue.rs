@@ -132,6 +132,7 @@ pub struct Venue {
     /// The state that is kept over a restart.
     keep: Option<Keep>,
     went_on: Option<WentOn>,
+    journal_problems: Vec<String>,
     /// Why it cannot be kept any more.
     state_failure: Option<keeping::Failed>,
     /// Something may have happened since it was written last.
@@ -188,9 +189,10 @@ impl Venue {
                 sees_market_data: client.can_see_market_data,
             });
         }
-        if let Some(dir) = &config.replay.journal {
-            gateway.keep_journals(dir)?;
-        }
+        let journal_problems = match &config.replay.journal {
+            Some(dir) => gateway.keep_journals(dir)?,
+            None => Vec::new(),
+        };
         let mut venue = Self {
             gateway,
             spot,
@@ -204,6 +206,7 @@ impl Venue {
             steps_missed: 0,
             keep: None,
             went_on: None,
+            journal_problems,
             state_failure: None,
             is_dirty: false,
             nowhere: Outbox::with_capacity(0),

@@ -168,8 +168,8 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let (teller, mut listener) = told::channel();
     let running = place.start(|| engine.start(Maker::new(maker_config, teller)))?;
     for (_, recovered) in running.recovered() {
-        if let Some(torn) = &recovered.torn {
-            eprintln!("taut: journal: {} bytes of segment {} were torn", torn.bytes, torn.segment);
+        for problem in recovered.problems() {
+            eprintln!("taut: journal: {problem}");
         }
     }
     let cut = Cut::new(args.drop_after.map(Duration::from_secs), &engine_config.trading.sender);

@@ -29,8 +29,8 @@ pub fn in_journal(session: &mut Session, dir: &Path) -> Result<(), JournalError>
         ..JournalConfig::default()
     };
     let (journal, recovered) = Journal::open(dir, config)?;
-    if let Some(torn) = recovered.torn {
-        eprintln!("taut: journal: {} bytes of segment {} were torn", torn.bytes, torn.segment);
+    for problem in recovered.problems() {
+        eprintln!("taut: journal: {problem}");
     }
     Keeper::attach(session, journal).map(drop)
 }

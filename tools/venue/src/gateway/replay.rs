@@ -51,11 +51,12 @@ pub(super) const fn is_replayed(service: Service, msg_type: &[u8]) -> bool {
 
 impl Gateway {
     /// Keeps what every client that may trade is sent in a journal of its own below `dir`, and goes on
-    /// with the numbers that are there. Before the first connection.
+    /// with the numbers that are there. Before the first connection. Returns what there is to say about what
+    /// was found ([`Recovered::problems`](taut::journal::Recovered::problems)).
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn keep_journals(&mut self, dir: &Path) -> Result<(), JournalError> {
+    pub fn keep_journals(&mut self, dir: &Path) -> Result<Vec<String>, JournalError> {
         let ReplayLimits { messages, .. } = self.switches.replay;
         let config = JournalConfig {
             // A killed venue loses nothing; a mirror need not outlive a power cut.
@@ -66,13 +67,16 @@ impl Gateway {
             index_messages: messages.min(taut::limits::JOURNAL_INDEX),
             ..JournalConfig::default()
         };
+        let mut problems = Vec::new();
         for client in self.clients.iter_mut().filter(|client| client.credentials.are_known()) {
-            let dir = dir.join(file_name(client.sender.as_str()));
+            let sender = client.sender;
+            let dir = dir.join(file_name(sender.as_str()));
             let known = client.know(client.market.trading(), &self.switches);
-            let (journal, _) = Journal::open(dir, config)?;
+            let (journal, recovered) = Journal::open(dir, config)?;
+            problems.extend(recovered.problems().map(|problem| format!("{sender}: {problem}")));
             Keeper::attach(&mut known.session, journal)?;
         }
-        Ok(())
+        Ok(problems)
     }
 
     /// What the replay of reports came to.

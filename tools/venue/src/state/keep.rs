@@ -42,6 +42,8 @@ pub(crate) struct Found {
     pub state: Vec<u8>,
     /// Bytes of a turn that was not written to its end.
     pub torn_bytes: u64,
+    /// See [`Recovered::unconfirmed`](taut::journal::Recovered::unconfirmed).
+    pub unconfirmed: bool,
 }
 
 impl Keep {
@@ -85,7 +87,11 @@ impl Keep {
             _lock: lock,
         };
         let torn_bytes = recovered.torn.map_or(0, |torn| torn.bytes);
-        let found = snapshot.map(|one| Found { at: one.at, state: one.state, torn_bytes });
+        let unconfirmed = recovered.unconfirmed;
+        let found = snapshot.map(|one| {
+            let (at, state) = (one.at, one.state);
+            Found { at, state, torn_bytes, unconfirmed }
+        });
         Ok((keep, found))
     }
 

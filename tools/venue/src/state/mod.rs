@@ -113,6 +113,8 @@ pub struct WentOn {
     pub inputs: u64,
     /// Bytes of a turn that was being written when the process was killed: it was told to nobody.
     pub torn_bytes: u64,
+    /// The machine went down: the last turns, which clients may have been told of, can be missing.
+    pub unconfirmed: bool,
     /// [`Venue::state_digest`](crate::Venue::state_digest) as the life before left it.
     pub digest: [u8; 32],
 }

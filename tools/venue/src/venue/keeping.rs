@@ -25,14 +25,15 @@ impl Venue {
         self.gateway.keep_state();
         let fingerprint = Fingerprint::new(config, liquidity);
         let (mut keep, found) = Keep::open(dir, config.state.fresh, fingerprint)?;
-        if let Some(Found { at, state, torn_bytes }) = found {
+        if let Some(Found { at, state, torn_bytes, unconfirmed }) = found {
             let mut from = Source(&state);
             let whole = self.restore(&mut from).filter(|()| from.is_empty());
             whole.ok_or_else(|| StateError::Damaged {
                 path: dir.join("snapshot"),
                 what: "its state does not fit".into(),
             })?;
-            let mut went_on = WentOn { at, turns: 0, inputs: 0, torn_bytes, digest: [0; 32] };
+            let (turns, inputs, digest) = (0, 0, [0; 32]);
+            let mut went_on = WentOn { at, turns, inputs, torn_bytes, unconfirmed, digest };
             self.gateway.mute(true);
             let turns = keep.turns(|turn| self.replay(Source(turn), &mut went_on));
             self.gateway.mute(false);
@@ -121,6 +122,12 @@ impl Venue {
             Some(Failed(error)) => error.take().map_or(Ok(()), Err),
             None => Ok(()),
         }
+    }
+
+    /// What there is to say about the clients' journals as an earlier life left them.
+    #[must_use]
+    pub fn journal_problems(&self) -> &[String] {
+        &self.journal_problems
     }
 
     /// What the venue went on from, if it did.
