@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::JournalError;
 use crate::limits::{INSTRUMENTS_MAX, TLS_PINS_MAX};
-use crate::types::Symbol;
+use crate::types::{Market, Symbol, market_of};
 use crate::wire::WireKind;
 
 pub use rest::RestSection;
@@ -117,7 +117,7 @@ impl EngineConfig {
         self.trading.check(self.path.live)?;
         if let Some(rest) = &self.rest {
             rest.check(self.path.live)?;
-            if self.is_derivatives() {
+            if self.market() == Market::Derivatives {
                 let problem = "is of spot only: derivatives have another interface";
                 return Err(value("rest", problem));
             }
@@ -148,7 +148,7 @@ impl EngineConfig {
         }
         self.reconnect.check()?;
         self.rollover.check()?;
-        self.symbols()?;
+        self.check_market()?;
         self.limit_set()?;
         if let Some(journal) = &self.journal {
             let refused = |error: JournalError| value("journal", error.to_string());
@@ -166,11 +166,28 @@ impl EngineConfig {
         Ok(())
     }
 
-    /// Whether the orders go to the derivatives market: the venue says so by its TargetCompID (venue file 1),
-    /// or whoever runs the engine by the limit that counts there.
-    fn is_derivatives(&self) -> bool {
-        self.trading.target.starts_with(DERIVATIVES_TARGET)
-            || self.venue_rate.rule == VenueRateName::Derivatives
+    /// The market that the orders go to: the venue says it by its TargetCompID (venue file 1).
+    #[must_use]
+    pub fn market(&self) -> Market {
+        market_of_target(&self.trading.target)
+    }
+
+    /// Both sessions, every symbol and the rate limit are of one market.
+    fn check_market(&self) -> Result<(), ConfigError> {
+        let market = self.market();
+        if market_of_target(&self.market_data.target) != market {
+            return Err(value("market_data.target", "is of another market than trading.target"));
+        }
+        if let Some(other) = self.symbols()?.iter().find(|symbol| market_of(symbol) != market) {
+            let problem = format!("{other} is of another market than trading.target");
+            return Err(value("instruments.symbols", problem));
+        }
+        let fits = match self.venue_rate.rule {
+            VenueRateName::Unlimited => true,
+            VenueRateName::Derivatives => market == Market::Derivatives,
+            _ => market == Market::Spot,
+        };
+        if fits { Ok(()) } else { Err(value("venue_rate.rule", "is of the other market")) }
     }
 
     /// The symbols as values.
@@ -184,6 +201,10 @@ impl EngineConfig {
         };
         self.instruments.symbols.iter().map(parse).collect()
     }
+}
+
+fn market_of_target(target: &str) -> Market {
+    if target.starts_with(DERIVATIVES_TARGET) { Market::Derivatives } else { Market::Spot }
 }
 
 /// Kraken's own hosts, except UAT (venue file 1).

@@ -1,8 +1,9 @@
 //! The small values that every room of the house speaks in.
 
+use taut_codec::ids::symbol_market;
 use taut_codec::value::{Decimal, FixStr, UtcTime, ValueError};
 
-pub use taut_codec::ids::{ClOrdId, ClOrdIdText, ExecId, OrderId, Symbol};
+pub use taut_codec::ids::{ClOrdId, ClOrdIdText, ExecId, Market, OrderId, Symbol};
 
 /// A CompID(49/56).
 pub type CompId = FixStr<47>;
@@ -258,6 +259,12 @@ pub struct Instrument {
 }
 
 impl Instrument {
+    /// The market that lists it, by its symbol; spot for one of another shape.
+    #[must_use]
+    pub fn market(&self) -> Market {
+        market_of(&self.symbol)
+    }
+
     /// A price of this instrument as a decimal.
     #[must_use]
     pub const fn px_decimal(&self, px: Px) -> Decimal {
@@ -285,6 +292,12 @@ impl Instrument {
     pub fn qty(&self, decimal: Decimal) -> Result<Qty, ValueError> {
         decimal.to_scale(self.qty_precision).map(Qty)
     }
+}
+
+/// The market that lists a symbol (venue file 4.1); spot for one of another shape.
+#[must_use]
+pub fn market_of(symbol: &Symbol) -> Market {
+    symbol_market(symbol.as_bytes()).unwrap_or(Market::Spot)
 }
 
 /// A position in the table of instruments that a desk (or a venue) was configured with.

@@ -22,6 +22,7 @@ use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::{Decimal, UtcTime};
 
 const ID: InstrumentId = InstrumentId(0);
+const FUTURE: InstrumentId = InstrumentId(1);
 
 fn at(text: &str) -> UtcTime {
     UtcTime::parse(text.as_bytes()).unwrap()
@@ -34,13 +35,18 @@ fn with_message<R>(text: &str, read: impl FnOnce(&Message<'_>) -> R) -> R {
     read(&Message::new(&bytes, &fields[..count]))
 }
 
-/// Facts of BTC/USD as captured.
+/// Facts of BTC/USD as captured, and of a future.
 fn instruments() -> Instruments {
-    let mut instruments = Instruments::new(&["BTC/USD".parse().unwrap()]);
+    let symbols = ["BTC/USD", "PF_ETHUSD"].map(|symbol| symbol.parse().unwrap());
+    let mut instruments = Instruments::new(&symbols);
     let list = "8=FIX.4.4|9=177|35=y|49=KRAKEN-MD|56=CLIENT|34=3|52=20231012-09:54:15.317|320=SLS1000002|\
                 322=1697104455317568799|560=0|146=1|55=BTC/USD|562=0.00000001|5010=8|5011=0.0001|2349=1|\
                 5022=0.1|5032=1|10=068|";
-    with_message(list, |message| instruments.read_list(message, |_, _| ())).unwrap();
+    let future = "8=FIX.4.4|9=150|35=y|49=KRAKEN-DRV-MD|56=CLIENT|34=3|52=20231012-09:54:15.317|320=1|322=1|\
+                  560=0|146=1|55=PF_ETHUSD|562=0.001|5010=3|5011=0.001|2349=1|5022=0.1|5032=1|10=041|";
+    for list in [list, future] {
+        with_message(list, |message| instruments.read_list(message, |_, _| ())).unwrap();
+    }
     instruments
 }
 
@@ -111,8 +117,10 @@ fn risk(px: Px) -> (RiskCheck, Book) {
         burst: 10,
         ..RiskLimits::UNLIMITED
     };
-    let mut risk = RiskCheck::new([limits].into_iter());
-    risk.set_instrument(ID, instruments().facts(ID).unwrap());
+    let mut risk = RiskCheck::new([limits; 2].into_iter());
+    for id in [ID, FUTURE] {
+        risk.set_instrument(id, instruments().facts(id).unwrap());
+    }
     let mut book = Book::new();
     for (side, px) in [(Side::Buy, Px(px.0 - 1)), (Side::Sell, Px(px.0 + 1))] {
         let (action, sent) = (BookAction::Set, UtcTime(0));
@@ -180,6 +188,39 @@ fn the_captured_order_is_written_byte_for_byte() {
         "8=FIX.4.4|9=140|35=D|34=2|49=damien|52=20230707-13:56:08.000|56=KRAKEN-TRD|11=1688738168|\
          38=0.01|40=2|44=1000|54=1|55=BTC/USD|59=1|60=20230707-13:56:08.277|10=222|"
     );
+}
+
+#[test]
+fn the_captured_order_on_derivatives_is_written_byte_for_byte() {
+    let now = at("20250303-14:09:32.902");
+    let order = NewOrder {
+        cl_ord_id: ClOrdId::parse(b"9e58120f-182b-4dce-9609-8ca7cdd174f0").unwrap(),
+        instrument: FUTURE,
+        side: Side::Buy,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        qty: Qty(100),
+        px: Some(Px(10_000)),
+        post_only: false,
+        self_trade: None,
+    };
+    let header = HeaderOrder::SeqSenderTimeTarget;
+    let up = || Desk::up("damien2_DRV", "KRAKEN-DRV-TRD", header, 2, now);
+    let (mut risk, book) = risk(Px(10_000));
+    let checked = risk.check(order, &view(&book), now).unwrap();
+    assert_eq!(
+        up().send(&CommandKind::New(checked), now, at("20250303-14:09:32.896")),
+        "8=FIX.4.4|9=181|35=D|34=2|49=damien2_DRV|52=20250303-14:09:32.902|56=KRAKEN-DRV-TRD|\
+         11=9e58120f-182b-4dce-9609-8ca7cdd174f0|18=s|38=0.1|40=2|44=1000|54=1|55=PF_ETHUSD|59=1|\
+         60=20250303-14:09:32.896|10=148|"
+    );
+    for (post_only, inst) in [(false, "|18=s|"), (true, "|18=P s|")] {
+        let order = NewOrder { post_only, ..order };
+        let kind = CommandKind::New(risk.check(order, &view(&book), now).unwrap());
+        let written = up().send_rendered(&kind, now);
+        assert_eq!(written, up().send(&kind, now, now));
+        assert!(written.contains(inst), "{written}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::value::{UtcTime, ValueError};
 /// How far a COMB UUID's time may be from the venue's clock, nanoseconds: 120 s.
 pub const COMB_WINDOW_NS: u64 = 120_000_000_000;
 /// The unit of a COMB UUID's time, nanoseconds.
-const COMB_UNIT_NS: u64 = 10_000;
+pub const COMB_UNIT_NS: u64 = 10_000;
 
 /// A ClOrdID(11): numeric up to 18 digits on spot, a COMB UUID on derivatives. Kept, as the venue
 /// does, as one 128-bit number (venue file 6.9); a UUID of today is far above 10^18, so the two forms

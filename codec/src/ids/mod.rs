@@ -4,9 +4,9 @@ mod cl_ord_id;
 mod exec_id;
 mod shape;
 
-pub use cl_ord_id::{COMB_WINDOW_NS, ClOrdId, CombError};
+pub use cl_ord_id::{COMB_UNIT_NS, COMB_WINDOW_NS, ClOrdId, CombError};
 pub use exec_id::DerivedExecId;
-pub use shape::{Market, order_id_market, symbol_market};
+pub use shape::{Market, is_inverse, order_id_market, symbol_currencies, symbol_market};
 
 use crate::value::FixStr;
 

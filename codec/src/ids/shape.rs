@@ -47,6 +47,30 @@ pub fn symbol_market(symbol: &[u8]) -> Option<Market> {
     (family && pair && words.all(name)).then_some(Market::Derivatives)
 }
 
+/// Base and quote currency of a symbol: `BTC` and `USD` of `BTC/USD`, of `PF_XBTUSD` and of
+/// `FI_XBTUSD_260626`. Derivatives write `XBT` for what fees and balances call `BTC` (venue file C16); their
+/// quote currency is the last three letters. `None` for a symbol of another shape.
+#[must_use]
+pub fn symbol_currencies(symbol: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = match symbol_market(symbol)? {
+        Market::Spot => symbol.split(|&byte| byte == b'/'),
+        Market::Derivatives => {
+            let pair = symbol[3..].split(|&byte| byte == b'_').next()?;
+            let (base, quote) = pair.split_at_checked(pair.len().checked_sub(3)?)?;
+            let base = if base == b"XBT" { b"BTC" } else { base };
+            return (!base.is_empty()).then_some((base, quote));
+        }
+    };
+    Some((parts.next()?, parts.next()?))
+}
+
+/// Whether a symbol is that of an inverse contract, `PI_XBTUSD` or `FI_XBTUSD_260626`: its quantity is in
+/// the quote currency, and it is worth the less of the base asset the dearer that is.
+#[must_use]
+pub const fn is_inverse(symbol: &[u8]) -> bool {
+    matches!(symbol, [b'P' | b'F', b'I', b'_', ..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +113,25 @@ mod tests {
         ] {
             assert_eq!(symbol_market(symbol.as_bytes()), market, "{symbol:?}");
         }
+    }
+
+    #[test]
+    fn the_currencies_of_a_symbol_are_those_that_fees_name() {
+        for (symbol, currencies) in [
+            ("BTC/USD", Some(("BTC", "USD"))),
+            ("1INCH/EUR", Some(("1INCH", "EUR"))),
+            ("PF_ETHUSD", Some(("ETH", "USD"))),
+            ("PI_XBTUSD", Some(("BTC", "USD"))),
+            ("FI_XBTUSD_260626", Some(("BTC", "USD"))),
+            ("PF_USD", None),
+            ("PF_A", None),
+            ("BTCUSD", None),
+        ] {
+            let expected = currencies.map(|(a, b): (&str, &str)| (a.as_bytes(), b.as_bytes()));
+            assert_eq!(symbol_currencies(symbol.as_bytes()), expected, "{symbol}");
+        }
+        let inverse = ["PI_XBTUSD", "FI_XBTUSD_260626", "PF_XBTUSD", "FF_XBTUSD_260626", "BTC/USD"];
+        let inverse = inverse.map(|symbol| is_inverse(symbol.as_bytes()));
+        assert_eq!(inverse, [true, true, false, false, false]);
     }
 }

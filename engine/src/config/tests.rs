@@ -4,6 +4,7 @@ use crate::kraken::session::FieldChecks;
 use crate::pipeline::{Engine, Layout};
 use crate::secret::Secret;
 use crate::session::{Resend, ResendPolicy};
+use crate::types::Market;
 use crate::wire::tls::Trust;
 
 #[test]
@@ -150,13 +151,41 @@ fn calls_by_rest_are_refused_for_a_derivatives_session() {
     let config = EngineConfig::from_toml(&spot).expect("spot has them");
     let is_refused = |config: &EngineConfig| matches!(config.check(), Err(ConfigError::Value { field: "rest", problem }) if problem.contains("spot"));
     assert!(!is_refused(&config));
-    let mut by_target = config.clone();
-    by_target.trading.target = "KRAKEN-DRV-TRD".to_owned();
-    let mut by_limit = config;
-    by_limit.venue_rate.rule = VenueRateName::Derivatives;
-    for mut derivatives in [by_target, by_limit] {
-        assert!(is_refused(&derivatives));
-        derivatives.rest = None;
-        derivatives.check().expect("without them it is none of their business");
+    let mut derivatives = EngineConfig { rest: config.rest, ..derivatives() };
+    assert!(is_refused(&derivatives));
+    derivatives.rest = None;
+    derivatives.check().expect("without them it is none of their business");
+}
+
+fn derivatives() -> EngineConfig {
+    let text = EngineConfig::commented_toml();
+    let mut config = EngineConfig::from_toml(text).expect("it reads");
+    config.market_data.target = "KRAKEN-DRV-MD".to_owned();
+    config.trading.target = "KRAKEN-DRV-TRD".to_owned();
+    config.instruments.symbols = vec!["PF_XBTUSD".to_owned(), "PF_ETHUSD".to_owned()];
+    config.venue_rate.rule = VenueRateName::Derivatives;
+    config
+}
+
+#[test]
+fn sessions_symbols_and_rate_limit_are_of_one_market() {
+    let config = derivatives();
+    config.check().expect("all of it is derivatives");
+    assert_eq!(config.market(), Market::Derivatives);
+    type Change = fn(&mut EngineConfig);
+    let changes: [(&str, Change); 4] = [
+        ("market_data.target", |config| config.market_data.target = "KRAKEN-MD".to_owned()),
+        ("market_data.target", |config| config.trading.target = "KRAKEN-TRD".to_owned()),
+        ("instruments.symbols", |config| config.instruments.symbols.push("BTC/USD".to_owned())),
+        ("venue_rate.rule", |config| config.venue_rate.rule = VenueRateName::Pro),
+    ];
+    for (named, change) in changes {
+        let mut config = config.clone();
+        change(&mut config);
+        let refused = config.check();
+        assert!(
+            matches!(&refused, Err(ConfigError::Value { field, .. }) if *field == named),
+            "{named}: {refused:?}"
+        );
     }
 }

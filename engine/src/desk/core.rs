@@ -19,7 +19,7 @@ use crate::order::{ClOrdIdSource, OrderHandle, OrderTable, Positions, Reach};
 use crate::risk::{Refusal, RiskCheck, RiskView};
 use crate::strategy::OrderSpec;
 use crate::trace::{Clock, Stage, Stamps};
-use crate::types::{ClOrdId, InstrumentId, OrdType, Px, Qty};
+use crate::types::{ClOrdId, InstrumentId, Market, OrdType, Px, Qty, market_of};
 
 /// Room in the queue beside the strategy's commands: an unsubscribe and a subscribe per instrument,
 /// the instrument list, two logouts, a call by REST.
@@ -70,22 +70,31 @@ impl Core {
     pub fn new(config: &DeskConfig, clock: Clock) -> Self {
         let instruments = config.instruments.len();
         let symbols = config.instruments.iter().map(|i| i.symbol);
+        let market = config.instruments.first().map_or(Market::Spot, |one| market_of(&one.symbol));
+        let mut orders = OrderTable::new(instruments);
+        for id in 0..instruments {
+            orders.set_market(InstrumentId(id as u16), market);
+        }
+        let mut recovery = config.recovery;
+        recovery.status_requests &= market == Market::Spot;
+        // The random bits of this run's UUIDs differ from those of any other.
+        let ids = ClOrdIdSource::new(market, config.cl_ord_id_watermark, clock.now().0);
         Self {
             clock,
             market_data: config.market_data,
             trading_session: config.trading,
             depth: config.depth,
             markets: Markets::new(symbols, BOOK_LEVELS_MAX),
-            orders: OrderTable::new(instruments),
+            orders,
             positions: Positions::new(instruments),
             risk: RiskCheck::new(config.instruments.iter().map(|i| i.risk))
                 .with_totals(config.total, config.venue_rate),
-            ids: ClOrdIdSource::new(config.cl_ord_id_watermark),
+            ids,
             timers: Timers::new(),
             stats: DeskStats::default(),
             unknown_orders: config.unknown_orders,
             reach: config.reach,
-            truth: Truth::new(config.recovery),
+            truth: Truth::new(recovery),
             rest: RestRung::new(config.rest),
             has_kept_cancels: false,
             kept_scope: None,
@@ -180,6 +189,9 @@ impl Core {
         self.check_open()?;
         self.check_lane()?;
         self.check_truth()?;
+        if !self.reach.amends {
+            return Err(Refusal::NotOnThisMarket);
+        }
         let plan = self.orders.plan_replace(handle)?;
         let order = *self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
         if !self.reach.amend.reaches(self.place(&order)) {
@@ -232,7 +244,7 @@ impl Core {
     }
 
     pub(super) fn next_id(&mut self, now: UtcTime) -> Result<ClOrdId, Refusal> {
-        self.ids.next(now).ok_or(Refusal::ClOrdIdsUsedUp)
+        self.ids.next(now)
     }
 
     pub(super) fn stamp_strategy(&self) -> Stamps {

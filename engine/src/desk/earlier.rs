@@ -55,25 +55,36 @@ impl<S: Strategy> Desk<S> {
 impl Core {
     fn recall_fill(&mut self, report: &Report, is_new: bool) {
         let Some(fill) = &report.fill else { return };
-        if self.orders.note_fill(&report.exec_id) && is_new {
+        if !self.orders.note_fill(&report.exec_id) {
+            return;
+        }
+        if is_new {
             self.positions.on_fill(report.instrument, report.side, fill);
+        }
+        if self.orders.tells_fees_by_trade(report.instrument) {
+            self.recall_fee(report);
         }
     }
 
-    /// The last report of an order: what is filled and was not told, its fees, and, unless it has ended, the
-    /// order itself.
+    fn recall_fee(&mut self, report: &Report) {
+        let id = report.instrument;
+        let facts = self.markets.get(id).and_then(|market| market.instrument()).copied();
+        if let (Some((amount, currency)), Some(facts)) = (&report.fee, facts) {
+            let fee = fee_units(*amount);
+            // A currency that is none of the instrument's was told when it was new.
+            let _ = fee.is_some_and(|fee| self.positions.on_fee(id, &facts, fee, currency));
+        }
+    }
+
+    /// The last report of an order: what is filled and was not told, its fees where they are told as a total,
+    /// and, unless it has ended, the order itself.
     fn recall_order(&mut self, report: &Report, filled: Qty, cost: i128) {
         let id = report.instrument;
         if let Some(fills) = not_counted(report, filled, cost) {
             self.positions.on_recovered(id, report.side, &fills);
         }
-        if let Some((amount, currency)) = &report.fee
-            && let Some(facts) =
-                self.markets.get(id).and_then(|market| market.instrument()).copied()
-        {
-            let fee = fee_units(*amount);
-            // A currency that is none of the instrument's was told when it was new.
-            let _ = fee.is_some_and(|fee| self.positions.on_fee(id, &facts, fee, currency));
+        if !self.orders.tells_fees_by_trade(id) {
+            self.recall_fee(report);
         }
         if !report.ord_status.is_end() {
             // A full table is told by the reports to come, of orders that are not known.

@@ -33,7 +33,7 @@ use crate::order::{OrderTable, OrderUpdate, Pnl, Positions, Reach, UpdateKind};
 use crate::risk::{RiskCheck, RiskLimits, TotalLimits, VenueRate};
 use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::trace::{Clock, Stamps};
-use crate::types::{InstrumentId, Symbol};
+use crate::types::{InstrumentId, Symbol, market_of};
 
 /// How a desk is set up.
 #[derive(Debug, Clone)]
@@ -50,7 +50,8 @@ pub struct DeskConfig {
     pub total: TotalLimits,
     /// The venue's rate limit.
     pub venue_rate: VenueRate,
-    /// The highest ClOrdID that was ever used; 0 if none was.
+    /// The number of the highest ClOrdID that was ever used
+    /// ([`number_of`](crate::order::ClOrdIdSource::number_of)); 0 if none was.
     pub cl_ord_id_watermark: u64,
     /// What becomes of reports of orders that the desk does not know.
     pub unknown_orders: UnknownOrders,
@@ -96,6 +97,9 @@ pub enum DeskError {
     /// A symbol is configured twice.
     #[error("{0} is configured twice")]
     SymbolTwice(Symbol),
+    /// A symbol is of another market than the first one: a trading session is of one market.
+    #[error("{0} is of another market than the first symbol")]
+    OtherMarket(Symbol),
 }
 
 /// A strategy at work.
@@ -123,6 +127,9 @@ impl<S: Strategy> Desk<S> {
         for (i, instrument) in instruments.iter().enumerate() {
             if instruments[..i].iter().any(|other| other.symbol == instrument.symbol) {
                 return Err(DeskError::SymbolTwice(instrument.symbol));
+            }
+            if market_of(&instrument.symbol) != market_of(&instruments[0].symbol) {
+                return Err(DeskError::OtherMarket(instrument.symbol));
             }
         }
         Ok(Self {
@@ -365,7 +372,7 @@ impl<S: Strategy> Desk<S> {
         self.core.positions.pnl(id, market.instrument()?, market.book())
     }
 
-    /// The highest ClOrdID used: the watermark for the next run.
+    /// The number of the highest ClOrdID used: the watermark for the next run.
     #[must_use]
     pub const fn cl_ord_id_watermark(&self) -> u64 {
         self.core.ids.watermark()

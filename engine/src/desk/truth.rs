@@ -27,7 +27,8 @@ use crate::types::ClOrdId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recovery {
-    /// Whether the market has OrderStatusRequest (H): spot has, derivatives has not (venue file C8).
+    /// Whether orders are asked about by OrderStatusRequest (H). Without meaning on derivatives, which have
+    /// none (venue file C8).
     pub status_requests: bool,
     /// Whether orders that nothing else settles may be cancelled.
     pub may_cancel: bool,

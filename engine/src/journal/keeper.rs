@@ -90,7 +90,8 @@ impl Keeper {
         self.nonce = self.nonce.max(nonce);
     }
 
-    /// A message with this ClOrdID(11) is in the outbox.
+    /// A message with the ClOrdID(11) of this number
+    /// ([`number_of`](crate::order::ClOrdIdSource::number_of)) is in the outbox.
     pub fn used_cl_ord_id(&mut self, cl_ord_id: u64) {
         self.cl_ord_id = self.cl_ord_id.max(cl_ord_id);
     }

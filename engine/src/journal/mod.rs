@@ -131,7 +131,8 @@ pub struct Record<'a> {
 pub struct State {
     /// The last Nonce(5025), milliseconds; 0 if there was none. The next one must be above it.
     pub nonce: u64,
-    /// The highest numeric ClOrdID that was used; 0 if there was none.
+    /// The number of the highest ClOrdID that was used
+    /// ([`number_of`](crate::order::ClOrdIdSource::number_of)); 0 if there was none.
     pub cl_ord_id_watermark: u64,
     /// The sequence space.
     pub epoch: u32,

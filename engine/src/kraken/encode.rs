@@ -14,7 +14,7 @@ use super::instruments::Instruments;
 use crate::command::{
     CancelOrder, CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder, StatusRequest,
 };
-use crate::types::{ClOrdId, Instrument, InstrumentId, Px, Qty};
+use crate::types::{ClOrdId, Instrument, InstrumentId, Market, Px, Qty};
 
 /// A command that has everything that its message needs.
 #[derive(Clone, Copy)]
@@ -102,8 +102,8 @@ impl Encodable<'_> {
 
     fn new_order(out: &mut Encoder<'_>, order: &NewOrder, facts: &Instrument, now: UtcTime) {
         cl_ord_id(out, tag::CL_ORD_ID, order.cl_ord_id);
-        if order.post_only {
-            out.byte(tag::EXEC_INST, b'P');
+        if let Some(inst) = exec_inst(order, facts) {
+            out.bytes(tag::EXEC_INST, inst);
         }
         qty(out, facts, order.qty).byte(tag::ORD_TYPE, order.ord_type.fix());
         price(out, facts, order.px)
@@ -203,6 +203,16 @@ pub fn parse_md_req_id(text: &[u8]) -> Option<(InstrumentId, u32)> {
     let point = text.iter().position(|&b| b == b'.')?;
     let instrument = u16::try_from(parse_u32(&text[..point]).ok()?).ok()?;
     Some((InstrumentId(instrument), parse_u32(&text[point + 1..]).ok()?))
+}
+
+/// ExecInst(18) of a new order. Derivatives want `s`: the fee of each trade (venue file 4.1).
+fn exec_inst(order: &NewOrder, facts: &Instrument) -> Option<&'static [u8]> {
+    match (facts.market(), order.post_only) {
+        (Market::Spot, false) => None,
+        (Market::Spot, true) => Some(b"P"),
+        (Market::Derivatives, false) => Some(b"s"),
+        (Market::Derivatives, true) => Some(b"P s"),
+    }
 }
 
 fn cl_ord_id(out: &mut Encoder<'_>, tag: u32, id: ClOrdId) {

@@ -57,7 +57,7 @@ impl OrderTable {
         let is_behind = report.cum_qty < self.slots[slot as usize].cum;
         let (fill, recovered, mut disagrees) = self.apply_fill(slot, report);
         disagrees |= is_behind && !report.poss_dup;
-        let fee_delta = if is_behind { 0 } else { self.apply_fee(slot, report) };
+        let fee_delta = self.apply_fee(slot, report, is_behind);
 
         let requested = self.slots[slot as usize].is_cancel_pending();
         let link = link.or_else(|| self.link_by_terms(slot, report));
@@ -179,13 +179,18 @@ impl OrderTable {
         (applied, recovered, disagrees)
     }
 
-    /// MiscFeeAmt(137) is cumulative over the order (venue file 6.13).
-    fn apply_fee(&mut self, slot: u32, report: &Report) -> i128 {
-        let Some((amount, _)) = report.fee else { return 0 };
+    /// MiscFeeAmt(137): on spot the order's total, on derivatives the fee of this trade (venue file 6.13).
+    /// What the fees grew by; a total `is_behind` says nothing new.
+    fn apply_fee(&mut self, slot: u32, report: &Report, is_behind: bool) -> i128 {
+        let Some(fee) = report.fee.and_then(|(amount, _)| fee_units(amount)) else { return 0 };
+        let by_trade = self.tells_fees_by_trade(report.instrument);
         let order = &mut self.slots[slot as usize];
-        let Some(fee) = fee_units(amount) else { return 0 };
-        let delta = fee - order.fee;
-        order.fee = fee;
+        let delta = match by_trade {
+            true if report.fill.is_some() => fee,
+            false if !is_behind => fee - order.fee,
+            _ => 0,
+        };
+        order.fee = order.fee.saturating_add(delta);
         delta
     }
 

@@ -118,7 +118,7 @@ pub struct Order {
     paid: Option<i128>,
     /// Of `filled`, what was counted from the order's totals and whose reports may still come.
     recovered: i64,
-    /// What the venue said last about the order's fees, in 10^-18.
+    /// What the venue has told of the order's fees, in 10^-18.
     fee: i128,
     acked: bool,
     /// The venue's day in which it was sent, or replaced last.

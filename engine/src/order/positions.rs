@@ -1,5 +1,6 @@
 //! What fills and fees add up to, exactly.
 
+use taut_codec::ids::{is_inverse, symbol_currencies};
 use taut_codec::value::FixStr;
 
 use super::RecoveredFills;
@@ -121,12 +122,12 @@ impl Positions {
         currency: &FixStr<11>,
     ) -> bool {
         let Some(position) = self.0.get_mut(usize::from(id.0)) else { return false };
-        let mut parts = instrument.symbol.as_bytes().splitn(2, |&byte| byte == b'/');
-        let (base, quote) = (parts.next(), parts.next());
-        let currency = Some(currency.as_bytes());
-        let sum = if currency == quote {
+        let Some((base, quote)) = symbol_currencies(instrument.symbol.as_bytes()) else {
+            return false;
+        };
+        let sum = if currency.as_bytes() == quote {
             &mut position.fees_quote
-        } else if currency == base {
+        } else if currency.as_bytes() == base {
             &mut position.fees_base
         } else {
             return false;
@@ -136,7 +137,7 @@ impl Positions {
     }
 
     /// Profit and loss with the position valued at the book's mid price. `None` without a two-sided
-    /// book while it is needed, or if a number is out of range.
+    /// book while it is needed, of an inverse contract, or if a number is out of range.
     #[must_use]
     pub fn pnl(&self, id: InstrumentId, instrument: &Instrument, book: &Book) -> Option<Pnl> {
         let position = self.get(id)?;
@@ -152,6 +153,9 @@ impl Positions {
         instrument: &Instrument,
         twice_mid: i128,
     ) -> Option<Pnl> {
+        if is_inverse(instrument.symbol.as_bytes()) {
+            return None;
+        }
         let position = self.get(id)?;
         let marked = i128::from(position.qty).checked_mul(twice_mid)?;
         let twice_gross = position.cash.checked_mul(2)?.checked_add(marked)?;

@@ -26,6 +26,8 @@ pub struct Reach {
     pub cancel: Scope,
     /// OrderCancelReplaceRequest (G).
     pub amend: Scope,
+    /// Whether the market has that request: spot has, derivatives only on UAT (venue file C8).
+    pub amends: bool,
     /// OrderMassCancelRequest (q) with 530=1 and 530=6.
     pub mass_cancel_session: Scope,
     /// OrderMassCancelRequest (q) with 530=7; C2.
@@ -42,6 +44,7 @@ impl Default for Reach {
         Self {
             cancel: Scope::Connection,
             amend: Scope::Connection,
+            amends: true,
             mass_cancel_session: Scope::Connection,
             mass_cancel_all: Scope::SenderCompId,
             forgets_at_rollover: false,

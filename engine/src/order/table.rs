@@ -12,7 +12,7 @@ use crate::command::NewOrder;
 use crate::event::Report;
 use crate::limits::{CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX};
 use crate::risk::{Refusal, RiskView};
-use crate::types::{ClOrdId, InstrumentId, OrdType, OrderId, Px, Qty, Side};
+use crate::types::{ClOrdId, InstrumentId, Market, OrdType, OrderId, Px, Qty, Side};
 
 /// All orders of a desk, live and recently ended. An ended order is forgotten when its slot is
 /// needed; the one that ended first goes first.
@@ -35,8 +35,9 @@ pub struct OrderTable {
 }
 
 /// The open orders of one instrument.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Open {
+    market: Market,
     /// Exposure, buys and sells.
     qty: [i64; 2],
     orders: u32,
@@ -79,11 +80,23 @@ impl OrderTable {
             free: Vec::with_capacity(orders_max),
             ended: VecDeque::with_capacity(orders_max),
             orders_max,
-            open: vec![Open::default(); instruments],
+            open: vec![Open { market: Market::Spot, qty: [0; 2], orders: 0 }; instruments],
             epoch: 0,
             connection: 0,
             day: 0,
         }
+    }
+
+    /// Says which market lists an instrument; spot, until it is said.
+    pub fn set_market(&mut self, id: InstrumentId, market: Market) {
+        if let Some(open) = self.open.get_mut(usize::from(id.0)) {
+            open.market = market;
+        }
+    }
+
+    /// Whether the fees of an instrument are told trade by trade, not as the order's total (venue file 6.13).
+    pub(crate) fn tells_fees_by_trade(&self, id: InstrumentId) -> bool {
+        self.open.get(usize::from(id.0)).is_some_and(|open| open.market == Market::Derivatives)
     }
 
     /// The order of a handle, unless it was forgotten.

@@ -4,7 +4,7 @@ use super::*;
 use crate::command::NewOrder;
 use crate::event::{ExecType, Fill, OrdStatus, Refusal as VenueRefusal, Report};
 use crate::risk::Refusal;
-use crate::types::{ClOrdId, ExecId};
+use crate::types::{ClOrdId, ExecId, Market};
 
 const ID: InstrumentId = InstrumentId(0);
 
@@ -333,6 +333,28 @@ fn superseded_ids_are_kept_for_a_while_and_then_forgotten() {
     // A fill under a forgotten id is still found by its OrderID.
     apply(&mut table, &fill(3, "a", 4, 10, 4));
     assert_eq!(table.get(order).unwrap().cum, Qty(4));
+}
+
+#[test]
+fn fees_that_are_told_trade_by_trade_count_once_each_even_when_they_come_late() {
+    let mut table = table();
+    table.set_market(ID, Market::Derivatives);
+    acked(&mut table, 1);
+    let usd: FixStr<11> = "USD".parse().unwrap();
+    let told = |exec_id, qty, cum, fee| Report {
+        fee: Some((Decimal::new(fee, 0), usd)),
+        ..fill(1, exec_id, qty, 10, cum)
+    };
+    let unit = 10i128.pow(18);
+    assert_eq!(apply(&mut table, &told("a", 2, 2, 5)).fee_delta, 5 * unit);
+    // The report of the second trade comes behind that of the third.
+    let ReportOutcome::Applied(third) = table.on_report(&told("c", 4, 9, 3)) else { panic!() };
+    assert!(third.disagrees && third.fee_delta == 3 * unit, "{third:?}");
+    let late = Report { poss_dup: true, ..told("b", 3, 5, 7) };
+    assert_eq!(apply(&mut table, &late).fee_delta, 7 * unit);
+    assert!(matches!(table.on_report(&told("a", 2, 2, 5)), ReportOutcome::Duplicate(_)));
+    let status = Report { fill: None, exec_type: ExecType::OrderStatus, ..told("d", 1, 9, 9) };
+    assert_eq!(apply(&mut table, &status).fee_delta, 0, "it is no trade");
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::kraken::encode::{Templates, encodable};
 use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
 use crate::limits::COMMAND_RING;
+use crate::order::ClOrdIdSource;
 use crate::session::{Outbox, Received, SendError, Session, SessionConfig};
 use crate::trace::{Clock, Record, Stage, Stamps};
 use crate::types::{ClOrdId, Symbol};
@@ -201,11 +202,10 @@ impl SessionCore {
         };
         match sent {
             Ok((msg_seq_num, msg_type)) => {
-                let numeric = cl_ord_id.and_then(ClOrdId::as_numeric);
-                if let Some(cl_ord_id) = numeric
+                if let Some(cl_ord_id) = cl_ord_id
                     && let Some(keeper) = lane.session.store_mut::<Keeper>()
                 {
-                    keeper.used_cl_ord_id(cl_ord_id);
+                    keeper.used_cl_ord_id(ClOrdIdSource::number_of(cl_ord_id));
                 }
                 let mut stamps = command.stamps;
                 stamps.set(Stage::Encode, self.clock.ticks());

@@ -5,7 +5,7 @@ use taut_codec::value::UtcTime;
 use super::form;
 use super::limits::{VALUE_SCALE, floor_to_scale};
 use super::{Charge, Checked, Known, Numbers, Refusal, RiskCheck, RiskView, Row};
-use crate::command::{NewOrder, ReplaceOrder};
+use crate::command::{NewOrder, ReplaceOrder, SelfTrade};
 use crate::market::Book;
 use crate::order::Order;
 use crate::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
@@ -19,6 +19,7 @@ pub(super) struct Ask {
     pub qty: Qty,
     pub px: Option<Px>,
     pub post_only: bool,
+    pub self_trade: Option<SelfTrade>,
     /// Quantity that the open orders of the side could reach in addition to today's.
     pub adds: i64,
     pub opens: bool,
@@ -44,6 +45,7 @@ impl RiskCheck {
             qty: order.qty,
             px: order.px,
             post_only: order.post_only,
+            self_trade: order.self_trade,
             adds: order.qty.0,
             opens: true,
             charge: Charge::New { open_orders: view.open_orders },
@@ -72,6 +74,7 @@ impl RiskCheck {
             qty: order.qty,
             px: order.px,
             post_only: order.post_only,
+            self_trade: None,
             adds: order.qty.0.saturating_sub(cum).saturating_sub(exposure).max(0),
             opens: false,
             charge: Charge::Replace { age: now.nanos_since(old.touched()) },
@@ -117,6 +120,7 @@ impl RiskCheck {
         let row = self.rows.get(usize::from(ask.instrument.0)).ok_or(Refusal::InstrumentUnknown)?;
         let known = row.known.as_ref().ok_or(Refusal::InstrumentUnknown)?;
         form::check_form(ask)?;
+        form::check_market(known, ask)?;
         form::check_status(known.instrument.status, ask, view)?;
         form::check_rules(&known.instrument, ask)?;
         let px = row.check_price(known, ask, view, now)?;

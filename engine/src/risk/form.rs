@@ -1,9 +1,9 @@
 //! What an order must be like for itself: its form, the instrument's status and rules.
 
-use super::RiskView;
 use super::check::Ask;
 use super::refusal::{Numbers, Refusal};
-use crate::types::{Instrument, OrdType, PairStatus, TimeInForce};
+use super::{Known, RiskView};
+use crate::types::{Instrument, Market, OrdType, PairStatus, TimeInForce};
 
 pub(super) fn check_form(ask: &Ask) -> Result<(), Refusal> {
     if ask.qty.0 <= 0 || ask.px.is_some_and(|px| px.0 <= 0) {
@@ -15,6 +15,18 @@ pub(super) fn check_form(ask: &Ask) -> Result<(), Refusal> {
         return Err(Refusal::BadCombination);
     }
     Ok(())
+}
+
+/// Kraken's derivatives take less than spot does (venue file 4.1).
+pub(super) fn check_market(known: &Known, ask: &Ask) -> Result<(), Refusal> {
+    if known.market == Market::Spot {
+        return Ok(());
+    }
+    if known.is_inverse {
+        return Err(Refusal::InverseContract);
+    }
+    let has = matches!(ask.time_in_force, TimeInForce::Gtc | TimeInForce::Ioc);
+    if has && ask.self_trade.is_none() { Ok(()) } else { Err(Refusal::NotOnThisMarket) }
 }
 
 pub(super) fn check_status(

@@ -18,11 +18,12 @@ pub use limits::{LimitSet, RiskLimits, TotalLimits};
 pub use mirror::{Charge, Mirror, TokenCosts, VenueRate, VenueRateRule};
 pub use refusal::{Numbers, Refusal};
 
+use taut_codec::ids::is_inverse;
 use taut_codec::value::{Decimal, UtcTime};
 
 use crate::market::Book;
 use crate::order::{Order, Positions};
-use crate::types::{Instrument, InstrumentId, Side, TimeInForce};
+use crate::types::{Instrument, InstrumentId, Market, Side, TimeInForce};
 use bucket::Bucket;
 use limits::{Resolved, VALUE_SCALE, floor_to_scale};
 use own_quotes::OwnQuotes;
@@ -155,6 +156,8 @@ struct Row {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     instrument: Instrument,
+    market: Market,
+    is_inverse: bool,
     limits: Resolved,
     /// Which sum it belongs to.
     sum: usize,
@@ -225,8 +228,9 @@ impl RiskCheck {
     pub fn set_instrument(&mut self, id: InstrumentId, instrument: &Instrument) {
         let sum = self.totals.find(instrument.symbol.as_bytes());
         if let Some(row) = self.rows.get_mut(usize::from(id.0)) {
-            let (instrument, limits) = (*instrument, Resolved::new(&row.limits, instrument));
-            row.known = Some(Known { instrument, limits, sum });
+            let (market, limits) = (instrument.market(), Resolved::new(&row.limits, instrument));
+            let is_inverse = is_inverse(instrument.symbol.as_bytes());
+            row.known = Some(Known { instrument: *instrument, market, is_inverse, limits, sum });
         }
     }
 
@@ -291,7 +295,7 @@ impl RiskCheck {
             self.begin_day(now);
         }
         let Some(row) = self.rows.get_mut(usize::from(id.0)) else { return };
-        let Some(Known { instrument, limits, sum }) = &row.known else { return };
+        let Some(Known { instrument, limits, sum, .. }) = &row.known else { return };
         if let Some(twice_mid) = view.book.and_then(Book::twice_mid) {
             row.twice_mid = twice_mid.max(0);
         }

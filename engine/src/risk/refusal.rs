@@ -156,8 +156,19 @@ pub enum Refusal {
     TooManyCommands,
     /// More timers than [`TIMERS_MAX`](crate::limits::TIMERS_MAX).
     TooManyTimers,
-    /// No ClOrdID is left (18 digits are used up).
+    /// The market has no such order or request: on derivatives fill or kill, a date of expiry, a rule for
+    /// trades with ourselves, and amends where `orders.reach.amends` says so (venue file 4, 4.1).
+    NotOnThisMarket,
+    /// Inverse contracts can be watched, not traded: what they are worth is not counted here.
+    InverseContract,
+    /// No ClOrdID is left (18 digits, or the years that a COMB UUID can tell, are used up).
     ClOrdIdsUsedUp,
+    /// The next ClOrdID would be so far ahead of the clock that the venue would refuse it: ids were used
+    /// under a clock that was ahead (venue file 6.9).
+    ClOrdIdsAhead {
+        /// Nanoseconds until it passes.
+        wait_ns: u64,
+    },
 }
 
 impl Refusal {
@@ -205,7 +216,10 @@ impl Refusal {
             Self::TooManyOrders => "too many orders",
             Self::TooManyCommands => "too many commands",
             Self::TooManyTimers => "too many timers",
+            Self::NotOnThisMarket => "the market does not have it",
+            Self::InverseContract => "inverse contracts are not traded",
             Self::ClOrdIdsUsedUp => "no ClOrdID left",
+            Self::ClOrdIdsAhead { .. } => "the last ClOrdID is too far ahead of the clock",
         }
     }
 
@@ -236,7 +250,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match *self {
-            Self::CommandRate { wait_ns } | Self::CommandRateTotal { wait_ns } => {
+            Self::CommandRate { wait_ns }
+            | Self::CommandRateTotal { wait_ns }
+            | Self::ClOrdIdsAhead { wait_ns } => {
                 write!(f, ": {}", Wait(wait_ns))
             }
             Self::VenueRate { cost, room, wait_ns } => {

@@ -1,7 +1,7 @@
 use taut_codec::value::{Decimal, FixStr};
 
 use super::*;
-use crate::command::{NewOrder, ReplaceOrder};
+use crate::command::{NewOrder, ReplaceOrder, SelfTrade};
 use crate::event::{BookAction, BookEntry, ExecType, Fill, OrdStatus, Report};
 use crate::order::tests::report;
 use crate::order::{OrderState, OrderTable};
@@ -130,6 +130,28 @@ fn every_rule_of_the_form_and_the_instrument_is_checked() {
     ] {
         let result = check_with(instrument(), order, flat(&book));
         assert_eq!(result.err(), refusal, "{order:?}");
+    }
+}
+
+#[test]
+fn derivatives_take_only_the_orders_that_they_have_and_inverse_contracts_none() {
+    let book = book();
+    let of = |symbol: &[u8]| Instrument { symbol: FixStr::new(symbol).unwrap(), ..instrument() };
+    let (linear, inverse) = (of(b"PF_XBTUSD"), of(b"FI_XBTUSD_260626"));
+    let fok = NewOrder { time_in_force: TimeInForce::Fok, ..order() };
+    let rule = NewOrder { self_trade: Some(SelfTrade::CancelBoth), ..order() };
+    let ioc = NewOrder { time_in_force: TimeInForce::Ioc, ..order() };
+    for (facts, order, refusal) in [
+        (instrument(), fok, None),
+        (instrument(), rule, None),
+        (linear, order(), None),
+        (linear, ioc, None),
+        (linear, fok, Some(Refusal::NotOnThisMarket)),
+        (linear, rule, Some(Refusal::NotOnThisMarket)),
+        (inverse, order(), Some(Refusal::InverseContract)),
+    ] {
+        let result = check_with(facts, order, flat(&book));
+        assert_eq!(result.err(), refusal, "{order:?} {facts:?}");
     }
 }
 

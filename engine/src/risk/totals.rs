@@ -1,6 +1,8 @@
 //! What all instruments add up to, by quote currency: each one's share is replaced when it changes, so
 //! that nothing is added up for a command.
 
+use taut_codec::ids::symbol_currencies;
+
 use crate::limits::INSTRUMENTS_MAX;
 use crate::types::Symbol;
 
@@ -40,7 +42,7 @@ impl Totals {
 
     /// The sum that an instrument belongs to.
     pub fn find(&mut self, symbol: &[u8]) -> usize {
-        let quote = symbol.rsplit(|&byte| byte == b'/').next().unwrap_or(symbol);
+        let quote = symbol_currencies(symbol).map_or(symbol, |(_, quote)| quote);
         let currency = Symbol::new(quote).unwrap_or(Symbol::EMPTY);
         match self.sums.iter().position(|sum| sum.currency == currency) {
             Some(at) => at,

@@ -629,3 +629,79 @@ fn an_unknown_order_is_adopted_or_alarmed_about_as_configured() {
         }
     }
 }
+
+/// A desk of a derivatives session.
+fn derivatives() -> DeskConfig {
+    let symbol = "PF_XBTUSD".parse().unwrap();
+    let instruments = vec![InstrumentConfig { symbol, ..config().instruments[0] }];
+    DeskConfig { instruments, ..config() }
+}
+
+const NOW_NS: u64 = 1_800_000_000_000_000_000;
+
+/// A started desk, on derivatives or as configured, at a time.
+fn started_at(config: &DeskConfig, nanos: u64) -> Fixture {
+    let nanos = Arc::new(AtomicU64::new(nanos));
+    let clock = Clock::virtual_at(nanos.clone());
+    let mut fixture =
+        Fixture { desk: Desk::new(config, clock, Recorder::default()).unwrap(), nanos };
+    fixture.up(MD);
+    let instrument = Instrument { symbol: config.instruments[0].symbol, ..facts() };
+    fixture.event(MD, EventKind::Instrument { id: ID, instrument });
+    fixture.up(TRADING);
+    fixture.snapshot();
+    fixture.kinds();
+    fixture
+}
+
+#[test]
+fn a_derivatives_session_numbers_its_commands_by_combs_and_goes_on_above_the_last_run() {
+    let run = |cl_ord_id_watermark, nanos: u64| {
+        let config = DeskConfig { cl_ord_id_watermark, ..derivatives() };
+        let mut fixture = started_at(&config, nanos);
+        let (order, new) = fixture.buy();
+        fixture.ctx().cancel(order).unwrap();
+        let Some(CommandKind::Cancel(cancel)) = fixture.kinds().pop() else { panic!("no cancel") };
+        let ids = [new, cancel.cl_ord_id];
+        assert!(ids.iter().all(|id| id.check_comb(UtcTime(nanos)).is_ok()), "{ids:?}");
+        assert!(ids[0].bits() < ids[1].bits(), "{ids:?}");
+        (ids, fixture.desk.cl_ord_id_watermark())
+    };
+    let (first, watermark) = run(0, NOW_NS);
+    // The clock of the next run is a minute behind.
+    let (second, _) = run(watermark, NOW_NS - 60_000_000_000);
+    assert!(first[1].bits() < second[0].bits(), "{first:?} {second:?}");
+}
+
+#[test]
+fn instruments_of_two_markets_are_refused() {
+    let mut config = derivatives();
+    config.instruments.push(super::tests::config().instruments[0]);
+    let clock = Clock::virtual_at(Arc::default());
+    let refused = Desk::new(&config, clock, Recorder::default()).err();
+    assert_eq!(refused, Some(DeskError::OtherMarket("BTC/USD".parse().unwrap())));
+}
+
+#[test]
+fn derivatives_are_not_asked_for_the_status_of_an_order() {
+    for (config, asks) in [(config(), true), (derivatives(), false)] {
+        let mut fixture = started_at(&config, NOW_NS);
+        fixture.live();
+        fixture.down();
+        fixture.up_again(TRADING, 1, 2);
+        let kinds = fixture.kinds();
+        let asked = kinds.iter().any(|kind| matches!(kind, CommandKind::Status(_)));
+        assert_eq!(asked, asks, "{kinds:?}");
+    }
+}
+
+#[test]
+fn a_market_without_amends_is_not_asked_for_one() {
+    let mut config = derivatives();
+    config.reach.amends = false;
+    let mut fixture = started_at(&config, NOW_NS);
+    let (order, _) = fixture.live();
+    let refused = fixture.ctx().replace(order, Qty(10), Px(999));
+    assert_eq!(refused, Err(Refusal::NotOnThisMarket));
+    assert!(fixture.kinds().is_empty());
+}

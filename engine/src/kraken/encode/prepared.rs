@@ -10,6 +10,7 @@ use taut_codec::encode::{EncodeError, HeaderOrder, TimePrecision};
 use taut_codec::tag;
 use taut_codec::value::{TimestampCache, UtcTime};
 
+use super::exec_inst;
 use crate::command::{CancelOrder, CommandKind, NewOrder, ReplaceOrder};
 use crate::kraken::instruments::Instruments;
 use crate::limits::TEMPLATES;
@@ -208,7 +209,10 @@ impl Order<'_> {
         let symbol = facts.symbol.as_bytes();
         match self {
             Self::New(order) => {
-                exec_inst(&mut out, order.post_only).slot(tag::ORDER_QTY);
+                if let Some(inst) = exec_inst(order, facts) {
+                    out.bytes(tag::EXEC_INST, inst);
+                }
+                out.slot(tag::ORDER_QTY);
                 byte(&mut out, tag::ORD_TYPE, order.ord_type.fix());
                 price(&mut out, order.px.is_some());
                 byte(&mut out, tag::SIDE, order.side.fix()).bytes(tag::SYMBOL, symbol);
@@ -219,7 +223,10 @@ impl Order<'_> {
                 }
             }
             Self::Replace(order) => {
-                exec_inst(&mut out, order.post_only).slot(tag::ORDER_ID).slot(tag::ORDER_QTY);
+                if order.post_only {
+                    byte(&mut out, tag::EXEC_INST, b'P');
+                }
+                out.slot(tag::ORDER_ID).slot(tag::ORDER_QTY);
                 byte(&mut out, tag::ORD_TYPE, order.ord_type.fix()).slot(tag::ORIG_CL_ORD_ID);
                 price(&mut out, order.px.is_some());
                 byte(&mut out, tag::SIDE, order.side.fix()).bytes(tag::SYMBOL, symbol);
@@ -241,10 +248,6 @@ impl Order<'_> {
 
 fn byte(out: &mut Rendered, tag: u32, value: u8) -> &mut Rendered {
     out.bytes(tag, &[value])
-}
-
-fn exec_inst(out: &mut Rendered, post_only: bool) -> &mut Rendered {
-    if post_only { byte(out, tag::EXEC_INST, b'P') } else { out }
 }
 
 fn price(out: &mut Rendered, is_limit: bool) {
