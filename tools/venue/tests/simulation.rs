@@ -82,12 +82,18 @@ fn end<S: Strategy>(sim: &mut Simulation<S>) {
 }
 
 fn calm<S: Strategy>(seed: u64, strategy: S, sum: &mut Sum) {
-    let mut sim = Simulation::new(SimConfig::seeded(seed), strategy);
+    quiet_end(SimConfig::seeded(seed), strategy, sum);
+}
+
+fn quiet_end<S: Strategy>(config: SimConfig, strategy: S, sum: &mut Sum) {
+    let seed = config.seed;
+    let mut sim = Simulation::new(config, strategy);
     assert!(sim.run_until(|sim| sim.is_up(), 5 * SECOND), "seed {seed} does not start");
     sim.run_for(SECOND);
     end(&mut sim);
     assert_eq!(sim.desk().orders().live_len(), 0, "seed {seed} left orders behind");
-    assert_eq!(sim.venue().open_orders("TAUT"), 0, "seed {seed} left orders at the venue");
+    let left = ["TAUT", "TAUT_DRV"].map(|sender| sim.venue().open_orders(sender));
+    assert_eq!(left, [0; 2], "seed {seed} left orders at the venue");
     assert_eq!(sim.downs(), 2, "seed {seed}");
     sum.add(&sim);
 }
@@ -173,6 +179,36 @@ fn sessions_that_go_on_with_their_numbers_keep_every_promise_while_connections_b
     }
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+}
+
+#[test]
+fn an_engine_on_derivatives_keeps_every_promise_over_any_network() {
+    let mut sum = Sum::default();
+    for seed in seeds(40) {
+        quiet_end(SimConfig::seeded(seed).on_derivatives(), Quoter::default(), &mut sum);
+        let mut config = SimConfig::seeded(seed).on_derivatives();
+        // As in production.
+        let amends = seed % 2 == 0;
+        config.venue.switches.derivatives_amends = amends;
+        config.reach.amends = amends;
+        quiet_end(config, Storm::new(seed, 4), &mut sum);
+    }
+    println!("{sum:?}");
+    assert!(sum.replaces > sum.seeds && sum.fills > sum.seeds, "{sum:?}");
+    assert!(sum.positions > sum.seeds && sum.orders > sum.seeds, "{sum:?}");
+}
+
+#[test]
+fn an_engine_on_derivatives_keeps_every_promise_while_connections_break() {
+    let mut sum = Sum::default();
+    for seed in seeds(40) {
+        let config = || SimConfig::stormy(seed, 1_500 * MS).on_derivatives();
+        storm_over(config(), Quoter::default(), &mut sum);
+        storm_over(config(), Storm::new(seed, 4), &mut sum);
+    }
+    println!("{sum:?}");
+    assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+    assert!(sum.uncertain > sum.seeds && sum.reconciled > sum.seeds, "{sum:?}");
 }
 
 /// The scopes of a venue, and the profile of an engine that knows them.

@@ -109,6 +109,15 @@ impl Market {
             Self::Derivatives => Service::DerivativesTrading,
         }
     }
+
+    /// Where its books are shown level by level.
+    #[must_use]
+    pub const fn market_data(self) -> Service {
+        match self {
+            Self::Spot => Service::SpotMarketData,
+            Self::Derivatives => Service::DerivativesMarketData,
+        }
+    }
 }
 
 impl From<Market> for taut_codec::ids::Market {
@@ -116,6 +125,15 @@ impl From<Market> for taut_codec::ids::Market {
         match market {
             Market::Spot => Self::Spot,
             Market::Derivatives => Self::Derivatives,
+        }
+    }
+}
+
+impl From<taut_codec::ids::Market> for Market {
+    fn from(market: taut_codec::ids::Market) -> Self {
+        match market {
+            taut_codec::ids::Market::Spot => Self::Spot,
+            taut_codec::ids::Market::Derivatives => Self::Derivatives,
         }
     }
 }

@@ -2,21 +2,22 @@
 
 use taut::order::{Order, OrderState};
 use taut::strategy::Strategy;
+use taut::types::Market;
 use taut::types::Side;
 use taut_codec::value::UtcTime;
 
 use super::Simulation;
-use crate::matching::{AccountId, Asset, AssetId, MONEY_SCALE, SpotEngine};
+use crate::matching::{Book, Order as TheirOrder};
 use crate::venue::Outcome;
 
 /// What the checks remember from one step to the next.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
-    /// All money of the venue by asset, as it was at the start.
-    money: Vec<i128>,
-    /// The client's balances by asset, as they were at the start.
-    balances: Vec<i128>,
-    /// What the desk did not hear of, by asset, and after how many breaks and recoveries.
+    /// What the venue must conserve, as it was at the start.
+    conserved: Vec<i128>,
+    /// What was booked for the client at the start.
+    booked: Vec<i128>,
+    /// What the desk did not hear of, amount by amount, and after how many breaks and recoveries.
     unheard: (u64, Vec<i128>),
     /// How often the two sides were compared.
     pub quiet: u64,
@@ -26,27 +27,15 @@ pub(super) struct Checks {
     pub orders: u64,
 }
 
-fn money(engine: &SpotEngine) -> Vec<i128> {
-    let sum = |asset: AssetId| -> Option<i128> {
-        engine.balance(AccountId(0), asset)?;
-        (0..)
-            .map_while(|account| engine.balance(AccountId(account), asset))
-            .map(|b| b.total)
-            .sum::<i128>()
-            .into()
-    };
-    (0..).map_while(|asset| sum(AssetId(asset))).collect()
-}
-
 fn require(holds: bool, text: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(text()) }
 }
 
 impl<S: Strategy> Simulation<S> {
     pub(super) fn start_checks(&mut self) {
-        self.checks.money = money(self.venue.engine());
-        self.checks.balances = self.balances();
-        self.checks.unheard = (0, vec![0; self.checks.balances.len()]);
+        self.checks.conserved = self.conserved();
+        self.checks.booked = self.booked();
+        self.checks.unheard = (0, vec![0; self.checks.booked.len()]);
     }
 
     pub(super) fn check(&mut self) -> Result<(), String> {
@@ -97,15 +86,9 @@ impl<S: Strategy> Simulation<S> {
     }
 
     fn check_venue(&self) -> Result<(), String> {
-        let now = money(self.venue.engine());
-        let before = &self.checks.money;
+        let (now, before) = (self.conserved(), &self.checks.conserved);
         require(now == *before, || format!("money was {before:?} and is {now:?}"))?;
-        let account = self.account();
-        for asset in (0..now.len() as u16).map(AssetId) {
-            let balance = self.venue.engine().balance(account, asset).unwrap_or_default();
-            let sane = balance.held >= 0 && balance.available() >= 0;
-            require(sane, || format!("the client's balance is {balance:?}"))?;
-        }
+        self.check_means()?;
         let stats = self.venue.stats();
         let sane = stats.sessions_up <= 2 && stats.slow_drops == 0 && stats.arrivals_lost == 0;
         require(sane, || format!("{stats:?}"))
@@ -124,14 +107,12 @@ impl<S: Strategy> Simulation<S> {
     }
 
     fn check_books(&self) -> Result<(), String> {
-        let engine = self.venue.engine();
         for (_, market) in self.desk().markets().iter() {
             let symbol = market.symbol();
             let Some(ours) = market.live_book() else {
                 return Err(format!("{symbol} has no live book: {:?}", market.status()));
             };
-            let id = engine.instrument_id(symbol.as_bytes());
-            let theirs = id.and_then(|id| engine.book(id));
+            let theirs = self.their_book(symbol.as_bytes());
             let theirs = theirs.ok_or_else(|| format!("{symbol} is not listed"))?;
             for side in [Side::Buy, Side::Sell] {
                 let depth = usize::from(self.depth);
@@ -143,15 +124,40 @@ impl<S: Strategy> Simulation<S> {
         Ok(())
     }
 
+    fn their_book(&self, symbol: &[u8]) -> Option<&Book> {
+        match self.market {
+            Market::Spot => {
+                let engine = self.venue.engine();
+                engine.book(engine.instrument_id(symbol)?)
+            }
+            Market::Derivatives => {
+                let engine = self.venue.derivatives();
+                engine.book(engine.instrument_id(symbol)?)
+            }
+        }
+    }
+
+    fn their_order(&self, id: &[u8]) -> Option<&TheirOrder> {
+        match self.market {
+            Market::Spot => {
+                let engine = self.venue.engine();
+                engine.order(engine.order_ref(id)?)
+            }
+            Market::Derivatives => {
+                let engine = self.venue.derivatives();
+                engine.order(engine.order_ref(id)?)
+            }
+        }
+    }
+
     fn check_orders(&mut self) -> Result<(), String> {
-        let (engine, desk) = (self.venue.engine(), self.desk());
+        let desk = self.desk();
         let certain = |order: &&Order| order.state != OrderState::Uncertain;
         let mut ours = 0;
         for order in desk.orders().live().filter(certain) {
             ours += 1;
-            let theirs = engine
-                .order_ref(order.order_id.as_bytes())
-                .and_then(|reference| engine.order(reference))
+            let theirs = self
+                .their_order(order.order_id.as_bytes())
                 .ok_or_else(|| format!("the venue does not have {order:?}"))?;
             let same = theirs.qty == order.qty
                 && theirs.cum == order.cum
@@ -179,29 +185,20 @@ impl<S: Strategy> Simulation<S> {
     /// What the desk counted, and what is not in it because its report was lost with a connection,
     /// is what the venue booked. The latter does not change between two breaks.
     fn check_positions(&mut self) -> Result<(), String> {
-        let mut unheard = self.balances();
-        for (now, before) in unheard.iter_mut().zip(&self.checks.balances) {
-            *now -= before;
-        }
-        let mut flat = true;
-        for (id, market) in self.desk().markets().iter() {
-            let (Some(position), Some(facts)) =
-                (self.desk().positions().get(id), market.instrument())
-            else {
-                continue;
-            };
-            flat &= position.fills == 0;
-            let unit = |scale: u8| 10i128.pow(u32::from(MONEY_SCALE - scale));
-            let base = i128::from(position.qty) * unit(facts.qty_precision) - position.fees_base;
-            let quote = position.cash * unit(facts.price_precision + facts.qty_precision)
-                - position.fees_quote;
-            for (name, amount) in facts.symbol.as_str().split('/').zip([base, quote]) {
-                let asset: Option<Asset> = name.parse().ok();
-                let asset = asset.and_then(|asset| self.venue.engine().asset_id(asset));
-                let asset = asset.ok_or_else(|| format!("{name} is no asset"))?;
-                unheard[usize::from(asset.0)] -= amount;
-            }
-        }
+        let counted = self.counted()?;
+        let unheard: Vec<i128> = self
+            .booked()
+            .iter()
+            .zip(&self.checks.booked)
+            .zip(&counted)
+            .map(|((now, before), counted)| now - before - counted)
+            .collect();
+        let positions = self.desk().positions();
+        let flat = self
+            .desk()
+            .markets()
+            .iter()
+            .all(|(id, _)| positions.get(id).is_none_or(|position| position.fills == 0));
         self.checks.positions += u64::from(!flat);
         self.check_unheard(&unheard)?;
         // What was lost may be made good, order by order.
@@ -236,37 +233,9 @@ impl<S: Strategy> Simulation<S> {
         if !self.desk().is_reconciled() || stats.gone > 0 {
             return Ok(());
         }
-        let mut fees_max = vec![0; unheard.len()];
-        for (id, market) in self.desk().markets().iter() {
-            let position = self.desk().positions().get(id).map_or(0, |one| one.recovered);
-            let (Some(facts), Some(twice_mid)) = (market.instrument(), market.book().twice_mid())
-            else {
-                continue;
-            };
-            let unit = |scale: u8| 10i128.pow(u32::from(MONEY_SCALE - scale));
-            let base = i128::from(position) * unit(facts.qty_precision);
-            let quote = i128::from(position)
-                * twice_mid
-                * unit(facts.price_precision + facts.qty_precision);
-            for (name, amount) in facts.symbol.as_str().split('/').zip([base, quote]) {
-                let asset: Option<Asset> = name.parse().ok();
-                let asset = asset.and_then(|asset| self.venue.engine().asset_id(asset));
-                // The highest fee is below half a percent.
-                fees_max[usize::from(asset.map_or(0, |asset| asset.0))] += amount / 200;
-            }
-        }
-        let fits = unheard.iter().zip(&fees_max).all(|(now, max)| now.abs() <= *max);
+        let fees_max = self.fees_unknown()?;
+        let fits = unheard.iter().zip(&fees_max).all(|(now, max)| now.abs() <= max.abs());
         require(fits, || format!("{unheard:?} is not heard of, fees explain {fees_max:?}"))
-    }
-
-    fn account(&self) -> AccountId {
-        self.venue.account(&self.sender).expect("the sender is the venue's first client")
-    }
-
-    fn balances(&self) -> Vec<i128> {
-        let (engine, account) = (self.venue.engine(), self.account());
-        let balance = |asset| engine.balance(account, AssetId(asset));
-        (0..).map_while(balance).map(|balance| balance.total).collect()
     }
 
     pub(super) fn fail(&self, at: UtcTime, violation: &str) -> ! {

@@ -10,7 +10,7 @@ use taut::conductor::{ConductorConfig, Reconnect, ResetPolicy, Rollover};
 use taut::desk::{InstrumentConfig, Recovery, RestPolicy};
 use taut::order::Reach;
 use taut::risk::{RiskLimits, TotalLimits, VenueRate};
-use taut::types::Symbol;
+use taut::types::{Market, Symbol, market_of};
 use taut::wire::memory::{Cut, Direction, LinkConfig};
 use taut_codec::value::{Decimal, UtcTime};
 
@@ -33,7 +33,7 @@ pub struct SimConfig {
     pub seed: u64,
     /// The time of day at which it begins.
     pub start: UtcTime,
-    /// The venue. The engine trades as its first client.
+    /// The venue. The engine trades as its first client on the market of the instruments.
     pub venue: VenueConfig,
     /// The venue's liquidity; `None`: what its configuration says, with the seed of the simulation.
     pub liquidity: Option<LiquiditySource>,
@@ -283,6 +283,32 @@ impl SimConfig {
             random_faults: None,
             reconnect_after: None,
         }
+    }
+
+    /// The same on derivatives, in PF_XBTUSD. The venue takes amends there, as on UAT.
+    ///
+    /// # Panics
+    /// Never: the symbol is short.
+    #[must_use]
+    pub fn on_derivatives(mut self) -> Self {
+        let symbol = "PF_XBTUSD";
+        self.venue.liquidity.symbol = symbol.to_owned();
+        self.venue.switches.derivatives_amends = true;
+        for client in &mut self.venue.clients {
+            client.tier = TierName::Unlimited;
+        }
+        // What is simulated is order and truth at any speed.
+        self.venue.derivatives_limits.tokens = u32::MAX;
+        for instrument in &mut self.instruments {
+            instrument.symbol = symbol.parse().expect("it is short");
+        }
+        self
+    }
+
+    /// The market of its instruments.
+    #[must_use]
+    pub fn market(&self) -> Market {
+        self.instruments.first().map_or(Market::Spot, |one| market_of(&one.symbol))
     }
 
     /// What the conductor of a session is told.

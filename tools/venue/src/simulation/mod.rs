@@ -26,6 +26,7 @@
 //! assert!(sim.run_until(|sim| sim.is_over(), 5_000_000_000));
 //! ```
 
+mod accounts;
 mod check;
 mod config;
 mod network;
@@ -48,7 +49,7 @@ use taut::secret::Secret;
 use taut::session::SessionConfig;
 use taut::strategy::Strategy;
 use taut::trace::Clock;
-use taut::types::{CompId, Symbol};
+use taut::types::{CompId, Market, Symbol};
 use taut::wire::{Receiver, Transmitter, channel, memory};
 use taut_codec::value::UtcTime;
 
@@ -58,7 +59,7 @@ pub use config::{
 pub use record::{End, Issued, Record};
 pub use taut::wire::memory::Cut;
 
-use crate::gateway::Service;
+use crate::gateway::{self, Service};
 use crate::links::Links;
 use crate::venue::{Arrival, Venue};
 use check::Checks;
@@ -87,6 +88,7 @@ pub struct Simulation<S: Strategy> {
     clock: Clock,
     start: UtcTime,
     depth: u16,
+    market: Market,
     sender: String,
     config: SimConfig,
     engine: InlineEngine<S, Record>,
@@ -112,7 +114,7 @@ impl<S: Strategy> Simulation<S> {
         let clock = Clock::virtual_at(Arc::clone(&time));
         let mut rng = Rng::with_seed(config.seed);
         let venue = open_venue(&config, true, start);
-        let sender = config.venue.clients[0].sender.clone();
+        let sender = accounts::sender(&config);
         let credentials = credentials();
         let record = Record::new(start, config.rollover);
         let with = With { credentials, clock: clock.clone(), rng: &mut rng };
@@ -126,6 +128,7 @@ impl<S: Strategy> Simulation<S> {
             clock,
             start,
             depth: config.depth,
+            market: config.market(),
             sender,
             config,
             engine,
@@ -178,8 +181,8 @@ impl<S: Strategy> Simulation<S> {
     }
 
     fn connect(&mut self, session: SessionId) -> (Receiver, Transmitter) {
-        let service =
-            if session == TRADING { Service::SpotTrading } else { Service::SpotMarketData };
+        let market = gateway::Market::from(self.market);
+        let service = if session == TRADING { market.trading() } else { market.market_data() };
         let now = self.now();
         let (ours, theirs, link) = memory::pair(memory::LinkConfig::default());
         let routes = [&self.config.to_venue, &self.config.to_engine];
@@ -539,6 +542,7 @@ fn session_core(
     credentials: Credentials,
     clock: Clock,
 ) -> SessionCore {
+    let market = gateway::Market::from(config.market());
     let session = |service: Service| {
         let id = |text: &str| -> CompId { text.parse().expect("CompIDs are short") };
         let client = taut::kraken::session::client(id(sender), id(service.comp_id()));
@@ -546,8 +550,8 @@ fn session_core(
         SessionConfig { heartbeat_seconds, synchronise, ..client }
     };
     let sessions = vec![
-        (session(Service::SpotMarketData), Logon::MarketData),
-        (session(Service::SpotTrading), Logon::trading(credentials, config.cancel_on_disconnect)),
+        (session(market.market_data()), Logon::MarketData),
+        (session(market.trading()), Logon::trading(credentials, config.cancel_on_disconnect)),
     ];
     let symbols: Vec<Symbol> = config.instruments.iter().map(|one| one.symbol).collect();
     // Nobody looks at latencies: every stamp is the virtual time.

@@ -6,6 +6,7 @@ use taut::strategy::{
     Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, SelfTrade, Side, Strategy,
     UpdateKind,
 };
+use taut::types::Market;
 
 /// Keeps one quote on each side at the best price of the book and follows it with replaces, which
 /// it does not wait for.
@@ -122,7 +123,9 @@ impl Storm {
             _ => limit,
         };
         let rules = [SelfTrade::CancelBoth, SelfTrade::CancelNewest, SelfTrade::CancelOldest];
-        let rule = rules.get(self.rng.usize(..4));
+        // Derivatives have no such rules.
+        let is_spot = ctx.instrument(id).is_some_and(|facts| facts.market() == Market::Spot);
+        let rule = rules.get(self.rng.usize(..4)).filter(|_| is_spot);
         let Ok(order) = ctx.order(rule.map_or(spec, |&rule| spec.self_trade(rule))) else {
             return false;
         };

@@ -1,0 +1,238 @@
+//! The threaded engine trades a derivatives session of the venue over sockets: an order is sent, amended
+//! twice and cancelled, a position is opened and closed, and the engine goes on in a second life from its
+//! journal.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use taut::config::{EngineConfig, JournalSection};
+use taut::journal::{Direction, EntryKind, Reader};
+use taut::kraken::logon::Credentials;
+use taut::order::Position;
+use taut::pipeline::{Engine, IdlePolicy, Layout};
+use taut::secret::Secret;
+use taut::strategy::{
+    Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, Side, Strategy, UpdateKind,
+};
+use taut::trace::Clock;
+use taut::types::ClOrdId;
+use taut::wire::WireKind;
+use taut_codec::ids::COMB_WINDOW_NS;
+use taut_codec::message::Message;
+use taut_codec::scan::{Field, Scanner};
+use taut_codec::tag;
+use taut_venue::config::VenueConfig;
+use taut_venue::server::{Listen, Server};
+use taut_venue::{Service, Venue};
+
+const SECRET: &str = "c2VjcmV0";
+const SENDER: &str = "TAUT_DRV";
+const SYMBOL: &str = "PF_XBTUSD";
+const ID: InstrumentId = InstrumentId(0);
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What it does next, each when the venue has reported the step before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Rest,
+    Amend,
+    AmendAgain,
+    Cancel,
+    Open,
+    Close,
+    Done,
+}
+
+/// Goes through the steps, and tells the position of each that trades.
+struct Script {
+    tell: Sender<Position>,
+    step: Step,
+    order: Option<OrderHandle>,
+    rests_at: Px,
+}
+
+impl Script {
+    fn sends(&mut self, ctx: &mut Context<'_>, spec: OrderSpec) {
+        self.order = Some(ctx.order(spec).unwrap_or_else(|refusal| panic!("{refusal}")));
+    }
+
+    /// Crosses the spread for sure, and as the collar lets it.
+    fn crosses(&mut self, ctx: &mut Context<'_>, side: Side) {
+        let best = ctx.book(ID).and_then(|book| book.best(side.opposite())).expect("a book").px;
+        let px = Px(best.0 + side.sign() * (best.0 / 100));
+        let qty = Qty(ctx.instrument(ID).expect("listed").qty_min.0 * 10);
+        self.sends(ctx, OrderSpec::limit(ID, side, qty, px).ioc());
+    }
+}
+
+impl Strategy for Script {
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        let bid = ctx.book(ID).and_then(|book| book.best_bid()).expect("a book").px;
+        self.rests_at = Px(bid.0 * 98 / 100);
+        let qty = Qty(ctx.instrument(ID).expect("listed").qty_min.0 * 10);
+        self.sends(ctx, OrderSpec::limit(ID, Side::Buy, qty, self.rests_at).post_only());
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        if self.order != Some(update.handle) {
+            return;
+        }
+        let (order, px) = (update.handle, self.rests_at);
+        let qty = ctx.order_state(order).expect("it is known").qty;
+        let amends = |ctx: &mut Context<'_>, ticks| {
+            ctx.replace(order, qty, Px(px.0 - ticks)).expect("the venue has amends, as UAT");
+        };
+        match (self.step, update.kind) {
+            (Step::Rest, UpdateKind::Acked) => {
+                amends(ctx, 1);
+                // Back to back: the first is not acknowledged.
+                amends(ctx, 2);
+                self.step = Step::Amend;
+            }
+            (Step::Amend, UpdateKind::Replaced { .. }) => self.step = Step::AmendAgain,
+            (Step::AmendAgain, UpdateKind::Replaced { px: now, .. }) => {
+                assert_eq!(now, Some(Px(px.0 - 2)));
+                ctx.cancel(order).expect("it is live");
+                self.step = Step::Cancel;
+            }
+            (Step::Cancel, UpdateKind::Canceled { requested: true, .. }) => {
+                self.step = Step::Open;
+                self.crosses(ctx, Side::Buy);
+            }
+            (Step::Open | Step::Close, UpdateKind::Filled { .. }) if update.state.is_end() => {
+                // The other end listens until it has heard of both.
+                let _ = self.tell.send(ctx.position(ID));
+                if self.step == Step::Close {
+                    self.step = Step::Done;
+                } else {
+                    self.step = Step::Close;
+                    self.crosses(ctx, Side::Sell);
+                }
+            }
+            (_, UpdateKind::Acked | UpdateKind::OnWire { .. } | UpdateKind::Filled { .. }) => {}
+            (step, kind) => panic!("in {step:?}: {kind:?}"),
+        }
+    }
+}
+
+/// A venue on a thread, until it is told to stop; then the position of the client.
+fn venue(stop: &Arc<AtomicBool>) -> ([u16; 2], JoinHandle<i64>) {
+    let stopped = Arc::clone(stop);
+    let (tell, told) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let mut config = VenueConfig::default();
+        config.liquidity.symbol = SYMBOL.to_owned();
+        config.switches.derivatives_amends = true;
+        let clock = Clock::system();
+        let secrets = |_: &str| Some(SECRET.to_owned());
+        let venue = Venue::with_secrets(&config, None, clock.now(), secrets).expect("it is good");
+        let mut server =
+            Server::bind(venue, None, &Listen::loopback(), clock.clone()).expect("free ports");
+        let port = |service| server.address_of(service).expect("it listens").port();
+        tell.send([Service::DerivativesMarketData, Service::DerivativesTrading].map(port))
+            .expect("the test waits");
+        while !stopped.load(Ordering::Relaxed) {
+            if !server.step().expect("there is no arrival log") {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        let venue = server.venue();
+        let account = venue.account(SENDER).expect("it is a client");
+        let engine = venue.derivatives();
+        engine.position(account, engine.instrument_id(SYMBOL.as_bytes()).expect("listed")).qty
+    });
+    (told.recv().expect("the venue started"), thread)
+}
+
+fn engine(layout: Layout, ports: [u16; 2], journal: &Path) -> Engine {
+    let session = |port, target: &str, reset: &str| {
+        let text = format!(
+            "host = 'localhost'\nport = {port}\nsender = '{SENDER}'\ntarget = '{target}'\n\
+             heartbeat_seconds = 30\nreset = '{reset}'\n"
+        );
+        toml::from_str(&text).expect("it reads")
+    };
+    let mut config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
+    config.path.layout = layout;
+    config.path.wire = WireKind::BusyPoll;
+    config.path.idle = Some(IdlePolicy::Park);
+    config.tls.enabled = false;
+    config.market_data = session(ports[0], "KRAKEN-DRV-MD", "always");
+    config.trading = session(ports[1], "KRAKEN-DRV-TRD", "never");
+    config.instruments.symbols = vec![SYMBOL.to_owned()];
+    config.rollover.enabled = false;
+    config.journal =
+        Some(JournalSection { segment_mib: 1, ..JournalSection::in_dir(journal.into()) });
+    let credentials = Credentials::new(Secret::new(SECRET), Secret::new(SECRET));
+    Engine::new(config, credentials.expect("they are usable")).expect("it is checked")
+}
+
+/// The ClOrdIDs of the order commands in a journal, each with the time at which it was sent.
+fn sent(dir: &Path) -> Vec<(ClOrdId, u64)> {
+    let reader = Reader::open(dir.join("trading")).expect("it is there");
+    let (mut fields, mut ids) = (vec![Field::default(); 128], Vec::new());
+    for &number in reader.segments() {
+        for entry in reader.segment(number).expect("it reads").entries() {
+            let EntryKind::Message { direction: Direction::Out, time, bytes, .. } = entry.kind
+            else {
+                continue;
+            };
+            let count = Scanner::new().index(bytes, &mut fields).expect("we wrote it");
+            let message = Message::new(bytes, &fields[..count]);
+            if let (b"D" | b"G" | b"F" | b"q", Some(id)) =
+                (message.msg_type(), message.get(tag::CL_ORD_ID))
+            {
+                ids.push((ClOrdId::parse(id).expect("it is one"), time.0));
+            }
+        }
+    }
+    ids
+}
+
+fn trades_on_derivatives(layout: Layout) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (ports, venue) = venue(&stop);
+    let dir = tempfile::tempdir().expect("a directory");
+    for life in 1..=2 {
+        let (tell, told) = mpsc::channel();
+        let script = Script { tell, step: Step::Rest, order: None, rests_at: Px(0) };
+        let running = engine(layout, ports, dir.path()).start(script).expect("it starts");
+        let opened = told.recv_timeout(PATIENCE).expect("a position is opened");
+        let closed = told.recv_timeout(PATIENCE).expect("and closed");
+        running.stop();
+        let outcome = running.join().expect("it ends well");
+        // 10 of the smallest quantity, each life; what an earlier life traded is known from the journal.
+        assert_eq!((opened.qty, closed.qty), (10, 0));
+        assert_eq!((closed.bought, closed.sold), (10 * life, 10 * life));
+        assert!(opened.fees_quote > 0 && closed.fees_quote > opened.fees_quote, "{closed:?}");
+        let stats = outcome.desk.stats();
+        assert_eq!((stats.lane_violations, stats.disagreements, stats.refused_by_venue), (0, 0, 0));
+        assert_eq!((stats.foreign_fees, stats.alarms), (0, 0));
+        assert_eq!(outcome.desk.strategy().step, Step::Done);
+    }
+    stop.store(true, Ordering::Relaxed);
+    assert_eq!(venue.join().expect("the venue ended well"), 0, "it is flat there too");
+
+    let ids = sent(dir.path());
+    assert_eq!(ids.len(), 12, "an order, two amends, a cancel, and two orders that trade; twice");
+    assert!(ids.windows(2).all(|two| two[0].0.bits() < two[1].0.bits()), "{ids:?}");
+    for (id, at) in ids {
+        let made = id.comb_time().expect("it is a COMB").0;
+        assert!(id.is_uuid_v4() && made.abs_diff(at) < COMB_WINDOW_NS, "{id} at {at}");
+    }
+}
+
+#[test]
+fn an_engine_on_one_thread_trades_on_derivatives_and_goes_on_from_its_journal() {
+    trades_on_derivatives(Layout::Inline);
+}
+
+#[test]
+fn an_engine_on_three_threads_trades_on_derivatives_and_goes_on_from_its_journal() {
+    trades_on_derivatives(Layout::Full);
+}
