@@ -2,8 +2,9 @@
 # run.sh SECONDS [TARGET...]: every fuzz target (or those named) in turn, for so many seconds each, with all
 # kernels, AddressSanitizer, debug assertions and coverage. Prints executions and findings per target; ends
 # with 1 if there was a finding. What is found stays in artifacts/, the inputs that were grown in target/grown/.
+# FUZZ_DIR: another folder of targets, engine/fuzz.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "${FUZZ_DIR:-$(dirname "$0")}"
 seconds=${1:?how many seconds for each target}
 shift
 targets=("$@")

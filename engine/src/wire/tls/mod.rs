@@ -12,6 +12,10 @@
 //! is nothing to resume, and storing one would allocate.
 
 pub mod config;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzzing;
 pub mod handshake;
 mod keys;
 pub mod pin;

@@ -1,8 +1,10 @@
 //! The record layer against rustls, against itself, and against bytes that nobody should send.
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::tls::fuzzing;
 use crate::wire::tls::testing::{both_ours, our_client, our_server, our_server_with};
 
 const HANDSHAKE: u8 = content::HANDSHAKE;
@@ -430,5 +432,26 @@ proptest! {
         if records.iter().all(|(kind, _)| *kind != 0) {
             prop_assert!(wanted.starts_with(&got));
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_delivered_that_the_peer_did_not_seal(script in vec(any::<u8>(), 0..600)) {
+        fuzzing::records(&script);
+    }
+
+    #[test]
+    fn all_that_an_honest_peer_seals_is_delivered(
+        head in any::<[u8; 2]>(),
+        steps in vec((prop_oneof![Just(0_u8), Just(2), Just(7)], any::<[u8; 2]>()), 0..200),
+    ) {
+        let steps = steps.iter().flat_map(|(step, [a, b])| match step {
+            // One byte of arguments only.
+            2 => vec![2, *a],
+            step => vec![*step, *a, *b],
+        });
+        let script: Vec<u8> = head.into_iter().chain(steps).collect();
+        fuzzing::records(&script);
     }
 }

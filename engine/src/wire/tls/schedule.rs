@@ -150,6 +150,19 @@ impl Schedule {
         RecordKey::new(algorithm, &key.0[..algorithm.key_len()], iv, 0)
     }
 
+    /// A schedule and its first key from a secret, for tests.
+    #[cfg(any(test, fuzzing))]
+    #[allow(clippy::unwrap_used, reason = "for tests")]
+    pub(super) fn with_key(
+        secret: &[u8],
+        algorithm: &'static aead::Algorithm,
+    ) -> (RecordKey, Self) {
+        let schedule = Self(Secret::new(secret).unwrap());
+        let (key, iv) = schedule.key(algorithm).unwrap();
+        let key = RecordKey::new(algorithm, &key.0[..algorithm.key_len()], iv, 0);
+        (key.unwrap(), schedule)
+    }
+
     fn key(
         &self,
         algorithm: &aead::Algorithm,

@@ -127,12 +127,14 @@ impl TlsTx {
     }
 
     /// Seals anything as a record, for tests of the other side.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
+    #[allow(clippy::unwrap_used, reason = "for tests")]
     pub(super) fn forge(&mut self, kind: u8, text: &[u8], out: &mut OutBuffer) {
         self.record(kind, text, out).unwrap();
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
+    #[allow(clippy::unwrap_used, reason = "for tests")]
     pub(super) fn forge_key_update(&mut self, request: bool, out: &mut OutBuffer) {
         let bits = if request { update::THEIRS } else { 0 };
         self.shared.ask_for_update(bits);
