@@ -45,7 +45,7 @@ use super::{EncodeError, PLACE};
 use crate::SOH;
 use crate::ids::ClOrdId;
 use crate::value::print::{self, ROOM, Written};
-use crate::value::{Decimal, TimeText, write_u64};
+use crate::value::{Decimal, TimeText, text, write_u64};
 
 /// Bytes that are copied at once, all but one of which may count.
 const STRIDE: usize = 32;
@@ -335,11 +335,14 @@ fn long_text(rest: &mut [u8], tag: u32, value: &[u8]) -> Result<Written, EncodeE
     if value.is_empty() {
         return Err(EncodeError::EmptyValue { tag });
     }
-    if value.iter().any(u8::is_ascii_control) {
-        return Err(EncodeError::ControlByte { tag });
+    let control = EncodeError::ControlByte { tag };
+    let Some(room) = rest.get_mut(..value.len()) else {
+        let is_bad = value.iter().any(u8::is_ascii_control);
+        return Err(if is_bad { control } else { EncodeError::Full });
+    };
+    if !text::copy(value, room) {
+        return Err(control);
     }
-    let room = rest.get_mut(..value.len()).ok_or(EncodeError::Full)?;
-    room.copy_from_slice(value);
     Ok(Written { len: value.len(), sum: print::sum(value) })
 }
 

@@ -7,6 +7,8 @@ use crate::value::{UtcTime, ValueError};
 /// Digits of 4 bytes, and of 8.
 const NARROW: usize = 7;
 const WIDE: usize = 13;
+/// Digits that are made at once: more than 13.
+const ROOM: usize = 16;
 
 /// What an ExecID says that was derived from an order's ClOrdID. Reports that the engine drives may
 /// carry ids of another make: to a client an ExecID is opaque, and this one a help to find errors.
@@ -50,14 +52,13 @@ impl DerivedExecId {
     /// The text.
     #[must_use]
     pub fn text(&self) -> ExecId {
-        let mut text = [0; 2 * WIDE + 1];
-        let id = self.number.to_le_bytes();
+        // Each half is written with room to spare; the next byte or half stands over what is too much.
+        let mut text = [0; 2 * ROOM];
         let id_digits = if self.wide { WIDE } else { NARROW };
-        base32(&id[..if self.wide { 8 } else { 4 }], &mut text[..id_digits]);
+        text[..ROOM].copy_from_slice(&base32(self.number));
         text[id_digits] = b':';
-        let end = id_digits + 1 + WIDE;
-        base32(&self.at.0.to_le_bytes(), &mut text[id_digits + 1..end]);
-        ExecId::new(&text[..end]).expect("27 printable bytes fit an ExecID")
+        text[id_digits + 1..][..ROOM].copy_from_slice(&base32(self.at.0));
+        ExecId::new(&text[..id_digits + 1 + WIDE]).expect("27 printable bytes fit an ExecID")
     }
 
     /// When the report was made.
@@ -73,16 +74,16 @@ impl DerivedExecId {
     }
 }
 
-/// Writes as many digits as `out` has room for, at most 13. Every report has an ExecID: eight digits are
-/// made at a time.
-fn base32(bytes: &[u8], out: &mut [u8]) {
+/// The 13 digits of eight bytes, least significant byte first; the first 7 are those of the first four. Every
+/// report has an ExecID: eight digits are made at a time.
+fn base32(number: u64) -> [u8; ROOM] {
     // The first byte's bits are the highest.
-    let bits = bytes.iter().rev().fold(0u64, |bits, &byte| bits >> 8 | u64::from(byte) << 56);
-    let mut digits = [0; 16];
+    let bits = number.swap_bytes();
+    let mut digits = [0; ROOM];
     // Of the thirteenth digit only the upper four bits are there.
     digits[..8].copy_from_slice(&eight_digits(bits >> 24).to_le_bytes());
     digits[8..].copy_from_slice(&eight_digits(bits << 16 & 0xff_ffff_ffff).to_le_bytes());
-    out.copy_from_slice(&digits[..out.len()]);
+    digits
 }
 
 /// The lower 40 bits as eight digits, the highest in the lowest byte.
@@ -120,7 +121,6 @@ fn little_endian(digits: &[u8]) -> Result<u64, ValueError> {
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
     use std::vec::Vec;
 
     use proptest::prelude::*;
@@ -177,15 +177,16 @@ mod tests {
         #[test]
         fn digits_are_those_of_the_alphabet(bytes: [u8; 8], wide: bool) {
             const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+            let mut number = bytes;
+            number[if wide { 8 } else { 4 }..].fill(0);
+            let number = u64::from_le_bytes(number);
             let bytes = &bytes[..if wide { 8 } else { 4 }];
             let bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
             let bits: Vec<u8> = bits.chain([0; 4]).collect();
             let digit = |five: &[u8]| ALPHABET[five.iter().fold(0, |all, &bit| all << 1 | usize::from(bit))];
             let count = if wide { WIDE } else { NARROW };
             let plainly: Vec<u8> = bits.chunks(5).take(count).map(digit).collect();
-            let mut out = vec![0; count];
-            base32(bytes, &mut out);
-            prop_assert_eq!(out, plainly);
+            prop_assert_eq!(&base32(number)[..count], plainly);
         }
 
         #[test]

@@ -141,6 +141,7 @@ impl Decimal {
     ///
     /// # Errors
     /// [`ValueError::Inexact`] if non-zero digits would be lost, [`ValueError::Overflow`].
+    #[inline]
     pub fn to_scale(self, scale: u8) -> Result<i64, ValueError> {
         if scale > SCALE_MAX {
             return Err(ValueError::Overflow);

@@ -4,7 +4,7 @@ mod decimal;
 pub(crate) mod int;
 pub(crate) mod print;
 pub(crate) mod swar;
-mod text;
+pub(crate) mod text;
 mod time;
 
 pub use decimal::{DECIMAL_TEXT_MAX, Decimal, SCALE_MAX};

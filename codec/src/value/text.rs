@@ -20,18 +20,14 @@ impl<const N: usize> FixStr<N> {
     ///
     /// # Errors
     /// [`ValueError::TooLong`] above `N` bytes, [`ValueError::BadByte`] for a byte below 0x20 or 0x7f.
+    #[inline]
     pub fn new(bytes: &[u8]) -> Result<Self, ValueError> {
         const { assert!(N <= u8::MAX as usize) };
         if bytes.len() > N {
             return Err(ValueError::TooLong);
         }
-        if any_control(bytes) {
-            return Err(ValueError::BadByte);
-        }
-        let mut out = Self::EMPTY;
-        out.bytes[..bytes.len()].copy_from_slice(bytes);
-        out.len = bytes.len() as u8;
-        Ok(out)
+        let mut out = Self { bytes: [0; N], len: bytes.len() as u8 };
+        if copy(bytes, &mut out.bytes) { Ok(out) } else { Err(ValueError::BadByte) }
     }
 
     /// The bytes.
@@ -56,16 +52,39 @@ impl<const N: usize> FixStr<N> {
     }
 }
 
-/// Whether a byte is below 0x20, or 0x7f. Eight bytes at a time: ids are read from every report.
-fn any_control(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let found =
-        words.iter().fold(false, |found, word| found | has_control(u64::from_le_bytes(*word)));
-    found
-        || match bytes.last_chunk() {
-            Some(last) => has_control(u64::from_le_bytes(*last)),
-            None => rest.iter().any(u8::is_ascii_control),
+/// Copies a text to the front of a room that is no shorter. Whether it has no byte below 0x20 and no 0x7f.
+/// Sixteen or eight bytes at a time, because ids are read from every report; the last overlap with those
+/// before.
+#[inline(always)]
+pub(crate) fn copy(text: &[u8], room: &mut [u8]) -> bool {
+    let room = &mut room[..text.len()];
+    if let (Some(last), Some(to)) = (text.last_chunk::<16>(), room.last_chunk_mut()) {
+        *to = *last;
+        let mut bad = has_control_in_sixteen(last);
+        for (sixteen, to) in text.as_chunks().0.iter().zip(room.as_chunks_mut().0) {
+            *to = *sixteen;
+            bad |= has_control_in_sixteen(sixteen);
         }
+        return !bad;
+    }
+    match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let end = room.len();
+            room[..8].copy_from_slice(first);
+            room[end - 8..].copy_from_slice(last);
+            !(has_control(u64::from_le_bytes(*first)) | has_control(u64::from_le_bytes(*last)))
+        }
+        _ => room.iter_mut().zip(text).fold(true, |good, (to, &byte)| {
+            *to = byte;
+            good & !byte.is_ascii_control()
+        }),
+    }
+}
+
+#[inline(always)]
+fn has_control_in_sixteen(bytes: &[u8; 16]) -> bool {
+    let words = bytes.as_chunks().0;
+    has_control(u64::from_le_bytes(words[0])) | has_control(u64::from_le_bytes(words[1]))
 }
 
 impl<const N: usize> Default for FixStr<N> {
