@@ -23,12 +23,18 @@ use crate::types::{
 
 /// The head of a text of the peer, as much as an event holds; `instead` stands for each control byte.
 pub(crate) fn cut_text(bytes: &[u8], instead: u8) -> EventText {
+    let len = bytes.len().min(EVENT_TEXT_MAX);
+    // Nearly every text has no control byte.
+    EventText::new(&bytes[..len]).unwrap_or_else(|_| replace_controls(&bytes[..len], instead))
+}
+
+#[cold]
+fn replace_controls(bytes: &[u8], instead: u8) -> EventText {
     let mut clean = [0; EVENT_TEXT_MAX];
-    let len = bytes.len().min(clean.len());
     for (out, &byte) in clean.iter_mut().zip(bytes) {
         *out = if byte < 0x20 || byte == 0x7f { instead } else { byte };
     }
-    EventText::new(&clean[..len]).unwrap_or_default()
+    EventText::new(&clean[..bytes.len()]).unwrap_or_default()
 }
 
 /// One record to the desk.
@@ -210,7 +216,7 @@ pub struct MarketTrade {
 }
 
 /// ExecType(150); venue file 4.6.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExecType {
     /// `A`
     PendingNew,
@@ -233,7 +239,7 @@ pub enum ExecType {
 }
 
 /// OrdStatus(39); venue file 4.6.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrdStatus {
     /// `A`
     PendingNew,

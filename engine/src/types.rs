@@ -126,8 +126,18 @@ impl OrdType {
 
     /// From the value of tag 40.
     #[must_use]
-    pub fn from_fix(value: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| value == [one.fix()])
+    pub const fn from_fix(value: &[u8]) -> Option<Self> {
+        Some(match value {
+            b"1" => Self::Market,
+            b"2" => Self::Limit,
+            b"3" => Self::StopLoss,
+            b"4" => Self::StopLossLimit,
+            b"R" => Self::TakeProfit,
+            b"T" => Self::TakeProfitLimit,
+            b"U" => Self::TrailingStop,
+            b"V" => Self::TrailingStopLimit,
+            _ => return None,
+        })
     }
 
     /// Whether an order of this type has a Price(44).

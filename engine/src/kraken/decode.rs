@@ -31,7 +31,7 @@ pub fn decode(
     let result = match message.msg_type() {
         b"X" => market_data::incremental(message, instruments, &mut emit),
         b"W" => market_data::snapshot(message, instruments, &mut emit),
-        b"8" => report::read(message, instruments).map(|report| emit(EventKind::Report(report))),
+        b"8" => report::read(message, instruments, &mut emit),
         b"j" => {
             emit(EventKind::Refused(refusal(message, RefusalLayer::Business)));
             Ok(())

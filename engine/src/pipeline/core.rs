@@ -137,8 +137,9 @@ impl SessionCore {
                 // What it may ask for again is stored first.
                 let sent = Keeper::outbound(&mut lane.session, &lane.outbox, now);
                 let received = lane.session.received(&message, now, &mut lane.outbox);
-                let seq = message.msg_seq_num().unwrap_or(0);
-                let stored = (received != Received::Ignored).then(|| (seq, message.bytes()));
+                let is_stored = lane.under_way.is_some() && received != Received::Ignored;
+                let stored =
+                    is_stored.then(|| (message.msg_seq_num().unwrap_or(0), message.bytes()));
                 lane.session_events(sink);
                 if received == Received::Application {
                     let clock = &self.clock;

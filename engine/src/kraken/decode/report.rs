@@ -6,25 +6,51 @@ use taut_codec::tag;
 use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use super::{Unreadable, cut_text, decimal, instrument_of, px_of, qty_of};
-use crate::event::{EventText, ExecType, Fill, Liquidity, OrdStatus, Report};
+use crate::event::{EventKind, ExecType, Fill, Liquidity, OrdStatus, Report};
 use crate::kraken::instruments::Instruments;
-use crate::types::{ClOrdId, ExecId, Instrument, OrdType, OrderId, Px, Qty, Side, TimeInForce};
+use crate::types::{ClOrdId, Instrument, OrdType, OrderId, Px, Qty, Side, TimeInForce};
 
 /// Reads a report: its fields in one pass, whatever their order, then what they mean by the
 /// instrument's facts.
-pub(super) fn read(message: &Message<'_>, instruments: &Instruments) -> Result<Report, Unreadable> {
+pub(super) fn read(
+    message: &Message<'_>,
+    instruments: &Instruments,
+    emit: &mut impl FnMut(EventKind),
+) -> Result<(), Unreadable> {
+    match Fields::usual(message) {
+        Some(fields) => tell(&fields, instruments, emit),
+        None => read_plainly(message, instruments, emit),
+    }
+}
+
+#[cold]
+fn read_plainly(
+    message: &Message<'_>,
+    instruments: &Instruments,
+    emit: &mut impl FnMut(EventKind),
+) -> Result<(), Unreadable> {
     let mut fields = Fields::default();
-    for field in message.fields() {
+    // The first three are BeginString, BodyLength and MsgType.
+    for field in message.fields().iter().skip(3) {
         fields.take(message, field)?;
     }
+    tell(&fields, instruments, emit)
+}
+
+#[inline(always)]
+fn tell(
+    fields: &Fields<'_>,
+    instruments: &Instruments,
+    emit: &mut impl FnMut(EventKind),
+) -> Result<(), Unreadable> {
     let (instrument, facts) = instrument_of(fields.symbol, instruments)?;
     let exec_type = fields.exec_type.ok_or(tag::EXEC_TYPE)?;
-    Ok(Report {
+    emit(EventKind::Report(Report {
         instrument,
-        cl_ord_id: fields.cl_ord_id.ok_or(tag::CL_ORD_ID)?,
-        orig_cl_ord_id: fields.orig_cl_ord_id,
-        order_id: fields.order_id.ok_or(tag::ORDER_ID)?,
-        exec_id: fields.exec_id.ok_or(tag::EXEC_ID)?,
+        cl_ord_id: cl_ord_id(fields.cl_ord_id).ok_or(tag::CL_ORD_ID)?,
+        orig_cl_ord_id: cl_ord_id(fields.orig_cl_ord_id),
+        order_id: text(fields.order_id).ok_or(tag::ORDER_ID)?,
+        exec_id: text(fields.exec_id).ok_or(tag::EXEC_ID)?,
         exec_type,
         ord_status: fields.ord_status.ok_or(tag::ORD_STATUS)?,
         side: fields.side.ok_or(tag::SIDE)?,
@@ -45,21 +71,23 @@ pub(super) fn read(message: &Message<'_>, instruments: &Instruments) -> Result<R
             _ => None,
         },
         gross: fields.gross.and_then(|gross| money(facts, gross)),
-        fee: fields.fee_amount.zip(fields.fee_currency),
+        fee: fields.fee_amount.zip(text(fields.fee_currency)),
         transact_time: fields.transact_time,
         poss_dup: fields.poss_dup,
-        text: fields.text,
-    })
+        text: cut_text(fields.text),
+    }));
+    Ok(())
 }
 
-/// What the fields say, before it is known how many decimals the instrument has.
+/// What the fields say, before it is known how many decimals the instrument has. Ids and texts are left
+/// where they stand until the report is made.
 #[derive(Default)]
 struct Fields<'a> {
     symbol: Option<&'a [u8]>,
-    cl_ord_id: Option<ClOrdId>,
-    orig_cl_ord_id: Option<ClOrdId>,
-    order_id: Option<OrderId>,
-    exec_id: Option<ExecId>,
+    cl_ord_id: Option<&'a [u8]>,
+    orig_cl_ord_id: Option<&'a [u8]>,
+    order_id: Option<&'a [u8]>,
+    exec_id: Option<&'a [u8]>,
     exec_type: Option<ExecType>,
     ord_status: Option<OrdStatus>,
     side: Option<Side>,
@@ -76,23 +104,86 @@ struct Fields<'a> {
     last_qty: Option<Decimal>,
     liquidity: Option<Liquidity>,
     fee_amount: Option<Decimal>,
-    fee_currency: Option<FixStr<11>>,
+    fee_currency: Option<&'a [u8]>,
     transact_time: UtcTime,
     poss_dup: bool,
-    text: EventText,
+    text: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
+    /// Those of a report as Kraken writes it: a plain header, then every field once, in the order of their
+    /// tags (venue file 3.1). `None` says nothing.
+    #[inline(always)]
+    fn usual(message: &Message<'a>) -> Option<Self> {
+        let mut body = Ascending::of(message)?;
+        let cl_ord_id = body.value(tag::CL_ORD_ID);
+        let cum_qty = body.number(tag::CUM_QTY)?;
+        let exec_id = body.value(tag::EXEC_ID);
+        let last_px = body.number(tag::LAST_PX)?;
+        let last_qty = body.number(tag::LAST_QTY)?;
+        let order_id = body.value(tag::ORDER_ID);
+        let order_qty = body.number(tag::ORDER_QTY)?;
+        let ord_status = body.value(tag::ORD_STATUS).and_then(read_ord_status);
+        let ord_type = body.value(tag::ORD_TYPE).and_then(OrdType::from_fix);
+        let orig_cl_ord_id = body.value(tag::ORIG_CL_ORD_ID);
+        let poss_dup = body.value(tag::POSS_DUP_FLAG) == Some(b"Y");
+        let px = body.number(tag::PRICE)?;
+        let side = body.value(tag::SIDE).and_then(Side::from_fix);
+        let symbol = body.value(tag::SYMBOL);
+        let text = body.value(tag::TEXT).unwrap_or_default();
+        let time_in_force = body.value(tag::TIME_IN_FORCE).and_then(TimeInForce::from_fix);
+        let transact_time = match body.value(tag::TRANSACT_TIME) {
+            Some(value) => UtcTime::parse(value).ok()?,
+            None => UtcTime::default(),
+        };
+        let poss_resend = body.value(tag::POSS_RESEND) == Some(b"Y");
+        let stop_px = body.number(tag::STOP_PX)?;
+        let fee_amount = body.number(tag::MISC_FEE_AMT)?;
+        let fee_currency = body.value(tag::MISC_FEE_CURR);
+        let exec_type = body.value(tag::EXEC_TYPE).and_then(read_exec_type);
+        let leaves_qty = body.number(tag::LEAVES_QTY)?;
+        let gross = body.number(tag::GROSS_TRADE_AMT)?;
+        let trigger_px = body.number(tag::TRIGGER_PRICE)?;
+        let liquidity = body.value(tag::LIQUIDITY_IND).and_then(read_liquidity);
+        body.ends().then_some(Self {
+            symbol,
+            cl_ord_id,
+            orig_cl_ord_id,
+            order_id,
+            exec_id,
+            exec_type,
+            ord_status,
+            side,
+            ord_type,
+            time_in_force,
+            px,
+            stop_px,
+            trigger_px,
+            gross,
+            last_px,
+            order_qty,
+            cum_qty,
+            leaves_qty,
+            last_qty,
+            liquidity,
+            fee_amount,
+            fee_currency,
+            transact_time,
+            poss_dup: poss_dup || poss_resend,
+            text,
+        })
+    }
+
     #[inline]
     fn take(&mut self, message: &Message<'a>, field: &Field) -> Result<(), Unreadable> {
         let value = message.value(field);
         let number = || decimal(message, field).map(Some);
         match field.tag {
             tag::SYMBOL => self.symbol = Some(value),
-            tag::CL_ORD_ID => self.cl_ord_id = ClOrdId::parse(value).ok(),
-            tag::ORIG_CL_ORD_ID => self.orig_cl_ord_id = ClOrdId::parse(value).ok(),
-            tag::ORDER_ID => self.order_id = OrderId::new(value).ok(),
-            tag::EXEC_ID => self.exec_id = ExecId::new(value).ok(),
+            tag::CL_ORD_ID => self.cl_ord_id = Some(value),
+            tag::ORIG_CL_ORD_ID => self.orig_cl_ord_id = Some(value),
+            tag::ORDER_ID => self.order_id = Some(value),
+            tag::EXEC_ID => self.exec_id = Some(value),
             tag::EXEC_TYPE => self.exec_type = read_exec_type(value),
             tag::ORD_STATUS => self.ord_status = read_ord_status(value),
             tag::SIDE => self.side = Side::from_fix(value),
@@ -108,31 +199,99 @@ impl<'a> Fields<'a> {
             tag::ORDER_QTY => self.order_qty = number()?,
             tag::CUM_QTY => self.cum_qty = number()?,
             tag::LEAVES_QTY => self.leaves_qty = number()?,
-            tag::LIQUIDITY_IND => {
-                self.liquidity = match value {
-                    b"0" => Some(Liquidity::Maker),
-                    b"1" => Some(Liquidity::Taker),
-                    _ => None,
-                }
-            }
+            tag::LIQUIDITY_IND => self.liquidity = read_liquidity(value),
             tag::MISC_FEE_AMT => self.fee_amount = number()?,
-            tag::MISC_FEE_CURR => self.fee_currency = FixStr::new(value).ok(),
+            tag::MISC_FEE_CURR => self.fee_currency = Some(value),
             tag::TRANSACT_TIME => {
                 self.transact_time = UtcTime::parse(value).map_err(|_| field.tag)?;
             }
             tag::POSS_DUP_FLAG | tag::POSS_RESEND => self.poss_dup |= value == b"Y",
-            tag::TEXT => self.text = cut_text(value),
+            tag::TEXT => self.text = value,
             _ => {}
         }
         Ok(())
     }
 }
 
+/// The fields of a message behind its header, looked for in the order of their tags.
+struct Ascending<'m, 'a> {
+    message: &'m Message<'a>,
+    /// Those that were not looked at yet.
+    rest: &'a [Field],
+    /// The tag of the last that was.
+    last: u32,
+    /// Whether every tag so far was higher than the one before.
+    is_ascending: bool,
+}
+
+impl<'m, 'a> Ascending<'m, 'a> {
+    /// Behind a header that has the required fields only.
+    #[inline(always)]
+    fn of(message: &'m Message<'a>) -> Option<Self> {
+        let is_header = |field: &Field| {
+            matches!(
+                field.tag,
+                tag::MSG_SEQ_NUM | tag::SENDER_COMP_ID | tag::SENDING_TIME | tag::TARGET_COMP_ID
+            )
+        };
+        // In front are BeginString, BodyLength and MsgType; the last is CheckSum.
+        let (_, fields) = message.fields().split_last()?;
+        let (header, body) = (fields.get(3..7)?, fields.get(7..)?);
+        let is_usual = header.iter().all(is_header);
+        is_usual.then_some(Self { message, rest: body, last: 0, is_ascending: true })
+    }
+
+    /// The field with `tag`, which is above those that were asked for before.
+    #[inline(always)]
+    fn find(&mut self, tag: u32) -> Option<&'a Field> {
+        while let [field, rest @ ..] = self.rest {
+            if field.tag > tag {
+                return None;
+            }
+            self.is_ascending &= self.last < field.tag;
+            self.last = field.tag;
+            self.rest = rest;
+            if field.tag == tag {
+                return Some(field);
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn value(&mut self, tag: u32) -> Option<&'a [u8]> {
+        self.find(tag).map(|field| self.message.value(field))
+    }
+
+    /// The number of a field that may be missing; `None` if it is malformed.
+    #[inline(always)]
+    fn number(&mut self, tag: u32) -> Option<Option<Decimal>> {
+        match self.find(tag) {
+            Some(field) => decimal(self.message, field).ok().map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// Whether the tags of all fields ascend: then none was missed, and none stands twice.
+    #[inline(always)]
+    fn ends(mut self) -> bool {
+        self.find(u32::MAX);
+        self.is_ascending
+    }
+}
+
 /// Which order a report that cannot be read is about, as far as its ids can be.
 pub(super) fn order_of(message: &Message<'_>) -> (Option<ClOrdId>, OrderId) {
-    let cl_ord_id = message.get(tag::CL_ORD_ID).and_then(|value| ClOrdId::parse(value).ok());
-    let order_id = message.get(tag::ORDER_ID).and_then(|value| OrderId::new(value).ok());
-    (cl_ord_id, order_id.unwrap_or_default())
+    let order_id = text(message.get(tag::ORDER_ID)).unwrap_or_default();
+    (cl_ord_id(message.get(tag::CL_ORD_ID)), order_id)
+}
+
+fn cl_ord_id(value: Option<&[u8]>) -> Option<ClOrdId> {
+    value.and_then(|value| ClOrdId::parse(value).ok())
+}
+
+fn text<const N: usize>(value: Option<&[u8]>) -> Option<FixStr<N>> {
+    value.and_then(|value| FixStr::new(value).ok())
 }
 
 /// An amount of the quote currency in units of price x quantity, if it is a whole number of them.
@@ -155,6 +314,14 @@ fn px(facts: &Instrument, value: Option<Decimal>, tag: u32) -> Result<Px, Unread
 
 fn qty(facts: &Instrument, value: Option<Decimal>, tag: u32) -> Result<Qty, Unreadable> {
     qty_of(facts, value.ok_or(tag)?, tag)
+}
+
+const fn read_liquidity(value: &[u8]) -> Option<Liquidity> {
+    match value {
+        b"0" => Some(Liquidity::Maker),
+        b"1" => Some(Liquidity::Taker),
+        _ => None,
+    }
 }
 
 const fn read_exec_type(value: &[u8]) -> Option<ExecType> {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use taut_codec::message::GroupSpec;
 use taut_codec::scan::Scanner;
+use taut_codec::value::UtcTime;
 
 use super::*;
 use crate::event::{BookAction, BookEntry, ExecType, Liquidity, OrdStatus};
@@ -122,6 +123,67 @@ fn an_unreadable_report_names_its_order_as_far_as_it_can() {
     let nameless =
         broken.replace("11=1744036325000000|", "").replace("37=OQNCZM-NVAVC-AVD2LO|", "");
     assert_eq!(named(&nameless), (None, String::new()));
+}
+
+proptest! {
+    #[test]
+    fn of_a_field_that_stands_twice_the_last_counts_and_all_numbers_are_judged(
+        again in prop::collection::vec(
+            (
+                prop::sample::select(&[11, 37, 17, 41, 58, 138, 44, 38, 60, 55, 6, 97][..]),
+                prop::sample::select(&[
+                    "7", "x", "", "BTC/USD", "20260407-14:32:05.122", "Y",
+                    "more than thirty-six characters, so no OrderID",
+                ][..]),
+            ),
+            0..4,
+        ),
+        (turn, is_sorted) in (0..40usize, any::<bool>()),
+    ) {
+        let mut fields: Vec<(u32, &str)> = FILL
+            .split_terminator('|')
+            .map(|field| field.split_once('=').map(|(tag, value)| (tag.parse().unwrap(), value)).unwrap())
+            .chain(again)
+            .collect();
+        let turn = turn % fields.len();
+        fields.rotate_left(turn);
+        if is_sorted {
+            fields.sort_by_key(|(tag, _)| *tag);
+        }
+        let body: String = fields.iter().map(|(tag, value)| format!("{tag}={value}|")).collect();
+        let events = decoded("8", &body);
+
+        let last = |wanted: u32| fields.iter().rev().find(|(tag, _)| *tag == wanted).map(|(_, value)| value.as_bytes());
+        let is_bad = |(tag, value): &&(u32, &str)| match tag {
+            31 | 32 | 38 | 14 | 151 | 44 | 137 => Decimal::parse(value.as_bytes()).is_err(),
+            60 => UtcTime::parse(value.as_bytes()).is_err(),
+            _ => false,
+        };
+        let ids = [11, 41].map(|tag| last(tag).and_then(|value| ClOrdId::parse(value).ok()));
+        let order_id = last(37).and_then(|value| OrderId::new(value).ok());
+        let fault = match fields.iter().find(is_bad) {
+            Some((tag, _)) => Some(*tag),
+            None if last(55) != Some(b"BTC/USD") => Some(55),
+            None if ids[0].is_none() => Some(11),
+            None if order_id.is_none() => Some(37),
+            None => None,
+        };
+        match (&events[..], fault) {
+            ([EventKind::Alarm(Alarm::Unreadable { tag, .. })], Some(fault)) => prop_assert_eq!(*tag, fault),
+            ([EventKind::Report(report)], None) => {
+                prop_assert_eq!([Some(report.cl_ord_id), report.orig_cl_ord_id], ids);
+                prop_assert_eq!(Some(report.order_id), order_id);
+                prop_assert_eq!(Some(report.exec_id.as_bytes()), last(17));
+                prop_assert_eq!(report.text.as_bytes(), last(58).unwrap_or_default());
+                prop_assert_eq!(report.px.is_some_and(|px| px == Px(70)), last(44) == Some(b"7"));
+                prop_assert_eq!(report.order_qty == Qty(700_000_000), last(38) == Some(b"7"));
+                let currency = report.fee.map(|(_, currency)| currency.as_bytes().to_vec());
+                prop_assert_eq!(currency, last(138).filter(|value| value.len() <= 11).map(<[u8]>::to_vec));
+                prop_assert_eq!(report.poss_dup, fields.contains(&(97, "Y")));
+            }
+            (events, fault) => prop_assert!(false, "{body}: {events:?}, not {fault:?}"),
+        }
+    }
 }
 
 #[test]
