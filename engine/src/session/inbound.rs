@@ -267,11 +267,15 @@ impl Session {
 
     /// FIX session case 2.k. A missing CompID is a missing field.
     pub(super) fn identity_flaw(&self, header: &Inbound<'_>) -> Option<Flaw> {
+        let (sender, target) = (self.config.target.as_bytes(), self.config.sender.as_bytes());
+        if header.sender == Some(sender) && header.target == Some(target) {
+            return None;
+        }
         let wrong = |tag| Some(Flaw { reason: reason::COMP_ID_PROBLEM, tag });
-        if header.sender.is_some_and(|id| !id.is_empty() && id != self.config.target.as_bytes()) {
+        if header.sender.is_some_and(|id| !id.is_empty() && id != sender) {
             return wrong(tag::SENDER_COMP_ID);
         }
-        if header.target.is_some_and(|id| !id.is_empty() && id != self.config.sender.as_bytes()) {
+        if header.target.is_some_and(|id| !id.is_empty() && id != target) {
             return wrong(tag::TARGET_COMP_ID);
         }
         None

@@ -37,8 +37,12 @@ impl MsgType {
     /// From a whole message: it is the third field.
     #[must_use]
     pub fn of_message(bytes: &[u8]) -> Self {
-        let mut fields = bytes.splitn(4, |&byte| byte == SOH);
-        match (fields.nth(2), fields.next()) {
+        let (rest, before) = match bytes.strip_prefix(b"8=FIX.4.4\x01") {
+            Some(rest) => (rest, 1),
+            None => (bytes, 2),
+        };
+        let mut fields = rest.splitn(before + 2, |&byte| byte == SOH);
+        match (fields.nth(before), fields.next()) {
             (Some(field), Some(_)) => field.strip_prefix(b"35=").map_or(Self::UNKNOWN, Self::new),
             _ => Self::UNKNOWN,
         }
@@ -260,6 +264,29 @@ impl SentStore for MemoryStore {
         if epoch == self.epoch {
             self.kept.truncate(self.find(next_out));
             self.reach = self.reach.min(next_out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_of_a_message_is_its_third_field_whatever_the_version() {
+        for (text, msg_type) in [
+            ("8=FIX.4.4|9=5|35=8|10=000|", "8"),
+            ("8=FIX.4.4|9=5|35=AE|10=000|", "AE"),
+            ("8=FIXT.1.1|9=5|35=D|10=000|", "D"),
+            ("8=FIX.4.2|9=5|35=D|", "D"),
+            ("8=FIX.4.4|9=5|35=8", ""),
+            ("8=FIX.4.4|9=5|49=A|35=8|", ""),
+            ("8=FIX.4.4|9=5|35=LONG|10=000|", ""),
+            ("8=FIX.4.4|", ""),
+            ("", ""),
+        ] {
+            let bytes = text.replace('|', "\x01").into_bytes();
+            assert_eq!(MsgType::of_message(&bytes), MsgType::new(msg_type.as_bytes()), "{text}");
         }
     }
 }
