@@ -309,7 +309,7 @@ impl Core {
     /// Sends what the market data session needs: the instrument list, then every subscription, and
     /// new ones for books that disagreed. What finds no room is sent at the next call.
     pub fn pump(&mut self) {
-        if !self.needs_pump || !self.is_market_data_up {
+        if !self.is_market_data_up {
             return;
         }
         if self.request_instruments {

@@ -130,7 +130,9 @@ impl<S: Strategy> Desk<S> {
             self.core.stats.kills += 1;
             self.tell(&SessionUpdate::Killed { cause });
         }
-        self.core.flatten();
+        if matches!(self.core.flatten, Flatten::Due | Flatten::OneByOne) {
+            self.core.flatten();
+        }
     }
 
     /// What is still open when a round of the ladder should have ended it is told, and the next round tries

@@ -482,7 +482,9 @@ impl<S: Strategy> Desk<S> {
         self.pump_cancels();
         self.pump_truth();
         self.core.pump_rest();
-        self.core.pump();
+        if self.core.needs_pump {
+            self.core.pump();
+        }
         if self.core.stopping && !self.stop_told {
             self.stop_told = true;
             if self.core.started {

@@ -8,7 +8,8 @@ use crate::types::{ClOrdId, OrderId};
 
 impl<S: Strategy> Desk<S> {
     pub(super) fn on_report(&mut self, report: &Report) {
-        let applied = match self.core.orders.on_report(report) {
+        let outcome = self.core.orders.on_report(report);
+        let applied = match &outcome {
             ReportOutcome::Unknown => return self.on_unknown(report),
             ReportOutcome::Duplicate(_) => {
                 self.core.stats.fills_duplicate += 1;
@@ -16,7 +17,7 @@ impl<S: Strategy> Desk<S> {
             }
             ReportOutcome::Applied(applied) => applied,
         };
-        let update = applied.update;
+        let update = &applied.update;
         if applied.resolved {
             self.core.note_certain(update.handle, update.state, Proof::Told);
         }
@@ -24,7 +25,7 @@ impl<S: Strategy> Desk<S> {
             self.core.stats.fills_recovered += 1;
             self.core.positions.on_recovered(update.instrument, update.side, fills);
             let kind = UpdateKind::FillsRecovered(*fills);
-            self.tell_order(&OrderUpdate { kind, ..update }, false);
+            self.tell_order(&OrderUpdate { kind, ..*update }, false);
         }
         if let Some(fill) = &applied.fill {
             self.core.stats.fills += 1;
@@ -48,7 +49,7 @@ impl<S: Strategy> Desk<S> {
                 self.tell(&SessionUpdate::ForeignFee { order: update.handle });
             }
         }
-        self.tell_order(&update, applied.disagrees);
+        self.tell_order(update, applied.disagrees);
     }
 
     /// A report about an order that is not known here: adopted or alarmed about, by policy. One that has

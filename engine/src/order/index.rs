@@ -104,11 +104,19 @@ pub(super) fn hash_bits(bits: u128) -> u64 {
 
 /// Spreads a short text over 64 bits.
 pub(super) fn hash_text(text: &[u8]) -> u64 {
-    text.chunks(16).fold(text.len() as u64, |hash, chunk| {
-        let mut block = [0; 16];
-        block[..chunk.len()].copy_from_slice(chunk);
-        hash_bits(u128::from_le_bytes(block) ^ u128::from(hash.rotate_left(23)))
-    })
+    let add = |hash: u64, block: &[u8; 16]| {
+        hash_bits(u128::from_le_bytes(*block) ^ u128::from(hash.rotate_left(23)))
+    };
+    let len = text.len() as u64;
+    match text.last_chunk() {
+        // The last sixteen bytes may overlap with those before.
+        Some(last) => add(text.as_chunks().0.iter().fold(len, add), last),
+        None => {
+            let mut block = [0; 16];
+            block[..text.len()].copy_from_slice(text);
+            add(len, &block)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -309,9 +309,13 @@ impl OrderTable {
 
     /// Notes when the newest request of an order was issued.
     pub fn stamp(&mut self, handle: OrderHandle, now: UtcTime) {
-        if let Some(tail) = self.get(handle).map(|order| order.ends.tail) {
-            self.chains.get_mut(tail).at = now;
-            self.refresh(handle.slot);
+        let Some(order) = self.slots.get_mut(handle.slot as usize) else { return };
+        if order.handle == handle {
+            let newest = self.chains.get_mut(order.ends.tail);
+            newest.at = now;
+            if newest.kind != RequestKind::Cancel {
+                order.touched = order.touched.max(now);
+            }
         }
     }
 

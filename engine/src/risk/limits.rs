@@ -132,12 +132,21 @@ impl Resolved {
     /// What a quantity is worth at half of `twice_mid`, in 10^-[`VALUE_SCALE`], cut; no more than
     /// [`VALUE_MAX`].
     pub fn value(&self, qty: i128, twice_mid: i128) -> i128 {
-        let twice = qty.saturating_mul(twice_mid);
+        let twice = product(qty, twice_mid);
         let value = match self.value_factor {
-            up @ 0.. => twice.saturating_mul(up) / 2,
+            up @ 0.. => product(twice, up) / 2,
             down => twice / -down / 2,
         };
         value.clamp(-VALUE_MAX, VALUE_MAX)
+    }
+}
+
+/// `a` times `b`, no further than the type goes. Most numbers have 64 bits: their product is exact, and takes
+/// one multiplication.
+fn product(a: i128, b: i128) -> i128 {
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => i128::from(a) * i128::from(b),
+        _ => a.saturating_mul(b),
     }
 }
 
@@ -174,5 +183,16 @@ mod tests {
         assert_eq!(floor_to_scale(Decimal::new(i64::MAX, 0), 36), i128::MAX);
         assert_eq!(ceil_to_scale(Decimal::new(1_901, 3), 1), 20);
         assert_eq!(ceil_to_scale(Decimal::new(1_900, 3), 1), 19);
+    }
+
+    #[test]
+    fn a_product_is_cut_where_the_type_ends_and_exact_below() {
+        let some =
+            [0, 1, 3, 1 << 31, 1 << 62, i64::MAX as i128, 1 << 63, 1 << 64, 1 << 100, i128::MAX];
+        for a in some.into_iter().flat_map(|a| [a, -a]) {
+            for b in some.into_iter().flat_map(|b| [b, -b]) {
+                assert_eq!(product(a, b), a.saturating_mul(b), "{a} {b}");
+            }
+        }
     }
 }

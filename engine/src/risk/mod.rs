@@ -148,9 +148,17 @@ struct Row {
     /// The last mid price that there was, doubled.
     twice_mid: i128,
     share: Share,
+    /// What the value in `share` was made of; `None` if that is not its value by now.
+    valued: Option<Valued>,
     /// Profit and loss, now and when the day began.
     pnl: i128,
     pnl_before: i128,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Valued {
+    qty: i128,
+    twice_mid: i128,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +183,7 @@ impl RiskCheck {
             heard: UtcTime(0),
             twice_mid: 0,
             share: Share::default(),
+            valued: None,
             pnl: 0,
             pnl_before: 0,
         };
@@ -231,6 +240,7 @@ impl RiskCheck {
             let (market, limits) = (instrument.market(), Resolved::new(&row.limits, instrument));
             let is_inverse = is_inverse(instrument.symbol.as_bytes());
             row.known = Some(Known { instrument: *instrument, market, is_inverse, limits, sum });
+            row.valued = None;
         }
     }
 
@@ -299,13 +309,19 @@ impl RiskCheck {
         if let Some(twice_mid) = view.book.and_then(Book::twice_mid) {
             row.twice_mid = twice_mid.max(0);
         }
+        let valued = Valued { qty: view.worst(Side::Buy, 0), twice_mid: row.twice_mid };
+        let same = row.valued == Some(valued) && row.share.open_orders == view.open_orders;
+        if same && !self.watches_loss {
+            return;
+        }
+        row.valued = Some(valued);
         if self.watches_loss
             && let Some(pnl) = positions.pnl_at(id, instrument, row.twice_mid)
         {
             row.pnl = pnl.net().clamp(-VALUE_MAX, VALUE_MAX);
         }
         let share = Share {
-            gross: limits.value(view.worst(Side::Buy, 0), row.twice_mid),
+            gross: limits.value(valued.qty, valued.twice_mid),
             day: row.pnl - row.pnl_before,
             open_orders: view.open_orders,
         };
