@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use rustc_hash::FxHashMap;
 use taut::event::{ExecType, OrdStatus};
 use taut::types::{CompId, OrdType, Side, Symbol, TimeInForce};
 use taut_codec::encode::EncodeError;
@@ -16,13 +17,14 @@ use super::exec_id::exec_id;
 use super::number::Amount;
 use super::report::{self, ExecutionReport};
 
-/// Templates that are kept; one more takes the place of another.
-const TEMPLATES_MAX: usize = 64;
+/// Templates that are kept, a kilobyte each: a few for every one of some hundred sessions. One more takes the
+/// place of another.
+const TEMPLATES_MAX: usize = 2_048;
 /// A template's pieces: one for each value, one more, and what long CompIDs and symbols need.
 const PIECES: usize = 24;
 
 /// What is the same in all reports of one template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Kind {
     exec_type: ExecType,
     ord_status: OrdStatus,
@@ -40,6 +42,8 @@ struct Kind {
 #[derive(Debug, Default)]
 pub(super) struct ReportTemplates {
     kept: Vec<(Kind, Template<PIECES>)>,
+    /// Where each kind stands.
+    places: FxHashMap<Kind, usize>,
     /// Where the next one goes when there is no room.
     next: usize,
     times: TimestampCache,
@@ -123,17 +127,21 @@ impl ReportTemplates {
 
     /// Where the template of a kind is. It is made if there is none; `None` if it cannot be.
     fn find(&mut self, kind: &Kind) -> Option<usize> {
-        if let Some(at) = self.kept.iter().position(|(one, _)| one == kind) {
+        if let Some(&at) = self.places.get(kind) {
             return Some(at);
         }
         let template = template(kind).ok()?;
-        if self.kept.len() < TEMPLATES_MAX {
+        let at = if self.kept.len() < TEMPLATES_MAX {
             self.kept.push((*kind, template));
-            return Some(self.kept.len() - 1);
-        }
-        let at = self.next;
-        self.next = (at + 1) % TEMPLATES_MAX;
-        self.kept[at] = (*kind, template);
+            self.kept.len() - 1
+        } else {
+            let at = self.next;
+            self.next = (at + 1) % TEMPLATES_MAX;
+            let (before, _) = std::mem::replace(&mut self.kept[at], (*kind, template));
+            self.places.remove(&before);
+            at
+        };
+        self.places.insert(*kind, at);
         Some(at)
     }
 }
@@ -335,6 +343,6 @@ mod tests {
             assert_eq!(templates.kept[at].0, kind(number));
             assert_eq!(templates.find(&kind(number)), Some(at));
         }
-        assert_eq!(templates.kept.len(), TEMPLATES_MAX);
+        assert_eq!((templates.kept.len(), templates.places.len()), (TEMPLATES_MAX, TEMPLATES_MAX));
     }
 }
