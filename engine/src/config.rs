@@ -117,10 +117,6 @@ impl EngineConfig {
         self.trading.check(self.path.live)?;
         if let Some(rest) = &self.rest {
             rest.check(self.path.live)?;
-            if self.market() == Market::Derivatives {
-                let problem = "is of spot only: derivatives have another interface";
-                return Err(value("rest", problem));
-            }
         }
         let rest = self.rest.iter().map(|rest| rest.host.as_str());
         let mut hosts = self.market_data.hosts().chain(self.trading.hosts()).chain(rest);

@@ -6,12 +6,12 @@ use super::{ConfigError, is_production, value};
 use crate::desk::RestPolicy;
 
 /// `[rest]`: what neither a cancel nor a mass cancel of the session reaches, and what is to be cancelled while
-/// the session is down, is cancelled by REST. Of the spot market only: Kraken's derivatives have another
-/// interface.
+/// the session is down, is cancelled by REST: by the interface of the market that the orders go to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestSection {
-    /// Host name or address; resolved at each dial.
+    /// Host name or address; resolved at each dial. In production `api.kraken.com` for spot and
+    /// `futures.kraken.com` for derivatives.
     pub host: String,
     /// Port: 443 in production.
     #[serde(default = "https")]

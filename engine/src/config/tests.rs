@@ -146,15 +146,12 @@ fn the_wire_xdp_needs_to_know_where_it_is() {
 }
 
 #[test]
-fn calls_by_rest_are_refused_for_a_derivatives_session() {
-    let spot = format!("{}\n[rest]\nhost = \"127.0.0.1\"\n", EngineConfig::commented_toml());
-    let config = EngineConfig::from_toml(&spot).expect("spot has them");
-    let is_refused = |config: &EngineConfig| matches!(config.check(), Err(ConfigError::Value { field: "rest", problem }) if problem.contains("spot"));
-    assert!(!is_refused(&config));
-    let mut derivatives = EngineConfig { rest: config.rest, ..derivatives() };
-    assert!(is_refused(&derivatives));
-    derivatives.rest = None;
-    derivatives.check().expect("without them it is none of their business");
+fn calls_by_rest_go_to_the_interface_of_the_sessions_market() {
+    let text = format!("{}\n[rest]\nhost = \"127.0.0.1\"\n", EngineConfig::commented_toml());
+    let spot = EngineConfig::from_toml(&text).expect("spot has them");
+    assert_eq!(spot.market(), Market::Spot);
+    let derivatives = EngineConfig { rest: spot.rest, ..derivatives() };
+    derivatives.check().expect("derivatives have them");
 }
 
 fn derivatives() -> EngineConfig {

@@ -38,20 +38,20 @@ pub enum RestSaid {
 /// One open order, as OpenOrders lists it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Listed {
-    /// The key of its entry.
+    /// Its OrderID.
     pub order_id: OrderId,
-    /// `cl_ord_id`, if it has one of the forms of FIX.
+    /// Its ClOrdID, if it has one of the forms of FIX.
     pub cl_ord_id: Option<ClOrdId>,
-    /// `descr.type`.
+    /// Its side.
     pub side: Side,
     /// The limit, of an order that has one.
     pub px: Option<Decimal>,
-    /// `vol`: the total quantity.
+    /// The total quantity.
     pub qty: Decimal,
-    /// `vol_exec`: filled so far.
+    /// Filled so far.
     pub cum: Decimal,
-    /// `cost`: what that cost, in the quote currency.
-    pub cost: Decimal,
+    /// What that cost, in the quote currency; derivatives do not tell.
+    pub cost: Option<Decimal>,
 }
 
 /// Why a call came to nothing.
@@ -66,7 +66,8 @@ pub enum RestProblem {
     Broken,
     /// HTTP had another status than 200.
     Status(u16),
-    /// The venue's error string, `EOrder:Unknown order` (venue file 5.2).
+    /// The venue's error string, `EOrder:Unknown order` (venue file 5.2), `apiLimitExceeded` of derivatives
+    /// (section 7), or what became of a cancel there: `notFound`, `filled`.
     Refused(EventText),
 }
 
@@ -79,7 +80,14 @@ impl RestProblem {
             Self::NotReached | Self::TimedOut | Self::Broken => true,
             Self::Status(status) => *status >= 500 || *status == 429 || *status == 408,
             Self::Refused(text) => {
-                const PASSING: [&[u8]; 6] = [
+                const PASSING: [&[u8]; 13] = [
+                    b"apiLimitExceeded",
+                    b"marketUnavailable",
+                    b"nonceBelowThreshold",
+                    b"nonceDuplicate",
+                    b"Server Error",
+                    b"Unavailable",
+                    b"unknownError",
                     b"EAPI:Invalid nonce",
                     b"EAPI:Rate limit exceeded",
                     b"EAuth:Rate limit exceeded",
@@ -95,13 +103,16 @@ impl RestProblem {
     /// Whether the venue says it of one order, not of all that is called.
     #[must_use]
     pub fn is_of_order(&self) -> bool {
-        matches!(self, Self::Refused(text) if text.as_bytes().starts_with(b"EOrder:"))
+        let of_market = |text: &EventText| text.as_bytes() == b"marketUnavailable";
+        self.is_unknown_order()
+            || matches!(self, Self::Refused(text) if text.as_bytes().starts_with(b"EOrder:") || of_market(text))
     }
 
     /// Whether the venue says that it has no such order open.
     #[must_use]
     pub fn is_unknown_order(&self) -> bool {
-        matches!(self, Self::Refused(text) if text.as_bytes() == b"EOrder:Unknown order")
+        const UNKNOWN: [&[u8]; 3] = [b"EOrder:Unknown order", b"notFound", b"filled"];
+        matches!(self, Self::Refused(text) if UNKNOWN.contains(&text.as_bytes()))
     }
 }
 
@@ -121,6 +132,8 @@ mod tests {
             refused("EAPI:Invalid nonce"),
             refused("EService:Unavailable"),
             refused("EOrder:Rate limit exceeded"),
+            refused("apiLimitExceeded"),
+            refused("nonceBelowThreshold"),
         ] {
             assert!(passing.may_pass(), "{passing:?}");
         }
@@ -131,10 +144,16 @@ mod tests {
             refused("EGeneral:Permission denied"),
             refused("EGeneral:Temporary lockout"),
             refused("EOrder:Unknown order"),
+            refused("authenticationError"),
+            refused("notFound"),
         ] {
             assert!(!lasting.may_pass(), "{lasting:?}");
         }
-        assert!(refused("EOrder:Unknown order").is_unknown_order());
+        for unknown in ["EOrder:Unknown order", "notFound", "filled"].map(refused) {
+            assert!(unknown.is_unknown_order() && unknown.is_of_order(), "{unknown:?}");
+        }
+        assert!(refused("marketUnavailable").is_of_order());
+        assert!(!refused("apiLimitExceeded").is_of_order());
         assert!(!refused("EOrder:Unknown position").is_unknown_order());
     }
 }

@@ -1,68 +1,61 @@
-//! Kraken's REST interface, as much of it as the cancel ladder needs: the calls and their answers, a small
-//! HTTPS client, and the signature, for both sides; Kraken's guide to REST authentication.
+//! Kraken's REST interfaces, as much of them as the cancel ladder needs: the calls and their answers, a small
+//! HTTPS client, and the signatures, for both sides. Spot and derivatives have one each.
 //!
 //! Nothing here is for the path: calls wait for a socket and allocate.
 
-mod call;
 mod client;
+mod derivatives;
 mod http;
+mod spot;
 
-pub use call::{body, path, read_answer};
 pub use client::RestClient;
-pub use http::{Response, read_response, request};
+pub use derivatives::PATH as DERIVATIVES_PATH;
+pub use http::{Response, read_response};
 
-use ring::digest::{Context, SHA256};
+use taut_codec::ids::Market;
 
 use super::logon::{Credentials, Password};
+use crate::command::RestKind;
+use crate::event::RestSaid;
 
-/// An API-Sign header.
-pub type ApiSign = Password;
+/// An API-Sign (spot) or Authent (derivatives) header.
+pub type Signature = Password;
 
-impl Credentials {
-    /// API-Sign of a call: base64 of HMAC-SHA512, under the decoded secret, of the path and the SHA-256 of
-    /// the nonce and the body. `path` starts with `/0/private/`; the nonce stands in the body too.
-    #[must_use]
-    pub fn api_sign(&self, path: &str, nonce: &[u8], body: &[u8]) -> ApiSign {
-        self.sign(&message(path, nonce, body))
-    }
-
-    /// Whether an API-Sign is the right one. The comparison takes the same time wherever it differs.
-    #[must_use]
-    pub fn verify_api_sign(&self, path: &str, nonce: &[u8], body: &[u8], api_sign: &[u8]) -> bool {
-        self.is_signature(&message(path, nonce, body), api_sign)
+/// The bytes of a signed call. `nonce` has to be above that of every earlier call of the key; `host` is ours
+/// and holds no control byte.
+#[must_use]
+pub fn request(
+    market: Market,
+    host: &str,
+    credentials: &Credentials,
+    kind: &RestKind,
+    nonce: u64,
+) -> Vec<u8> {
+    match market {
+        Market::Spot => spot::request(host, credentials, kind, nonce),
+        Market::Derivatives => derivatives::request(host, credentials, kind, nonce),
     }
 }
 
-fn message(path: &str, nonce: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut context = Context::new(&SHA256);
-    context.update(nonce);
-    context.update(body);
-    [path.as_bytes(), context.finish().as_ref()].concat()
+/// What the JSON of an answer says, part by part, in order; the last part ends the answer.
+pub fn read_answer(market: Market, kind: &RestKind, json: &[u8], mut each: impl FnMut(RestSaid)) {
+    let parts = match market {
+        Market::Spot => spot::parts(kind, json),
+        Market::Derivatives => derivatives::parts(kind, json),
+    };
+    match parts {
+        Ok(parts) => parts.into_iter().for_each(each),
+        Err(problem) => each(RestSaid::Failed(problem)),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Secret;
-
-    #[test]
-    fn the_signature_of_the_documented_call_is_reproduced_and_verified() {
-        let secret = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg==";
-        let credentials = Credentials::new(Secret::new("key"), Secret::new(secret)).unwrap();
-        let (path, nonce) = ("/0/private/AddOrder", b"1616492376594");
-        let body =
-            b"nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25";
-        let sign = credentials.api_sign(path, nonce, body);
-        assert_eq!(
-            std::str::from_utf8(&sign).unwrap(),
-            "4/dpxb3iT4tp/ZCVEwSnEsLxx0bqyhLpdfOpc6fn7OR8+UClSV5n9E6aSS8MPtnRfp32bAb0nmbRn6H8ndwLUQ=="
-        );
-        assert!(credentials.verify_api_sign(path, nonce, body, &sign));
-        assert!(!credentials.verify_api_sign("/0/private/CancelAll", nonce, body, &sign));
-        assert!(!credentials.verify_api_sign(path, b"1616492376595", body, &sign));
-        assert!(!credentials.verify_api_sign(path, nonce, &body[1..], &sign));
-        for wrong in [&sign[..84], b"", b"not base64", &[b'A'; 200]] {
-            assert!(!credentials.verify_api_sign(path, nonce, body, wrong));
+/// A value of a form: of the bytes that mean something in one, a venue uses none in an id.
+fn escaped(text: &[u8]) -> String {
+    let one = |&byte: &u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(byte).to_string()
         }
-    }
+        other => format!("%{other:02X}"),
+    };
+    text.iter().map(one).collect()
 }

@@ -210,7 +210,8 @@ impl Engine {
     fn caller(&self, core: &mut SessionCore, tls: Option<ClientTls>) -> Option<Caller> {
         let section = self.config.rest.as_ref()?;
         let credentials = self.rest_credentials.as_ref().unwrap_or(&self.credentials).clone();
-        let client = RestClient::new(section.host.clone(), section.port, tls, credentials);
+        let market = self.config.market();
+        let client = RestClient::new(market, section.host.clone(), section.port, tls, credentials);
         let (port, end) = rest_link();
         core.set_rest(port);
         let timeout = Duration::from_millis(section.timeout_ms.into());

@@ -67,6 +67,8 @@ pub const REST_CONNECTIONS_MAX: usize = 256;
 pub const REST_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers of a call.
 pub const REST_HEADERS_MAX: usize = 64;
+/// Nonces of a key that are remembered, of a market that takes them out of order.
+pub const NONCES_KEPT: usize = 16;
 /// Body of a call; a longer one is answered by 413.
 pub const REST_BODY_BYTES_MAX: usize = 16 * 1024;
 /// Answers that wait for a peer; one that does not read them is dropped. The longest lists some ten thousand

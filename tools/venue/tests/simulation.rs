@@ -14,6 +14,7 @@ use taut::strategy::{
     Context, InstrumentId, OrderUpdate, Refusal, Rung, SessionUpdate, Side, Strategy, TimerId,
     UpdateKind,
 };
+use taut::types::Market;
 use taut_codec::value::UtcTime;
 use taut_venue::gateway::RoutingMode;
 use taut_venue::simulation::strategies::{Quoter, Storm};
@@ -323,8 +324,16 @@ impl Strategy for Fickle {
 fn no_live_order_is_out_of_reach_while_rest_is_there_however_narrow_the_session_and_bad_the_network()
  {
     let (mut sum, mut by, mut calls) = (Sum::default(), BTreeMap::<_, u64>::new(), [0; 3]);
-    for seed in seeds(96) {
+    let mut on_derivatives = 0;
+    // Of every fourth seed a second one, on derivatives.
+    let markets =
+        |seed| [Market::Spot, Market::Derivatives].into_iter().take(1 + usize::from(seed % 4 == 1));
+    for (seed, market) in seeds(96).flat_map(|seed| markets(seed).map(move |market| (seed, market)))
+    {
         let mut config = SimConfig::stormy(seed, 1_500 * MS);
+        if market == Market::Derivatives {
+            config = config.on_derivatives();
+        }
         let ([cancel, amend, session, _], reach) = scopes(seed);
         let switches = &mut config.venue.switches;
         (switches.cancel_scope, switches.amend_scope) = (cancel, amend);
@@ -346,9 +355,11 @@ fn no_live_order_is_out_of_reach_while_rest_is_there_however_narrow_the_session_
         let reconciled = |sim: &Simulation<Fickle>| sim.desk().is_reconciled();
         assert!(sim.run_until(reconciled, 60 * SECOND), "seed {seed} does not find out");
         end(&mut sim);
-        assert_eq!(sim.desk().orders().live_len(), 0, "seed {seed} {reach:?}");
-        assert_eq!(sim.venue().open_orders("TAUT"), 0, "seed {seed} {reach:?} left orders behind");
+        assert_eq!(sim.desk().orders().live_len(), 0, "seed {seed} {market:?} {reach:?}");
+        let left = ["TAUT", "TAUT_DRV"].map(|sender| sim.venue().open_orders(sender));
+        assert_eq!(left, [0; 2], "seed {seed} {market:?} {reach:?} left orders behind");
         let stats = sim.desk().stats();
+        on_derivatives += stats.rest_cancels * u64::from(market == Market::Derivatives);
         for (all, one) in
             calls.iter_mut().zip([stats.rest_calls, stats.rest_cancels, stats.rest_failures])
         {
@@ -363,6 +374,7 @@ fn no_live_order_is_out_of_reach_while_rest_is_there_however_narrow_the_session_
     let some = |how| by.get(how).is_some_and(|count| *count > sum.seeds / 4);
     assert!(some("F") && some("REST") && by.contains_key("climbed"), "{by:?}");
     assert!(calls[1] > sum.seeds / 4 && calls[2] > sum.seeds / 8, "{calls:?}");
+    assert!(sum.seeds < 96 || on_derivatives > 6, "{on_derivatives}");
 }
 
 /// A storm that sends an order as soon as the trading session is up.

@@ -17,11 +17,11 @@ use taut::strategy::{
 use taut::trace::Clock;
 use taut::wire::WireKind;
 use taut::wire::tls::{TlsMode, Trust};
+use taut_venue::Venue;
 use taut_venue::certificate::Certificate;
 use taut_venue::config::VenueConfig;
-use taut_venue::gateway::Logons;
+use taut_venue::gateway::{Logons, Market};
 use taut_venue::server::{Listen, Server};
-use taut_venue::{Service, Venue};
 
 const SECRET: &str = "c2VjcmV0";
 /// Longest wait for anything.
@@ -36,7 +36,7 @@ struct Resting {
 #[derive(Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a few of them")]
 enum Heard {
-    Live,
+    Acked,
     Down,
     Rest(RestKind, RestSaid),
 }
@@ -51,9 +51,9 @@ impl Strategy for Resting {
     }
 
     fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
-        if update.kind == UpdateKind::Live {
+        if update.kind == UpdateKind::Acked {
             // A test that has what it wanted listens no more.
-            let _ = self.tell.send(Heard::Live);
+            let _ = self.tell.send(Heard::Acked);
         }
     }
 
@@ -67,8 +67,21 @@ impl Strategy for Resting {
     }
 }
 
+/// What the engine trades, and as whom.
+#[derive(Clone, Copy)]
+struct Traded {
+    market: Market,
+    sender: &'static str,
+    symbol: &'static str,
+}
+
+const SPOT: Traded = Traded { market: Market::Spot, sender: "TAUT", symbol: "BTC/USD" };
+const DERIVATIVES: Traded =
+    Traded { market: Market::Derivatives, sender: "TAUT_DRV", symbol: "PF_XBTUSD" };
+
 /// A venue on a thread, which refuses the trading session while it is `closed`.
 struct Running {
+    traded: Traded,
     /// Market data, trading, REST.
     ports: [u16; 3],
     pem: Vec<u8>,
@@ -78,14 +91,15 @@ struct Running {
     thread: JoinHandle<(usize, usize)>,
 }
 
-fn venue() -> Running {
+fn venue(traded: Traded) -> Running {
     let (closed, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (close, stopped) = (Arc::clone(&closed), Arc::clone(&stop));
     let (tell, told) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let clock = Clock::system();
         let secrets = |_: &str| Some(SECRET.to_owned());
-        let config = VenueConfig::default();
+        let mut config = VenueConfig::default();
+        config.liquidity.symbol = traded.symbol.to_owned();
         let venue = Venue::with_secrets(&config, None, clock.now(), secrets).expect("it is good");
         let certificate = Certificate::generate(&["localhost"]).expect("a certificate");
         let tls = certificate.server_tls(TlsMode::RecordLayer).expect("TLS");
@@ -93,7 +107,8 @@ fn venue() -> Running {
             Server::bind(venue, Some(tls), &Listen::loopback(), clock.clone()).expect("free ports");
         let port = |service| server.address_of(service).expect("it listens").port();
         let rest = server.rest_address().expect("it listens").port();
-        let ports = [port(Service::SpotMarketData), port(Service::SpotTrading), rest];
+        let [market_data, trading] = [traded.market.market_data(), traded.market.trading()];
+        let ports = [port(market_data), port(trading), rest];
         tell.send((ports, certificate.pem())).expect("the test waits");
         let mut is_closed = false;
         let mut most_open = 0;
@@ -101,19 +116,19 @@ fn venue() -> Running {
             if close.load(Ordering::Relaxed) != is_closed {
                 is_closed = true;
                 let venue = server.venue();
-                most_open = venue.open_orders("TAUT");
+                most_open = venue.open_orders(traded.sender);
                 venue.set_logons(Logons::CloseSilently);
-                let session = venue.connection("TAUT", Service::SpotTrading).expect("it is up");
+                let session = venue.connection(traded.sender, trading).expect("it is up");
                 venue.drop_connection(session);
             }
             if !server.step().expect("there is no arrival log") {
                 std::thread::sleep(Duration::from_micros(200));
             }
         }
-        (most_open, server.venue().open_orders("TAUT"))
+        (most_open, server.venue().open_orders(traded.sender))
     });
     let (ports, pem) = told.recv().expect("the venue started");
-    Running { ports, pem: pem.into(), closed, stop, thread }
+    Running { traded, ports, pem: pem.into(), closed, stop, thread }
 }
 
 fn engine(layout: Layout, venue: &Running) -> Engine {
@@ -123,10 +138,15 @@ fn engine(layout: Layout, venue: &Running) -> Engine {
     config.path.wire = WireKind::BusyPoll;
     config.path.idle = Some(IdlePolicy::Park);
     let [market_data, trading, rest] = venue.ports;
-    for (section, port) in [(&mut config.market_data, market_data), (&mut config.trading, trading)]
-    {
+    let Traded { market, sender, symbol } = venue.traded;
+    for (section, port, service) in [
+        (&mut config.market_data, market_data, market.market_data()),
+        (&mut config.trading, trading, market.trading()),
+    ] {
         (section.host, section.port) = ("localhost".into(), port);
+        (section.sender, section.target) = (sender.into(), service.comp_id().into());
     }
+    config.instruments.symbols = vec![symbol.into()];
     config.trading.cancel_on_disconnect = false;
     let section = RestSection::at("localhost".into(), rest);
     // A slow machine is no reason to call twice.
@@ -143,13 +163,13 @@ fn until(heard: &Receiver<Heard>, wanted: impl Fn(&Heard) -> bool) {
     }
 }
 
-fn is_killed_without_a_session(layout: Layout) {
-    let venue = venue();
+fn is_killed_without_a_session(layout: Layout, traded: Traded) {
+    let venue = venue(traded);
     let (tell, heard) = mpsc::channel();
     let running = engine(layout, &venue).start(Resting { tell, sent: false }).expect("it starts");
     let alive = RestKind::CancelAllAfter { seconds: 3_600 };
     // In either order.
-    let mut wanted = vec![Heard::Live, Heard::Rest(alive, RestSaid::TimerSet)];
+    let mut wanted = vec![Heard::Acked, Heard::Rest(alive, RestSaid::TimerSet)];
     while !wanted.is_empty() {
         let one = heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {wanted:?}"));
         wanted.retain(|wanted| *wanted != one);
@@ -169,15 +189,20 @@ fn is_killed_without_a_session(layout: Layout) {
 
 #[test]
 fn an_engine_on_one_thread_is_killed_without_a_session() {
-    is_killed_without_a_session(Layout::Inline);
+    is_killed_without_a_session(Layout::Inline, SPOT);
 }
 
 #[test]
 fn an_engine_on_two_threads_is_killed_without_a_session() {
-    is_killed_without_a_session(Layout::Split);
+    is_killed_without_a_session(Layout::Split, SPOT);
 }
 
 #[test]
 fn an_engine_on_three_threads_is_killed_without_a_session() {
-    is_killed_without_a_session(Layout::Full);
+    is_killed_without_a_session(Layout::Full, SPOT);
+}
+
+#[test]
+fn an_engine_on_derivatives_is_killed_without_a_session() {
+    is_killed_without_a_session(Layout::Inline, DERIVATIVES);
 }

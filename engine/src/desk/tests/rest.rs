@@ -302,7 +302,7 @@ fn the_list_of_open_orders_settles_what_nothing_else_may() {
         px: Some(Decimal::new(1_000, 1)),
         qty: Decimal::new(10, 2),
         cum: Decimal::new(4, 2),
-        cost: Decimal::new(4, 0),
+        cost: Some(Decimal::new(4, 0)),
     };
     answer(&mut fixture, list, RestSaid::Listed(listed));
     answer(&mut fixture, list, RestSaid::ListEnd { count: 1 });

@@ -7,8 +7,8 @@ use crate::strategy::Strategy;
 use crate::types::{ExecId, Qty};
 
 impl<S: Strategy> Desk<S> {
-    /// An order that was asked about is open: as good as an answer to a status request, with what its fills
-    /// cost so far.
+    /// An order that was asked about is open: as good as an answer to a status request, on spot with
+    /// what its fills cost so far.
     pub(in crate::desk) fn on_listed(&mut self, listed: &Listed) {
         let orders = &self.core.orders;
         let by_id = listed.cl_ord_id.and_then(|id| orders.find(id));
@@ -49,7 +49,7 @@ impl<S: Strategy> Desk<S> {
             cum_qty,
             leaves_qty: Qty(order_qty.0.checked_sub(cum_qty.0)?),
             fill: None,
-            gross: listed.cost.to_scale(cost_scale).ok(),
+            gross: listed.cost.and_then(|cost| cost.to_scale(cost_scale).ok()),
             fee: None,
             transact_time: self.core.clock.now(),
             poss_dup: false,

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::{body, path, read_answer, read_response, request};
+use taut_codec::ids::Market;
+
+use super::{read_answer, read_response, request};
 use crate::command::RestKind;
 use crate::event::{RestProblem, RestSaid};
 use crate::kraken::logon::Credentials;
@@ -17,6 +19,7 @@ const REUSE: Duration = Duration::from_secs(5);
 
 /// Makes calls, each within a time.
 pub struct RestClient {
+    market: Market,
     host: String,
     port: u16,
     tls: Option<ClientTls>,
@@ -44,8 +47,14 @@ impl Wire for rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
 impl RestClient {
     /// A client that has no connection yet; without `tls` it calls over plain TCP.
     #[must_use]
-    pub fn new(host: String, port: u16, tls: Option<ClientTls>, credentials: Credentials) -> Self {
-        Self { host, port, tls, credentials, open: None }
+    pub fn new(
+        market: Market,
+        host: String,
+        port: u16,
+        tls: Option<ClientTls>,
+        credentials: Credentials,
+    ) -> Self {
+        Self { market, host, port, tls, credentials, open: None }
     }
 
     /// Makes a call and waits for its answer until `deadline`; `each` is given its parts, of which the
@@ -57,12 +66,9 @@ impl RestClient {
         deadline: Instant,
         mut each: impl FnMut(RestSaid),
     ) {
-        let (path, body) = (path(kind), body(kind, nonce));
-        let sign = self.credentials.api_sign(path, nonce.to_string().as_bytes(), body.as_bytes());
-        let key = self.credentials.api_key().expose();
-        let bytes = request(&self.host, path, key, &sign, &body);
+        let bytes = request(self.market, &self.host, &self.credentials, kind, nonce);
         match self.exchange(&bytes, deadline) {
-            Ok((200, json)) => read_answer(kind, &json, each),
+            Ok((200, json)) => read_answer(self.market, kind, &json, each),
             Ok((status, _)) => each(RestSaid::Failed(RestProblem::Status(status))),
             Err(problem) => each(RestSaid::Failed(problem)),
         }
@@ -150,7 +156,7 @@ mod tests {
 
     fn client(port: u16) -> RestClient {
         let credentials = Credentials::new(Secret::new("KEY"), Secret::new("c2VjcmV0")).unwrap();
-        RestClient::new("127.0.0.1".to_owned(), port, None, credentials)
+        RestClient::new(Market::Spot, "127.0.0.1".to_owned(), port, None, credentials)
     }
 
     fn call(client: &mut RestClient, nonce: u64, patience: Duration) -> Vec<RestSaid> {

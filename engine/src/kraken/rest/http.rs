@@ -1,6 +1,5 @@
-//! HTTP/1.1, the caller's side of it: one POST, one answer of a known length or in chunks.
+//! HTTP/1.1, the caller's side of it: one call, one answer of a known length or in chunks.
 
-use super::Password;
 use crate::event::RestProblem;
 use crate::limits::{REST_ANSWER_BYTES_MAX, REST_HEADERS_MAX};
 
@@ -15,17 +14,31 @@ pub struct Response {
     pub close: bool,
 }
 
-/// The bytes of a signed call. `host` and `path` are ours; `api_key` holds no control byte.
-#[must_use]
-pub fn request(host: &str, path: &str, api_key: &str, api_sign: &Password, body: &str) -> Vec<u8> {
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: taut\r\nAPI-Key: {api_key}\r\nAPI-Sign: "
-    );
-    let rest = format!(
-        "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    [head.as_bytes(), api_sign, rest.as_bytes()].concat()
+pub(super) const POST: &str = "POST";
+pub(super) const GET: &str = "GET";
+
+/// The bytes of a call; a POST has a form. Nothing in them may hold a control byte.
+pub(super) fn write(
+    method: &str,
+    host: &str,
+    path: &str,
+    headers: &[(&str, &[u8])],
+    form: &str,
+) -> Vec<u8> {
+    let mut out =
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: taut\r\n").into_bytes();
+    for (name, value) in headers {
+        out.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    if method == POST {
+        let length = form.len();
+        let about = format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
+        );
+        out.extend(about.as_bytes());
+    }
+    out.extend([b"\r\n", form.as_bytes()].concat());
+    out
 }
 
 /// Reads the answer at the front of `bytes`. `None`: a part of it is missing.

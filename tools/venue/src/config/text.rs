@@ -103,7 +103,7 @@ seed = 1
 delay_us_max = 2000
 
 # Rate limits of a derivatives session: tokens in a full bucket, milliseconds in which an empty one
-# fills, and what D, G, F and q cost.
+# fills, and what D, G, F and q cost; and the tokens of a client's calls by REST, which are apart.
 [derivatives_limits]
 tokens = 500
 window_ms = 10000
@@ -111,6 +111,7 @@ send = 10
 edit = 10
 cancel = 10
 cancel_all = 25
+rest_tokens = 500
 
 [switches.market_data]
 # L3 on spot: "own_port" (port 4005 only) or "off" (35=Y with 281=B).

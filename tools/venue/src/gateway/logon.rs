@@ -11,27 +11,27 @@ use taut_codec::value::UtcTime;
 use super::client::Client;
 use super::connection::Connection;
 use super::guard::Errors;
+use super::keys::UsedNonces;
 use super::leave::Leave;
 use super::{ConnectionId, Gateway, GatewaySwitches, Inbound, Service, Subscriber};
 use crate::config::DuplicateLogon;
 use crate::limits::LOGONS_MAX;
 use crate::oes::Owner;
-use crate::rest::Call;
 
 /// What a client logs on to trading with.
 #[derive(Debug)]
 pub struct ClientCredentials {
     credentials: Option<Credentials>,
     nonces: NonceGuard,
-    /// The last nonce of a call by REST.
-    pub(super) rest_nonce: u64,
+    /// Of calls by REST.
+    pub(super) rest_nonces: UsedNonces,
 }
 
 impl ClientCredentials {
     /// A client with these credentials; without any it can only log on to market data.
     #[must_use]
-    pub const fn new(credentials: Option<Credentials>) -> Self {
-        Self { credentials, nonces: NonceGuard::new(), rest_nonce: 0 }
+    pub fn new(credentials: Option<Credentials>) -> Self {
+        Self { credentials, nonces: NonceGuard::new(), rest_nonces: UsedNonces::default() }
     }
 
     pub(super) const fn are_known(&self) -> bool {
@@ -40,7 +40,7 @@ impl ClientCredentials {
 
     /// The last nonces that were taken: of Logons and of calls by REST.
     pub(super) fn nonces(&self) -> (u64, u64) {
-        (self.nonces.last(), self.rest_nonce)
+        (self.nonces.last(), self.rest_nonces.last())
     }
 
     /// Goes on with the nonces of an earlier life.
@@ -48,7 +48,7 @@ impl ClientCredentials {
         if logon > 0 {
             self.nonces.accept(logon);
         }
-        self.rest_nonce = self.rest_nonce.max(rest);
+        self.rest_nonces.go_on(rest);
     }
 
     pub(super) fn is_key(&self, key: &[u8]) -> bool {
@@ -56,11 +56,9 @@ impl ClientCredentials {
         known.is_some_and(|known| known.api_key().expose().as_bytes() == key)
     }
 
-    /// Whether a call is signed by the client.
-    pub(super) fn signed(&self, call: &Call, nonce: &str) -> bool {
-        let Call { path, body, api_sign, .. } = call;
-        let known = self.credentials.as_ref();
-        known.is_some_and(|known| known.verify_api_sign(path, nonce.as_bytes(), body, api_sign))
+    /// Whether there are credentials, and they are such.
+    pub(super) fn have(&self, what: impl Fn(&Credentials) -> bool) -> bool {
+        self.credentials.as_ref().is_some_and(what)
     }
 
     /// Whether a Logon is signed by the client, now, and not a copy of an earlier one.

@@ -45,6 +45,7 @@ pub use connection::ConnectionId;
 pub use faults::Fault;
 pub use guard::Source;
 pub use inbound::{Inbound, RefusedCommand};
+pub(crate) use keys::NotLetIn;
 pub use logon::{ClientCredentials, Logons};
 pub use replay::{ReplayLimits, ReplayStats};
 pub use router::{Instance, Router};

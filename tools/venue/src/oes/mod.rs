@@ -147,6 +147,8 @@ struct Client {
     /// Calls of its key by REST.
     calls: Counter,
     calls_tier: Option<Tier>,
+    /// The same of a derivatives client.
+    rest_bucket: Bucket,
 }
 
 impl Client {
@@ -216,6 +218,7 @@ impl Oes {
             allocations: BTreeMap::new(),
             calls: Counter::default(),
             calls_tier: limits.calls,
+            rest_bucket: self.switches.derivatives.rest_bucket(),
         };
         self.clients.insert(client, added);
         if self.customers.insert(account, account).is_none() {
@@ -332,16 +335,19 @@ impl Restored for Client {
             last_logon,
             bucket,
             calls,
+            rest_bucket,
         } = self;
         used.store(out);
         (*cache_from, *last_logon).store(out);
         (*bucket, *calls).store(out);
+        rest_bucket.store(out);
     }
 
     fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
         self.used = from.get()?;
         (self.cache_from, self.last_logon) = from.get()?;
         (self.bucket, self.calls) = from.get()?;
+        self.rest_bucket = from.get()?;
         Some(())
     }
 }

@@ -28,19 +28,39 @@ pub struct DerivativesLimits {
     pub cancel: u32,
     /// OrderMassCancelRequest (q). Default 25.
     pub cancel_all: u32,
+    /// Tokens in the full bucket of a client's calls by REST, which fills in the same time. Default 500.
+    pub rest_tokens: u32,
 }
 
 impl Default for DerivativesLimits {
     fn default() -> Self {
         let BucketSize { tokens, window } = BucketSize::default();
         let window_ms = (window / 1_000_000) as u32;
-        Self { tokens, window_ms, send: 10, edit: 10, cancel: 10, cancel_all: 25 }
+        Self {
+            tokens,
+            window_ms,
+            send: 10,
+            edit: 10,
+            cancel: 10,
+            cancel_all: 25,
+            rest_tokens: tokens,
+        }
     }
 }
 
 impl DerivativesLimits {
+    /// Of a session.
     pub(super) const fn bucket(self) -> Bucket {
-        Bucket::new(BucketSize { tokens: self.tokens, window: self.window_ms as u64 * 1_000_000 })
+        self.holding(self.tokens)
+    }
+
+    /// Of a client's calls by REST.
+    pub(super) const fn rest_bucket(self) -> Bucket {
+        self.holding(self.rest_tokens)
+    }
+
+    const fn holding(self, tokens: u32) -> Bucket {
+        Bucket::new(BucketSize { tokens, window: self.window_ms as u64 * 1_000_000 })
     }
 
     pub(super) const fn cost(self, msg_type: u8) -> u32 {

@@ -54,18 +54,28 @@ impl Oes {
         })
     }
 
-    /// The live order that a cancel names. If both ids are given, only OrderID counts (venue file 4.2).
+    /// The live order that a cancel names.
     pub(super) fn cancelled<S: Settlement>(
         &self,
         client: u16,
         name: &OrderName,
         engine: &Engine<S>,
     ) -> Option<&OrderRecord> {
-        let record = match name.order_id {
+        self.found(client, name, engine).filter(|record| record.is_live())
+    }
+
+    /// The order of a name, which by its OrderID is found for a while after its end. If both ids are given,
+    /// only OrderID counts (venue file 4.2).
+    pub(super) fn found<S: Settlement>(
+        &self,
+        client: u16,
+        name: &OrderName,
+        engine: &Engine<S>,
+    ) -> Option<&OrderRecord> {
+        match name.order_id {
             Some(id) => engine.order_ref(id.as_bytes()).and_then(|order| self.registry.get(order)),
             None => name.cl_ord_id.and_then(|id| self.named(client, id)),
-        };
-        record.filter(|record| record.is_live())
+        }
     }
 
     pub(super) fn mass_cancel<S: Settlement>(

@@ -1,12 +1,15 @@
-//! What comes by REST: the account's own, whatever session placed an order. The rate counters are those of
-//! FIX (venue file section 7), and the key has a counter of calls beside them.
+//! What comes by REST: the account's own, whatever session placed an order. On spot the rate counters are those
+//! of FIX (venue file section 7), and the key has a counter of calls beside them; on derivatives calls have a
+//! bucket of their own.
 
 use taut::risk::venue_rate::Action;
+use taut::types::InstrumentId;
 use taut_codec::value::UtcTime;
 
 use super::request::OrderName;
 use super::{Error, Oes, OrderRecord, Owner, Refusal, rates};
-use crate::matching::{Cancel, CancelReason, CancelWhere, RejectReason, SpotEngine};
+use crate::gateway::Market;
+use crate::matching::{Cancel, CancelReason, CancelWhere, Engine, RejectReason, Settlement};
 
 const CALL_LIMIT: Error = Error::Text("EAPI:Rate limit exceeded");
 
@@ -22,21 +25,41 @@ impl Oes {
         client.calls.charge(Action::Add, tier, now).map_err(|_| refusal)
     }
 
+    /// A call of a derivatives client costs tokens.
+    ///
+    /// # Errors
+    /// `apiLimitExceeded`.
+    pub fn spend_tokens(&mut self, client: u16, tokens: u32, now: UtcTime) -> Result<(), Refusal> {
+        let Some(client) = self.clients.get_mut(&client) else { return Ok(()) };
+        let refusal = Refusal { reason: 0, text: rates::DERIVATIVES_LIMIT };
+        client.rest_bucket.take(tokens, now).map_err(|_| refusal)
+    }
+
+    /// The order that a call names, live or ended a while ago, if it is the account's.
+    pub fn of_account<S: Settlement>(
+        &self,
+        client: u16,
+        name: &OrderName,
+        engine: &Engine<S>,
+    ) -> Option<OrderRecord> {
+        let record = self.found(client, name, engine).copied();
+        record.filter(|record| Some(record.customer) == self.account(client))
+    }
+
     /// The command that cancels one order of a client's account.
     ///
     /// # Errors
     /// The refusal.
-    pub fn rest_cancel(
+    pub fn rest_cancel<S: Settlement>(
         &mut self,
         client: u16,
         name: &OrderName,
-        engine: &SpotEngine,
+        engine: &Engine<S>,
         now: UtcTime,
     ) -> Result<Cancel, Refusal> {
-        let account = self.account(client).ok_or(RejectReason::PermissionDenied)?;
         let record = self
-            .cancelled(client, name, engine)
-            .filter(|record| record.customer == account)
+            .of_account(client, name, engine)
+            .filter(OrderRecord::is_live)
             .ok_or(RejectReason::UnknownOrder)?;
         let cancel = Cancel {
             account: record.state.account,
@@ -44,18 +67,25 @@ impl Oes {
             client_key: None,
             order: record.state.order,
         };
-        let pair = (account, record.state.instrument);
-        let action = Action::Cancel { age: now.nanos_since(record.touched) };
-        self.charge_cancel(pair, action, now)?;
+        if self.market == Market::Spot {
+            let pair = (record.customer, record.state.instrument);
+            let action = Action::Cancel { age: now.nanos_since(record.touched) };
+            self.charge_cancel(pair, action, now)?;
+        }
         Ok(cancel)
     }
 
-    /// The commands that cancel all orders of a client's account, its sub-accounts included.
-    pub fn rest_cancel_all(&self, client: u16) -> impl Iterator<Item = CancelWhere> + use<> {
-        self.accounts(client).into_iter().map(|account| CancelWhere {
+    /// The commands that cancel all orders of a client's account, its sub-accounts included, or those on an
+    /// instrument.
+    pub fn rest_cancel_all(
+        &self,
+        client: u16,
+        instrument: Option<InstrumentId>,
+    ) -> impl Iterator<Item = CancelWhere> + use<> {
+        self.accounts(client).into_iter().map(move |account| CancelWhere {
             account: Some(account),
             sessions: None,
-            instrument: None,
+            instrument,
             reason: CancelReason::MassCancel,
             asker: None,
         })

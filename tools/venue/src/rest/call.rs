@@ -5,22 +5,36 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use crate::gateway::NotLetIn;
 use crate::matching::RejectReason;
 use crate::oes::Refusal;
 
 /// A call, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
+    /// Whether it is a GET; else a POST.
+    pub is_get: bool,
     /// The path, `/0/private/CancelAll`.
     pub path: String,
-    /// API-Key.
+    /// What stands behind the `?` of a call for derivatives.
+    pub query: Vec<u8>,
+    /// API-Key (spot) or APIKey (derivatives).
     pub api_key: Vec<u8>,
-    /// API-Sign.
-    pub api_sign: Vec<u8>,
+    /// API-Sign (spot) or Authent (derivatives).
+    pub signature: Vec<u8>,
+    /// Nonce (derivatives); empty if there is none.
+    pub nonce: Vec<u8>,
     /// Form fields, `nonce=1&txid=...`.
     pub body: Vec<u8>,
     /// Where it comes from, if that is known.
     pub source: Option<IpAddr>,
+}
+
+impl Call {
+    /// The fields of a call for derivatives as they came, in the query or the body.
+    pub(crate) fn form(&self) -> Vec<u8> {
+        [&self.query[..], &self.body].concat()
+    }
 }
 
 /// The answer to a call.
@@ -45,6 +59,19 @@ impl From<&'static str> for Refused {
 impl From<RejectReason> for Refused {
     fn from(reason: RejectReason) -> Self {
         reason.text().into()
+    }
+}
+
+impl From<NotLetIn> for Refused {
+    fn from(why: NotLetIn) -> Self {
+        match why {
+            NotLetIn::UnknownKey => "EAPI:Invalid key",
+            NotLetIn::LockedOut => "EGeneral:Temporary lockout",
+            NotLetIn::WrongAddress => "EGeneral:Permission denied",
+            NotLetIn::WrongSignature => "EAPI:Invalid signature",
+            NotLetIn::NonceUsed | NotLetIn::NonceLow => "EAPI:Invalid nonce",
+        }
+        .into()
     }
 }
 

@@ -1,6 +1,9 @@
-//! HTTP/1.1, as much of it as calls need: POST with a Content-Length, connections that stay open.
+//! HTTP/1.1, as much of it as calls need: POST with a Content-Length, GET for derivatives, connections that stay
+//! open.
 
 use std::net::IpAddr;
+
+use taut::kraken::rest::DERIVATIVES_PATH;
 
 use super::{Answer, Call};
 use crate::limits::{REST_BODY_BYTES_MAX, REST_HEAD_BYTES_MAX, REST_HEADERS_MAX};
@@ -52,22 +55,34 @@ pub(super) fn read(bytes: &[u8], source: Option<IpAddr>) -> Read {
         Ok(len) => head + len,
         Err(status) => return Read::Bad(status),
     };
-    if request.method != Some("POST") {
-        return Read::Bad(405);
-    }
+    let target = request.path.unwrap_or_default();
+    let is_derivatives = target.starts_with(DERIVATIVES_PATH);
+    let is_get = match (request.method, is_derivatives) {
+        (Some("POST"), _) => false,
+        (Some("GET"), true) => true,
+        _ => return Read::Bad(405),
+    };
     if bytes.len() < len {
         return Read::Incomplete;
     }
     let text = |name: &str| header(name).map(|value| value.unwrap_or_default().to_vec());
-    let (Ok(api_key), Ok(api_sign), Ok(connection)) =
-        (text("api-key"), text("api-sign"), text("connection"))
+    let [key, sign] = if is_derivatives { ["apikey", "authent"] } else { ["api-key", "api-sign"] };
+    let (Ok(api_key), Ok(signature), Ok(nonce), Ok(connection)) =
+        (text(key), text(sign), text("nonce"), text("connection"))
     else {
         return Read::Bad(400);
     };
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) if is_derivatives => (path, query),
+        _ => (target, ""),
+    };
     let call = Call {
-        path: request.path.unwrap_or_default().to_owned(),
+        is_get,
+        path: path.to_owned(),
+        query: query.as_bytes().to_vec(),
         api_key,
-        api_sign,
+        signature,
+        nonce,
         body: bytes[head..len].to_vec(),
         source,
     };
@@ -118,7 +133,7 @@ mod tests {
         let Read::Request { call, close, len } = read(&more, None) else { panic!("no request") };
         assert_eq!((len, close, call.path.as_str()), (CALL.len(), false, "/0/private/CancelAll"));
         assert_eq!(
-            (&call.api_key[..], &call.api_sign[..], &call.body[..]),
+            (&call.api_key[..], &call.signature[..], &call.body[..]),
             (&b"k"[..], &b"s"[..], &b"nonce=1"[..])
         );
     }

@@ -1,5 +1,8 @@
-//! The REST interface: the small part of Kraken's that a client needs when no FIX session reaches an order
-//! any more. HTTP/1.1 over the venue's TLS, calls signed as Kraken's are.
+//! The REST interfaces: the small part of Kraken's that a client needs when no FIX session reaches an order
+//! any more. HTTP/1.1 over the venue's TLS, calls signed as Kraken's are; one port for both markets, the path
+//! says which is meant.
+//!
+//! # Spot
 //!
 //! | call | what it does |
 //! |---|---|
@@ -15,9 +18,32 @@
 //!
 //! Choices (SIM): the port ([`PORT`]), what the paths above leave out of an order (trades, `closetm`), that a
 //! nonce of FIX does not count here, and that `userref` matches nothing, since FIX orders have none.
+//!
+//! # Derivatives
+//!
+//! | call | method | tokens | what it does |
+//! |---|---|---|---|
+//! | `/derivatives/api/v3/cancelorder` | POST | 10 | cancels the order of `order_id` (OrderID) or `cliOrdId` |
+//! | `/derivatives/api/v3/cancelallorders` | POST | 25 | cancels every open order of the account, or of `symbol` |
+//! | `/derivatives/api/v3/cancelallordersafter` | POST | 25 | does so when `timeout` seconds pass; 0: no more |
+//! | `/derivatives/api/v3/openorders` | GET | 2 | lists the open orders |
+//!
+//! Headers `APIKey`, `Authent` and, if the caller likes, `Nonce`; fields in the query or as a form, and what is
+//! signed is the text of both as it came. A key acts for the account of the first derivatives client that has
+//! it. Answers are `{"result":"success",...,"serverTime":...}` or `{"result":"error","error":...}` with status
+//! 200. That a call succeeded does not mean that an order was cancelled: `cancelStatus.status` says that.
+//!
+//! Tokens come out of a bucket of the client's own, 500 in 10 seconds unless configured otherwise, which FIX does
+//! not share (venue file 7).
+//!
+//! Choices (SIM): how long nonces may come out of order (the [`NONCES_KEPT`](crate::limits::NONCES_KEPT) highest
+//! are remembered: each once, none below them), `authenticationError` for whoever may not trade or is locked
+//! out, `marketUnavailable` where the engine refuses a cancel, `filled` only for a cancel by `order_id`, and
+//! the order of openorders (the oldest first).
 
 mod call;
 mod connections;
+pub(crate) mod derivatives;
 mod http;
 mod listing;
 mod timers;

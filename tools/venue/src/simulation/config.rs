@@ -298,7 +298,8 @@ impl SimConfig {
             client.tier = TierName::Unlimited;
         }
         // What is simulated is order and truth at any speed.
-        self.venue.derivatives_limits.tokens = u32::MAX;
+        let limits = &mut self.venue.derivatives_limits;
+        (limits.tokens, limits.rest_tokens) = (u32::MAX, u32::MAX);
         for instrument in &mut self.instruments {
             instrument.symbol = symbol.parse().expect("it is short");
         }

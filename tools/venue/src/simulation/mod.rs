@@ -492,7 +492,7 @@ fn engine<S: Strategy>(
     let rest = config.rest.clone().map(|route| {
         let (port, end) = rest_link();
         core.set_rest(port);
-        RestNet::new(route, credentials, end)
+        RestNet::new(config.market(), route, credentials, end)
     });
     if let Some(dir) = &config.journal {
         let small = JournalConfig {

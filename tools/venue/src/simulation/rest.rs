@@ -3,8 +3,9 @@
 use fastrand::Rng;
 use taut::event::{RestAnswer, RestProblem, RestSaid};
 use taut::kraken::logon::Credentials;
-use taut::kraken::rest::{body, path, read_answer, read_response, request};
+use taut::kraken::rest::{read_answer, read_response, request};
 use taut::pipeline::{RestEnd, RestRequest};
+use taut_codec::ids::Market;
 use taut_codec::value::UtcTime;
 
 use super::config::RestRoute;
@@ -12,6 +13,7 @@ use crate::venue::Venue;
 
 /// The way between the engine and the venue's REST interface.
 pub(super) struct RestNet {
+    market: Market,
     route: RestRoute,
     credentials: Credentials,
     end: RestEnd,
@@ -22,8 +24,8 @@ pub(super) struct RestNet {
 }
 
 impl RestNet {
-    pub fn new(route: RestRoute, credentials: Credentials, end: RestEnd) -> Self {
-        Self { route, credentials, end, there: Vec::new(), back: Vec::new() }
+    pub fn new(market: Market, route: RestRoute, credentials: Credentials, end: RestEnd) -> Self {
+        Self { market, route, credentials, end, there: Vec::new(), back: Vec::new() }
     }
 
     /// When something arrives.
@@ -66,10 +68,7 @@ impl RestNet {
         if is_lost() {
             return self.back.push((timeout, RestAnswer { id: call.id, said: timed_out }));
         }
-        let (path, body) = (path(&call.kind), body(&call.kind, nonce));
-        let sign = self.credentials.api_sign(path, nonce.to_string().as_bytes(), body.as_bytes());
-        let key = self.credentials.api_key().expose();
-        let bytes = request("localhost", path, key, &sign, &body);
+        let bytes = request(self.market, "localhost", &self.credentials, &call.kind, nonce);
         let connection = venue.rest_connected(None, now);
         venue.received(connection, &bytes, now);
         let (outbox, len) = venue.sendable(connection, now);
@@ -80,7 +79,7 @@ impl RestNet {
         if is_lost() {
             return self.back.push((timeout, RestAnswer { id: call.id, said: timed_out }));
         }
-        read_answer(&call.kind, &response.body, |said| {
+        read_answer(self.market, &call.kind, &response.body, |said| {
             self.back.push((at, RestAnswer { id: call.id, said }));
         });
     }

@@ -21,7 +21,7 @@ pub enum Input {
     CancelOnDisconnect(OwnerId),
     /// A day is over.
     Rollover,
-    /// A call of a client by REST, other than CancelOrder, is counted.
+    /// A call of a spot client by REST, other than CancelOrder, is counted.
     CountCall(u16),
     /// CancelOrder of a client.
     CancelOrder(u16, OrderName),
@@ -37,6 +37,10 @@ pub enum Input {
     PricesShown(Symbol, bool),
     /// Control: what TradingSessionStatus (35=h) says.
     Trading(TradingStatus),
+    /// A call of a derivatives client by REST costs so many tokens.
+    SpendTokens(u16, u32),
+    /// CancelAll of a client, for one symbol.
+    CancelSymbol(u16, Symbol),
     /// Control: whether trades are reported; if they were not for a while, each order that traded is restated.
     ReportTrades(bool),
 }
@@ -56,4 +60,6 @@ super::stored_enum!(Input {
     11 = PricesShown(symbol, shown),
     12 = Trading(status),
     13 = ReportTrades(reported),
+    14 = SpendTokens(client, tokens),
+    15 = CancelSymbol(client, symbol),
 });

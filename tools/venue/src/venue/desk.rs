@@ -14,9 +14,10 @@ use crate::limits::ARRIVALS_MAX;
 use crate::liquidity::Liquidity;
 use crate::market_data::MarketData;
 use crate::market_data::request::MdRequest;
-use crate::matching::{Engine, EngineEvent, Index, Settlement};
-use crate::oes::request::{OrderRequest, Origin, RequestKind};
+use crate::matching::{Engine, EngineEvent, EventKind, Index, Settlement};
+use crate::oes::request::{OrderName, OrderRequest, Origin, RequestKind};
 use crate::oes::{Admitted, EngineRecord, Oes, OwnerId};
+use crate::rest::Refused;
 use crate::state::{Restored, Source, Stored};
 
 /// One market.
@@ -127,6 +128,42 @@ impl<S: Settlement> Desk<S> {
         }
         self.engine.execute(now, &record.command, &mut self.events);
         self.settle(front, now);
+    }
+
+    /// Cancels one order of a client's account, by REST.
+    pub(super) fn cancel_order(
+        &mut self,
+        client: u16,
+        name: &OrderName,
+        front: &mut Front<'_>,
+        now: UtcTime,
+    ) -> Result<(), Refused> {
+        let cancel = self.oes.rest_cancel(client, name, &self.engine, now)?;
+        let done = self.engine.cancel(now, &cancel, &mut self.events);
+        let refused = self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Rejected(rejection) if !done => Some(rejection.reason),
+            _ => None,
+        });
+        self.settle(front, now);
+        refused.map_or(Ok(()), |reason| Err(reason.into()))
+    }
+
+    /// Cancels all orders of a client's account, or those of a symbol; returns how many.
+    pub(super) fn cancel_all(
+        &mut self,
+        client: u16,
+        symbol: Option<Symbol>,
+        front: &mut Front<'_>,
+        now: UtcTime,
+    ) -> usize {
+        let instrument = symbol.map(|symbol| self.engine.instrument_id(symbol.as_bytes()));
+        let Some(instrument) = instrument.map_or(Some(None), |id| id.map(Some)) else { return 0 };
+        let mut count = 0;
+        for command in self.oes.rest_cancel_all(client, instrument) {
+            count += self.engine.cancel_where(now, &command, &mut self.events);
+        }
+        self.settle(front, now);
+        count
     }
 
     /// The orders of a connection that is gone.

@@ -68,10 +68,24 @@ impl Venue {
                 true
             }
             Input::CancelOrder(client, name) => {
-                self.cancel_order(client, &name, now)?;
+                let market = self.gateway.market(client);
+                let (spot, derivatives, mut front) = self.parts();
+                match market {
+                    Some(Market::Derivatives) => {
+                        derivatives.cancel_order(client, &name, &mut front, now)?;
+                    }
+                    _ => spot.cancel_order(client, &name, &mut front, now)?,
+                }
                 true
             }
-            Input::CancelAll(client) => return Ok(self.cancel_orders_of(client, now)),
+            Input::SpendTokens(client, tokens) => {
+                self.derivatives.oes.spend_tokens(client, tokens, now)?;
+                true
+            }
+            Input::CancelAll(client) => return Ok(self.cancel_orders_of(client, None, now)),
+            Input::CancelSymbol(client, symbol) => {
+                return Ok(self.cancel_orders_of(client, Some(symbol), now));
+            }
             Input::CancelAllAt(client, at) => {
                 self.cancel_timers.set(client, at);
                 true

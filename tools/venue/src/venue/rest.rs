@@ -1,14 +1,17 @@
 //! Calls by REST: the same stages as a FIX message, with answers of their own.
 
+mod derivatives;
+
 use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
-use taut::types::{ClOrdId, OrderId};
+use taut::kraken::rest::DERIVATIVES_PATH;
+use taut::types::{ClOrdId, OrderId, Symbol};
 use taut_codec::value::UtcTime;
 
 use super::Venue;
-use crate::gateway::ConnectionId;
-use crate::matching::{EventKind, RejectReason};
+use crate::gateway::{ConnectionId, Market};
+use crate::matching::RejectReason;
 use crate::oes::request::OrderName;
 use crate::rest::{self, Answer, Call, Form, Refused};
 use crate::state::Input;
@@ -35,6 +38,9 @@ impl Venue {
     /// Carries out a call of the REST interface.
     pub fn call(&mut self, call: &Call, now: UtcTime) -> Answer {
         self.is_dirty = true;
+        if let Some(path) = call.path.strip_prefix(DERIVATIVES_PATH) {
+            return self.call_derivatives(path, call, now);
+        }
         let run = match call.path.as_str() {
             "/0/private/CancelOrder" => Self::cancel_one,
             "/0/private/CancelAll" => Self::cancel_all,
@@ -49,7 +55,11 @@ impl Venue {
     /// Who calls, if they may.
     fn caller(&mut self, call: &Call, now: UtcTime) -> Result<(u16, Form), Refused> {
         let form = Form::read(&call.body).ok_or(INVALID)?;
-        let client = self.gateway.caller(call, form.get("nonce"), now)?;
+        let nonce = form.get("nonce").map(str::as_bytes);
+        let client = self.gateway.caller(Market::Spot, call, nonce, now, |credentials| {
+            let Call { path, body, signature, .. } = call;
+            credentials.verify_api_sign(path, nonce.unwrap_or_default(), body, signature)
+        })?;
         if !self.spot.oes.can_trade(client) {
             return Err(RejectReason::PermissionDenied.into());
         }
@@ -76,37 +86,8 @@ impl Venue {
         self.enter(&Input::CancelOrder(client, name), now).map(rest::result)
     }
 
-    /// Cancels one order of a client's account.
-    pub(super) fn cancel_order(
-        &mut self,
-        client: u16,
-        name: &OrderName,
-        now: UtcTime,
-    ) -> Result<(), Refused> {
-        let (spot, _, mut front) = self.parts();
-        let cancel = spot.oes.rest_cancel(client, name, &spot.engine, now)?;
-        let done = spot.engine.cancel(now, &cancel, &mut spot.events);
-        let refused = spot.events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Rejected(rejection) if !done => Some(rejection.reason),
-            _ => None,
-        });
-        spot.settle(&mut front, now);
-        refused.map_or(Ok(()), |reason| Err(reason.into()))
-    }
-
     fn cancel_all(&mut self, client: u16, _: &Form, now: UtcTime) -> Result<Value, Refused> {
         self.enter(&Input::CancelAll(client), now).map(rest::result)
-    }
-
-    /// Cancels all orders of a client's account; returns how many.
-    pub(super) fn cancel_orders_of(&mut self, client: u16, now: UtcTime) -> usize {
-        let (spot, _, mut front) = self.parts();
-        let mut count = 0;
-        for command in spot.oes.rest_cancel_all(client) {
-            count += spot.engine.cancel_where(now, &command, &mut spot.events);
-        }
-        spot.settle(&mut front, now);
-        count
     }
 
     fn cancel_all_orders_after(
@@ -139,10 +120,25 @@ impl Venue {
         Ok(json!({ "open": open }))
     }
 
+    /// Cancels all orders of a client's account, or those of a symbol; returns how many.
+    pub(super) fn cancel_orders_of(
+        &mut self,
+        client: u16,
+        symbol: Option<Symbol>,
+        now: UtcTime,
+    ) -> usize {
+        let market = self.gateway.market(client);
+        let (spot, derivatives, mut front) = self.parts();
+        match market {
+            Some(Market::Derivatives) => derivatives.cancel_all(client, symbol, &mut front, now),
+            _ => spot.cancel_all(client, symbol, &mut front, now),
+        }
+    }
+
     /// Clients whose CancelAllOrdersAfter is due lose their orders.
     pub(super) fn follow_cancel_timers(&mut self, now: UtcTime) {
         while let Some(client) = self.cancel_timers.pop(now) {
-            self.cancel_orders_of(client, now);
+            self.cancel_orders_of(client, None, now);
         }
     }
 }

@@ -9,8 +9,9 @@ use taut::kraken::rest::RestClient;
 use taut::secret::Secret;
 use taut::types::OrderId;
 use taut::wire::tls::{ClientTls, TlsMode, Trust};
+use taut_codec::ids::Market;
 
-use crate::client::{API_KEY, Client, api_sign, nonce};
+use crate::client::{API_KEY, Client, api_sign, nonce, now_ms, time_text};
 use crate::world::World;
 
 /// Sends a call and returns the body of its answer.
@@ -74,6 +75,55 @@ fn a_venue_that_stops_closes_connections_of_rest_too() {
     caller.expect_end();
 }
 
+/// The engine's client.
+fn caller(world: &World, market: Market) -> RestClient {
+    let tls = world.rest.pem.as_ref().map(|pem| {
+        let trust = Trust::Pem(pem.clone().into());
+        ClientTls::new(trust, TlsMode::RecordLayer).expect("the venue's certificate")
+    });
+    let secret = Secret::new("c2VjcmV0");
+    let credentials = Credentials::new(Secret::new(API_KEY), secret).expect("good ones");
+    let port = world.rest.address.port();
+    RestClient::new(market, "localhost".to_owned(), port, tls, credentials)
+}
+
+#[test]
+fn the_engines_own_client_lists_and_cancels_derivatives_over_https() {
+    let world = World::tls();
+    let mut trader = world.derivatives.log_on("TAUT_DRV");
+    let time = now_ms();
+    let (ticks, at) = (time * 100, time_text(time));
+    let id = format!("{:08x}-{:04x}-4abc-9def-000000000001", ticks >> 16, ticks & 0xffff);
+    let order = format!("11={id}|18=s|38=0.125|40=2|44=1000.5|54=1|55=PF_ETHUSD|59=1|60={at}|");
+    trader.send("D", &order);
+    let order_id = trader.receive().get(37).to_owned();
+    let mut client = caller(&world, Market::Derivatives);
+    let mut call = |kind: RestKind| {
+        let (mut said, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
+        client.call(&kind, nonce(), deadline, |part| said.push(part));
+        said
+    };
+    let open = call(RestKind::OpenOrders);
+    let [RestSaid::Listed(listed), RestSaid::ListEnd { count: 1 }] = open[..] else {
+        panic!("{open:?}")
+    };
+    assert_eq!(listed.order_id.as_str(), order_id);
+    assert_eq!(listed.qty.to_scale(3), Ok(125));
+    assert_eq!(listed.px.map(|px| px.to_scale(1)), Some(Ok(10_005)));
+    let (order_id, cl_ord_id) = (listed.order_id, listed.cl_ord_id.expect("it has one"));
+    assert_eq!(call(RestKind::CancelAllAfter { seconds: 60 }), [RestSaid::TimerSet]);
+    let kind = RestKind::CancelOrder { order_id, cl_ord_id };
+    assert_eq!(call(kind), [RestSaid::Canceled { count: 1 }]);
+    assert_eq!(trader.receive().values(&[150, 11]), format!("4 {id}"));
+    let again = call(kind);
+    assert!(
+        matches!(again[..], [RestSaid::Failed(problem)] if problem.is_unknown_order()),
+        "{again:?}"
+    );
+    assert_eq!(call(RestKind::CancelAll), [RestSaid::Canceled { count: 0 }]);
+    trader.log_out();
+}
+
 #[test]
 fn the_engines_own_client_lists_and_cancels_over_https_and_over_plain_tcp() {
     for world in [World::tls(), World::plain()] {
@@ -81,14 +131,7 @@ fn the_engines_own_client_lists_and_cancels_over_https_and_over_plain_tcp() {
         trader.limit(1, 1, "0.5", "1000");
         let order_id = trader.receive().get(37).to_owned();
         trader.receive();
-        let tls = world.rest.pem.as_ref().map(|pem| {
-            let trust = Trust::Pem(pem.clone().into());
-            ClientTls::new(trust, TlsMode::RecordLayer).expect("the venue's certificate")
-        });
-        let secret = Secret::new("c2VjcmV0");
-        let credentials = Credentials::new(Secret::new(API_KEY), secret).expect("good ones");
-        let port = world.rest.address.port();
-        let mut client = RestClient::new("localhost".to_owned(), port, tls, credentials);
+        let mut client = caller(&world, Market::Spot);
         let mut call = |kind: RestKind| {
             let (mut said, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
             client.call(&kind, nonce(), deadline, |part| said.push(part));

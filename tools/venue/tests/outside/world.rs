@@ -19,6 +19,7 @@ use crate::client::{API_KEY, Client, Door};
 pub struct World {
     pub market_data: Door,
     pub trading: Door,
+    pub derivatives: Door,
     pub rest: Door,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<VenueStats>>,
@@ -71,7 +72,8 @@ impl World {
             found.expect("both services listen").1.clone()
         };
         let (market_data, trading) = (door(Service::SpotMarketData), door(Service::SpotTrading));
-        Self { market_data, trading, rest, stop, thread: Some(thread) }
+        let derivatives = door(Service::DerivativesTrading);
+        Self { market_data, trading, derivatives, rest, stop, thread: Some(thread) }
     }
 
     /// A trading session of `TAUT`.

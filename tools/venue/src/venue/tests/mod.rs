@@ -19,6 +19,7 @@ mod order_types;
 mod rejects;
 mod replay;
 mod rest;
+mod rest_derivatives;
 mod scope;
 mod services;
 mod state;

@@ -1,16 +1,54 @@
-//! Calls as forms, answers as JSON.
+//! Spot: calls as forms, answers as JSON, and the signature; Kraken's guide to REST authentication.
 
+use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value};
 use taut_codec::value::Decimal;
 
+use super::http::{POST, write};
+use super::{Signature, escaped};
 use crate::command::RestKind;
 use crate::event::{Listed, RestProblem, RestSaid};
 use crate::kraken::decode::cut_text;
+use crate::kraken::logon::Credentials;
 use crate::types::{ClOrdId, OrderId, Side};
 
+impl Credentials {
+    /// API-Sign of a call: base64 of HMAC-SHA512, under the decoded secret, of the path and the SHA-256 of
+    /// the nonce and the body. `path` starts with `/0/private/`; the nonce stands in the body too.
+    #[must_use]
+    pub fn api_sign(&self, path: &str, nonce: &[u8], body: &[u8]) -> Signature {
+        self.sign(&message(path, nonce, body))
+    }
+
+    /// Whether an API-Sign is the right one. The comparison takes the same time wherever it differs.
+    #[must_use]
+    pub fn verify_api_sign(&self, path: &str, nonce: &[u8], body: &[u8], api_sign: &[u8]) -> bool {
+        self.is_signature(&message(path, nonce, body), api_sign)
+    }
+}
+
+fn message(path: &str, nonce: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    context.update(nonce);
+    context.update(body);
+    [path.as_bytes(), context.finish().as_ref()].concat()
+}
+
+/// The bytes of a signed call.
+pub(super) fn request(
+    host: &str,
+    credentials: &Credentials,
+    kind: &RestKind,
+    nonce: u64,
+) -> Vec<u8> {
+    let (path, body) = (path(kind), body(kind, nonce));
+    let sign = credentials.api_sign(path, nonce.to_string().as_bytes(), body.as_bytes());
+    let key = credentials.api_key().expose().as_bytes();
+    write(POST, host, path, &[("API-Key", key), ("API-Sign", &sign)], &body)
+}
+
 /// Where a call goes.
-#[must_use]
-pub const fn path(kind: &RestKind) -> &'static str {
+const fn path(kind: &RestKind) -> &'static str {
     match kind {
         RestKind::CancelOrder { .. } => "/0/private/CancelOrder",
         RestKind::CancelAll => "/0/private/CancelAll",
@@ -20,8 +58,7 @@ pub const fn path(kind: &RestKind) -> &'static str {
 }
 
 /// The form of a call. `nonce` has to be above that of every earlier call of the key.
-#[must_use]
-pub fn body(kind: &RestKind, nonce: u64) -> String {
+fn body(kind: &RestKind, nonce: u64) -> String {
     match kind {
         // No byte of an id means anything in a form but the few that a venue never uses: those are escaped.
         RestKind::CancelOrder { order_id, .. } if !order_id.is_empty() => {
@@ -33,25 +70,8 @@ pub fn body(kind: &RestKind, nonce: u64) -> String {
     }
 }
 
-fn escaped(text: &[u8]) -> String {
-    let one = |&byte: &u8| match byte {
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'~' => {
-            char::from(byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    };
-    text.iter().map(one).collect()
-}
-
-/// What the JSON of an answer says, part by part, in order; the last part ends the answer.
-pub fn read_answer(kind: &RestKind, json: &[u8], mut each: impl FnMut(RestSaid)) {
-    match parts(kind, json) {
-        Ok(parts) => parts.into_iter().for_each(each),
-        Err(problem) => each(RestSaid::Failed(problem)),
-    }
-}
-
-fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestProblem> {
+/// What the JSON of an answer says, part by part, in order.
+pub(super) fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestProblem> {
     let broken = || RestProblem::Broken;
     let answer: Value = serde_json::from_slice(json).map_err(|_| broken())?;
     let errors = answer.get("error").and_then(Value::as_array).ok_or_else(broken)?;
@@ -106,7 +126,7 @@ fn entry(order_id: &str, order: &Value) -> Option<Listed> {
         px,
         qty: decimal("vol")?,
         cum: decimal("vol_exec")?,
-        cost: decimal("cost")?,
+        cost: Some(decimal("cost")?),
     })
 }
 
@@ -114,11 +134,10 @@ fn entry(order_id: &str, order: &Value) -> Option<Listed> {
 mod tests {
     use super::*;
     use crate::event::EventText;
+    use crate::secret::Secret;
 
     fn read(kind: RestKind, json: &str) -> Vec<RestSaid> {
-        let mut said = Vec::new();
-        read_answer(&kind, json.as_bytes(), |part| said.push(part));
-        said
+        parts(&kind, json.as_bytes()).unwrap_or_else(|problem| vec![RestSaid::Failed(problem)])
     }
 
     #[test]
@@ -166,12 +185,34 @@ mod tests {
             panic!("{said:?}")
         };
         let at_8 = |one: Decimal| one.to_scale(8).unwrap();
-        let numbers = |one: Listed| [one.px.unwrap(), one.qty, one.cum, one.cost].map(at_8);
+        let numbers =
+            |one: Listed| [one.px.unwrap(), one.qty, one.cum, one.cost.unwrap()].map(at_8);
         let (whole, half) = (100_000_000, 50_000_000);
         assert_eq!(numbers(first), [10_050_000_000, 2 * whole, half, 5_025_000_000]);
         assert_eq!(numbers(second), [6 * whole, whole, 0, 0]);
         assert_eq!((first.order_id.as_str(), first.side), ("OKWUQF-YPJM2-DTAJHH", Side::Buy));
         assert_eq!(first.cl_ord_id, ClOrdId::numeric(12));
         assert_eq!((second.cl_ord_id, second.side), (None, Side::Sell));
+    }
+
+    #[test]
+    fn the_signature_of_the_documented_call_is_reproduced_and_verified() {
+        let secret = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg==";
+        let credentials = Credentials::new(Secret::new("key"), Secret::new(secret)).unwrap();
+        let (path, nonce) = ("/0/private/AddOrder", b"1616492376594");
+        let body =
+            b"nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25";
+        let sign = credentials.api_sign(path, nonce, body);
+        assert_eq!(
+            std::str::from_utf8(&sign).unwrap(),
+            "4/dpxb3iT4tp/ZCVEwSnEsLxx0bqyhLpdfOpc6fn7OR8+UClSV5n9E6aSS8MPtnRfp32bAb0nmbRn6H8ndwLUQ=="
+        );
+        assert!(credentials.verify_api_sign(path, nonce, body, &sign));
+        assert!(!credentials.verify_api_sign("/0/private/CancelAll", nonce, body, &sign));
+        assert!(!credentials.verify_api_sign(path, b"1616492376595", body, &sign));
+        assert!(!credentials.verify_api_sign(path, nonce, &body[1..], &sign));
+        for wrong in [&sign[..84], b"", b"not base64", &[b'A'; 200]] {
+            assert!(!credentials.verify_api_sign(path, nonce, body, wrong));
+        }
     }
 }
