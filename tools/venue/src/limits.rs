@@ -59,6 +59,9 @@ pub const REPLAY_BYTES_MAX: usize = 256 << 20;
 pub const ICEBERG_PARTS_MAX: i64 = 15;
 /// How far ahead ExpireTime(126) may be, "up to one month", and EffectiveTime(168): 31 days.
 pub const ORDER_AHEAD_MAX_NS: u64 = 31 * 24 * 3600 * 1_000_000_000;
+/// Units of the quantity of a position, on derivatives or on margin: what is counted in 64 bits stays there,
+/// whatever an account may do. An order that would go further trades up to here; the rest is cancelled.
+pub const POSITION_UNITS_MAX: i64 = 9_000_000_000_000_000_000;
 /// Positions on margin that an account may have.
 pub const POSITIONS_PER_ACCOUNT_MAX: usize = 64;
 /// Connections to REST at one time; one more is answered by 503.

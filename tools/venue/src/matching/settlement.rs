@@ -66,7 +66,8 @@ pub trait Settlement: Restored {
     fn fill(&mut self, order: &mut Order, fill: Fill) -> i128;
 
     /// How much `order` may trade as its account stands: less than is open if it may only reduce a
-    /// position.
+    /// position, or if the position would leave
+    /// [`POSITION_UNITS_MAX`](crate::limits::POSITION_UNITS_MAX).
     fn room(&self, order: &Order) -> Qty {
         let _ = order;
         Qty(i64::MAX)

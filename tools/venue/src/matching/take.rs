@@ -12,7 +12,14 @@ use super::pool::NONE;
 use super::reason::{CancelReason, RejectReason};
 use super::settlement::{Fill, Settlement};
 
-const CLOSED: CancelReason = CancelReason::Refused(RejectReason::ReduceOnlyClosed);
+/// Why an order that has no room trades no more.
+const fn stopped(order: &Order) -> CancelReason {
+    CancelReason::Refused(if order.reduce_only {
+        RejectReason::ReduceOnlyClosed
+    } else {
+        RejectReason::PositionSize
+    })
+}
 
 impl<S: Settlement> Engine<S> {
     fn self_trade(&self, taker: &Order, maker: &Order) -> Option<SelfTrade> {
@@ -53,7 +60,8 @@ impl<S: Settlement> Engine<S> {
         }
         assert!(!kill, "a fill-or-kill order was looked through before");
         if self.settlement.room(order).0 == 0 {
-            self.end(now, slot, CLOSED, None, events);
+            let reason = stopped(order);
+            self.end(now, slot, reason, None, events);
         } else if ord_type == OrdType::Market {
             let reason = match self.books[usize::from(instrument.0)].best(side.opposite()) {
                 Some(_) if limit.is_some() => CancelReason::PriceProtection,
@@ -86,7 +94,7 @@ impl<S: Settlement> Engine<S> {
         limit: Option<Px>,
         events: &mut Vec<EngineEvent>,
     ) -> bool {
-        let Order { instrument, side, reduce_only, .. } = *self.orders.get(slot);
+        let Order { instrument, side, .. } = *self.orders.get(slot);
         let step = self.market(instrument).instrument.qty_step;
         loop {
             let Some(maker) = self.books[usize::from(instrument.0)].front(side.opposite()) else {
@@ -112,23 +120,22 @@ impl<S: Settlement> Engine<S> {
                 continue;
             }
             qty = qty.min(resting.visible());
-            if resting.reduce_only {
-                let room = self.settlement.room(resting);
-                if room.0 == 0 {
-                    self.end(now, maker, CLOSED, None, events);
-                    continue;
-                }
-                qty = qty.min(room);
+            let room = self.settlement.room(resting);
+            if room.0 == 0 {
+                let reason = stopped(resting);
+                self.end(now, maker, reason, None, events);
+                continue;
             }
-            if reduce_only {
-                let room = self.settlement.room(self.orders.get(slot));
-                if room.0 == 0 {
-                    self.end(now, slot, CLOSED, None, events);
-                    return false;
-                }
-                qty = qty.min(room);
+            let order = self.orders.get(slot);
+            let own_room = self.settlement.room(order);
+            let most = room.min(own_room);
+            // An account that trades with itself gets nowhere: part by part it would not end.
+            if own_room.0 == 0 || (resting.account == order.account && qty > most) {
+                let reason = stopped(order);
+                self.end(now, slot, reason, None, events);
+                return false;
             }
-            self.trade(now, (slot, maker), (px, qty), events);
+            self.trade(now, (slot, maker), (px, qty.min(most)), events);
         }
     }
 
@@ -173,7 +180,8 @@ impl<S: Settlement> Engine<S> {
             book.remove(&mut self.orders, maker, now);
             self.finish(maker);
         } else if order.reduce_only && self.settlement.room(order).0 == 0 {
-            self.end(now, maker, CLOSED, None, events);
+            let reason = stopped(order);
+            self.end(now, maker, reason, None, events);
         } else if order.visible().0 == 0 {
             // The next slice goes to the back of the queue (venue file 6.5).
             book.remove(&mut self.orders, maker, now);

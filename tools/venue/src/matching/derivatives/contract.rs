@@ -86,7 +86,8 @@ pub(super) struct Contract {
     factor: i128,
     /// Units of a price in one.
     price_unit: i128,
-    /// Sum of all accounts' positions: nothing, between trades.
+    /// Sum of all accounts' positions: nothing, between trades; between the two sides of a trade its
+    /// quantity.
     pub(super) net: i64,
     last: Option<Px>,
     index: Option<Px>,

@@ -202,10 +202,12 @@ impl Settlement for Derivatives {
     }
 
     fn room(&self, order: &Order) -> Qty {
-        if !order.reduce_only {
-            return Qty(i64::MAX);
-        }
-        Qty(self.position_of(order.account, order.instrument).closable(order.side))
+        let position = self.position_of(order.account, order.instrument);
+        Qty(if order.reduce_only {
+            position.closable(order.side)
+        } else {
+            position.room(order.side)
+        })
     }
 
     fn mark(&mut self, instrument: InstrumentId, px: Px) {

@@ -4,12 +4,13 @@
 use taut::types::{Px, Side};
 
 use super::contract::Contract;
+use crate::limits::POSITION_UNITS_MAX;
 use crate::matching::ledger::part_of;
 
 /// A position of an account in an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FuturesPosition {
-    /// Positive if bought, negative if sold.
+    /// Positive if bought, negative if sold; at most [`POSITION_UNITS_MAX`].
     pub qty: i64,
     /// The value at which it was opened, with the sign of `qty`, in ledger units of the asset that it
     /// settles in. By the quantity it is the average entry: price (linear) or one over it (inverse).
@@ -52,6 +53,11 @@ impl FuturesPosition {
     pub(super) const fn closable(&self, side: Side) -> i64 {
         let against = -self.qty * side.sign();
         if against > 0 { against } else { 0 }
+    }
+
+    /// How much an order of `side` can trade before the position leaves [`POSITION_UNITS_MAX`].
+    pub(super) const fn room(&self, side: Side) -> i64 {
+        POSITION_UNITS_MAX.saturating_sub(self.qty * side.sign())
     }
 
     /// What it is worth now, with the sign of `qty`: at the mark, or at its entry before there is one.

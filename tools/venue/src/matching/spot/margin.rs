@@ -26,7 +26,7 @@ pub struct MarginTerms {
 /// A position of an account in an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
-    /// Positive if bought, negative if sold.
+    /// Positive if bought, negative if sold; at most [`POSITION_UNITS_MAX`](crate::limits::POSITION_UNITS_MAX).
     pub qty: i64,
     /// What it cost, units of price x quantity, without sign.
     pub cost: i128,
@@ -147,7 +147,7 @@ impl Spot {
         if position.qty.abs().saturating_add(qty) > pair.margin.position_max.0 {
             return Err(RejectReason::PositionSize);
         }
-        if pair.lent.saturating_add(qty) > pair.margin.lendable.0 {
+        if pair.lent + i128::from(qty) > i128::from(pair.margin.lendable.0) {
             return Err(RejectReason::InsufficientMargin);
         }
         let cost = |(id, position): &(InstrumentId, Position)| {
@@ -203,7 +203,7 @@ impl Spot {
         if after.qty == 0 {
             assert_eq!((after.cost, after.margin), (0, 0), "a flat position holds nothing");
         }
-        pair.lent += after.qty.abs() - before.qty.abs();
+        pair.lent += i128::from(after.qty.abs()) - i128::from(before.qty.abs());
         self.ledger.hold(order.account, pair.quote, after.margin - before.margin);
         self.positions.set(order.account, order.instrument, after);
     }

@@ -19,8 +19,8 @@ pub(super) struct Pair {
     /// Ledger units per unit of price x quantity.
     pub(super) quote_factor: i128,
     pub(super) margin: MarginTerms,
-    /// What positions of all accounts have borrowed, without sign.
-    pub(super) lent: i64,
+    /// What positions of all accounts have borrowed, without sign: that of many can leave 64 bits.
+    pub(super) lent: i128,
     /// Price of the last trade.
     pub(super) last: Option<Px>,
 }

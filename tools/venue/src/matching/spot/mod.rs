@@ -17,6 +17,7 @@ use super::ledger::{
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
+use crate::limits::POSITION_UNITS_MAX;
 use crate::state::{Restored, Source, save_all};
 use margin::Positions;
 use market::Pair;
@@ -120,7 +121,14 @@ impl Settlement for Spot {
     }
 
     fn room(&self, order: &Order) -> Qty {
-        if order.reduce_only { self.closable(order) } else { Qty(i64::MAX) }
+        match order {
+            Order { reduce_only: true, .. } => self.closable(order),
+            Order { leveraged: true, .. } => {
+                let position = self.positions.get(order.account, order.instrument);
+                Qty(POSITION_UNITS_MAX.saturating_sub(position.qty * order.side.sign()))
+            }
+            _ => Qty(i64::MAX),
+        }
     }
 
     fn mark(&mut self, instrument: InstrumentId, px: Px) {

@@ -1,6 +1,7 @@
 //! Margin orders and positions.
 
 use super::*;
+use crate::limits::POSITION_UNITS_MAX;
 
 fn desk() -> Desk {
     let mut desk = Desk::plain();
@@ -161,6 +162,30 @@ fn the_largest_position_that_can_be_is_opened_and_closed_in_parts_to_the_last_un
         assert_eq!(desk.balance(a, "USD").held, position.margin);
     }
     assert_eq!(desk.balance(a, "USD").total - before, i128::from(whole), "one tick for each unit");
+}
+
+#[test]
+fn orders_that_together_leave_what_is_counted_open_a_position_up_to_there() {
+    let mut desk = largest();
+    let [a, b] = desk.clients;
+    let part = POSITION_UNITS_MAX / 5 * 3;
+    // Each alone is within the limits of the pair.
+    let bids = [a, a, b].map(|account| {
+        let order = margin(desk.order(account, Side::Buy, part, 10), false);
+        desk.send(&order).unwrap()
+    });
+    for _ in 0..2 {
+        desk.place(desk.house, Side::Sell, part, 10);
+    }
+    assert_eq!(desk.engine.position(a, ID).qty, POSITION_UNITS_MAX);
+    let full = CancelReason::Refused(RejectReason::PositionSize);
+    assert_eq!(desk.cancelled(), [(bids[1], full, part - (POSITION_UNITS_MAX - part))]);
+    // What the pair has lent to both leaves 64 bits.
+    assert_eq!(desk.engine.position(b, ID).qty, part - (POSITION_UNITS_MAX - part));
+    desk.place(desk.house, Side::Sell, POSITION_UNITS_MAX - part, 10);
+    assert_eq!(desk.engine.position(b, ID).qty, part);
+    let order = margin(desk.order(b, Side::Buy, 1, 10), false);
+    assert_eq!(desk.refuse(&order), RejectReason::InsufficientMargin);
 }
 
 #[test]

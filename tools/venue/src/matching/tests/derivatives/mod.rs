@@ -1,6 +1,7 @@
 //! Derivatives: positions and wallets, what is refused, then the whole against naive bookkeeping.
 
 mod books;
+mod bounds;
 mod margin;
 mod positions;
 mod random;
