@@ -77,8 +77,10 @@ pub const REST_BODY_BYTES_MAX: usize = 16 * 1024;
 /// Answers that wait for a peer; one that does not read them is dropped. The longest lists some ten thousand
 /// orders.
 pub const REST_OUTBOX_BYTES: usize = 8 << 20;
-/// What the journal of a state grows by until the next snapshot, bytes.
-pub const STATE_JOURNAL_BYTES: usize = 48 << 20;
+/// What the journal of a state grows by until the next snapshot unless configured otherwise, MiB.
+pub const STATE_JOURNAL_MIB: u32 = 48;
+/// The most that can be configured.
+pub const STATE_JOURNAL_MIB_MAX: u32 = 1024;
 /// A segment of that journal.
 pub const STATE_SEGMENT_BYTES: usize = 16 << 20;
 /// A record of it; a longer turn takes several.

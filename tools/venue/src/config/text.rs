@@ -138,6 +138,8 @@ mib = 8
 # A directory: accounts, orders, books and sessions are kept there, and gone on with at the next start;
 # `--fresh` starts clean. Not together with replay.journal, which it makes unnecessary.
 # dir = "venue-state"
+# How far the journal grows before the next snapshot of everything, MiB: more of it is read at a start.
+journal_mib = 48
 
 # Where Kraken has a rule of trading, but does not say which.
 [trading]

@@ -12,7 +12,8 @@ use taut_codec::value::UtcTime;
 use super::snapshot::{self, Fingerprint};
 use super::stored::Stored;
 use super::{Input, StateError};
-use crate::limits::{STATE_JOURNAL_BYTES, STATE_RECORD_BYTES, STATE_SEGMENT_BYTES};
+use crate::config::StateConfig;
+use crate::limits::{STATE_RECORD_BYTES, STATE_SEGMENT_BYTES};
 
 /// A part of a turn that is longer than a record, and the last or only part.
 const PART: u8 = 0;
@@ -25,8 +26,9 @@ pub(crate) struct Keep {
     journal: Journal,
     /// Number of the next record.
     next: u64,
-    /// What was written since the last snapshot, bytes.
+    /// What was written since the last snapshot, bytes, and what may be before the next.
     written: usize,
+    written_max: usize,
     /// The inputs of the turn, each with its time, behind their count.
     inputs: Vec<u8>,
     count: u32,
@@ -47,13 +49,13 @@ pub(crate) struct Found {
 }
 
 impl Keep {
-    /// Opens or makes the directory of a state. `fresh` forgets what is there. The turns behind the snapshot
-    /// that was found are given to `replay`.
+    /// Opens or makes the directory of a state, or forgets what is there, as the configuration says.
     pub fn open(
         dir: &Path,
-        fresh: bool,
+        config: &StateConfig,
         fingerprint: Fingerprint,
     ) -> Result<(Self, Option<Found>), StateError> {
+        let StateConfig { fresh, journal_mib, .. } = *config;
         fs::create_dir_all(dir).map_err(StateError::at(dir))?;
         let lock = lock(dir)?;
         let turns = dir.join("journal");
@@ -81,6 +83,7 @@ impl Keep {
             journal,
             next: snapshot.as_ref().map_or(1, |snapshot| snapshot.next),
             written: 0,
+            written_max: journal_mib as usize * (1 << 20),
             inputs: Vec::new(),
             count: 0,
             turn: Vec::new(),
@@ -181,7 +184,7 @@ impl Keep {
 
     /// Whether the journal has grown so long that a snapshot is due.
     pub const fn is_long(&self) -> bool {
-        self.written >= STATE_JOURNAL_BYTES
+        self.written >= self.written_max
     }
 
     /// Replaces the snapshot by `state`, which is that behind the last turn, and forgets the turns before.

@@ -19,7 +19,7 @@
 //! minute away.
 //!
 //! A snapshot is taken at each start, at each clean stop, and when the journal has grown by
-//! [`limits::STATE_JOURNAL_BYTES`](crate::limits::STATE_JOURNAL_BYTES). Taking it holds the venue up.
+//! [`StateConfig::journal_mib`](crate::config::StateConfig::journal_mib). Taking it holds the venue up.
 //!
 //! # What becomes of what is not kept
 //! | what | at the next start |

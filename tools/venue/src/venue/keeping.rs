@@ -24,7 +24,7 @@ impl Venue {
         let Some(dir) = &config.state.dir else { return Ok(()) };
         self.gateway.keep_state();
         let fingerprint = Fingerprint::new(config, liquidity);
-        let (mut keep, found) = Keep::open(dir, config.state.fresh, fingerprint)?;
+        let (mut keep, found) = Keep::open(dir, &config.state, fingerprint)?;
         if let Some(Found { at, state, torn_bytes, unconfirmed }) = found {
             let mut from = Source(&state);
             let whole = self.restore(&mut from).filter(|()| from.is_empty());

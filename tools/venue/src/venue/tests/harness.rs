@@ -5,6 +5,7 @@ use taut::secret::Secret;
 use taut_codec::value::UtcTime;
 
 use crate::config::{ClientConfig, ConfigError, LiquidityMode, TierName, VenueConfig};
+use crate::liquidity::LiquiditySource;
 use crate::{ConnectionId, Service, Venue};
 
 /// `8=FIX.4.4|9=..|` in front, `10=..|` behind; `|` stands for SOH.
@@ -96,7 +97,16 @@ impl World {
     }
 
     pub fn try_at(config: &VenueConfig, now: UtcTime) -> Result<Self, ConfigError> {
-        Ok(Self { venue: Venue::with_secrets(config, None, now, secrets)?, now })
+        Self::fed(config, None, now)
+    }
+
+    /// With another liquidity than that of the configuration.
+    pub fn fed(
+        config: &VenueConfig,
+        liquidity: Option<LiquiditySource>,
+        now: UtcTime,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self { venue: Venue::with_secrets(config, liquidity, now, secrets)?, now })
     }
 
     pub fn pass(&mut self, millis: u64) {

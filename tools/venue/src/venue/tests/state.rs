@@ -1,11 +1,13 @@
 //! A state that is gone on with: a venue that was killed and came back does what one does that only lost its
 //! connections.
 
+mod day;
+
 use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use taut::types::PairStatus;
+use taut::types::{Px, Qty, Side};
 use taut_codec::value::UtcTime;
 use tempfile::TempDir;
 
@@ -13,12 +15,7 @@ use super::harness::*;
 use crate::Service;
 use crate::config::{ConfigError, LiquidityMode, TierName, VenueConfig};
 use crate::state::StateError;
-
-const SENDERS: [(&str, Service); 3] = [
-    ("TAUT", Service::SpotTrading),
-    ("OTHER", Service::SpotTrading),
-    ("TAUT_DRV", Service::DerivativesTrading),
-];
+use day::{Fate, House, play};
 
 fn keeping(dir: &Path, liquidity: LiquidityMode) -> VenueConfig {
     let mut config = config();
@@ -36,280 +33,6 @@ fn dir() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// What becomes of the venue in the middle.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
-    /// Every connection is lost.
-    Cut,
-    /// It is killed.
-    Killed,
-    /// It saves its state at its end.
-    Saved,
-}
-
-/// A venue and three traders who do at random what a seed says.
-struct Day {
-    world: World,
-    config: VenueConfig,
-    peers: Vec<Option<Peer>>,
-    rng: fastrand::Rng,
-    /// ClOrdID, OrderID, symbol and side of orders, by the trader.
-    orders: Vec<[String; 4]>,
-    owners: Vec<usize>,
-    next_id: u64,
-    next_out: [u64; 3],
-    /// All that the traders were told.
-    told: Vec<String>,
-}
-
-impl Day {
-    fn new(config: VenueConfig, seed: u64) -> Self {
-        let mut day = Self {
-            world: World::with(&config),
-            config,
-            peers: vec![None, None, None],
-            rng: fastrand::Rng::with_seed(seed),
-            orders: Vec::new(),
-            owners: Vec::new(),
-            next_id: 1,
-            next_out: [1; 3],
-            told: Vec::new(),
-        };
-        for who in 0..SENDERS.len() {
-            day.log_on(who, "141=Y|");
-        }
-        day
-    }
-
-    /// The times of a venue pass by its ticks only.
-    fn pass(&mut self, millis: u64) {
-        self.world.pass(millis);
-        self.world.venue.tick(self.world.now);
-        self.listen();
-    }
-
-    fn log_on(&mut self, who: usize, extra: &str) {
-        self.pass(1);
-        let (sender, service) = SENDERS[who];
-        let number = if extra.starts_with("141=Y") { 1 } else { self.next_out[who] };
-        let stays = self.rng.bool();
-        let extra = format!("{extra}8674={}|", u8::from(stays));
-        let body = self.world.logon_body(sender, service, number, &extra);
-        let (id, answers) = self.world.try_logon(service, &body);
-        self.told.extend(answers);
-        self.next_out[who] = number + 1;
-        self.peers[who] = Some(Peer { id, sender, service, next_out: number + 1 });
-    }
-
-    /// Takes what everybody is told, and notes the orders that became live.
-    fn listen(&mut self) {
-        for who in 0..SENDERS.len() {
-            let Some(peer) = &self.peers[who] else { continue };
-            let said = self.world.take(peer.id);
-            self.hear(who, said);
-        }
-    }
-
-    fn hear(&mut self, who: usize, said: Vec<String>) {
-        for message in &said {
-            let is_live = values(message, &[35, 150]) == "8 0";
-            if is_live && let Some(order) = get(message, 37) {
-                let field = |tag| get(message, tag).unwrap().to_owned();
-                self.orders.push([field(11), order.to_owned(), field(55), field(54)]);
-                self.owners.push(who);
-            }
-        }
-        self.told.extend(said);
-    }
-
-    fn say(&mut self, who: usize, type_and_body: &str) {
-        let Some(mut peer) = self.peers[who].clone() else { return };
-        let bytes = self.world.message(&mut peer, type_and_body);
-        self.next_out[who] = peer.next_out;
-        self.peers[who] = Some(peer.clone());
-        self.world.venue.received(peer.id, &bytes, self.world.now);
-        let said = self.world.take(peer.id);
-        self.hear(who, said);
-        self.listen();
-    }
-
-    fn id(&mut self, who: usize) -> String {
-        self.next_id += 1;
-        if who == 2 { comb(&self.world, self.next_id) } else { self.next_id.to_string() }
-    }
-
-    fn step(&mut self) {
-        let who = self.rng.usize(..3);
-        if self.peers[who].is_none() {
-            return self.log_on(who, "141=N|");
-        }
-        match self.rng.u8(..100) {
-            0..45 => self.new_order(who),
-            45..60 => self.amend(),
-            60..70 => self.cancel(),
-            70..73 => {
-                let (id, time) = (self.id(who), self.world.time());
-                self.say(who, &format!("q|11={id}|530=7|60={time}|"));
-            }
-            73..76 => {
-                let peer = self.peers[who].take().unwrap();
-                self.world.lose(&peer);
-                self.listen();
-            }
-            76..80 => {
-                let status = match self.rng.u8(..4) {
-                    0 => PairStatus::PostOnly,
-                    1 => PairStatus::CancelOnly,
-                    _ => PairStatus::Online,
-                };
-                self.world.venue.set_market_status("BTC/USD", status, self.world.now);
-                self.listen();
-            }
-            80..83 => {
-                let price = taut_codec::value::Decimal::new(self.rng.i64(49_990..50_010), 0);
-                let price = self.rng.bool().then_some(price);
-                self.world.venue.set_index("BTC/USD", price, self.world.now);
-                self.listen();
-            }
-            84..86 => {
-                let reported = self.rng.bool();
-                self.world.venue.report_trades(reported, self.world.now);
-                self.listen();
-            }
-            83 => {
-                self.world.venue.roll_over(self.world.now);
-                self.pass(1);
-                for peer in self.peers.iter_mut().filter_map(Option::take) {
-                    self.world.lose(&peer);
-                }
-                self.next_out = [1; 3];
-                self.pass(31_000);
-            }
-            _ => {
-                let millis = self.rng.u64(1..3_000);
-                self.pass(millis);
-            }
-        }
-    }
-
-    fn new_order(&mut self, who: usize) {
-        let (id, time) = (self.id(who), self.world.time());
-        let side = self.rng.u8(1..=2);
-        if who == 2 {
-            let px = self.rng.u16(995..1005);
-            let qty = self.rng.u8(1..9);
-            return self.say(
-                who,
-                &format!("D|11={id}|38={qty}|40=2|44={px}|54={side}|55=PF_ETHUSD|59=1|60={time}|"),
-            );
-        }
-        let (px, qty) = (self.rng.u32(49_990..50_010), self.rng.u8(1..9));
-        let until = self.world.now.plus_nanos(self.rng.u64(1..9_000) * 1_000_000);
-        let until = String::from_utf8(until.to_fix_millis().to_vec()).unwrap();
-        let kind = match self.rng.u8(..9) {
-            0 => format!("40=1|54={side}|55=BTC/USD|59=1"),
-            1 => format!("40=3|54={side}|55=BTC/USD|59=1|99={px}|388={}", self.rng.u8(..2)),
-            2 => format!("40=V|44=-5|54={side}|55=BTC/USD|59=1|99=3"),
-            3 => format!("40=2|44={px}|54={side}|55=BTC/USD|59=6|126={until}"),
-            4 => format!("40=2|44={px}|54={side}|55=BTC/USD|59=1|168={until}"),
-            5 => format!("40=2|44={px}|54={side}|55=BTC/USD|59=1|1138=1"),
-            6 => format!("40=2|44={px}|54={side}|55=BTC/USD|59=1|5001=1"),
-            _ => format!("40=2|44={px}|54={side}|55=BTC/USD|59=1"),
-        };
-        self.say(who, &format!("D|11={id}|38={qty}|{kind}|60={time}|"));
-    }
-
-    fn amend(&mut self) {
-        let Some(at) = self.pick() else { return };
-        let ([orig, order, symbol, side], who) = (self.orders[at].clone(), self.owners[at]);
-        let (id, time) = (self.id(who), self.world.time());
-        let px = if who == 2 { self.rng.u32(995..1005) } else { self.rng.u32(49_990..50_010) };
-        let qty = self.rng.u8(1..12);
-        self.say(
-            who,
-            &format!(
-                "G|11={id}|37={order}|38={qty}|40=2|41={orig}|44={px}|54={side}|55={symbol}|59=1|60={time}|"
-            ),
-        );
-        self.orders[at][0] = id;
-    }
-
-    fn cancel(&mut self) {
-        let Some(at) = self.pick() else { return };
-        let ([_, order, symbol, side], who) = (self.orders[at].clone(), self.owners[at]);
-        let (id, time) = (self.id(who), self.world.time());
-        self.say(who, &format!("F|11={id}|37={order}|54={side}|55={symbol}|60={time}|"));
-    }
-
-    fn pick(&mut self) -> Option<usize> {
-        let count = self.orders.len();
-        (count > 0).then(|| count - 1 - self.rng.usize(..count.min(12)))
-    }
-
-    /// What happens in the middle, and everybody comes back.
-    fn suffer(&mut self, fate: Fate) {
-        self.pass(1);
-        let before = self.world.venue.state_digest();
-        if fate == Fate::Cut {
-            for who in 0..SENDERS.len() {
-                if let Some(peer) = self.peers[who].take() {
-                    self.world.lose(&peer);
-                }
-            }
-        } else {
-            if fate == Fate::Saved {
-                self.world.venue.save_state(self.world.now).unwrap();
-            }
-            self.peers = vec![None, None, None];
-            let now = self.world.now;
-            // The directory is held until then.
-            drop(std::mem::replace(&mut self.world, World::new()).venue);
-            self.world = World::at(&self.config, now);
-            let went_on = self.world.venue.went_on().expect("there was a state");
-            assert_eq!(went_on.digest, before, "the state is that of the last turn");
-            assert_eq!(went_on.turns == 0, fate == Fate::Saved, "{went_on:?}");
-        }
-        self.world.venue.tick(self.world.now);
-        for who in 0..SENDERS.len() {
-            self.log_on(who, "141=N|");
-            let peer = self.peers[who].clone().unwrap();
-            self.say(who, "2|7=1|16=0|");
-            assert!(self.world.venue.stats().sessions_up > who, "{}", peer.sender);
-        }
-        // A resend takes a few rounds.
-        for _ in 0..20 {
-            self.pass(1);
-        }
-    }
-}
-
-fn play(
-    fate: Fate,
-    liquidity: LiquidityMode,
-    seed: u64,
-    before: usize,
-    after: usize,
-) -> (Vec<String>, [u8; 32]) {
-    let dir = dir();
-    let mut config = keeping(dir.path(), liquidity);
-    if fate == Fate::Cut {
-        config.state.dir = None;
-    }
-    let mut day = Day::new(config, seed);
-    for _ in 0..before {
-        day.step();
-    }
-    let now = day.world.now;
-    day.suffer(fate);
-    assert!(day.world.now > now);
-    for _ in 0..after {
-        day.step();
-    }
-    day.pass(1);
-    let digest = day.world.venue.state_digest();
-    (day.told, digest)
-}
-
 /// Days that are compared; `TAUT_CASES` asks for more.
 fn cases() -> ProptestConfig {
     let asked = std::env::var("TAUT_CASES").ok();
@@ -322,12 +45,13 @@ proptest! {
 
     #[test]
     fn a_venue_that_was_killed_goes_on_as_one_that_only_lost_its_connections(
-        seed: u64, before in 1usize..120, after in 1usize..60, house: bool, saved: bool,
+        seed: u64, before in 1usize..120, after in 1usize..60,
+        house in proptest::sample::select(vec![House::Nobody, House::Synthetic, House::Recorded]),
+        saved: bool,
     ) {
-        let liquidity = if house { LiquidityMode::Synthetic } else { LiquidityMode::None };
         let fate = if saved { Fate::Saved } else { Fate::Killed };
-        let (is, is_digest) = play(fate, liquidity, seed, before, after);
-        let (should, should_digest) = play(Fate::Cut, liquidity, seed, before, after);
+        let (is, is_digest) = play(fate, house, seed, before, after);
+        let (should, should_digest) = play(Fate::Cut, house, seed, before, after);
         for (at, (is, should)) in is.iter().zip(&should).enumerate() {
             prop_assert_eq!(is, should, "message {}", at);
         }
@@ -339,9 +63,8 @@ proptest! {
 /// What the traders of some days are told: enough of everything for the comparison to mean something.
 #[test]
 fn the_days_that_are_compared_have_fills_amends_triggers_expiries_and_resent_reports() {
-    let told: Vec<String> = (0..12)
-        .flat_map(|seed| play(Fate::Killed, LiquidityMode::Synthetic, seed, 120, 40).0)
-        .collect();
+    let told: Vec<String> =
+        (0..12).flat_map(|seed| play(Fate::Killed, House::Synthetic, seed, 120, 40).0).collect();
     let count =
         |tags: &[u32], wanted: &str| told.iter().filter(|one| values(one, tags) == wanted).count();
     for (tags, wanted, least) in [
@@ -551,4 +274,74 @@ fn a_turn_longer_than_a_record_is_kept_whole() {
     let world = World::at(&config, now);
     assert_eq!(world.venue.went_on().unwrap().digest, digest);
     assert_eq!(world.venue.open_orders("TAUT"), 0);
+}
+
+#[test]
+fn a_snapshot_is_written_whenever_the_journal_has_grown_and_nothing_before_it_is_played_again() {
+    let dir = dir();
+    let mut config = keeping(dir.path(), LiquidityMode::None);
+    config.state.journal_mib = 1;
+    let mut world = World::with(&config);
+    let mut peer = world.logon_with("TAUT", Service::SpotTrading, "141=Y|8674=1|");
+    // The number of the first turn that is not in the snapshot.
+    let covered = || {
+        let bytes = fs::read(dir.path().join("snapshot")).unwrap();
+        u64::from_le_bytes(bytes[8..16].try_into().unwrap())
+    };
+    let (mut snapshots, mut last, mut orders) = (0, covered(), 0);
+    while snapshots < 3 {
+        orders += 1;
+        assert!(orders < 20_000, "{snapshots} snapshots");
+        world.limit(&mut peer, orders, 1, "0.001", "1000");
+        let now = covered();
+        assert!(now == last || now > last + 300, "a MiB is many turns: {now} after {last}");
+        snapshots += u64::from(now > last);
+        last = now;
+    }
+    let behind = 10;
+    for more in 1..=behind {
+        world.limit(&mut peer, orders + more, 1, "0.001", "1000");
+    }
+    assert_eq!(covered(), last);
+    let (digest, now) = (world.venue.state_digest(), world.now);
+    drop(world);
+    let world = World::at(&config, now);
+    let went_on = world.venue.went_on().unwrap();
+    assert_eq!((went_on.turns, went_on.digest), (behind, digest));
+    assert_eq!(world.venue.open_orders("TAUT"), (orders + behind) as usize);
+}
+
+#[test]
+fn a_recording_goes_on_where_it_stood_when_the_venue_was_killed() {
+    let dir = dir();
+    let config = keeping(dir.path(), LiquidityMode::None);
+    let fed = |now| World::fed(&config, House::Recorded.source(), now).unwrap();
+    let book = |world: &World| -> Vec<(Px, Qty)> {
+        let id = world.venue.engine().instrument_id(b"BTC/USD").unwrap();
+        let book = world.venue.engine().book(id).unwrap();
+        let side = |side| book.levels(side).map(|level| (level.px, level.total));
+        side(Side::Buy).chain(side(Side::Sell)).collect()
+    };
+    let step = |world: &mut World| {
+        world.now = world.venue.next_deadline().max(world.now);
+        world.venue.tick(world.now);
+        book(world)
+    };
+    // What it shows without a kill.
+    let mut whole = World::fed(
+        &VenueConfig { state: Default::default(), ..config.clone() },
+        House::Recorded.source(),
+        UtcTime::parse(START).unwrap(),
+    )
+    .unwrap();
+    let shown: Vec<_> = (0..40).map(|_| step(&mut whole)).collect();
+    let mut world = fed(UtcTime::parse(START).unwrap());
+    let before: Vec<_> = (0..20).map(|_| step(&mut world)).collect();
+    assert_eq!(before, shown[..20]);
+    let later = world.now.plus_nanos(3_600_000_000_000);
+    drop(world);
+    let mut world = fed(later);
+    assert_eq!(book(&world), shown[19], "no time passed for it");
+    let after: Vec<_> = (0..20).map(|_| step(&mut world)).collect();
+    assert_eq!(after, shown[20..]);
 }
