@@ -2,7 +2,8 @@
 //! initiator`, where they and Python are there.
 //!
 //! A normal run leaves out the definitions that wait for real heartbeats and plays a part of the rest
-//! byte by byte, coalesced and against the initiator. `TAUT_CONFORMANCE=all` plays everything in every
+//! byte by byte, coalesced and against the initiator; those of stores and our own it plays in every way.
+//! `TAUT_CONFORMANCE=all` plays everything in every
 //! way, which takes minutes. The table of what passed:
 //!
 //! ```sh
@@ -23,12 +24,15 @@ use skipped::skipped;
 
 /// Definitions that take longer than a second by what they test.
 const SLOW: &str = "4a_*,6_*,2S_NoLogonAtAll,1S_HeartBtIntZero,12_*,I4_*";
-/// Not for an initiator: the peer's Logon is the point, and it is the runner's own there.
+/// Not for an initiator: the peer's Logon is the point, and it is the runner's own there. Our own definitions
+/// for initiators say the same of the answer to its Logon, and I4 of one that never comes.
 const ACCEPTOR_ONLY: &str =
     "2S_NoLogonAtAll,1Sd_LogonHeartBtIntNotANumber,1Sd_LogonWithoutHeartBtInt";
 /// Byte by byte the runner needs longer for its 70,000 writes than HeartBtInt, at least on a busy machine:
 /// then a Heartbeat is due, and comes, and is not what it waits for. Played in larger pieces.
 const LONG: &str = "T_LongMessage";
+/// A `--store` in the folder that an engine is started in.
+const STORE: &str = "store";
 /// A cross-section for the normal run.
 const SOME: &str = "10_*,11a_*,14[acgj]_*,2[bdfmt]_*,20_*,3[bce]_*,8_*,D_*,P*,Re*,SessionReset";
 
@@ -67,8 +71,13 @@ struct Engine(Child);
 
 impl Engine {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let dictionary = folder.join("../data/fix/FIX44.xml");
+        Self::start_in(Path::new("."), folder, arguments)
+    }
+
+    fn start_in(dir: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        let dictionary = std::path::absolute(folder.join("../data/fix/FIX44.xml")).expect("a path");
         let child = Command::new(env!("CARGO_BIN_EXE_taut"))
+            .current_dir(dir)
             .args(arguments)
             .arg("--dictionary")
             .arg(dictionary)
@@ -110,6 +119,9 @@ fn play(folder: &Path, arguments: &[&str], defs: &[&str]) {
         .map(|one| format!("{}: {}\n  {}", one["name"], one["reason"], one["received"]))
         .collect();
     let number = |what: &str| report[what].as_u64().unwrap_or(0);
+    for one in results.iter().filter(|one| one["result"] == "skip") {
+        println!("{}: {}", one["name"], one["reason"]);
+    }
     println!(
         "| {} | {} | {} passed | {} failed | {} not applicable |",
         way_of(arguments),
@@ -253,34 +265,53 @@ fn the_initiator_passes_the_mirrored_definitions() {
     }
 }
 
+/// Plays `defs` in every way, each against a new acceptor with these arguments.
+fn accepts_in_every_way(folder: &Path, defs: &str, arguments: &[&str]) {
+    for (way, _) in ways() {
+        let store = tempfile::tempdir().expect("a folder");
+        let (port, control) = (free_port(), free_port());
+        let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+        let mut engine = vec!["acceptor", "--listen", &listen, "--control", &hook];
+        engine.extend(arguments);
+        let _engine = Engine::start_in(store.path(), folder, &engine);
+        let (port, url) = (port.to_string(), format!("http://{hook}/"));
+        let mut arguments = vec!["--port", &port, "--hook-url", &url];
+        arguments.extend(way);
+        play(folder, &arguments, &[defs]);
+    }
+}
+
+/// Plays `defs` in every way, each against a new initiator with these arguments.
+fn initiates_in_every_way(folder: &Path, defs: &str, arguments: &[&str]) {
+    for (way, _) in ways() {
+        let store = tempfile::tempdir().expect("a folder");
+        let (port, control) = (free_port(), free_port());
+        let (to, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
+        let mut engine = vec!["initiator", "--connect", &to, "--control", &hook];
+        engine.extend(["--target", "TW44", "--no-reset"]);
+        engine.extend(arguments);
+        let _engine = Engine::start_in(store.path(), folder, &engine);
+        let (port, url) = (port.to_string(), format!("http://{hook}/"));
+        let mut arguments = vec!["--listen", &port, "--hook-url", &url];
+        if !all() {
+            arguments.extend(["--skip", SLOW]);
+        }
+        arguments.extend(way);
+        play(folder, &arguments, &[defs]);
+    }
+}
+
 #[test]
 fn an_acceptor_with_a_store_goes_on_over_connections_and_restarts() {
     let Some(folder) = definitions() else { return };
-    let store = tempfile::tempdir().expect("a folder");
-    let (port, control) = (free_port(), free_port());
-    let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
-    let dir = store.path().to_string_lossy();
-    let mut arguments = vec!["acceptor", "--listen", &listen, "--control", &hook, "--no-reset"];
-    arguments.extend(["--store", &dir, "--target", "TWP"]);
-    let _engine = Engine::start(&folder, &arguments);
-    let (port, url) = (port.to_string(), format!("http://{hook}/"));
-    play(&folder, &["--port", &port, "--hook-url", &url], &["extra_defs/acceptor_persist"]);
+    let arguments = ["--no-reset", "--store", STORE, "--target", "TWP"];
+    accepts_in_every_way(&folder, "extra_defs/acceptor_persist", &arguments);
 }
 
 #[test]
 fn an_initiator_without_reset_goes_on_over_connections() {
     let Some(folder) = definitions() else { return };
-    let port = free_port();
-    let to = format!("127.0.0.1:{port}");
-    let mut arguments = vec!["initiator", "--connect", &to, "--target", "TW44"];
-    arguments.extend(["--heartbeat", "30", "--no-reset"]);
-    let _engine = Engine::start(&folder, &arguments);
-    let port = port.to_string();
-    let mut arguments = vec!["--listen", &port];
-    if !all() {
-        arguments.extend(["--skip", SLOW]);
-    }
-    play(&folder, &arguments, &["extra_defs/initiator_persist"]);
+    initiates_in_every_way(&folder, "extra_defs/initiator_persist", &["--heartbeat", "30"]);
 }
 
 /// Each definition is played to another life of the same session, which a kill -9 ends.
@@ -336,7 +367,6 @@ fn fields_without_a_value_come_back_to_the_counterparty_with_which_that_was_agre
 #[test]
 fn the_options_of_the_session_pass_our_own_definitions() {
     let Some(folder) = definitions() else { return };
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions");
     let all: [(&str, &[&str]); 7] = [
         ("plain", &[]),
         ("chunks", &["--resend-chunk", "5"]),
@@ -347,44 +377,30 @@ fn the_options_of_the_session_pass_our_own_definitions() {
         ("third-parties", &["--no-third-parties"]),
     ];
     for (name, options) in all {
-        let (port, control) = (free_port(), free_port());
-        let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
-        let mut arguments = vec!["acceptor", "--listen", &listen, "--control", &hook];
-        arguments.extend(["--target", "TW44"]);
-        arguments.extend(options);
-        let _engine = Engine::start(&folder, &arguments);
-        let (port, url) = (port.to_string(), format!("http://{hook}/"));
-        let defs = own.join(name);
-        let defs = defs.to_string_lossy();
-        play(&folder, &["--port", &port, "--hook-url", &url], &[&defs]);
+        accepts_in_every_way(&folder, &own(name), &[&["--target", "TW44"], options].concat());
     }
 }
 
 #[test]
 fn the_options_of_the_session_pass_our_own_definitions_as_initiator() {
     let Some(folder) = definitions() else { return };
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions/initiator");
-    let store = tempfile::tempdir().expect("a folder");
-    let dir = store.path().to_string_lossy();
-    let all: [(&str, &[&str]); 5] = [
+    let all: [(&str, &[&str]); 6] = [
+        ("plain", &[]),
         ("chunks", &["--resend-chunk", "5"]),
         ("next-expected", &["--next-expected"]),
         ("last-processed", &["--last-processed"]),
         ("nanoseconds", &["--timestamps", "ns"]),
-        ("store", &["--store", &dir]),
+        ("store", &["--store", STORE]),
     ];
     for (name, options) in all {
-        let (port, control) = (free_port(), free_port());
-        let (to, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
-        let mut arguments = vec!["initiator", "--connect", &to, "--control", &hook];
-        arguments.extend(["--target", "TW44", "--no-reset"]);
-        arguments.extend(options);
-        let _engine = Engine::start(&folder, &arguments);
-        let (port, url) = (port.to_string(), format!("http://{hook}/"));
-        let defs = own.join(name);
-        let defs = defs.to_string_lossy();
-        play(&folder, &["--listen", &port, "--hook-url", &url], &[&defs]);
+        initiates_in_every_way(&folder, &own(&format!("initiator/{name}")), options);
     }
+}
+
+/// The folder of our own definitions that has this name.
+fn own(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions").join(name);
+    folder.to_string_lossy().into_owned()
 }
 
 #[test]
