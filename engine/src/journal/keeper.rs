@@ -4,7 +4,7 @@
 use taut_codec::value::{UtcTime, parse_u64};
 
 use super::{AppendError, Direction, Journal, JournalError, Record, State};
-use crate::session::{Kept, Outbox, SentStore, Session};
+use crate::session::{Kept, Outbox, SentStore, Session, behind_begin_string};
 
 /// Keeps the journal of one session, as its [`SentStore`].
 ///
@@ -320,22 +320,23 @@ impl SentStore for Keeper {
 /// The message at the front of `bytes` and its MsgSeqNum. Our own, so its form is not in question; but
 /// where a field stands is looked up, not assumed.
 fn first_message(bytes: &[u8]) -> Option<(&[u8], u64)> {
-    let mut at = 0;
-    let mut next_field = || {
-        let rest = bytes.get(at..)?;
-        let length = rest.iter().position(|&byte| byte == taut_codec::SOH)?;
-        at += length + 1;
-        Some((&rest[..length], at))
-    };
-    next_field()?.0.strip_prefix(b"8=")?;
-    let (field, behind) = next_field()?;
-    let body = parse_u64(field.strip_prefix(b"9=")?).ok()?;
     const TRAILER: usize = 7;
-    let end = behind.checked_add(usize::try_from(body).ok()?)?.checked_add(TRAILER)?;
-    let seq = loop {
-        if let Some(value) = next_field()?.0.strip_prefix(b"34=") {
-            break parse_u64(value).ok()?;
+    let after = behind_begin_string(bytes)?.strip_prefix(b"9=")?;
+    let (length, mut fields) = split_field(after)?;
+    let front = bytes.len() - fields.len();
+    let body = usize::try_from(parse_u64(length).ok()?).ok()?;
+    let message = bytes.get(..front.checked_add(body)?.checked_add(TRAILER)?)?;
+    loop {
+        let (field, rest) = split_field(fields)?;
+        if let Some(value) = field.strip_prefix(b"34=") {
+            return Some((message, parse_u64(value).ok()?));
         }
-    };
-    Some((bytes.get(..end)?, seq))
+        fields = rest;
+    }
+}
+
+/// What stands before the next SOH, and behind it.
+fn split_field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = bytes.iter().position(|&byte| byte == taut_codec::SOH)?;
+    Some((&bytes[..length], &bytes[length + 1..]))
 }

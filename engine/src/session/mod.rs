@@ -61,6 +61,8 @@ pub use policy::{Resend, ResendPolicy, is_admin};
 pub use resend::Posted;
 pub use store::{Kept, MemoryStore, MsgType, SentStore};
 
+pub(crate) use store::behind_begin_string;
+
 use event::EventQueue;
 use held::Held;
 use resend::{ResendJob, Resender};

@@ -37,15 +37,13 @@ impl MsgType {
     /// From a whole message: it is the third field.
     #[must_use]
     pub fn of_message(bytes: &[u8]) -> Self {
-        let (rest, before) = match bytes.strip_prefix(b"8=FIX.4.4\x01") {
-            Some(rest) => (rest, 1),
-            None => (bytes, 2),
+        let body = behind_begin_string(bytes).and_then(behind_field);
+        let Some(value) = body.and_then(|body| body.strip_prefix(b"35=")) else {
+            return Self::UNKNOWN;
         };
-        let mut fields = rest.splitn(before + 2, |&byte| byte == SOH);
-        match (fields.nth(before), fields.next()) {
-            (Some(field), Some(_)) => field.strip_prefix(b"35=").map_or(Self::UNKNOWN, Self::new),
-            _ => Self::UNKNOWN,
-        }
+        // One that is longer is not known, so there is no need to find its end.
+        let end = value.iter().take(4).position(|&byte| byte == SOH);
+        end.map_or(Self::UNKNOWN, |end| Self::new(&value[..end]))
     }
 
     /// The value of the field; empty if it is not known.
@@ -53,6 +51,17 @@ impl MsgType {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
+}
+
+/// What follows BeginString(8), which is nearly always that of FIX 4.4.
+#[inline]
+pub(crate) fn behind_begin_string(message: &[u8]) -> Option<&[u8]> {
+    message.strip_prefix(b"8=FIX.4.4\x01").or_else(|| behind_field(message))
+}
+
+fn behind_field(bytes: &[u8]) -> Option<&[u8]> {
+    let length = bytes.iter().position(|&byte| byte == SOH)?;
+    Some(&bytes[length + 1..])
 }
 
 /// A message in a [`SentStore`].
