@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use taut::command::{CommandKind, SessionId};
-use taut::desk::{Desk, DeskConfig, InstrumentConfig, UnknownOrders};
+use taut::desk::{Desk, DeskConfig, InstrumentConfig};
 use taut::event::{BookAction, BookEntry, Event, EventKind, ExecType, OrdStatus, Report};
-use taut::order::{CancelRoute, Reach};
+use taut::order::CancelRoute;
 use taut::risk::venue_rate::Tier;
 use taut::risk::{RiskLimits, TotalLimits, VenueRate, VenueRateRule};
 use taut::strategy::{
@@ -114,18 +114,11 @@ impl Default for Bench {
         let (cancels_limited, mass_cancel_points) = (true, true);
         let rule = VenueRateRule::Spot { tier, cancels_limited, mass_cancel_points };
         let (max_gross, max_daily_loss) = (Some(any), Some(any));
+        let instruments = vec![InstrumentConfig { symbol: facts().symbol, risk }];
         let config = DeskConfig {
-            market_data: MARKET_DATA,
-            trading: TRADING,
-            instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
-            depth: 10,
             total: TotalLimits { max_gross, max_daily_loss, ..TotalLimits::UNLIMITED },
             venue_rate: VenueRate { rule, reserve: 8 },
-            cl_ord_id_watermark: 0,
-            unknown_orders: UnknownOrders::default(),
-            reach: Reach::default(),
-            recovery: Default::default(),
-            rest: None,
+            ..DeskConfig::new(MARKET_DATA, TRADING, instruments, 10)
         };
         let orders = Vec::with_capacity(BATCH);
         let commander = Commander { next: Next::Nothing, orders, nanos: 0 };

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use taut::command::{CommandKind, SessionId};
-use taut::desk::{Desk, DeskConfig, InstrumentConfig, Recovery, UnknownOrders};
+use taut::desk::{Desk, DeskConfig, InstrumentConfig};
 use taut::event::{
     BookAction, BookEntry, DownReason, Event, EventKind, ExecType, Fill, OrdStatus, Report,
 };
-use taut::order::Reach;
 use taut::risk::venue_rate::Tier;
 use taut::risk::{RiskLimits, TotalLimits, VenueRate, VenueRateRule};
 use taut::strategy::{Context, OrderHandle, Strategy};
@@ -119,11 +118,8 @@ fn a_desk_allocates_nothing_after_new() {
         max_daily_loss: Some(million),
         ..RiskLimits::UNLIMITED
     };
+    let instruments = vec![InstrumentConfig { symbol: facts().symbol, risk }];
     let config = DeskConfig {
-        market_data: MD,
-        trading: TRADING,
-        instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
-        depth: 10,
         // Every limit is watched, and none is reached.
         total: TotalLimits {
             max_gross: Some(Decimal::new(i64::MAX, 0)),
@@ -138,11 +134,7 @@ fn a_desk_allocates_nothing_after_new() {
             },
             reserve: 8,
         },
-        cl_ord_id_watermark: 0,
-        unknown_orders: UnknownOrders::default(),
-        reach: Reach::default(),
-        recovery: Recovery::default(),
-        rest: None,
+        ..DeskConfig::new(MD, TRADING, instruments, 10)
     };
     let nanos = Arc::new(AtomicU64::new(1_000_000));
     let mut desk = Desk::new(&config, Clock::virtual_at(nanos.clone()), Busy::default()).unwrap();

@@ -63,6 +63,32 @@ pub struct DeskConfig {
     pub rest: Option<RestPolicy>,
 }
 
+impl DeskConfig {
+    /// Without limits on all instruments together or of the venue's rate, without ClOrdIDs of an earlier run,
+    /// without REST; the rest as by default.
+    #[must_use]
+    pub fn new(
+        market_data: SessionId,
+        trading: SessionId,
+        instruments: Vec<InstrumentConfig>,
+        depth: u16,
+    ) -> Self {
+        Self {
+            market_data,
+            trading,
+            instruments,
+            depth,
+            total: TotalLimits::UNLIMITED,
+            venue_rate: VenueRate::UNLIMITED,
+            cl_ord_id_watermark: 0,
+            unknown_orders: UnknownOrders::default(),
+            reach: Reach::default(),
+            recovery: Recovery::default(),
+            rest: None,
+        }
+    }
+}
+
 /// What becomes of reports of orders that a desk does not know: placed elsewhere under the same
 /// SenderCompID, or by an earlier run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]

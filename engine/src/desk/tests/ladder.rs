@@ -10,13 +10,7 @@ fn old_and_new(reach: Reach) -> (Fixture, OrderHandle, OrderHandle) {
     let mut fixture = Fixture::started();
     fixture.desk.core.reach = reach;
     let (old, id) = fixture.live();
-    fixture.down();
-    fixture.up_again(TRADING, 2, 2);
-    fixture.send();
-    let status = report(id, ExecType::OrderStatus, OrdStatus::New);
-    fixture.event(TRADING, EventKind::Report(status));
-    let marker = ClOrdId::numeric(fixture.desk.core.ids.watermark()).unwrap();
-    fixture.refuse(marker, b'F', 101);
+    fixture.reconnected(id);
     let (new, _) = fixture.live();
     (fixture, old, new)
 }

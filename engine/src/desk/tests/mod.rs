@@ -95,19 +95,8 @@ fn config() -> DeskConfig {
         burst: 1_000_000,
         ..RiskLimits::UNLIMITED
     };
-    DeskConfig {
-        market_data: MD,
-        trading: TRADING,
-        instruments: vec![InstrumentConfig { symbol: facts().symbol, risk }],
-        depth: 10,
-        total: TotalLimits::UNLIMITED,
-        venue_rate: VenueRate::UNLIMITED,
-        cl_ord_id_watermark: 0,
-        unknown_orders: UnknownOrders::default(),
-        reach: Reach::default(),
-        recovery: Recovery::default(),
-        rest: None,
-    }
+    let instruments = vec![InstrumentConfig { symbol: facts().symbol, risk }];
+    DeskConfig::new(MD, TRADING, instruments, 10)
 }
 
 fn entry(side: Side, px: i64, action: BookAction, last: bool) -> BookEntry {
@@ -190,6 +179,17 @@ impl Fixture {
         self.send();
         self.event(TRADING, EventKind::Report(report(id, ExecType::New, OrdStatus::New)));
         (order, id)
+    }
+
+    /// Another connection, on which the order is found as it was, and all that is to be found out is.
+    fn reconnected(&mut self, id: ClOrdId) {
+        self.down();
+        self.up_again(TRADING, 2, 2);
+        self.send();
+        let status = report(id, ExecType::OrderStatus, OrdStatus::New);
+        self.event(TRADING, EventKind::Report(status));
+        let marker = ClOrdId::numeric(self.desk.core.ids.watermark()).unwrap();
+        self.refuse(marker, b'F', 101);
     }
 
     fn refuse(&mut self, cl_ord_id: ClOrdId, ref_msg_type: u8, reason: u32) {

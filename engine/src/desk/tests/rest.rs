@@ -173,13 +173,7 @@ fn an_order_that_no_request_of_the_session_reaches_goes_by_rest_while_the_sessio
     let narrow = Reach { mass_cancel_all: Scope::Connection, ..Reach::default() };
     let mut fixture = with(POLICY, narrow);
     let (order, id) = fixture.live();
-    fixture.down();
-    fixture.up_again(TRADING, 2, 2);
-    fixture.send();
-    let status = report(id, ExecType::OrderStatus, OrdStatus::New);
-    fixture.event(TRADING, EventKind::Report(status));
-    let marker = ClOrdId::numeric(fixture.desk.core.ids.watermark()).unwrap();
-    fixture.refuse(marker, b'F', 101);
+    fixture.reconnected(id);
     let route = CancelRoute { rung: Rung::Rest, reason: RungReason::NotReached };
     assert_eq!(fixture.ctx().cancel(order), Ok(route));
     assert_eq!(fixture.ctx().cancel_open_orders(), Sweep { rest: 1, ..Sweep::default() });

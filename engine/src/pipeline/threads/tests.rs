@@ -3,13 +3,12 @@ use std::sync::atomic::AtomicU64;
 use super::*;
 use crate::command::{CancelScope, CommandKind, MassCancel};
 use crate::conductor::{Cause, LinkEvent};
-use crate::desk::{DeskConfig, InstrumentConfig, Recovery, UnknownOrders};
+use crate::desk::{DeskConfig, InstrumentConfig};
 use crate::journal::{Journal, JournalConfig, State};
 use crate::kraken::logon::Logon;
-use crate::order::Reach;
 use crate::pipeline::IdlePolicy;
 use crate::pipeline::disk::Housekeeping;
-use crate::risk::{RiskLimits, TotalLimits, VenueRate};
+use crate::risk::RiskLimits;
 use crate::session::SessionConfig;
 use crate::types::ClOrdId;
 use taut_codec::value::Decimal;
@@ -102,19 +101,8 @@ fn stage(control: &Arc<Control>) -> StrategyStage<Idler> {
         burst: 1,
         ..RiskLimits::UNLIMITED
     };
-    let config = DeskConfig {
-        market_data: MARKET_DATA,
-        trading: TRADING,
-        instruments: vec![InstrumentConfig { symbol: "A/B".parse().expect("short"), risk }],
-        depth: 10,
-        total: TotalLimits::UNLIMITED,
-        venue_rate: VenueRate::UNLIMITED,
-        cl_ord_id_watermark: 0,
-        unknown_orders: UnknownOrders::default(),
-        reach: Reach::default(),
-        recovery: Recovery::default(),
-        rest: None,
-    };
+    let instruments = vec![InstrumentConfig { symbol: "A/B".parse().expect("short"), risk }];
+    let config = DeskConfig::new(MARKET_DATA, TRADING, instruments, 10);
     let desk = Desk::new(&config, clock(), Idler::default()).expect("one instrument");
     StrategyStage::new(desk, Layout::Split, Arc::clone(control), clock())
 }

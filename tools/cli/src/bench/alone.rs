@@ -10,16 +10,15 @@ use rtrb::{Consumer, RingBuffer};
 use serde::Serialize;
 use taut::command::{Command, SessionId};
 use taut::conductor::{Conductor, ConductorConfig, Reconnect, ResetPolicy};
-use taut::desk::{Desk, DeskConfig, InstrumentConfig, Recovery, UnknownOrders};
+use taut::desk::{Desk, DeskConfig, InstrumentConfig};
 use taut::event::Event;
 use taut::kraken::logon::{Credentials, Logon};
 use taut::kraken::session;
 use taut::limits::TRACE_RING;
-use taut::order::Reach;
 use taut::pipeline::{
     Dialled, InlineEngine, MARKET_DATA, SessionCore, TRADING, Watch, available_cores, pin_current,
 };
-use taut::risk::{RiskLimits, TotalLimits, VenueRate};
+use taut::risk::RiskLimits;
 use taut::session::SessionConfig;
 use taut::trace::allocation::{allocations, arm};
 use taut::trace::{Clock, Record, Row};
@@ -183,19 +182,8 @@ impl Both {
             sender.parse().map_err(|_| Failure::Usage("the CompID is too long".into()))?,
         );
         let risk = RiskLimits { max_open_orders: 4_000, ..RiskLimits::UNLIMITED };
-        let desk = DeskConfig {
-            market_data: MARKET_DATA,
-            trading: TRADING,
-            instruments: vec![InstrumentConfig { symbol, risk }],
-            depth: 10,
-            total: TotalLimits::UNLIMITED,
-            venue_rate: VenueRate::UNLIMITED,
-            cl_ord_id_watermark: 0,
-            unknown_orders: UnknownOrders::default(),
-            reach: Reach::default(),
-            recovery: Recovery::default(),
-            rest: None,
-        };
+        let instruments = vec![InstrumentConfig { symbol, risk }];
+        let desk = DeskConfig::new(MARKET_DATA, TRADING, instruments, 10);
         let desk = Desk::new(&desk, clock.clone(), Trader::new(load))
             .map_err(taut::pipeline::StartError::from)?;
         let session = |service: Service, sender: CompId| -> SessionConfig {

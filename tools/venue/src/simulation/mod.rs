@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::{Conductor, DialProblem};
-use taut::desk::{Desk, DeskConfig, UnknownOrders};
+use taut::desk::{Desk, DeskConfig};
 use taut::journal::{Durability, Journal, JournalConfig, Reader};
 use taut::kraken::earlier::Earlier;
 use taut::kraken::logon::{Credentials, Logon};
@@ -507,17 +507,13 @@ fn engine<S: Strategy>(
         core.set_earlier(Earlier::read(&reader).expect("it can be read"));
     }
     let desk = DeskConfig {
-        market_data: MARKET_DATA,
-        trading: TRADING,
-        instruments: config.instruments.clone(),
-        depth: config.depth,
         total: config.total,
         venue_rate: config.venue_rate,
         cl_ord_id_watermark: core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark),
-        unknown_orders: UnknownOrders::default(),
         reach: config.reach,
         recovery: config.recovery,
         rest: config.rest.as_ref().map(|route| route.policy),
+        ..DeskConfig::new(MARKET_DATA, TRADING, config.instruments.clone(), config.depth)
     };
     let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
     let conductors = [TRADING, MARKET_DATA].map(|session| {
