@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
-#[path = "common/child.rs"]
-mod child;
-#[path = "common/skipped.rs"]
-mod skipped;
+mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,8 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use child::{PATIENCE, Running, run, taut};
-use skipped::skipped;
+use common::child::{PATIENCE, Running, run, taut};
+use common::skipped::skipped;
 
 /// Held by every test that starts processes: one demo at a time may spin on all cores.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

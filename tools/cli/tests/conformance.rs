@@ -12,15 +12,15 @@
 //! `TAUT_SHARED` is another place than `../shared`, `TAUT_PYTHON` another
 //! Python than `python3`.
 
-#[path = "common/skipped.rs"]
-mod skipped;
+mod common;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use skipped::skipped;
+use common::child::{Running, taut};
+use common::free_port;
+use common::skipped::skipped;
 
 /// Definitions that take longer than a second by what they test.
 const SLOW: &str = "4a_*,6_*,2S_NoLogonAtAll,1S_HeartBtIntZero,12_*,I4_*";
@@ -61,40 +61,16 @@ fn definitions() -> Option<PathBuf> {
     Some(folder)
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    listener.local_addr().expect("an address").port()
+/// `taut` with QuickFIX's dictionary; a `--store` of [`STORE`] is in `dir`.
+fn start_in(dir: &Path, folder: &Path, arguments: &[&str]) -> Running {
+    let dictionary = std::path::absolute(folder.join("../data/fix/FIX44.xml")).expect("a path");
+    let mut command = taut(arguments);
+    command.arg("--dictionary").arg(dictionary).current_dir(dir);
+    Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
-/// A running `taut`; killed at the end.
-struct Engine(Child);
-
-impl Engine {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        Self::start_in(Path::new("."), folder, arguments)
-    }
-
-    fn start_in(dir: &Path, folder: &Path, arguments: &[&str]) -> Self {
-        let dictionary = std::path::absolute(folder.join("../data/fix/FIX44.xml")).expect("a path");
-        let child = Command::new(env!("CARGO_BIN_EXE_taut"))
-            .current_dir(dir)
-            .args(arguments)
-            .arg("--dictionary")
-            .arg(dictionary)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("taut starts");
-        Self(child)
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start(folder: &Path, arguments: &[&str]) -> Running {
+    start_in(Path::new("."), folder, arguments)
 }
 
 /// Runs the definitions; every one of them must pass or be for the other role.
@@ -164,7 +140,7 @@ fn against_an_acceptor(way: &[&str], every: bool) {
     let Some(folder) = definitions() else { return };
     let (port, control) = (free_port(), free_port());
     let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
-    let _engine = Engine::start(
+    let _engine = start(
         &folder,
         &[
             "acceptor",
@@ -208,7 +184,7 @@ fn against_an_initiator(way: &[&str], every: bool) {
         let mut arguments = vec!["initiator", "--connect", &to, "--target", "TW44", "--reset"];
         arguments.extend(["--heartbeat", heartbeat]);
         arguments.extend(hook);
-        Engine::start(&folder, &arguments)
+        start(&folder, &arguments)
     };
     let (port, url) = (port.to_string(), format!("http://{hook}/"));
     let whole = vec!["--listen", &port, "--mirror", "--hook-url", &url];
@@ -273,7 +249,7 @@ fn accepts_in_every_way(folder: &Path, defs: &str, arguments: &[&str]) {
         let (listen, hook) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{control}"));
         let mut engine = vec!["acceptor", "--listen", &listen, "--control", &hook];
         engine.extend(arguments);
-        let _engine = Engine::start_in(store.path(), folder, &engine);
+        let _engine = start_in(store.path(), folder, &engine);
         let (port, url) = (port.to_string(), format!("http://{hook}/"));
         let mut arguments = vec!["--port", &port, "--hook-url", &url];
         arguments.extend(way);
@@ -290,7 +266,7 @@ fn initiates_in_every_way(folder: &Path, defs: &str, arguments: &[&str]) {
         let mut engine = vec!["initiator", "--connect", &to, "--control", &hook];
         engine.extend(["--target", "TW44", "--no-reset"]);
         engine.extend(arguments);
-        let _engine = Engine::start_in(store.path(), folder, &engine);
+        let _engine = start_in(store.path(), folder, &engine);
         let (port, url) = (port.to_string(), format!("http://{hook}/"));
         let mut arguments = vec!["--listen", &port, "--hook-url", &url];
         if !all() {
@@ -326,7 +302,7 @@ fn an_initiator_with_a_store_that_is_killed_goes_on_in_its_next_life() {
         let mut arguments = vec!["initiator", "--connect", &to, "--target", "TW44"];
         arguments.extend(["--heartbeat", "30", "--no-reset", "--store", &dir]);
         // Killed when the definition has been played: nobody logs out.
-        let _engine = Engine::start(&folder, &arguments);
+        let _engine = start(&folder, &arguments);
         play(&folder, &["--listen", &port, "--only", name], &["extra_defs/initiator_persist"]);
     };
     let numbers = |store: &Path| {
@@ -357,7 +333,7 @@ fn fields_without_a_value_come_back_to_the_counterparty_with_which_that_was_agre
     let agreed = "NO_CHECK_FIELDS_HAVE_VALUES";
     let mut arguments = vec!["acceptor", "--listen", &listen, "--target", "TW"];
     arguments.extend(["--target", agreed, "--allow-empty-values-of", agreed]);
-    let _engine = Engine::start(&folder, &arguments);
+    let _engine = start(&folder, &arguments);
     // Byte for byte as QuickFIX does: the other way of comparing lets no empty field pass.
     let arguments = ["--port", &port.to_string(), "--compare", "quickfix"];
     play(&folder, &arguments, &["quickfix-validate"]);
@@ -411,16 +387,15 @@ fn the_two_commands_log_on_to_each_other_over_tls() {
     let certificate = dir.path().join("certificate.pem");
     let listen = format!("localhost:{}", free_port());
     let address = listen.replace("localhost", "127.0.0.1");
-    let start = |arguments: &[&str], dictionary: &Path| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
-        command.args(arguments).arg("--dictionary").arg(dictionary).arg("--verbose");
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        Engine(command.spawn().expect("taut starts"))
+    let start_verbose = |arguments: &[&str], dictionary: &Path| {
+        let mut command = taut(arguments);
+        command.arg("--dictionary").arg(dictionary).arg("--verbose");
+        Running::start(command.stdout(Stdio::null()))
     };
     let pem = certificate.to_string_lossy();
     let mut arguments = vec!["acceptor", "--listen", &address, "--target", "TW", "--tls"];
     arguments.extend(["--certificate", &pem]);
-    let mut acceptor = start(&arguments, &dictionary);
+    let mut acceptor = start_verbose(&arguments, &dictionary);
     for _ in 0..500 {
         if certificate.exists() {
             break;
@@ -429,10 +404,8 @@ fn the_two_commands_log_on_to_each_other_over_tls() {
     }
     let mut arguments = vec!["initiator", "--connect", &listen, "--sender", "TW"];
     arguments.extend(["--target", "ISLD", "--reset", "--tls-ca", &pem]);
-    let _initiator = start(&arguments, &dictionary);
-    let said = acceptor.0.stderr.take().expect("a pipe");
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(said));
-    let up = lines.by_ref().take(3).any(|line| line.expect("text").starts_with("TW: up: "));
+    let _initiator = start_verbose(&arguments, &dictionary);
+    let up = acceptor.errors().take(3).any(|line| line.starts_with("TW: up: "));
     assert!(up, "a logon");
 }
 

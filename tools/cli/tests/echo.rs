@@ -1,17 +1,18 @@
 //! `taut acceptor` from outside, by hand over sockets; needs nothing but this repository.
 
-#[path = "common/fix.rs"]
-mod fix;
+mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A running acceptor; killed at the end.
+use common::child::{Running, taut};
+
+/// A running acceptor.
 struct Acceptor {
-    child: Child,
+    process: Running,
     address: String,
 }
 
@@ -21,18 +22,11 @@ impl Acceptor {
     }
 
     fn start_with(errors: Stdio) -> Self {
-        let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_taut"))
-            .args(["acceptor", "--listen", "127.0.0.1:0", "--target", "TW", "--dictionary"])
-            .arg(dictionary)
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .expect("taut starts");
-        let said = child.stdout.take().expect("a pipe");
-        let line = BufReader::new(said).lines().next().expect("a line").expect("text");
+        let mut command = taut(&["acceptor", "--listen", "127.0.0.1:0", "--target", "TW"]);
+        let mut process = Running::start(with_dictionary(&mut command).stderr(errors));
+        let line = process.lines().next().expect("a line");
         let address = line.strip_prefix("listening on ").expect("an address").to_owned();
-        Self { child, address }
+        Self { process, address }
     }
 
     fn connect(&self) -> TcpStream {
@@ -42,17 +36,14 @@ impl Acceptor {
     }
 }
 
-impl Drop for Acceptor {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn with_dictionary(command: &mut Command) -> &mut Command {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
+    command.arg("--dictionary").arg(file)
 }
 
 /// A message of TW's with 34 and what follows the header.
 fn fix(msg_type: &str, number: u64, body: &str) -> Vec<u8> {
-    fix::fix("TW", "ISLD", msg_type, number, body)
+    common::fix::fix("TW", "ISLD", msg_type, number, body)
 }
 
 fn logon() -> Vec<u8> {
@@ -119,8 +110,8 @@ fn a_conversation_that_breaks_at_any_byte_leaves_the_acceptor_ready_for_the_next
 #[test]
 fn why_a_connection_is_closed_without_a_word_is_told_where_the_acceptor_runs() {
     let mut acceptor = Acceptor::start_with(Stdio::piped());
-    let mut said = BufReader::new(acceptor.child.stderr.take().expect("a pipe")).lines();
-    let mut told = || said.next().expect("a line").expect("text");
+    let mut said = acceptor.process.errors();
+    let mut told = || said.next().expect("a line");
     let mut served = acceptor.connect();
     served.write_all(&logon()).expect("it reads");
     assert!(hear(&mut served, "A").is_some());
@@ -139,20 +130,16 @@ fn why_a_connection_is_closed_without_a_word_is_told_where_the_acceptor_runs() {
 
 #[test]
 fn an_initiator_tells_once_why_it_does_not_connect_and_again_after_a_connection() {
-    let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let to = listener.local_addr().expect("an address");
     drop(listener);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_taut"))
-        .args(["initiator", "--target", "ISLD", "--sender", "TW", "--connect", &to.to_string()])
-        .arg("--dictionary")
-        .arg(dictionary)
-        .arg("--verbose")
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("taut starts");
-    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-    let mut told = || said.next().expect("a line").expect("text");
+    let to_text = to.to_string();
+    let mut command =
+        taut(&["initiator", "--target", "ISLD", "--sender", "TW", "--connect", &to_text]);
+    with_dictionary(&mut command).arg("--verbose").stdout(Stdio::inherit());
+    let mut initiator = Running::start(&mut command);
+    let mut said = initiator.errors();
+    let mut told = || said.next().expect("a line");
     let reason = told();
     assert!(reason.starts_with(&format!("taut: cannot connect to {to} ")), "{reason}");
     // It dials on every second; the next line must be that of the logon.
@@ -168,7 +155,4 @@ fn an_initiator_tells_once_why_it_does_not_connect_and_again_after_a_connection(
     drop((listener, stream));
     let next = std::iter::from_fn(|| Some(told())).find(|line| line.starts_with("taut: "));
     assert_eq!(next, Some(reason));
-    // It may have ended by itself.
-    let _ = child.kill();
-    let _ = child.wait();
 }

@@ -5,15 +5,16 @@
 //! the one that `TAUT_PYTHON` names, that of `target/interop`, which `.ci/run` makes, or `python3`. Where it
 //! lacks one, the test says so and is skipped.
 
-#[path = "common/skipped.rs"]
-mod skipped;
+mod common;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use skipped::skipped;
+use common::child::{self, Running};
+use common::free_port;
+use common::skipped::skipped;
 
 /// Longest run of one script.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -43,26 +44,10 @@ fn python(package: &str) -> Option<PathBuf> {
     found
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    listener.local_addr().expect("an address").port()
-}
-
-/// A process that does not outlive the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn taut(arguments: &[&str]) -> Running {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
-    command.args(arguments).arg("--dictionary").arg(folder().join("small.xml"));
-    Running(command.stdout(Stdio::null()).spawn().expect("taut starts"))
+    let mut command = child::taut(arguments);
+    command.arg("--dictionary").arg(folder().join("small.xml"));
+    Running::start(command.stdout(Stdio::null()).stderr(Stdio::inherit()))
 }
 
 /// Waits until something listens, without a connection to it that could be taken for a session.
@@ -78,7 +63,7 @@ fn wait_for(port: u16) {
 fn run(python: &Path, script: &str, arguments: &[&str]) -> Vec<String> {
     let mut command = Command::new(python);
     command.arg(folder().join(script)).args(arguments).stdout(Stdio::piped());
-    let mut running = Running(command.spawn().expect("Python starts"));
+    let mut running = Running::start(&mut command);
     let deadline = Instant::now() + PATIENCE;
     let status = loop {
         match running.0.try_wait().expect("a child") {

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
-use std::io::{BufRead, BufReader};
+mod common;
+
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use common::child::{self, Running};
 
 const CONFIG: &str = r#"
 [liquidity]
@@ -18,24 +21,13 @@ tier = "unlimited"
 "#;
 
 fn taut(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = child::taut(arguments);
     command.env("TAUT_API_KEY", "APIKEY").env("TAUT_API_SECRET", "c2VjcmV0");
     command
 }
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// A venue on free ports; gone at the end of the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// An offset at which all of Kraken's ports are free.
@@ -45,16 +37,15 @@ fn free_offset() -> u16 {
     (20_000..60_000).step_by(97).find(free).unwrap()
 }
 
+/// A venue on free ports.
 fn venue(offset: u16) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("venue.toml");
     std::fs::write(&file, CONFIG).unwrap();
     let (file, offset) = (file.display().to_string(), offset.to_string());
-    let mut child =
-        taut(&["venue", "--plain", "--config", &file, "--base-port", &offset]).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let running = Running(child);
-    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("Ctrl-C"))), "the venue starts");
+    let arguments = ["venue", "--plain", "--config", &file, "--base-port", &offset];
+    let mut running = Running::start(&mut taut(&arguments));
+    assert!(running.lines().any(|line| line.contains("Ctrl-C")), "the venue starts");
     running
 }
 

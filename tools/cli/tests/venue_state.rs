@@ -3,21 +3,21 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
+mod common;
 #[path = "../../venue/tests/common/rollover.rs"]
 mod rollover;
-#[path = "common/skipped.rs"]
-mod skipped;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::child::Running;
+use common::skipped::skipped;
 use rollover::wait_out_rollover;
-use skipped::skipped;
 use taut::config::EngineConfig;
 use taut::kraken::logon::Credentials;
 use taut::pipeline::Engine;
@@ -32,16 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ID: InstrumentId = InstrumentId(0);
 const MS: u64 = 1_000_000;
 
-/// A venue process that is gone at the end of the test, however it ends.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn venue(config: &Path, state: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
     command.arg("venue").arg("--config").arg(config).arg("--state").arg(state).args(more);
@@ -51,10 +41,10 @@ fn venue(config: &Path, state: &Path, more: &[&str]) -> Command {
 }
 
 /// Starts a venue and waits until it listens. It takes steps from its standard input.
-fn start(config: &Path, state: &Path, base: u16) -> Process {
+fn start(config: &Path, state: &Path, base: u16) -> Running {
     let base = base.to_string();
     let mut command = venue(config, state, &["--plain", "--child", "--base-port", &base]);
-    let mut process = Process(command.stderr(Stdio::null()).spawn().unwrap());
+    let mut process = Running(command.stderr(Stdio::null()).spawn().unwrap());
     let mut ready = String::new();
     BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut ready).unwrap();
     assert!(ready.contains("spot-trading"), "{ready}");
@@ -63,7 +53,7 @@ fn start(config: &Path, state: &Path, base: u16) -> Process {
 
 /// The end of a venue that does not run: its exit status is not 0; what it says.
 fn refusal(command: &mut Command) -> String {
-    let mut process = Process(command.spawn().unwrap());
+    let mut process = Running(command.spawn().unwrap());
     let deadline = Instant::now() + PATIENCE;
     while process.0.try_wait().unwrap().is_none() {
         assert!(Instant::now() < deadline, "it runs");
@@ -322,7 +312,7 @@ fn a_state_in_use_of_another_configuration_or_nowhere_is_refused_in_words() {
     assert!(said.contains("below"), "{said}");
     // Another configuration starts clean if it is told to.
     let mut other = venue(&config, &state, &["--any-port", "--plain", "--seed", "9", "--fresh"]);
-    let mut process = Process(other.spawn().unwrap());
+    let mut process = Running(other.spawn().unwrap());
     let mut said = String::new();
     let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
     stderr.read_line(&mut said).unwrap();

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
-#[path = "common/child.rs"]
-mod child;
-#[path = "common/fix.rs"]
-mod fix;
+mod common;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use child::{PATIENCE, Running, run, taut};
+use common::child::{PATIENCE, Running, run, taut};
+use common::fix::fix;
 
 fn dictionary() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
@@ -159,7 +157,7 @@ fn the_acceptor_tells_why_it_closes_on_whoever_does_not_log_on() {
 
 #[test]
 fn an_initiator_tells_why_it_is_not_let_in_without_being_asked_to() {
-    let refusal = fix::fix("ISLD", "TW", "5", 1, "58=no such user|");
+    let refusal = fix("ISLD", "TW", "5", 1, "58=no such user|");
     for (says, stays, told) in [
         (Vec::new(), false, "taut: ISLD: the venue closed without an answer to the logon"),
         (refusal, false, "taut: ISLD: the logon was refused: no such user"),

@@ -47,13 +47,11 @@ impl Running {
     }
 
     /// The lines of standard error. To be taken once.
-    #[allow(dead_code)] // Not every test that takes this module in.
     pub fn errors(&mut self) -> impl Iterator<Item = String> + use<> {
         BufReader::new(self.0.stderr.take().unwrap()).lines().map(Result::unwrap)
     }
 
     /// The lines of standard output. To be taken once.
-    #[allow(dead_code)] // As above.
     pub fn lines(&mut self) -> impl Iterator<Item = String> + use<> {
         BufReader::new(self.0.stdout.take().unwrap()).lines().map(Result::unwrap)
     }
