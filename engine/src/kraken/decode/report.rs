@@ -17,8 +17,9 @@ pub(super) fn read(
     instruments: &Instruments,
     emit: &mut impl FnMut(EventKind),
 ) -> Result<(), Unreadable> {
-    match Fields::usual(message) {
-        Some(fields) => tell(&fields, instruments, emit),
+    let mut fields = Fields::default();
+    match fields.take_usual(message) {
+        Some(()) => tell(&fields, instruments, emit),
         None => read_plainly(message, instruments, emit),
     }
 }
@@ -111,67 +112,41 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Those of a report as Kraken writes it: a plain header, then every field once, in the order of their
-    /// tags (venue file 3.1). `None` says nothing.
+    /// Takes those of a report as Kraken writes it: a plain header, then every field once, in the order of their
+    /// tags (venue file 3.1). `None` says nothing, and leaves them taken in part.
     #[inline(always)]
-    fn usual(message: &Message<'a>) -> Option<Self> {
+    fn take_usual(&mut self, message: &Message<'a>) -> Option<()> {
         let mut body = Ascending::of(message)?;
-        let cl_ord_id = body.value(tag::CL_ORD_ID);
-        let cum_qty = body.number(tag::CUM_QTY)?;
-        let exec_id = body.value(tag::EXEC_ID);
-        let last_px = body.number(tag::LAST_PX)?;
-        let last_qty = body.number(tag::LAST_QTY)?;
-        let order_id = body.value(tag::ORDER_ID);
-        let order_qty = body.number(tag::ORDER_QTY)?;
-        let ord_status = body.value(tag::ORD_STATUS).and_then(read_ord_status);
-        let ord_type = body.value(tag::ORD_TYPE).and_then(OrdType::from_fix);
-        let orig_cl_ord_id = body.value(tag::ORIG_CL_ORD_ID);
-        let poss_dup = body.value(tag::POSS_DUP_FLAG) == Some(b"Y");
-        let px = body.number(tag::PRICE)?;
-        let side = body.value(tag::SIDE).and_then(Side::from_fix);
-        let symbol = body.value(tag::SYMBOL);
-        let text = body.value(tag::TEXT).unwrap_or_default();
-        let time_in_force = body.value(tag::TIME_IN_FORCE).and_then(TimeInForce::from_fix);
-        let transact_time = match body.value(tag::TRANSACT_TIME) {
+        self.cl_ord_id = body.value(tag::CL_ORD_ID);
+        self.cum_qty = body.number(tag::CUM_QTY)?;
+        self.exec_id = body.value(tag::EXEC_ID);
+        self.last_px = body.number(tag::LAST_PX)?;
+        self.last_qty = body.number(tag::LAST_QTY)?;
+        self.order_id = body.value(tag::ORDER_ID);
+        self.order_qty = body.number(tag::ORDER_QTY)?;
+        self.ord_status = body.value(tag::ORD_STATUS).and_then(read_ord_status);
+        self.ord_type = body.value(tag::ORD_TYPE).and_then(OrdType::from_fix);
+        self.orig_cl_ord_id = body.value(tag::ORIG_CL_ORD_ID);
+        self.poss_dup = body.value(tag::POSS_DUP_FLAG) == Some(b"Y");
+        self.px = body.number(tag::PRICE)?;
+        self.side = body.value(tag::SIDE).and_then(Side::from_fix);
+        self.symbol = body.value(tag::SYMBOL);
+        self.text = body.value(tag::TEXT).unwrap_or_default();
+        self.time_in_force = body.value(tag::TIME_IN_FORCE).and_then(TimeInForce::from_fix);
+        self.transact_time = match body.value(tag::TRANSACT_TIME) {
             Some(value) => UtcTime::parse(value).ok()?,
             None => UtcTime::default(),
         };
-        let poss_resend = body.value(tag::POSS_RESEND) == Some(b"Y");
-        let stop_px = body.number(tag::STOP_PX)?;
-        let fee_amount = body.number(tag::MISC_FEE_AMT)?;
-        let fee_currency = body.value(tag::MISC_FEE_CURR);
-        let exec_type = body.value(tag::EXEC_TYPE).and_then(read_exec_type);
-        let leaves_qty = body.number(tag::LEAVES_QTY)?;
-        let gross = body.number(tag::GROSS_TRADE_AMT)?;
-        let trigger_px = body.number(tag::TRIGGER_PRICE)?;
-        let liquidity = body.value(tag::LIQUIDITY_IND).and_then(read_liquidity);
-        body.ends().then_some(Self {
-            symbol,
-            cl_ord_id,
-            orig_cl_ord_id,
-            order_id,
-            exec_id,
-            exec_type,
-            ord_status,
-            side,
-            ord_type,
-            time_in_force,
-            px,
-            stop_px,
-            trigger_px,
-            gross,
-            last_px,
-            order_qty,
-            cum_qty,
-            leaves_qty,
-            last_qty,
-            liquidity,
-            fee_amount,
-            fee_currency,
-            transact_time,
-            poss_dup: poss_dup || poss_resend,
-            text,
-        })
+        self.poss_dup |= body.value(tag::POSS_RESEND) == Some(b"Y");
+        self.stop_px = body.number(tag::STOP_PX)?;
+        self.fee_amount = body.number(tag::MISC_FEE_AMT)?;
+        self.fee_currency = body.value(tag::MISC_FEE_CURR);
+        self.exec_type = body.value(tag::EXEC_TYPE).and_then(read_exec_type);
+        self.leaves_qty = body.number(tag::LEAVES_QTY)?;
+        self.gross = body.number(tag::GROSS_TRADE_AMT)?;
+        self.trigger_px = body.number(tag::TRIGGER_PRICE)?;
+        self.liquidity = body.value(tag::LIQUIDITY_IND).and_then(read_liquidity);
+        body.ends().then_some(())
     }
 
     #[inline]
@@ -267,7 +242,7 @@ impl<'m, 'a> Ascending<'m, 'a> {
     #[inline(always)]
     fn number(&mut self, tag: u32) -> Option<Option<Decimal>> {
         match self.find(tag) {
-            Some(field) => decimal(self.message, field).ok().map(Some),
+            Some(field) => self.message.decimal_of(field).ok().map(Some),
             None => Some(None),
         }
     }
