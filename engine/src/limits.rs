@@ -67,6 +67,10 @@ pub const HEARTBEAT_SECONDS_MAX: u32 = 3600;
 pub const OUTBOX_ADMIN_BYTES: usize = 16 * 1024;
 /// Longest value of the peer (TestReqID, MsgType) that an admin message repeats, bytes.
 pub const ECHO_BYTES_MAX: usize = 1024;
+/// How many of its last numbers a session without a store knows which were messages of the application; a
+/// multiple of 64. An eighth of it in bytes for each session.
+pub const SENT_NUMBERS: u64 = 65_536;
+const _: () = assert!(SENT_NUMBERS.is_multiple_of(64) && SENT_NUMBERS > 0);
 /// ResendRequests of ours for one gap that stays as it is, before the session is logged out.
 pub const RESEND_TRIES_MAX: u32 = 5;
 /// ResendRequests of the peer from the same number in a row, before the session is logged out.

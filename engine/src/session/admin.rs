@@ -7,7 +7,7 @@ use taut_codec::value::{UtcTime, parse_u64};
 use super::event::{Line, event_text};
 use super::header::{Flaw, reason};
 use super::outbound::is_sendable;
-use super::{LogoutKind, Outbox, Phase, Received, Session, SessionEvent};
+use super::{Gap, LogoutKind, Outbox, Phase, Received, Session, SessionEvent};
 use crate::event::DownReason;
 use crate::limits;
 
@@ -17,6 +17,19 @@ fn number_of(message: &Message<'_>, tag: u32) -> Result<u64, Flaw> {
         return Err(Flaw { reason: reason::REQUIRED_TAG_MISSING, tag });
     };
     parse_u64(value).map_err(|_| Flaw { reason: reason::INCORRECT_FORMAT, tag })
+}
+
+impl Gap {
+    /// Whether a Reject is of our request.
+    pub(super) fn is_rejected_by(&self, reject: &Message<'_>) -> bool {
+        number_of(reject, tag::REF_SEQ_NUM).is_ok_and(|number| number == self.asked_as)
+    }
+
+    /// The peer answers: what is still missing may be asked for as often again.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+        self.tries = self.tries.min(1);
+    }
 }
 
 impl Session {
@@ -122,7 +135,7 @@ impl Session {
     /// that reveals it asks again; not this one, or the two sides would talk for ever.
     pub(super) fn received_reject_of_request(&mut self, message: &Message<'_>) {
         if let Some(gap) = &mut self.gap
-            && number_of(message, tag::REF_SEQ_NUM).is_ok_and(|number| number == gap.asked_as)
+            && gap.is_rejected_by(message)
         {
             gap.refused = true;
         }
@@ -169,6 +182,9 @@ impl Session {
             && next > self.next_in
             && self.may_jump_to(next)
         {
+            if let Some(gap) = &mut self.gap {
+                gap.answered();
+            }
             self.advance_to(next, now);
             self.events.push(SessionEvent::SequenceReset {
                 from: number,

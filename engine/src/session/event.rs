@@ -54,6 +54,14 @@ pub enum SessionEvent {
         /// The next expected number.
         next_in: u64,
     },
+    /// A MsgSeqNum of the peer was a mistake: it made a gap, but when the peer had answered our
+    /// ResendRequest it went on below. [`SessionEvent::GapClosed`] follows.
+    StrayNumber {
+        /// The number that was too high.
+        number: u64,
+        /// Where the peer went on.
+        next_in: u64,
+    },
     /// A ResendRequest of the peer was answered, to its end.
     ResendServed {
         /// First number.
@@ -69,12 +77,12 @@ pub enum SessionEvent {
         to: u64,
         /// Messages that were sent again.
         replayed: u32,
-        /// Messages that are kept but were declared void, by the policy or the application.
+        /// Messages that were declared void, by the policy or the application, or because there is no store.
         withheld: u32,
     },
-    /// Messages of the application in the range of a ResendRequest were declared void by one gap fill: the
-    /// policy or the application did not let them be sent again, there were too many, or one has become
-    /// too long. Several such gap fills may be told as one event, if nobody reads the events.
+    /// Messages of the application in the range of a ResendRequest were declared void by one gap fill: there
+    /// is no store, the policy or the application did not let them be sent again, there were too many, or
+    /// one has become too long. Several such gap fills may be told as one event, if nobody reads the events.
     Withheld {
         /// The number of the first.
         from: u64,
@@ -84,7 +92,7 @@ pub enum SessionEvent {
         messages: u32,
     },
     /// Numbers in the range of a ResendRequest were declared void although messages of the application may
-    /// stand there: the store does not reach back so far any more.
+    /// stand there: what is kept, or known, of what was sent does not reach back so far any more.
     Forgotten {
         /// The first such number.
         from: u64,

@@ -9,7 +9,7 @@ use super::event::Line;
 use super::header::{Flaw, Inbound, is_header, is_third_party, reason};
 use super::route::Route;
 use super::timers::nanos;
-use super::{Fault, LogoutKind, Outbox, Phase, Received, Session};
+use super::{Fault, Gap, LogoutKind, Outbox, Phase, Received, Session, SessionEvent};
 use crate::limits;
 
 pub(super) const BEGIN_STRING: &[u8] = b"FIX.4.4";
@@ -75,6 +75,7 @@ impl Session {
         let Some(gap) = self.gap else { return };
         let ended = self.next_in > gap.chunk_end || (by_gap_fill && self.next_in == gap.chunk_end);
         if ended && matches!(self.phase, Phase::Active | Phase::LogoutSent) {
+            self.gap = Some(Gap { tries: 0, ..gap });
             self.request_resend(gap.through, now, out);
         }
     }
@@ -123,7 +124,30 @@ impl Session {
         match number.cmp(&self.next_in) {
             std::cmp::Ordering::Less => self.too_low(message, header, number, now, out),
             std::cmp::Ordering::Greater => self.too_high(message, header, number, now, out, check),
-            std::cmp::Ordering::Equal => self.as_expected(message, header, number, now, out, check),
+            std::cmp::Ordering::Equal => {
+                self.note_answer(message, header, number);
+                self.as_expected(message, header, number, now, out, check)
+            }
+        }
+    }
+
+    /// What the next message in sequence says about a gap. Behind the answer to our request a peer goes on
+    /// with messages that are not marked as sent again. If the first of them has a number below the one
+    /// that revealed the gap, that one was a mistake of the peer: it says itself that it has not sent so many.
+    /// Nothing is missing then, and what was held of numbers that are still to come is void.
+    fn note_answer(&mut self, message: &Message<'_>, header: &Inbound<'_>, number: u64) {
+        let Some(gap) = &mut self.gap else { return };
+        if header.poss_dup || header.msg_type == b"4" {
+            gap.answered();
+            return;
+        }
+        gap.answered |= header.msg_type == b"3" && gap.is_rejected_by(message);
+        let through = gap.through;
+        if gap.answered && number < through && !self.held.was_drained(number) {
+            self.gap = None;
+            self.held.clear();
+            self.events.push(SessionEvent::StrayNumber { number: through, next_in: number });
+            self.events.push(SessionEvent::GapClosed { next_in: number });
         }
     }
 

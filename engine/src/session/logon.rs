@@ -394,8 +394,10 @@ impl Session {
             // Our own Logon says what is missing; the peer resends it without being asked.
             let (from, through) = (self.next_in, number);
             let (chunk_end, asked_as) = (u64::MAX, 0);
-            let (tries, refused) = (0, false);
-            self.gap = Some(Gap { through, progress_at: now, tries, chunk_end, asked_as, refused });
+            let (tries, answered, refused) = (0, false, false);
+            let progress_at = now;
+            self.gap =
+                Some(Gap { through, progress_at, tries, answered, chunk_end, asked_as, refused });
             self.events.push(SessionEvent::Gap { from, to: number });
         } else {
             self.request_resend(number, now, out);

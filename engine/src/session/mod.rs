@@ -17,7 +17,8 @@
 //!   the application is always in order. Both are switches: messages can be held
 //!   ([`SessionConfig::hold_bytes`]), ranges asked for in chunks ([`SessionConfig::resend_chunk`]).
 //! - A ResendRequest of the peer is answered by one gap fill over the whole range, unless there is a
-//!   [`SentStore`] and a policy that says otherwise. No order is ever sent a second time unless the
+//!   [`SentStore`] and a policy that says otherwise. Either way the application is told how many of its
+//!   messages that stood for ([`SessionEvent::Withheld`]). No order is ever sent a second time unless the
 //!   policy asks for that on purpose (promise 4).
 
 mod admin;
@@ -35,6 +36,7 @@ mod policy;
 mod relogon;
 pub mod resend;
 mod route;
+mod sent_numbers;
 mod skew;
 mod store;
 mod sync;
@@ -67,6 +69,7 @@ use event::EventQueue;
 use held::Held;
 use resend::{ResendJob, Resender};
 use route::Route;
+use sent_numbers::SentNumbers;
 use sync::Sync;
 
 /// Where a session stands.
@@ -169,6 +172,8 @@ pub struct Session {
     garbled_in_a_row: usize,
     resend_asked: Asked,
     resender: Option<Resender>,
+    /// What is known of what was sent without a store.
+    sent_numbers: SentNumbers,
     /// The ResendRequest of the peer that is being answered.
     resend: Option<ResendJob>,
     held: Held,
@@ -193,8 +198,11 @@ struct Gap {
     through: u64,
     /// The last time that the request was sent or the gap became smaller.
     progress_at: UtcTime,
-    /// Requests sent since the gap last became smaller.
+    /// Requests sent since the peer last answered one.
     tries: u32,
+    /// The peer has sent something in answer: a gap fill, a message that is marked as sent again, or a
+    /// Reject of the request.
+    answered: bool,
     /// The last number of the chunk that was asked for; `u64::MAX` if the range is open.
     chunk_end: u64,
     /// The number of the ResendRequest; 0 if none was sent.
@@ -266,6 +274,7 @@ impl Session {
             garbled_in_a_row: 0,
             resend_asked: Asked::NOTHING,
             resender: None,
+            sent_numbers: SentNumbers::new(),
             resend: None,
             held: Held::new(config.hold_bytes),
             sync: None,

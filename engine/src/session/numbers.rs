@@ -94,6 +94,7 @@ impl Session {
         self.resend = None;
         self.held.clear();
         self.resend_asked = Asked::NOTHING;
+        self.sent_numbers.reset();
         self.sync_resent(u64::MAX);
         if let Some(resender) = &mut self.resender {
             resender.store.reset(self.epoch);
@@ -119,7 +120,6 @@ impl Session {
                 self.events.push(SessionEvent::GapClosed { next_in });
             } else {
                 gap.progress_at = now;
-                gap.tries = 1;
             }
         }
     }

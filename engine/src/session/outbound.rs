@@ -194,7 +194,8 @@ impl Session {
         });
     }
 
-    /// Asks for what is missing; a peer that has been asked too often in vain is left.
+    /// Asks for what is missing; a peer that has been asked too often without an answer is left, also if it
+    /// goes on with other messages meanwhile.
     pub(super) fn request_resend_or_give_up(
         &mut self,
         received: u64,
@@ -231,8 +232,9 @@ impl Session {
         });
         if asked {
             let (through, progress_at, tries) = (received, now, tries + 1);
-            let refused = false;
-            self.gap = Some(Gap { through, progress_at, tries, chunk_end, asked_as, refused });
+            let (answered, refused) = (false, false);
+            self.gap =
+                Some(Gap { through, progress_at, tries, answered, chunk_end, asked_as, refused });
             self.events.push(SessionEvent::Gap { from, to: received });
         }
     }

@@ -3,7 +3,7 @@
 //! The answer to a ResendRequest is decided per message: replay, gap fill, or ask the application. An
 //! order, a cancel or an amendment is never replayed unless the policy names it on purpose (promise
 //! 4), and by default nothing is. What was sent comes from a [`SentStore`]; without one the answer is
-//! one gap fill. A long answer is written in batches, and until its end nothing of the application
+//! one gap fill. What was withheld is told in both cases. A long answer is written in batches, and until its end nothing of the application
 //! goes out, so that live traffic never stands inside a resent range.
 
 use std::ops::Range;
@@ -170,10 +170,13 @@ impl Session {
     }
 
     pub(super) fn keep_sent(&mut self, msg_type: &[u8], msg_seq_num: u64, written: Range<usize>) {
-        if let Some(resender) = &mut self.resender
-            && !is_admin(msg_type)
-        {
-            resender.store.keep(self.epoch, msg_seq_num, &self.scratch[written]);
+        let is_application = !is_admin(msg_type);
+        match &mut self.resender {
+            Some(resender) if is_application => {
+                resender.store.keep(self.epoch, msg_seq_num, &self.scratch[written]);
+            }
+            Some(_) => {}
+            None => self.sent_numbers.note(msg_seq_num, is_application),
         }
     }
 
@@ -183,13 +186,12 @@ impl Session {
         self.sync_resent(to);
         if self.resender.is_none() {
             match self.write_gap_fill(from, to, now, out) {
-                Ok(()) => self.events.push(SessionEvent::ResendServed { from, to }),
+                Ok(()) => self.withheld_all(from, to),
                 Err(error) => self.admin_failed(error, out, now),
             }
             return;
         }
-        let (next, replayed, withheld, forgotten) = (from, 0, 0, (0, 0));
-        let job = ResendJob { from, next, to, replayed, withheld, forgotten, pumped_at: now };
+        let job = ResendJob::new(from, to, now);
         self.resend = Some(match self.resend {
             None => job,
             Some(old) => {
@@ -222,14 +224,30 @@ impl Session {
             Ok(()) => {}
         }
         if self.resend.is_none() && job.next > job.to {
-            let ResendJob { from, to, replayed, withheld, forgotten, .. } = job;
-            self.events.push(SessionEvent::ResendServed { from, to });
-            if replayed > 0 || withheld > 0 {
-                self.events.push(SessionEvent::Replayed { from, to, replayed, withheld });
-            }
-            if let (from @ 1.., to) = forgotten {
-                self.events.push(SessionEvent::Forgotten { from, to });
-            }
+            self.resend_served(&job);
+        }
+    }
+
+    /// Without a store: one gap fill stood for all of `from..=to`.
+    fn withheld_all(&mut self, from: u64, to: u64) {
+        let mut withheld = Withheld::default();
+        self.sent_numbers.application(from, to).for_each(|number| withheld.add(number));
+        self.events.push_if(withheld.event());
+        let mut job = ResendJob::new(from, to, UtcTime(0));
+        job.withheld = withheld.messages;
+        job.forget(to.min(self.sent_numbers.reach() - 1));
+        self.resend_served(&job);
+    }
+
+    /// Tells how a request was answered.
+    fn resend_served(&mut self, job: &ResendJob) {
+        let ResendJob { from, to, replayed, withheld, forgotten, .. } = *job;
+        self.events.push(SessionEvent::ResendServed { from, to });
+        if replayed > 0 || withheld > 0 {
+            self.events.push(SessionEvent::Replayed { from, to, replayed, withheld });
+        }
+        if let (from @ 1.., to) = forgotten {
+            self.events.push(SessionEvent::Forgotten { from, to });
         }
     }
 
@@ -323,6 +341,11 @@ impl Session {
 }
 
 impl ResendJob {
+    const fn new(from: u64, to: u64, now: UtcTime) -> Self {
+        let (next, replayed, withheld, forgotten) = (from, 0, 0, (0, 0));
+        Self { from, next, to, replayed, withheld, forgotten, pumped_at: now }
+    }
+
     /// From the next number up to this one, nothing is known of what was sent.
     fn forget(&mut self, to: u64) {
         if to >= self.next {

@@ -32,6 +32,12 @@ impl Display for SessionEvent {
             Self::GapClosed { next_in } => {
                 write!(f, "nothing is missing any more; the next MsgSeqNum is {next_in}")
             }
+            Self::StrayNumber { number, next_in } => {
+                write!(
+                    f,
+                    "MsgSeqNum {number} was a mistake of the peer, which goes on with {next_in}"
+                )
+            }
             Self::ResendServed { from, to } => {
                 write!(f, "the peer's request for {from} to {to} again was answered")
             }

@@ -11,6 +11,7 @@ mod logging_out;
 mod numbers;
 mod options;
 mod resending;
+mod strays;
 mod synchronising;
 mod timing;
 mod withholding;

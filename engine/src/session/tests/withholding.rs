@@ -122,3 +122,72 @@ fn what_the_store_has_forgotten_is_told_when_the_peer_asks_for_it() {
         assert_eq!(rig.events(), [served, replayed]);
     }
 }
+
+#[test]
+fn without_a_store_it_is_told_how_many_messages_of_the_application_a_gap_fill_stood_for() {
+    both(|mut rig| {
+        for id in ["a", "b"] {
+            rig.send(id).expect("logged on");
+        }
+        rig.feed("35=1|34=2|112=x|");
+        rig.send("c").expect("logged on");
+        rig.sent();
+        rig.events();
+        rig.feed("35=2|34=3|7=1|16=0|");
+        assert_eq!(rig.sent().len(), 1, "one gap fill");
+        let withheld = SessionEvent::Withheld { from: 2, to: 5, messages: 3 };
+        let served = SessionEvent::ResendServed { from: 1, to: 5 };
+        let replayed = SessionEvent::Replayed { from: 1, to: 5, replayed: 0, withheld: 3 };
+        assert_eq!(rig.events(), [withheld, served, replayed]);
+        // The answer to a TestRequest was the session's own.
+        rig.feed("35=2|34=4|7=4|16=4|");
+        assert_eq!(rig.events(), [SessionEvent::ResendServed { from: 4, to: 4 }]);
+        rig.feed("35=2|34=5|7=3|16=4|");
+        assert!(rig.events().contains(&SessionEvent::Withheld { from: 3, to: 3, messages: 1 }));
+    });
+}
+
+#[test]
+fn without_a_store_what_is_too_long_ago_to_be_known_is_told_as_such() {
+    let mut rig = Rig::active(Role::Initiator, |_| {});
+    let sent = limits::SENT_NUMBERS + 10;
+    for _ in 0..sent {
+        rig.send("x").expect("logged on");
+        rig.out.consume(usize::MAX);
+    }
+    rig.events();
+    rig.feed("35=2|34=2|7=1|16=0|");
+    let events = rig.events();
+    let to = sent + 1;
+    let from = to - limits::SENT_NUMBERS + 1;
+    let messages = limits::SENT_NUMBERS as u32;
+    assert_eq!(events[0], SessionEvent::Withheld { from, to, messages });
+    assert_eq!(events.last(), Some(&SessionEvent::Forgotten { from: 1, to: from - 1 }));
+}
+
+#[test]
+fn without_a_store_an_earlier_life_and_an_earlier_epoch_are_not_taken_for_this_one() {
+    let mut rig = Rig::new(Role::Acceptor, |_| {});
+    assert!(rig.session.restore(4, 8, 9));
+    rig.connect();
+    rig.log_on("35=A|34=8|98=0|108=30|");
+    rig.send("a").expect("logged on");
+    rig.events();
+    rig.feed("35=2|34=9|7=3|16=0|");
+    let events = rig.events();
+    assert!(events.contains(&SessionEvent::Forgotten { from: 3, to: 8 }), "{events:?}");
+    assert!(events.contains(&SessionEvent::Withheld { from: 10, to: 10, messages: 1 }));
+
+    both_with(
+        |config| config.reset_by_peer = true,
+        |mut rig| {
+            rig.send("a").expect("logged on");
+            rig.feed("35=A|34=1|98=0|108=30|141=Y|");
+            rig.sent();
+            rig.feed("35=1|34=2|112=x|");
+            rig.events();
+            rig.feed("35=2|34=3|7=1|16=0|");
+            assert_eq!(rig.events(), [SessionEvent::ResendServed { from: 1, to: 2 }]);
+        },
+    );
+}
