@@ -144,6 +144,10 @@ pub enum DownReason {
     /// Our own journal did not take a record, so the connection was closed before anything went out that it
     /// does not have; an [`Alarm::Journal`] said why.
     JournalFailed,
+    /// A report came before the instruments that it may be about were known, or before an earlier run's orders
+    /// were told: it could not have been read. We closed, and its number is not used up: the venue sends it
+    /// again.
+    InstrumentsUnknown,
     /// The venue did not do in time what we waited for.
     TimedOut {
         /// What that is.

@@ -7,7 +7,8 @@
 //! are held in types that cannot be printed ([`Credentials`](crate::kraken::logon::Credentials),
 //! [`Secret`](crate::secret::Secret)). [`start`](crate::pipeline::Engine::start) takes all memory and
 //! starts the threads of the path. Both sessions are dialled, log on, ask for the instruments, and
-//! subscribe. [`Strategy::on_start`](crate::strategy::Strategy::on_start) is called once
+//! subscribe. A report that comes before the instruments are known ends its connection unread; the trading
+//! session comes back when they are, and the venue sends the report again. [`Strategy::on_start`](crate::strategy::Strategy::on_start) is called once
 //! the trading session is up and every configured book stands.
 //!
 //! # 2. Threads

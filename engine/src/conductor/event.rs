@@ -32,6 +32,8 @@ pub enum Cause {
     Number,
     /// Our own journal took no record: nothing that the venue did.
     Journal,
+    /// A report came before the instruments were known.
+    Unlisted,
     /// The venue was silent.
     Silent,
     /// The venue logged out, or the connection broke.

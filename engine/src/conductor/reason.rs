@@ -12,6 +12,7 @@ pub(super) fn cause_of(reason: &DownReason) -> Cause {
         DownReason::LogonRefused(_) | DownReason::ClosedAtLogon => Cause::Refused,
         DownReason::VenueLoggedOut(_) | DownReason::ConnectionLost => Cause::Lost,
         DownReason::JournalFailed => Cause::Journal,
+        DownReason::InstrumentsUnknown => Cause::Unlisted,
         DownReason::TimedOut { .. } => Cause::Silent,
         DownReason::ProtocolError(_) => Cause::Protocol,
     }

@@ -26,6 +26,7 @@ impl Display for Cause {
             Self::ClockSkew => "the clocks are too far apart",
             Self::Number => "the venue expected another number",
             Self::Journal => "our journal took no record",
+            Self::Unlisted => "a report came before the instruments were known",
             Self::Silent => "the venue was silent",
             Self::Lost => "the session was lost",
             Self::Protocol => "the protocol was broken",

@@ -22,6 +22,9 @@ impl Display for DownReason {
             Self::JournalFailed => f.write_str(
                 "we closed: our own journal did not take what was to be sent or was received",
             ),
+            Self::InstrumentsUnknown => {
+                f.write_str("we closed: a report came before the instruments were known")
+            }
             Self::TimedOut { awaited, ms } => write!(f, "{awaited} within {ms} ms"),
             Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
         }

@@ -110,13 +110,18 @@ fn instrument_list(
     instruments: &mut Instruments,
     emit: &mut impl FnMut(EventKind),
 ) -> Result<(), Unreadable> {
+    // LastFragment(893) is absent on a list in one piece.
+    let is_end = message.get(tag::LAST_FRAGMENT).is_none_or(|last| last == b"Y");
+    if is_end {
+        // Also if it cannot be read: it would be no better a second time.
+        instruments.end_list();
+    }
     if message.get(tag::SECURITY_REQUEST_RESULT) == Some(b"0") {
         instruments.read_list(message, |id, instrument| {
             emit(EventKind::Instrument { id, instrument });
         })?;
     }
-    // LastFragment(893) is absent on a list in one piece.
-    if message.get(tag::LAST_FRAGMENT).is_none_or(|last| last == b"Y") {
+    if is_end {
         for index in 0..instruments.len() {
             let id = InstrumentId(index as u16);
             if instruments.facts(id).is_none() {

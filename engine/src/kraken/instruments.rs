@@ -12,6 +12,7 @@ use crate::types::{Instrument, InstrumentId, PairStatus, Px, Qty, Symbol};
 #[derive(Debug, Clone)]
 pub struct Instruments {
     entries: Box<[(Symbol, Option<Instrument>)]>,
+    listed: bool,
 }
 
 impl Instruments {
@@ -22,7 +23,19 @@ impl Instruments {
     #[must_use]
     pub fn new(symbols: &[Symbol]) -> Self {
         assert!(symbols.len() <= INSTRUMENTS_MAX, "more instruments than limits.rs allows");
-        Self { entries: symbols.iter().map(|&symbol| (symbol, None)).collect() }
+        let entries = symbols.iter().map(|&symbol| (symbol, None)).collect();
+        Self { entries, listed: symbols.is_empty() }
+    }
+
+    /// Whether the venue's list has come to its end: an instrument without facts has none.
+    #[must_use]
+    pub const fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// The list has come to its end.
+    pub(super) const fn end_list(&mut self) {
+        self.listed = true;
     }
 
     /// Which instrument `symbol` is.

@@ -131,8 +131,15 @@ impl SessionCore {
         sink: &mut impl EventSink,
     ) {
         let now = self.clock.now();
+        let too_early = !self.takes_reports();
         let lane = &mut self.lanes[usize::from(session.0)];
         match inbound {
+            Inbound::Message(message) if too_early && message.msg_type() == b"8" => {
+                if lane.transmitter.is_some() {
+                    lane.session.give_up(DownReason::InstrumentsUnknown);
+                    lane.down(now, sink);
+                }
+            }
             Inbound::Message(message) => {
                 // What it may ask for again is stored first.
                 let sent = Keeper::outbound(&mut lane.session, &lane.outbox, now);

@@ -7,7 +7,7 @@ use super::TRADING;
 use super::core::{EventSink, SessionCore};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, DialProblem, Step};
-use crate::event::{Event, EventKind};
+use crate::event::{DownReason, Event, EventKind};
 use crate::limits::RECALL_WAIT_NS;
 use crate::trace::Stamps;
 use crate::wire::{Receiver, Transmitter};
@@ -70,6 +70,8 @@ struct Link {
     leaves: bool,
     /// The attempt that led to the connection in use.
     attached: Option<u32>,
+    /// A report came before it could be read.
+    early: bool,
 }
 
 impl Links {
@@ -80,6 +82,7 @@ impl Links {
             begun: None,
             leaves: false,
             attached: None,
+            early: false,
         };
         Self(conductors.into_iter().map(link).collect())
     }
@@ -116,8 +119,8 @@ impl Links {
         let deadline = |link: &Link| {
             if link.waits(now, core) {
                 // The instruments come with another session.
-                let begun = link.begun.unwrap_or(now);
-                return begun.plus_nanos(RECALL_WAIT_NS + 1);
+                let begun = link.begun.unwrap_or(now).plus_nanos(RECALL_WAIT_NS + 1);
+                return if link.early { UtcTime(u64::MAX) } else { begun };
             }
             let behind = core.has_news(link.session)
                 || (link.conductor.is_logging_on() && core.is_up(link.session));
@@ -144,10 +147,12 @@ impl Links {
 
 impl Link {
     /// Whether it must not be dialled yet: reports of the venue would be ahead of what an earlier run knew
-    /// of their orders.
+    /// of their orders, which is waited for a while; or a report has come that could not be read, and comes
+    /// again with every connection until it can.
     fn waits(&self, now: UtcTime, core: &SessionCore) -> bool {
         let is_over = self.begun.is_some_and(|begun| now.nanos_since(begun) > RECALL_WAIT_NS);
-        !self.leaves && self.session == TRADING && core.recalls() && !is_over
+        let holds = self.early || core.recalls() && !is_over;
+        !self.leaves && self.session == TRADING && holds && !core.takes_reports()
     }
 
     /// What has happened to the session since the last step.
@@ -169,6 +174,7 @@ impl Link {
             ports.discard(Spent::Transmitter(transmitter));
         }
         self.attached = None;
+        self.early |= reason == DownReason::InstrumentsUnknown;
         ports.detach(session);
         self.conductor.down(&reason, core.numbers(session), now);
     }
@@ -319,6 +325,42 @@ mod tests {
             let alarm = told.map(|ms| Seen::Alarm(Alarm::NonceAhead { ms, window_ms }));
             let expected: Vec<_> = alarm.into_iter().chain([Seen::Dialled]).collect();
             assert_eq!(seen.into_inner(), expected);
+        }
+    }
+
+    #[test]
+    fn behind_a_report_that_came_too_early_the_trading_session_waits_for_the_instruments() {
+        for early in [false, true] {
+            let time = Arc::new(AtomicU64::new(1_775_572_321_000_000_000));
+            let clock = Clock::virtual_at(Arc::clone(&time));
+            let id = |text: &str| text.parse().expect("it is a CompID");
+            let session = || (SessionConfig::initiator(id("C"), id("V")), Logon::MarketData);
+            let (traces, _) = rtrb::RingBuffer::new(1);
+            let symbols = ["BTC/USD".parse().expect("it is short")];
+            let sessions = vec![session(), session()];
+            let mut core = SessionCore::new(sessions, &symbols, clock.clone(), traces);
+            let conductor = ConductorConfig {
+                reconnect: Reconnect::default(),
+                rollover: None,
+                reset: ResetPolicy::Never,
+                hosts: 1,
+                seed: 0,
+            };
+            let conductor = Conductor::new(conductor, None, clock.now());
+            let mut links = Links::new([(TRADING, conductor)]);
+            links.0[0].early = early;
+            let seen = RefCell::default();
+            for _ in 0..2 {
+                links.step(clock.now(), &mut core, &mut Noted(&seen), &mut Noted(&seen));
+                let due = links.next_deadline(clock.now(), &core);
+                assert!(
+                    !early || due == UtcTime(u64::MAX),
+                    "it is the instruments that it waits for"
+                );
+                time.fetch_add(2 * RECALL_WAIT_NS, Ordering::Relaxed);
+            }
+            let dialled = seen.into_inner().contains(&Seen::Dialled);
+            assert_eq!(dialled, !early);
         }
     }
 }

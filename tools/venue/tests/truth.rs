@@ -2,8 +2,9 @@
 //! table of the first test.
 
 use taut::conductor::ResetPolicy;
+use taut::event::DownReason;
 use taut::order::Proof;
-use taut::pipeline::TRADING;
+use taut::pipeline::{MARKET_DATA, TRADING};
 use taut::strategy::{
     CancelRoute, Context, InstrumentId, OrderHandle, OrderSpec, OrderState, OrderUpdate, Px, Qty,
     Reconciled, RestKind, RestSaid, Rung, RungReason, SessionUpdate, Side, Strategy, TimerId,
@@ -456,6 +457,42 @@ fn a_market_maker_that_is_killed_again_and_again_knows_its_orders_and_its_positi
     }
     println!("{recalled} orders recalled, {fills} fills of earlier runs, {compared} comparisons");
     assert!(recalled > 20 && fills > 100 && compared > 1_000);
+}
+
+#[test]
+fn reports_that_come_before_the_instruments_are_known_are_not_lost() {
+    let (mut early, mut fills) = (0, 0);
+    for seed in 0..6 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut config = SimConfig::seeded(seed);
+        config.random_faults = None;
+        config.reset = ResetPolicy::Never;
+        config.cancel_on_disconnect = false;
+        config.journal = Some(dir.path().to_owned());
+        config.reconnect_after = Some(MS..=20 * MS);
+        let mut sim = Simulation::new(config, Quoter::default());
+        let known = |sim: &Simulation<Quoter>| sim.is_up() && sim.desk().is_reconciled();
+        assert!(sim.run_until(known, 120 * SECOND), "seed {seed}: no start");
+        sim.run_for(300 * MS + seed * 7 * MS);
+        sim.crash();
+        // The market data session connects, and brings nothing for longer than the trading session waits
+        // with what the journal knows; meanwhile orders of the first run are filled.
+        let until = sim.now().0 + 14 * SECOND;
+        while sim.now().0 < until {
+            let nanos = until - sim.now().0;
+            let stall = FaultKind::Stall { direction: TO_ENGINE, nanos };
+            sim.inject(MARKET_DATA, stall);
+            sim.step();
+        }
+        assert!(sim.run_until(known, 120 * SECOND), "seed {seed}: no second start");
+        early += sim.down_reasons().filter(|one| *one == DownReason::InstrumentsUnknown).count();
+        sim.run_for(300 * MS);
+        assert!(sim.run_until_quiet(SECOND), "seed {seed}: both sides agree");
+        let position = sim.desk().positions().get(ID).copied().unwrap_or_default();
+        fills += position.fills - sim.desk().stats().fills;
+    }
+    println!("{early} reports came early, {fills} fills of earlier runs");
+    assert!(early > 0 && fills > 0, "{early} {fills}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! What an earlier run left behind, told to the desk before the trading session is dialled.
+//! What an earlier run left behind, told to the desk before the trading session is dialled; and that no
+//! report is taken before.
 
 use super::{EventSink, SessionCore};
 use crate::event::EventKind;
 use crate::kraken::earlier::Earlier;
 use crate::limits::RECALL_PARTS_MAX;
 use crate::pipeline::TRADING;
-use crate::types::InstrumentId;
 
 impl SessionCore {
     /// Tells the desk of an earlier run, as soon as the instruments are known.
@@ -19,10 +19,15 @@ impl SessionCore {
         self.recalls
     }
 
+    /// Whether reports of the venue can be read, and their orders are known as far as an earlier run knew
+    /// them. One that comes before must not use its number up: it could never be read again.
+    pub(crate) const fn takes_reports(&self) -> bool {
+        self.instruments.is_listed() && !self.recalls
+    }
+
     /// Whether [`SessionCore::recall`] has something to do.
-    pub(crate) fn can_recall(&self) -> bool {
-        let mut ids = (0..self.instruments.len() as u16).map(InstrumentId);
-        self.recalls && ids.all(|id| self.instruments.facts(id).is_some())
+    pub(crate) const fn can_recall(&self) -> bool {
+        self.recalls && self.instruments.is_listed()
     }
 
     /// Tells [`RECALL_PARTS_MAX`] parts at most. Whoever calls has room for them. The memory stays: to give

@@ -41,6 +41,7 @@ use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::{Conductor, DialProblem};
 use taut::desk::{Desk, DeskConfig};
+use taut::event::DownReason;
 use taut::journal::{Durability, Journal, JournalConfig, Reader};
 use taut::kraken::earlier::Earlier;
 use taut::kraken::logon::{Credentials, Logon};
@@ -456,6 +457,11 @@ impl<S: Strategy> Simulation<S> {
     #[must_use]
     pub fn downs(&self) -> usize {
         self.record().downs.len()
+    }
+
+    /// Why sessions went down, so far.
+    pub fn down_reasons(&self) -> impl Iterator<Item = DownReason> + '_ {
+        self.record().downs.iter().map(|(_, _, reason)| *reason)
     }
 
     /// How often both sides were compared because nothing was on its way; of these, how often with
