@@ -42,7 +42,7 @@ impl Reader {
     /// If the message is not well formed.
     #[inline(never)]
     pub fn frame_and_index<'m>(&'m mut self, stream: &'m [u8]) -> Message<'m> {
-        match self.scanner.scan(&self.framer, stream, &mut self.fields) {
+        match self.scanner.scan(&mut self.framer, stream, &mut self.fields) {
             Scanned::Message { len, fields } => {
                 Message::new(&stream[..len], &self.fields[..fields])
             }

@@ -14,14 +14,23 @@
 //! |---|---|
 //! | bytes before a `8=FIX` | up to it; a tail that may be its beginning is kept |
 //! | a head that breaks a rule (2.s/t, 3.c), a BodyLength that does not lead to a trailer (2.m) | up to the next `8=FIX`, which may be inside what the head claimed |
+//! | a BodyLength that reaches over a whole message (2.m) | up to that message |
 //! | a frame whose CheckSum is wrong, found by the scanner (3.b) | the frame |
 //!
-//! The framer keeps no state between calls. A call that returns [`Frame::Garbage`] looks at no byte
-//! behind the ones to drop but the next head, and one that returns [`Frame::Incomplete`] looks at
-//! the head only, so a stream of garbage costs time in proportion to its length.
+//! A BodyLength that is far too large would hold up everything behind it, until the peer is taken for silent.
+//! So when what has come ends like a message and yet is less than BodyLength says, the fields are looked over
+//! for an end before that: a field `10=nnn` with a whole message directly behind it, whose own BodyLength and
+//! CheckSum are right. A message quoted in a data field of FIX 4.4, RawData(96) or EncodedText(355), is not
+//! looked at: while the message around it arrives, that is waited for.
+//!
+//! The framer remembers how far it looked, and looks at no byte twice, so a stream of garbage costs time in
+//! proportion to its length, however it is cut.
+
+mod ahead;
 
 use crate::SOH;
 use crate::value::swar;
+use ahead::Ahead;
 
 /// What stands at the front of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +64,8 @@ pub enum GarbageReason {
     TooLong,
     /// There is no `10=nnn<SOH>` where BodyLength says.
     BodyLengthWrong,
+    /// BodyLength reaches over the end of its message and a whole other one.
+    ReachesOver,
     /// MsgType(35) is not the third field.
     MsgTypeNotThird,
 }
@@ -66,15 +77,18 @@ impl core::fmt::Display for GarbageReason {
             Self::BodyLengthMalformed => "malformed BodyLength",
             Self::TooLong => "message too long",
             Self::BodyLengthWrong => "BodyLength does not lead to a CheckSum",
+            Self::ReachesOver => "BodyLength reaches over another message",
             Self::MsgTypeNotThird => "MsgType is not the third field",
         })
     }
 }
 
-/// Finds messages in a stream of bytes. Holds no bytes itself.
-#[derive(Debug, Clone, Copy)]
+/// Finds messages in a stream of bytes. Holds no bytes itself, but remembers what it saw of them: each
+/// connection has one of its own.
+#[derive(Debug, Clone)]
 pub struct Framer {
     message_bytes_max: usize,
+    ahead: Ahead,
 }
 
 const BEGIN: &[u8] = b"8=FIX";
@@ -91,15 +105,16 @@ impl Framer {
     /// A framer that refuses messages longer than `message_bytes_max`.
     #[must_use]
     pub const fn new(message_bytes_max: usize) -> Self {
-        Self { message_bytes_max }
+        Self { message_bytes_max, ahead: Ahead::NONE }
     }
 
-    /// Looks at the front of `bytes`.
+    /// Looks at the front of `bytes`: what the last call was given without what it said, a message or
+    /// garbage, and perhaps more behind it. After other bytes a new framer is needed.
     #[must_use]
     #[inline]
-    pub fn next(&self, bytes: &[u8]) -> Frame {
+    pub fn next(&mut self, bytes: &[u8]) -> Frame {
         match self.usual(bytes) {
-            Some(len) => Frame::Message { len },
+            Some(len) => self.message(len),
             None => self.next_plainly(bytes),
         }
     }
@@ -127,87 +142,123 @@ impl Framer {
         usual.then_some(end)
     }
 
-    fn next_plainly(&self, bytes: &[u8]) -> Frame {
-        let head = bytes.len().min(BEGIN.len());
-        if bytes[..head] != BEGIN[..head] {
-            return garbage(bytes, GarbageReason::NoBeginString);
-        }
-        if head < BEGIN.len() {
-            return Frame::Incomplete;
-        }
-        let (start, length) = match self.body(bytes) {
-            Ok(Some(body)) => body,
-            Ok(None) => return Frame::Incomplete,
-            Err(reason) => return garbage(bytes, reason),
+    fn next_plainly(&mut self, bytes: &[u8]) -> Frame {
+        let end = match claim(bytes, self.message_bytes_max) {
+            Claim::Unknown => return Frame::Incomplete,
+            Claim::Wrong(reason) => return self.garbage(bytes, reason),
+            Claim::Ends(end) => end,
         };
-        let head = bytes.len().saturating_sub(start).min(3);
-        if bytes[start..start + head] != b"35="[..head] {
-            return garbage(bytes, GarbageReason::MsgTypeNotThird);
+        let has_come = bytes.len() >= end;
+        if has_come && has_trailer(&bytes[..end]) {
+            return self.message(end);
         }
-        let end = start + length + TRAILER;
-        if bytes.len() < end {
+        // Who waits for an answer has sent a whole message.
+        if !has_come && !has_trailer(bytes) {
             return Frame::Incomplete;
         }
-        let trailer = &bytes[end - TRAILER..end];
-        let well_formed = bytes[end - TRAILER - 1] == SOH
-            && trailer.starts_with(b"10=")
-            && trailer[3..6].iter().all(u8::is_ascii_digit)
-            && trailer[6] == SOH;
-        if !well_formed {
-            return garbage(bytes, GarbageReason::BodyLengthWrong);
+        if let Some(skip) = self.ahead.message(bytes, end, self.message_bytes_max) {
+            self.ahead.advance(skip);
+            return Frame::Garbage { skip, reason: GarbageReason::ReachesOver };
         }
-        Frame::Message { len: end }
+        match has_come {
+            true => self.garbage(bytes, GarbageReason::BodyLengthWrong),
+            false => Frame::Incomplete,
+        }
     }
 
-    /// Start and length of the body; `None` if more bytes are needed.
-    fn body(&self, bytes: &[u8]) -> Result<Option<(usize, usize)>, GarbageReason> {
-        let window = &bytes[2..bytes.len().min(2 + BEGIN_STRING_MAX + 1)];
-        let Some(soh) = window.iter().position(|&b| b == SOH) else {
-            return if window.len() > BEGIN_STRING_MAX {
-                Err(GarbageReason::NoBeginString)
-            } else {
-                Ok(None)
-            };
-        };
-        let tag_at = 2 + soh + 1;
-        let head = (bytes.len() - tag_at).min(2);
-        if bytes[tag_at..tag_at + head] != b"9="[..head] {
-            return Err(GarbageReason::BodyLengthMalformed);
-        }
-        if head < 2 {
-            return Ok(None);
-        }
-        let mut length = 0usize;
-        for (i, &byte) in bytes[tag_at + 2..].iter().enumerate() {
-            if byte == SOH && i > 0 {
-                let start = tag_at + 2 + i + 1;
-                if length < BODY_MIN {
-                    return Err(GarbageReason::BodyLengthWrong);
-                }
-                if start + length + TRAILER > self.message_bytes_max {
-                    return Err(GarbageReason::TooLong);
-                }
-                return Ok(Some((start, length)));
-            }
-            if !byte.is_ascii_digit() || i == BODY_LENGTH_DIGITS_MAX {
-                return Err(GarbageReason::BodyLengthMalformed);
-            }
-            length = length * 10 + usize::from(byte - b'0');
-        }
-        Ok(None)
+    #[inline(always)]
+    fn message(&mut self, len: usize) -> Frame {
+        self.ahead.advance(len);
+        Frame::Message { len }
+    }
+
+    /// Skips to the next plausible start of a message, but at least one byte; keeps a tail that could
+    /// be the beginning of one.
+    fn garbage(&mut self, bytes: &[u8], reason: GarbageReason) -> Frame {
+        let skip = (1..bytes.len())
+            .find(|&at| {
+                let head = (bytes.len() - at).min(BEGIN.len());
+                bytes[at..at + head] == BEGIN[..head]
+            })
+            .unwrap_or(bytes.len());
+        self.ahead.advance(skip);
+        Frame::Garbage { skip, reason }
     }
 }
 
-/// Skips to the next plausible start of a message, but at least one byte; keeps a tail that could
-/// be the beginning of one.
-fn garbage(bytes: &[u8], reason: GarbageReason) -> Frame {
-    let skip = (1..bytes.len())
-        .find(|&at| {
-            let head = (bytes.len() - at).min(BEGIN.len());
-            bytes[at..at + head] == BEGIN[..head]
-        })
-        .unwrap_or(bytes.len());
-    Frame::Garbage { skip, reason }
+/// What the head of a message says.
+#[derive(Debug, PartialEq, Eq)]
+enum Claim {
+    /// It has not come yet.
+    Unknown,
+    /// Where the message ends, which is at most the longest that is taken.
+    Ends(usize),
+    /// It breaks a rule.
+    Wrong(GarbageReason),
+}
+
+/// Reads the head that `bytes` start with.
+fn claim(bytes: &[u8], message_bytes_max: usize) -> Claim {
+    let head = bytes.len().min(BEGIN.len());
+    if bytes[..head] != BEGIN[..head] {
+        return Claim::Wrong(GarbageReason::NoBeginString);
+    }
+    if head < BEGIN.len() {
+        return Claim::Unknown;
+    }
+    let (start, length) = match body(bytes, message_bytes_max) {
+        Ok(Some(body)) => body,
+        Ok(None) => return Claim::Unknown,
+        Err(reason) => return Claim::Wrong(reason),
+    };
+    let head = bytes.len().saturating_sub(start).min(3);
+    if bytes[start..start + head] != b"35="[..head] {
+        return Claim::Wrong(GarbageReason::MsgTypeNotThird);
+    }
+    Claim::Ends(start + length + TRAILER)
+}
+
+/// Whether `bytes` end like a message.
+fn has_trailer(bytes: &[u8]) -> bool {
+    bytes.last_chunk().is_some_and(|tail| swar::trailer(*tail).is_some())
+}
+
+/// Start and length of the body; `None` if more bytes are needed.
+fn body(bytes: &[u8], message_bytes_max: usize) -> Result<Option<(usize, usize)>, GarbageReason> {
+    let window = &bytes[2..bytes.len().min(2 + BEGIN_STRING_MAX + 1)];
+    let Some(soh) = window.iter().position(|&b| b == SOH) else {
+        return if window.len() > BEGIN_STRING_MAX {
+            Err(GarbageReason::NoBeginString)
+        } else {
+            Ok(None)
+        };
+    };
+    let tag_at = 2 + soh + 1;
+    let head = (bytes.len() - tag_at).min(2);
+    if bytes[tag_at..tag_at + head] != b"9="[..head] {
+        return Err(GarbageReason::BodyLengthMalformed);
+    }
+    if head < 2 {
+        return Ok(None);
+    }
+    let mut length = 0usize;
+    for (i, &byte) in bytes[tag_at + 2..].iter().enumerate() {
+        if byte == SOH && i > 0 {
+            let start = tag_at + 2 + i + 1;
+            if length < BODY_MIN {
+                return Err(GarbageReason::BodyLengthWrong);
+            }
+            if start + length + TRAILER > message_bytes_max {
+                return Err(GarbageReason::TooLong);
+            }
+            return Ok(Some((start, length)));
+        }
+        if !byte.is_ascii_digit() || i == BODY_LENGTH_DIGITS_MAX {
+            return Err(GarbageReason::BodyLengthMalformed);
+        }
+        length = length * 10 + usize::from(byte - b'0');
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Everything is sized at start.
-//! let framer = Framer::new(4096);
+//! let mut framer = Framer::new(4096);
 //! let scanner = Scanner::new();
 //! let mut fields = [Field::default(); 64];
 //! let mut buffer = [0; 512];

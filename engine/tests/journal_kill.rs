@@ -238,13 +238,12 @@ fn check(dir: &Path, durability: Durability, told: [u64; 4]) {
 fn check_messages(dir: &Path, state: State, journal: &Journal) {
     let reader = Reader::open(dir).expect("it opens");
     let (mut last_out, mut highest) = (None, 0);
-    let framer = Framer::new(4096);
     let mut fields = vec![Field::default(); 64];
     for &number in reader.segments() {
         let segment = reader.segment(number).expect("it reads");
         for entry in segment.entries() {
             let EntryKind::Message { direction, seq, bytes, .. } = entry.kind else { continue };
-            assert_eq!(framer.next(bytes), Frame::Message { len: bytes.len() });
+            assert_eq!(Framer::new(4096).next(bytes), Frame::Message { len: bytes.len() });
             let count = Scanner::new().index(bytes, &mut fields).expect("it indexes");
             let message = Message::new(bytes, &fields[..count]);
             assert_eq!(message.msg_seq_num(), Ok(seq));

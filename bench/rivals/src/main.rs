@@ -56,13 +56,13 @@ fn decoding(corpus: &Corpus) -> Vec<Method<'_>> {
     let message = move |at: usize| black_box(&corpus.messages[at % corpus.messages.len()][..]);
     let tags = corpus.typed;
     let mut methods = Vec::new();
-    let framer = Framer::new(1 << 20);
     for level in [Level::Avx512, Level::Avx2, Level::Sse2, Level::Portable] {
         let Some(scanner) = Scanner::with_level(level) else { continue };
         let mut fields = vec![Field::default(); FIELDS_MAX];
+        let mut framer = Framer::new(1 << 20);
         methods.push(Method::new(format!("taut {level:?}"), move |at| {
             let bytes = message(at);
-            let scanned = scanner.scan(&framer, bytes, &mut fields);
+            let scanned = scanner.scan(&mut framer, bytes, &mut fields);
             let Scanned::Message { len, fields: count } = scanned else { panic!("{scanned:?}") };
             if let Some(tags) = tags {
                 let mut view = Message::new(&bytes[..len], &fields[..count]).cursor();

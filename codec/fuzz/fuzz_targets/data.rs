@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
             }
         }
         let mut fields = [Field::default(); 256];
-        match Scanner::new().scan_with(&Framer::new(4096), data, &mut fields, pairs) {
+        match Scanner::new().scan_with(&mut Framer::new(4096), data, &mut fields, pairs) {
             Scanned::Message { len, .. } | Scanned::Garbled { len, .. } => assert!(len <= data.len()),
             Scanned::Garbage { skip, .. } => assert!((1..=data.len()).contains(&skip)),
             Scanned::Incomplete => {}

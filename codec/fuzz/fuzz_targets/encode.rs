@@ -38,7 +38,7 @@ fuzz_target!(|data: (u64, u64, i64, u8, u8, &[u8])| {
         (Ok(a), Ok(b)) => {
             assert_eq!(plain[a], filled[b.clone()]);
             let mut fields = [Field::default(); 32];
-            let scanned = Scanner::new().scan(&Framer::new(4096), &filled[b.clone()], &mut fields);
+            let scanned = Scanner::new().scan(&mut Framer::new(4096), &filled[b.clone()], &mut fields);
             assert_eq!(scanned, Scanned::Message { len: b.len(), fields: 12 });
         }
         // A template keeps some bytes of the buffer free.

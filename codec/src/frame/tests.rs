@@ -28,11 +28,17 @@ fn heartbeat(seq: u32) -> Vec<u8> {
     message(&format!("35=0|34={seq}|49=A|52=20230707-13:31:03.000|56=B|"))
 }
 
-/// With every test, the quick look at usual heads is compared with the plain one.
 fn next(bytes: &[u8]) -> Frame {
-    let framer = Framer::new(MAX);
+    next_of(&mut Framer::new(MAX), bytes)
+}
+
+/// With every test, the quick look at usual heads is compared with the plain one, and what a framer makes
+/// of bytes that it has seen a part of with what a new one does.
+fn next_of(framer: &mut Framer, bytes: &[u8]) -> Frame {
+    let plain = framer.clone().next_plainly(bytes);
     let frame = framer.next(bytes);
-    assert_eq!(frame, framer.next_plainly(bytes), "{}", bytes.escape_ascii());
+    assert_eq!(frame, plain, "{}", bytes.escape_ascii());
+    assert_eq!(frame, Framer::new(MAX).next(bytes), "{}", bytes.escape_ascii());
     frame
 }
 
@@ -46,17 +52,35 @@ fn reason(bytes: &[u8]) -> Option<GarbageReason> {
 /// Feeds `chunks` as a connection would and returns the messages that are found, and what is left.
 fn feed<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Vec<u8>) {
     let (mut buffer, mut found) = (Vec::new(), Vec::new());
+    let (mut framer, mut dropped, mut looked_at) = (Framer::new(MAX), 0, 0);
     for chunk in chunks {
         buffer.extend_from_slice(chunk);
         loop {
-            match next(&buffer) {
+            let frame = next_of(&mut framer, &buffer);
+            match frame {
                 Frame::Message { len } => found.push(buffer.drain(..len).collect()),
                 Frame::Garbage { skip, .. } => drop(buffer.drain(..skip)),
-                Frame::Incomplete => break,
+                Frame::Incomplete => {}
+            }
+            dropped += match frame {
+                Frame::Message { len: count } | Frame::Garbage { skip: count, .. } => count,
+                Frame::Incomplete => 0,
+            };
+            // No byte is looked over twice.
+            assert!(dropped + framer.ahead.at >= looked_at);
+            looked_at = dropped + framer.ahead.at;
+            if frame == Frame::Incomplete {
+                break;
             }
         }
     }
     (found, buffer)
+}
+
+/// Whether a message holds the end of one and the beginning of another.
+fn holds_another(message: &[u8]) -> bool {
+    let joint = |at: &[u8]| at.starts_with(b"\x0110=") && at[7..].starts_with(b"\x018=FIX");
+    message.windows(13).any(joint)
 }
 
 #[test]
@@ -132,6 +156,80 @@ fn a_body_length_that_reaches_over_the_next_messages_gives_them_back() {
     let stream = [&bad[..], &heartbeat(3), &heartbeat(4), &heartbeat(5)].concat();
     assert_eq!(next(&stream[..bad.len() + 10]), Frame::Incomplete);
     assert_eq!(feed([&stream[..]]).0, [heartbeat(3), heartbeat(4), heartbeat(5)]);
+}
+
+#[test]
+fn a_body_length_far_too_large_holds_nothing_up_behind_the_next_whole_message() {
+    // FIX session case 2.m
+    let bad = with_length("3000", "35=D|34=2|11=id|");
+    let (good, later) = (heartbeat(3), heartbeat(4));
+    let stream = [&bad[..], &good, &later].concat();
+    for size in [1, 2, 7, bad.len(), bad.len() + good.len(), stream.len()] {
+        let (found, rest) = feed(stream.chunks(size));
+        assert_eq!(found, [good.clone(), later.clone()], "in chunks of {size}");
+        assert_eq!(rest, b"");
+    }
+}
+
+#[test]
+fn several_body_lengths_far_too_large_hold_up_nothing_either() {
+    let bad = |length: &str| with_length(length, "35=D|34=2|11=id|");
+    let mut cut_off = bad("2500");
+    cut_off.truncate(30);
+    let stream = [&bad("3000")[..], &bad("2000"), &cut_off, &bad("4000"), &heartbeat(3)].concat();
+    let later = [&stream[..], &heartbeat(4)].concat();
+    for size in [1, 3, 40, stream.len()] {
+        assert_eq!(feed(stream.chunks(size)), (std::vec![heartbeat(3)], std::vec![]));
+        assert_eq!(feed(later.chunks(size)).0, [heartbeat(3), heartbeat(4)]);
+    }
+}
+
+#[test]
+fn a_body_length_too_large_before_a_message_that_is_garbled_too_is_still_waited_for() {
+    let bad = with_length("3000", "35=D|34=2|11=id|");
+    let mut wrong_sum = heartbeat(3);
+    wrong_sum[20] ^= 1;
+    for behind in [wrong_sum, text("8=FIX.4.4|9=5|35=0|10=1|"), text("10=000|"), bad.clone()] {
+        let stream = [&bad[..], &behind].concat();
+        assert_eq!(next(&stream), Frame::Incomplete, "{}", behind.escape_ascii());
+    }
+}
+
+#[test]
+fn messages_quoted_in_a_data_field_do_not_end_the_message_around_them_before_all_of_it_has_come() {
+    let quoted = [heartbeat(7), heartbeat(8), heartbeat(9)].concat();
+    let quoted = String::from_utf8(quoted).expect("ASCII");
+    for (length, data) in [(95, 96), (354, 355), (93, 89), (212, 213), (90, 91), (621, 622)] {
+        for (before, after) in [("", ""), ("35=0|10=123|", ""), ("", "|10=123|x=y")] {
+            let value = text(&format!("{before}{quoted}{after}"));
+            let value = String::from_utf8(value).expect("ASCII");
+            let body = format!("35=B|{length}={}|{data}={value}|58=x|", value.len());
+            let whole = message(&body);
+            let mut framer = Framer::new(MAX);
+            for end in 0..whole.len() {
+                // A new framer makes the same of it, so it does not matter where the reads end.
+                let front = &whole[..end];
+                assert_eq!(next_of(&mut framer, front), Frame::Incomplete, "{data} at {end}");
+            }
+            assert_eq!(next_of(&mut framer, &whole), Frame::Message { len: whole.len() });
+        }
+    }
+}
+
+#[test]
+fn a_data_field_whose_length_leads_nowhere_hides_no_message() {
+    for length in ["3", "20", "2950", "99999999999", "x"] {
+        let bad = with_length("3000", &format!("35=B|34=2|95={length}|96=some data|"));
+        let stream = [&bad[..], &heartbeat(3)].concat();
+        if length == "2950" {
+            // Its end could still come, until the whole frame has.
+            assert_eq!(next(&stream), Frame::Incomplete);
+            continue;
+        }
+        for size in [1, 50, stream.len()] {
+            assert_eq!(feed(stream.chunks(size)).0, [heartbeat(3)], "{length}, by {size}");
+        }
+    }
 }
 
 #[test]
@@ -264,7 +362,7 @@ proptest! {
             prop_oneof![any::<u8>(), proptest::sample::select(&b"8=FIX.4\x019=35100"[..])], 0..300),
         max in 0usize..400,
     ) {
-        let framer = Framer::new(max);
+        let mut framer = Framer::new(max);
         for end in 0..=bytes.len() {
             match framer.next(&bytes[..end]) {
                 Frame::Message { len } => prop_assert!(len <= end && len <= max),
@@ -272,6 +370,37 @@ proptest! {
                 Frame::Incomplete => {}
             }
         }
+    }
+
+    #[test]
+    fn the_same_messages_are_found_however_a_stream_with_wrong_body_lengths_is_cut(
+        kinds in proptest::collection::vec((0u8..7, 0usize..3000), 1..20),
+        sizes in proptest::collection::vec(1usize..300, 1..8),
+    ) {
+        let piece = |&(kind, n): &(u8, usize)| match kind {
+            0..3 => heartbeat(n as u32),
+            3 => with_length(&format!("{n}"), "35=D|34=2|11=id|"),
+            4 => text(&"10=123|8=FIX.4.4|9=60|35=0|"[n % 20..]),
+            5 => heartbeat(5)[..n % 50].to_vec(),
+            _ => {
+                let mut broken = heartbeat(6);
+                broken[n % 60] ^= 1;
+                broken
+            }
+        };
+        // At a message's end nothing is put off that could be decided.
+        let stream: Vec<u8> = kinds.iter().flat_map(piece).chain(heartbeat(7)).collect();
+        let whole = feed([&stream[..]]);
+        let mut sizes = sizes.into_iter().cycle();
+        let (mut rest, mut chunks) = (&stream[..], Vec::new());
+        while !rest.is_empty() {
+            let (chunk, behind) = rest.split_at(rest.len().min(sizes.next().expect("one at least")));
+            chunks.push(chunk);
+            rest = behind;
+        }
+        // What frames two messages as one depends on whether the second came before its end did.
+        prop_assume!(!whole.0.iter().any(|message| holds_another(message)));
+        prop_assert_eq!(feed(chunks), whole);
     }
 
     #[test]

@@ -46,6 +46,18 @@ impl<'a> DataFields<'a> {
     }
 }
 
+/// The data field of FIX 4.4 that the length field `tag` announces.
+#[must_use]
+pub const fn fix44_data_tag(tag: u32) -> Option<u32> {
+    match tag {
+        93 => Some(89),
+        90 | 95 | 212 | 348 | 350 | 352 | 354 | 356 | 358 | 360 | 362 | 364 | 445 | 618 | 621 => {
+            Some(tag + 1)
+        }
+        _ => None,
+    }
+}
+
 impl Scanner {
     /// [`Scanner::index`] for a dialect with data fields of its own, as
     /// [`Dialect::data_fields`](crate::rules::Dialect::data_fields) names them.

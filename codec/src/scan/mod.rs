@@ -63,7 +63,8 @@ mod sse2;
 mod tests;
 mod walk;
 
-pub use data::DataFields;
+pub use data::{DataFields, fix44_data_tag};
+pub(crate) use walk::{has_trailer, tag_at};
 
 use crate::frame::{Frame, Framer, GarbageReason};
 
@@ -210,7 +211,7 @@ impl Scanner {
     /// Everything about the front of a stream at once: [`Framer::next`], and [`Scanner::index`] of the
     /// message that it finds.
     #[inline]
-    pub fn scan(&self, framer: &Framer, stream: &[u8], fields: &mut [Field]) -> Scanned {
+    pub fn scan(&self, framer: &mut Framer, stream: &[u8], fields: &mut [Field]) -> Scanned {
         self.scan_by(framer, stream, |message| self.index(message, fields))
     }
 
@@ -218,7 +219,7 @@ impl Scanner {
     #[inline]
     pub fn scan_with(
         &self,
-        framer: &Framer,
+        framer: &mut Framer,
         stream: &[u8],
         fields: &mut [Field],
         data: DataFields<'_>,
@@ -229,7 +230,7 @@ impl Scanner {
     #[inline(always)]
     fn scan_by(
         &self,
-        framer: &Framer,
+        framer: &mut Framer,
         stream: &[u8],
         index: impl FnOnce(&[u8]) -> Result<usize, ScanError>,
     ) -> Scanned {

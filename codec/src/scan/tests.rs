@@ -393,7 +393,7 @@ fn the_best_level_is_chosen_and_the_portable_one_is_always_there() {
 
 #[test]
 fn a_stream_is_scanned_as_framed_and_indexed() {
-    let framer = crate::frame::Framer::new(4096);
+    let mut framer = crate::frame::Framer::new(4096);
     let mut fields = [Field::default(); 64];
     let good = message("35=0|34=2|");
     let mut garbled = good.clone();
@@ -402,7 +402,7 @@ fn a_stream_is_scanned_as_framed_and_indexed() {
     for scanner in scanners() {
         let mut at = 0;
         let mut next = || {
-            let scanned = scanner.scan(&framer, &stream[at..], &mut fields);
+            let scanned = scanner.scan(&mut framer, &stream[at..], &mut fields);
             at += match scanned {
                 Scanned::Message { len, .. } | Scanned::Garbled { len, .. } => len,
                 Scanned::Garbage { skip, .. } => skip,

@@ -107,7 +107,7 @@ pub(super) fn finish(
 /// Whether a message ends with a SOH and a trailer that says what `sum_of_all`, the sum of all bytes, is
 /// without the trailer's own.
 #[inline(always)]
-pub(super) fn has_trailer(message: &[u8], sum_of_all: u32) -> bool {
+pub(crate) fn has_trailer(message: &[u8], sum_of_all: u32) -> bool {
     let trailer = message.last_chunk().and_then(|text| swar::trailer(*text));
     trailer.is_some_and(|(said, own)| sum_of_all.wrapping_sub(own) & 0xff == said)
 }
@@ -241,7 +241,7 @@ fn four_digits(message: &[u8], at: usize, digits: u32) -> Option<(u32, usize)> {
 }
 
 /// The tag at `at` and where its value starts: 1 to 9 digits, the first not zero, then `=`.
-pub(super) fn tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
+pub(crate) fn tag_at(message: &[u8], at: usize) -> Option<(u32, usize)> {
     let head = &message[at..];
     let digits = head.iter().take(TAG_DIGITS_MAX + 1).position(|&byte| byte == b'=')?;
     if digits == 0 || head[0] == b'0' || !head[..digits].iter().all(u8::is_ascii_digit) {

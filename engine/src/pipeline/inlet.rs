@@ -95,13 +95,18 @@ impl Inlet {
     pub fn connect(&mut self, receiver: Receiver) {
         self.receiver = Some(receiver);
         self.spent = None;
-        (self.start, self.end, self.handed_out) = (0, 0, 0);
+        self.clear();
     }
 
     /// There is no connection any more; returns what is left of it.
     pub fn disconnect(&mut self) -> Option<Receiver> {
-        (self.start, self.end, self.handed_out) = (0, 0, 0);
+        self.clear();
         self.receiver.take().or(self.spent.take())
+    }
+
+    fn clear(&mut self) {
+        (self.start, self.end, self.handed_out) = (0, 0, 0);
+        self.framer = Framer::new(MESSAGE_BYTES_MAX);
     }
 
     /// The connection, if there is one.
@@ -154,7 +159,7 @@ impl Inlet {
         let bytes = &self.buffer[self.start..self.end];
         // Bounds and index are found in one go: between them there is no stamp.
         let begun = clock.ticks();
-        let front = match self.scanner.scan(&self.framer, bytes, &mut self.fields) {
+        let front = match self.scanner.scan(&mut self.framer, bytes, &mut self.fields) {
             Scanned::Incomplete => return None,
             Scanned::Garbage { skip: len, .. } | Scanned::Garbled { len, .. } => {
                 Front::Garbled { len }

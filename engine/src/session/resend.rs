@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use taut_codec::encode::{EncodeError, Encoder, HeaderOrder};
 use taut_codec::message::Message;
-use taut_codec::scan::{Field, Scanner};
+use taut_codec::scan::{Field, Scanner, fix44_data_tag};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
@@ -408,7 +408,7 @@ pub fn copy_fields(message: &Message<'_>, body: &mut Encoder<'_>, keep: impl Fn(
     for field in message.fields().iter().filter(|field| keep(field.tag)) {
         let value = message.value(field);
         match field.tag {
-            tag if is_data_length(tag) => length = Some((tag, value)),
+            tag if fix44_data_tag(tag).is_some() => length = Some((tag, value)),
             tag => match length.take() {
                 Some((length_tag, _)) => {
                     body.data(length_tag, tag, value);
@@ -422,13 +422,4 @@ pub fn copy_fields(message: &Message<'_>, body: &mut Encoder<'_>, keep: impl Fn(
             },
         }
     }
-}
-
-/// Whether a field says how long the data field behind it is.
-#[must_use]
-pub const fn is_data_length(tag: u32) -> bool {
-    matches!(
-        tag,
-        90 | 93 | 95 | 212 | 348 | 350 | 352 | 354 | 356 | 358 | 360 | 362 | 364 | 445 | 618 | 621
-    )
 }

@@ -10,7 +10,7 @@ use crate::rig::{Rig, both, fix, read};
 
 /// Feeds a stream as an engine does; messages and bytes of garbage that came of it.
 fn stream(rig: &mut Rig, bytes: &[u8]) -> (usize, usize) {
-    let (framer, scanner) = (Framer::new(limits::MESSAGE_BYTES_MAX), Scanner::new());
+    let (mut framer, scanner) = (Framer::new(limits::MESSAGE_BYTES_MAX), Scanner::new());
     let mut fields = vec![Field::default(); 4096];
     let (mut at, mut messages, mut garbage) = (0, 0, 0);
     while !rig.session.should_close() {

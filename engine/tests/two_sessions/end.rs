@@ -299,7 +299,7 @@ impl End {
 
     /// Whole messages that have arrived, and those that were held for their turn.
     pub fn drain_inbox(&mut self, now: UtcTime) {
-        let framer = Framer::new(MESSAGE_BYTES);
+        let mut framer = Framer::new(MESSAGE_BYTES);
         while let Frame::Message { len } = framer.next(&self.inbox) {
             let bytes: Vec<u8> = self.inbox.drain(..len).collect();
             self.take(&bytes, now);

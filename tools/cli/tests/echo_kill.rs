@@ -131,7 +131,7 @@ impl Client {
             Ok(count) => self.inbox.extend(&chunk[..count]),
             Err(error) => open &= error.kind() == ErrorKind::WouldBlock,
         }
-        let framer = Framer::new(MESSAGE_BYTES);
+        let mut framer = Framer::new(MESSAGE_BYTES);
         while let Frame::Message { len } = framer.next(&self.inbox) {
             let bytes: Vec<u8> = self.inbox.drain(..len).collect();
             self.take(&bytes);

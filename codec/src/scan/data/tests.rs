@@ -79,14 +79,14 @@ fn every_kernel_agrees_with_the_model_on_generated_data_fields() {
 
 #[test]
 fn a_message_with_data_is_framed_and_indexed_wherever_the_stream_is_cut() {
-    let (framer, mut fields) = (Framer::new(4096), [Field::default(); 32]);
+    let (mut framer, mut fields) = (Framer::new(4096), [Field::default(); 32]);
     let noise = "\x0110=123\x018=FIX.4.4\x019=5\x0135=0\x01";
     let body = format!("35=n|212={}|213={noise}|93=3|89=\x01\x01\x01|", noise.len());
     let stream = [message(&body), message("35=0|34=2|")].concat();
     let first = stream.len() - message("35=0|34=2|").len();
     for scanner in scanners() {
         for cut in 0..stream.len() {
-            let scanned = scanner.scan_with(&framer, &stream[..cut], &mut fields, PAIRS);
+            let scanned = scanner.scan_with(&mut framer, &stream[..cut], &mut fields, PAIRS);
             let expected = match cut < first {
                 true => Scanned::Incomplete,
                 false => Scanned::Message { len: first, fields: 8 },

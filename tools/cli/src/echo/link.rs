@@ -1,12 +1,11 @@
 //! One connection: bytes in, framed and indexed; bytes out.
 
 use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, RECEIVE_BYTES};
-use taut::session::resend::is_data_length;
 use taut::session::{Fault, Outbox};
 use taut::wire::{Receiver, Transmitter, WireError};
 use taut_codec::frame::{Frame, Framer, GarbageReason};
 use taut_codec::message::Message;
-use taut_codec::scan::{Field, ScanErrorKind, Scanner};
+use taut_codec::scan::{DataFields, Field, ScanErrorKind, Scanner, fix44_data_tag};
 
 /// Most malformed tags of one message that are looked behind.
 const REPAIRS_MAX: usize = 8;
@@ -86,9 +85,11 @@ impl Link {
     /// Looks at the front; [`Link::drop_front`] takes it away.
     pub fn front(&mut self) -> Option<Front> {
         let bytes = &self.buffer[self.start..self.end];
+        // What is dropped of garbage is not what the framer says: a new one looks at what is behind it.
         match self.framer.next(bytes) {
             Frame::Incomplete => None,
             Frame::Garbage { skip, reason } => {
+                self.framer = Framer::new(MESSAGE_BYTES_MAX);
                 Some(Front::Garbled { len: garbled_len(bytes, skip, reason)? })
             }
             Frame::Message { len } => {
@@ -153,10 +154,10 @@ impl Link {
 /// Indexes a message: by the scanner, or field by field if it has a data field that the scanner, which
 /// knows those of the venue, does not. Returns how many fields there are.
 pub fn index(scanner: &Scanner, bytes: &[u8], fields: &mut [Field]) -> Option<usize> {
-    let known = |tag| matches!(tag, 95 | 354);
+    let foreign =
+        |field: &Field| fix44_data_tag(field.tag) != DataFields::KRAKEN.data_of(field.tag);
     match scanner.index(bytes, fields) {
         Ok(count) => {
-            let foreign = |field: &Field| is_data_length(field.tag) && !known(field.tag);
             let Some(first) = fields[..count].iter().position(foreign) else { return Some(count) };
             // What stands before it is right already.
             index_slowly(bytes, fields, first)
@@ -192,20 +193,12 @@ fn index_slowly(bytes: &[u8], fields: &mut [Field], mut count: usize) -> Option<
         *fields.get_mut(count)? = Field { tag, start: start as u32, end: end as u32 };
         count += 1;
         at = end + 1;
-        if is_data_length(tag) {
+        if let Some(data_tag) = fix44_data_tag(tag) {
             let length = std::str::from_utf8(&bytes[start..end]).ok().and_then(|n| n.parse().ok());
-            data = length.map(|length| (data_of(tag), length));
+            data = length.map(|length| (data_tag, length));
         }
     }
     Some(count)
-}
-
-/// The data field behind a length field.
-const fn data_of(length_tag: u32) -> u32 {
-    match length_tag {
-        93 => 89,
-        _ => length_tag + 1,
-    }
 }
 
 /// How much of garbled input is skipped. A head that can be read tells how long the message should be;

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
+use taut::limits::MESSAGE_BYTES_MAX;
 use taut::session::Outbox;
+use taut_codec::frame::Framer;
 use taut_codec::value::UtcTime;
 
 use super::Service;
@@ -22,6 +24,7 @@ pub(super) struct Connection {
     /// What came and is not worked through: `input[read..]`.
     pub input: Vec<u8>,
     pub read: usize,
+    pub framer: Framer,
     /// The client, once the first message named it.
     pub client: Option<u16>,
     pub instance: Option<Instance>,
@@ -52,6 +55,7 @@ impl Connection {
             outbox,
             input: Vec::new(),
             read: 0,
+            framer: Framer::new(MESSAGE_BYTES_MAX),
             client: None,
             instance: None,
             logged_on: false,

@@ -33,9 +33,9 @@ mod transit;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use taut::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES};
+use taut::limits::OUTBOX_BYTES;
 use taut::session::{Outbox, Session};
-use taut_codec::frame::{Frame, Framer};
+use taut_codec::frame::Frame;
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
@@ -69,7 +69,6 @@ pub struct Gateway {
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     router: Router,
-    framer: Framer,
     scanner: Scanner,
     fields: Vec<Field>,
     logons: Logons,
@@ -104,7 +103,6 @@ impl Gateway {
             connections: BTreeMap::new(),
             next_connection: 1,
             router: Router::new(instances),
-            framer: Framer::new(MESSAGE_BYTES_MAX),
             scanner: Scanner::new(),
             fields: vec![Field::default(); taut::limits::FIELDS_MAX],
             logons: Logons::default(),
@@ -178,7 +176,8 @@ impl Gateway {
         let mut fields = std::mem::take(&mut self.fields);
         let mut out = None;
         while out.is_none() && !self.should_close(id) {
-            match self.framer.next(&input[at..]) {
+            let Some(connection) = self.connections.get_mut(&id) else { break };
+            match connection.framer.next(&input[at..]) {
                 Frame::Incomplete => break,
                 Frame::Garbage { skip, .. } => {
                     self.garbled(id, skip, now);

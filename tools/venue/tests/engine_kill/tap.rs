@@ -57,7 +57,7 @@ impl Tap {
     pub fn messages(&self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         for bytes in self.written.lock().expect("nobody panicked").iter() {
-            let (framer, mut rest) = (Framer::new(1 << 16), &bytes[..]);
+            let (mut framer, mut rest) = (Framer::new(1 << 16), &bytes[..]);
             while let Frame::Message { len } = framer.next(rest) {
                 all.push(rest[..len].to_vec());
                 rest = &rest[len..];
