@@ -259,17 +259,15 @@ enum Introduction {
 
 /// Whose connection it is, by its first message. Who says nothing sensible, is not known, or is
 /// connected already gets no word (FIX session cases 1S.b, 1S.c, 2S); nor does one whose journal failed.
-/// The reason is for whoever runs the acceptor.
+/// The reason is for whoever runs the acceptor. A Logon with a malformed tag is its sender's all the same:
+/// the session refuses it, in words (1S.d).
 fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
-    let (len, fields) = match link.front() {
-        None => return Introduction::Waiting,
-        Some(Front::Message { len, fields }) => (len, fields),
-        Some(Front::Garbled { .. }) => return Introduction::Babble,
-        Some(Front::Flawed { .. }) => {
-            return Introduction::Stranger("its first message has a malformed tag".into());
-        }
+    let Some(front) = link.front() else { return Introduction::Waiting };
+    let message = match &front {
+        Front::Message { len, fields } => link.message(*len, *fields),
+        Front::Flawed { repaired, fields, .. } => link.indexed(repaired, *fields),
+        Front::Garbled { .. } => return Introduction::Babble,
     };
-    let message = link.message(len, fields);
     let id = |tag| message.get(tag).unwrap_or(b"");
     let named = |peer: &Peer| peer.is_named(id(tag::SENDER_COMP_ID), id(tag::TARGET_COMP_ID));
     let from = shown(id(tag::SENDER_COMP_ID));
@@ -360,6 +358,22 @@ mod tests {
         let silent = said.iter().filter(|text| text.is_empty()).count();
         assert_eq!((answered, silent), (1, 2), "{said:?}");
         assert!(acceptor.peers[0].is_connected());
+    }
+
+    #[test]
+    fn a_logon_with_a_tag_that_is_no_tag_number_is_refused_by_a_logout_that_says_so_1s_d() {
+        for bad in ["0=x|", "-1=x|"] {
+            let (mut acceptor, to) = acceptor(vec![peer_named(Role::Acceptor, "THEM")]);
+            for (from, known) in [("WHO", false), ("THEM", true)] {
+                let mut client = TcpStream::connect(to).unwrap();
+                let logon = message(from, &format!("35=A|34=1|98=0|{bad}108=30|"));
+                client.write_all(&logon).unwrap();
+                client.set_nonblocking(true).unwrap();
+                let said = heard(&mut acceptor, &mut client);
+                assert_eq!(said.contains("\x0135=5\x01"), known, "{from} {bad}: {said}");
+                assert_eq!(said.contains("\x0158="), known, "{from} {bad}: {said}");
+            }
+        }
     }
 
     #[test]
