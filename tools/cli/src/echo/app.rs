@@ -11,8 +11,8 @@
 //! | an order without a field that it needs by its type | BusinessMessageReject 380=5 |
 //! | anything while the application is not available | BusinessMessageReject 380=4 |
 //!
-//! A message that cannot be answered at once, because a resend is under way or the counterparty reads too
-//! slowly, waits for its turn; if too many do, nothing more is read (TCP slows the counterparty down).
+//! A message that cannot be answered at once, because a resend is under way, the counterparty reads too
+//! slowly, or our Logout has gone out before it came, waits for its turn, perhaps in the next session; if too many do, nothing more is read (TCP slows the counterparty down).
 //! With a store, a message is used up when its answer is stored: a process that is killed in between gets it
 //! again and answers it again, with another number. So every message is answered at least once.
 //! News that it is asked for through the hook goes out once the session is synchronised: what is
@@ -192,14 +192,17 @@ impl Peer {
         self.waiting_bytes < WAITING_BYTES
     }
 
-    /// Whether there is room for any answer, and it would not stand inside a resent range.
+    /// Whether the session takes an answer, there is room for any, and it would not stand inside a resent
+    /// range.
     fn can_answer(&self) -> bool {
-        !self.session.is_resending() && self.outbox.free() >= MESSAGE_BYTES_MAX + OUTBOX_ADMIN_BYTES
+        self.session.phase() == Phase::Active
+            && !self.session.is_resending()
+            && self.outbox.free() >= MESSAGE_BYTES_MAX + OUTBOX_ADMIN_BYTES
     }
 
     /// Answers what waits, as far as that can be sent now.
     fn answer_waiting(&mut self, now: UtcTime) {
-        while self.session.phase() == Phase::Active && self.can_answer() {
+        while self.can_answer() {
             let Some(Waiting { bytes, .. }) = self.waiting.pop_front() else { return };
             self.waiting_bytes -= bytes.len();
             self.again(&bytes, |peer, message| peer.answer(message, now));

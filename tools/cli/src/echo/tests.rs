@@ -208,6 +208,43 @@ fn orders_that_come_while_much_is_sent_again_are_echoed_behind_it() {
 }
 
 #[test]
+fn an_order_that_comes_while_we_log_out_is_answered_after_the_next_logon() {
+    both(|mut peer| {
+        log_on(&mut peer, 1);
+        heard(&mut peer);
+        peer.log_out(NOW);
+        say(&mut peer, "35=D|34=2|11=late|40=1|");
+        say(&mut peer, "35=D|34=3|11=later|40=1|");
+        assert_eq!(heard(&mut peer), ["35=5|34=2|"], "nothing follows a Logout");
+        say(&mut peer, "35=5|34=4|");
+        peer.disconnected(NOW);
+        log_on(&mut peer, 5);
+        peer.settle(NOW).unwrap();
+        let said = heard(&mut peer);
+        assert_eq!(said[1..], ["35=D|34=4|11=late|40=1|", "35=D|34=5|11=later|40=1|"]);
+    });
+}
+
+#[test]
+fn an_order_that_comes_while_we_log_out_is_asked_for_again_by_the_next_process() {
+    both(|mut peer| {
+        let dir = tempfile::tempdir().unwrap();
+        super::store::in_journal(peer.session(), dir.path()).unwrap();
+        let role = peer.session().config().role;
+        log_on(&mut peer, 1);
+        peer.log_out(NOW);
+        say(&mut peer, "35=D|34=2|11=late|40=1|");
+        say(&mut peer, "35=5|34=3|");
+        drop(peer);
+        let mut next = self::peer(role);
+        super::store::in_journal(next.session(), dir.path()).unwrap();
+        log_on(&mut next, 4);
+        let asked = heard(&mut next).into_iter().find(|one| one.starts_with("35=2|"));
+        assert_eq!(asked.as_deref(), Some("35=2|34=4|7=2|16=0|"));
+    });
+}
+
+#[test]
 fn a_counterparty_that_reads_slowly_gets_every_echo_and_is_not_read_meanwhile() {
     const ORDERS: usize = 300;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
