@@ -137,7 +137,8 @@ pub enum DownReason {
         /// What it said.
         text: EventText,
     },
-    /// The connection was closed behind our Logon without a byte (venue file 2: a silent refusal).
+    /// The connection was closed behind our Logon without a byte: a silent refusal (venue file 2), or a
+    /// gateway that does not serve.
     ClosedAtLogon,
     /// The connection was closed or reset without a logout.
     ConnectionLost,

@@ -29,17 +29,26 @@ pub struct Reconnect {
     pub first: Duration,
     /// The longest wait.
     pub max: Duration,
-    /// The same after a refused logon: another attempt at once would be refused too, and enough of them
+    /// The same after a logon that was refused in words: another attempt at once would be refused too, and enough of them
     /// lock the key out (venue file 2.2).
     pub refused_first: Duration,
-    /// The longest wait after a refused logon.
+    /// The longest wait after such a logon.
     pub refused_max: Duration,
     /// How long a session must be up to be a success: the next attempt after its end goes to the same
     /// host, and waits as after a first failure. One that ends earlier is a failure like any other: the
     /// next host is tried.
     pub stable: Duration,
-    /// Refused logons in a row, after which nothing is dialled any more. 0: no end.
+    /// Logons in a row that were refused in words, after which nothing is dialled any more. 0: no end.
     pub refusals_max: u32,
+    /// Connections in a row that each host may close behind our Logon without a word, after which nothing is
+    /// dialled any more. 0: no end.
+    ///
+    /// Nobody can tell from such a close what it means: Kraken refuses a bad logon so (venue file 2), and a
+    /// gateway that is starting, or a load balancer without one behind it, closes good ones. So it is waited for
+    /// as for a host that is away, and for as long as a maintenance may last; each one is told as
+    /// [`DownReason::ClosedAtLogon`](crate::event::DownReason::ClosedAtLogon), so that a wrong key does not
+    /// stay unseen. 500 are about three hours by the other defaults.
+    pub closed_at_logon_max: u32,
     /// Attempts in a row that did not lead to a stable session, after which nothing is dialled any
     /// more. 0: no end.
     pub failures_max: u32,
@@ -58,6 +67,7 @@ impl Default for Reconnect {
             refused_max: Duration::from_secs(300),
             stable: Duration::from_secs(10),
             refusals_max: 5,
+            closed_at_logon_max: 500,
             failures_max: 0,
             short_lives_max: 20,
         }

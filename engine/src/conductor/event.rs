@@ -24,8 +24,11 @@ pub enum DialProblem {
 pub enum Cause {
     /// There was no connection.
     NoConnection,
-    /// The logon was refused by words or by a silent close.
+    /// The logon was refused, in words.
     Refused,
+    /// The connection was closed behind our Logon without a word. Kraken refuses a bad logon so (venue file
+    /// 2); a gateway that starts, or a load balancer before it, does the same with a good one.
+    ClosedAtLogon,
     /// The logon was refused because the clocks are too far apart.
     ClockSkew,
     /// The venue expected another number.

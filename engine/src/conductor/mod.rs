@@ -104,6 +104,8 @@ pub struct Conductor {
     /// Attempts in a row that did not lead to a stable session.
     failures: u32,
     refusals: u32,
+    /// Connections that were closed behind our Logon without a word, since a logon succeeded.
+    closed_at_logon: u32,
     short_lives: u32,
     /// The session has been up in this process.
     was_up: bool,
@@ -136,6 +138,7 @@ impl Conductor {
             host: 0,
             failures: 0,
             refusals: 0,
+            closed_at_logon: 0,
             short_lives: 0,
             was_up: false,
             rolled: false,
@@ -217,7 +220,7 @@ impl Conductor {
         self.state = State::Up { since: now };
         let Numbers { epoch, next_in, next_out } = numbers;
         let attempts = std::mem::take(&mut self.attempts_since_up);
-        self.refusals = 0;
+        (self.refusals, self.closed_at_logon) = (0, 0);
         (self.was_up, self.rolled, self.force_reset) = (true, false, false);
         self.tell(LinkEvent::Up { attempts, epoch, next_in, next_out });
     }
@@ -342,10 +345,14 @@ impl Conductor {
         self.short_lives += u32::from(up_for.is_some() && !stable);
         let refused = matches!(cause, Cause::Refused | Cause::ClockSkew);
         self.refusals += u32::from(refused);
+        self.closed_at_logon += u32::from(cause == Cause::ClosedAtLogon);
+        let hosts = u32::from(self.config.hosts.max(1));
+        let closed_max = reconnect.closed_at_logon_max.saturating_mul(hosts);
         let reached = |count: u32, limit: u32| limit > 0 && count >= limit;
         if !reconnect.enabled
             || reached(self.failures, reconnect.failures_max)
             || reached(self.refusals, reconnect.refusals_max)
+            || reached(self.closed_at_logon, closed_max)
             || reached(self.short_lives, reconnect.short_lives_max)
         {
             return self.over(cause);
@@ -354,7 +361,7 @@ impl Conductor {
             self.back_off(reconnect.refused_first, reconnect.refused_max, self.refusals - 1)
         } else {
             // Every host has its turn before the wait grows.
-            let rounds = (self.failures - 1) / u32::from(self.config.hosts.max(1));
+            let rounds = (self.failures - 1) / hosts;
             self.back_off(reconnect.first, reconnect.max, rounds)
         };
         self.wait(nanos, cause, now);

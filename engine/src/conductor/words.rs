@@ -23,6 +23,7 @@ impl Display for Cause {
         f.write_str(match self {
             Self::NoConnection => "there was no connection",
             Self::Refused => "the logon was refused",
+            Self::ClosedAtLogon => "the connection was closed without an answer to the logon",
             Self::ClockSkew => "the clocks are too far apart",
             Self::Number => "the venue expected another number",
             Self::Journal => "our journal took no record",
@@ -142,8 +143,9 @@ mod tests {
         );
         assert_eq!(
             down(0, DownReason::ClosedAtLogon, true),
-            "not up: the venue closed without an answer to the logon; next MsgSeqNum of the venue 7, \
-             of ours 5; expected at the rollover"
+            "not up: the venue closed without an answer to the logon (a wrong key, a clock that is off, an \
+             address that is not allowed, or it does not serve); next MsgSeqNum of the venue 7, of ours \
+             5; expected at the rollover"
         );
         let failed = LinkEvent::DialFailed { attempt: 3, host: 1, problem: DialProblem::TimedOut };
         assert_eq!(said(failed), "attempt 3: host 2: no address answered in time");

@@ -25,8 +25,11 @@ pub struct ReconnectSection {
     pub refused_max_ms: u32,
     /// How long a session must be up to count as a success, milliseconds.
     pub stable_ms: u32,
-    /// Refused logons in a row, after which the engine ends; 0: no end.
+    /// Logons in a row that were refused in words, after which the engine ends; 0: no end.
     pub refusals_max: u32,
+    /// Connections in a row that each host closed behind our Logon without a word, after which the engine
+    /// ends; 0: no end. See [`Reconnect::closed_at_logon_max`].
+    pub closed_at_logon_max: u32,
     /// Attempts in a row without a stable session, after which the engine ends; 0: no end.
     pub failures_max: u32,
     /// Sessions in a row that the venue ended early, after which the engine ends; 0: no end.
@@ -46,6 +49,7 @@ impl Default for ReconnectSection {
             refused_max_ms: ms(policy.refused_max),
             stable_ms: ms(policy.stable),
             refusals_max: policy.refusals_max,
+            closed_at_logon_max: policy.closed_at_logon_max,
             failures_max: policy.failures_max,
             short_lives_max: policy.short_lives_max,
         }
@@ -65,6 +69,7 @@ impl ReconnectSection {
             refused_max: ms(self.refused_max_ms),
             stable: ms(self.stable_ms),
             refusals_max: self.refusals_max,
+            closed_at_logon_max: self.closed_at_logon_max,
             failures_max: self.failures_max,
             short_lives_max: self.short_lives_max,
         }

@@ -17,7 +17,10 @@ impl Display for DownReason {
                 write!(f, "the logon was refused; the venue's clock minus ours is {ms} ms")?;
                 if text.is_empty() { Ok(()) } else { write!(f, ": {text}") }
             }
-            Self::ClosedAtLogon => f.write_str("the venue closed without an answer to the logon"),
+            Self::ClosedAtLogon => f.write_str(
+                "the venue closed without an answer to the logon (a wrong key, a clock that is off, an address \
+                 that is not allowed, or it does not serve)",
+            ),
             Self::ConnectionLost => f.write_str("the connection was lost"),
             Self::JournalFailed => f.write_str(
                 "we closed: our own journal did not take what was to be sent or was received",

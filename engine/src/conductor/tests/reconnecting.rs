@@ -11,6 +11,10 @@ fn is_up(event: &LinkEvent) -> bool {
     matches!(event, LinkEvent::Up { .. })
 }
 
+fn is_closed_at_logon(event: &LinkEvent) -> bool {
+    matches!(event, LinkEvent::Down { reason: DownReason::ClosedAtLogon, .. })
+}
+
 #[test]
 fn a_lost_session_comes_back_with_its_numbers() {
     let mut world = World::new(config(), NOON);
@@ -33,7 +37,11 @@ fn a_lost_session_comes_back_with_its_numbers() {
 fn a_tcp_connection_that_does_not_end_in_a_logon_is_no_success_and_waits_grow_to_a_bound() {
     let mut config = config();
     config.reconnect.refusals_max = 0;
-    for (manner, first, max) in [(Manner::Away, 250, 30_000), (Manner::Silent, 10_000, 300_000)] {
+    config.reconnect.closed_at_logon_max = 0;
+    let refuses = Manner::Refuses("Logon failed: invalid credentials");
+    for (manner, first, max) in
+        [(Manner::Away, 250, 30_000), (Manner::Silent, 250, 30_000), (refuses, 10_000, 300_000)]
+    {
         let mut world = World::new(config, NOON);
         world.manner = manner;
         world.run_for(12 * 3600 * SECOND);
@@ -129,20 +137,56 @@ fn a_session_is_stable_from_the_configured_time_on_and_its_host_is_kept_then() {
 
 #[test]
 fn a_refused_logon_waits_long_and_stops_by_policy_with_the_reason() {
-    for manner in [Manner::Refuses("Logon failed: invalid credentials"), Manner::Silent] {
-        let mut world = World::new(config(), NOON);
-        world.manner = manner;
-        let over = world.run_to(|event| matches!(event, LinkEvent::Over { .. }));
-        assert_eq!(over, LinkEvent::Over { cause: Cause::Refused, failures: 5 });
-        assert!(world.waits().iter().all(|(ms, cause)| *ms >= 5_000 && *cause == Cause::Refused));
-        let dials = world.conductor.attempt;
-        world.run_for(3600 * SECOND);
-        assert_eq!(world.conductor.attempt, dials, "nothing is dialled any more");
-        // The application may want it again.
+    let mut world = World::new(config(), NOON);
+    world.manner = Manner::Refuses("Logon failed: invalid credentials");
+    let over = world.run_to(|event| matches!(event, LinkEvent::Over { .. }));
+    assert_eq!(over, LinkEvent::Over { cause: Cause::Refused, failures: 5 });
+    assert!(world.waits().iter().all(|(ms, cause)| *ms >= 5_000 && *cause == Cause::Refused));
+    let dials = world.conductor.attempt;
+    world.run_for(3600 * SECOND);
+    assert_eq!(world.conductor.attempt, dials, "nothing is dialled any more");
+    // The application may want it again.
+    world.manner = Manner::Serves;
+    world.conductor.wish_up(world.now);
+    world.run_to(is_up);
+}
+
+#[test]
+fn a_gateway_that_takes_connections_and_closes_them_at_the_logon_is_waited_for() {
+    let mut world = World::new(ConductorConfig { hosts: 2, ..config() }, NOON);
+    world.manner = Manner::Silent;
+    // As long as a maintenance may last.
+    world.run_for(2 * 3600 * SECOND);
+    let hosts = hosts_dialled(&world);
+    assert!(hosts.len() > 100, "{}", hosts.len());
+    assert!(hosts.iter().enumerate().all(|(at, host)| at % 2 == *host as usize), "in turn");
+    assert_eq!(world.count(is_closed_at_logon), hosts.len(), "and each one is told");
+    assert!(world.waits().iter().all(|(_, cause)| *cause == Cause::ClosedAtLogon));
+    let back = world.now;
+    world.manner = Manner::Serves;
+    world.run_to(is_up);
+    assert!(world.now.nanos_since(back) <= 30 * SECOND);
+}
+
+#[test]
+fn closes_at_the_logon_end_it_by_policy_once_every_host_has_had_as_many() {
+    let mut config = ConductorConfig { hosts: 3, ..config() };
+    config.reconnect.closed_at_logon_max = 4;
+    let mut world = World::new(config, NOON);
+    world.manner = Manner::Silent;
+    let over = world.run_to(|event| matches!(event, LinkEvent::Over { .. }));
+    assert_eq!(over, LinkEvent::Over { cause: Cause::ClosedAtLogon, failures: 12 });
+    // A logon that succeeds makes up for those before it.
+    let mut world = World::new(config, NOON);
+    for _ in 0..3 {
+        world.manner = Manner::Silent;
+        world.run_for(3 * SECOND);
         world.manner = Manner::Serves;
-        world.conductor.wish_up(world.now);
         world.run_to(is_up);
+        world.run_for(60 * SECOND);
+        world.cut();
     }
+    assert!(world.count(is_closed_at_logon) > 12 && !world.conductor.is_over());
 }
 
 #[test]

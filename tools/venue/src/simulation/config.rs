@@ -326,6 +326,7 @@ impl SimConfig {
             refused_max: 4 * wait,
             stable: Duration::ZERO,
             refusals_max: 0,
+            closed_at_logon_max: 0,
             failures_max: 0,
             short_lives_max: 0,
         };
