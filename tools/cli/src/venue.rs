@@ -174,6 +174,7 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         idle: if args.spin { IdlePolicy::Spin } else { IdlePolicy::Park },
     };
     let mut server = Server::bind(venue, tls, &listen, clock)?;
+    server.tell_refused_logons(io::stderr());
     if let Some(file) = &args.arrivals {
         let logged = server.log_arrivals(file);
         logged.map_err(|error| Failure::File { path: file.clone(), error })?;

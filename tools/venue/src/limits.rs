@@ -26,6 +26,10 @@ pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 256;
 pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
 /// Deepest L2 subscription; `264=0` is capped to it (venue file 4.9).
 pub const DEPTH_MAX: usize = 1000;
+/// Kinds of refused logons that are told of one by one within a second; the others are counted together.
+pub const REFUSALS_MAX: usize = 64;
+/// Bytes of a SenderCompID(49) that such a line shows.
+pub const REFUSAL_SENDER_BYTES: usize = 64;
 /// Requests on their way in the `websocket_like` routing; with more, the first arrives early.
 pub const TRANSIT_MAX: usize = 4096;
 /// Batches of delayed bytes of one connection; with more, the last ones leave together.

@@ -116,6 +116,8 @@ pub struct Server {
     handshakes: Vec<Pending>,
     links: Links,
     arrivals: Option<BufWriter<File>>,
+    /// Where refused logons are told.
+    refusals: Option<Box<dyn Write + Send>>,
     steps: Option<Inbox<Step>>,
     clock: Clock,
     idle: Idle,
@@ -167,6 +169,7 @@ impl Server {
             handshakes: Vec::new(),
             links: Links::default(),
             arrivals: None,
+            refusals: None,
             steps: None,
             clock,
             idle: Idle::new(listen.idle)?,
@@ -184,6 +187,12 @@ impl Server {
     pub fn log_arrivals(&mut self, path: &Path) -> io::Result<()> {
         self.arrivals = Some(BufWriter::new(File::create(path)?));
         Ok(())
+    }
+
+    /// Tells of logons that are refused, a line each: who, on what, from where, and why. The other side may be
+    /// told nothing (venue file 2). See [`Venue::take_refused_logons`].
+    pub fn tell_refused_logons(&mut self, to: impl Write + Send + 'static) {
+        self.refusals = Some(Box::new(to));
     }
 
     /// Takes the steps that come, at once. One that is about a session which is not up does nothing.
@@ -286,6 +295,12 @@ impl Server {
             }
             self.accept(now);
             self.shake_hands(now);
+            if let Some(to) = &mut self.refusals {
+                for line in self.venue.take_refused_logons(now) {
+                    // Nobody may be reading.
+                    let _ = writeln!(to, "{line}");
+                }
+            }
         }
         worked |= self.links.receive(&mut self.venue, &self.clock, |_, _| ());
         let now = self.clock.now();

@@ -4,7 +4,7 @@ use taut::session::Phase;
 use taut::types::CompId;
 use taut_codec::value::UtcTime;
 
-use super::{ConnectionId, Gateway, GatewaySwitches, Logons, Router, Service};
+use super::{ConnectionId, Gateway, GatewaySwitches, Logons, RefusedLogon, Router, Service};
 
 impl Gateway {
     /// The switches.
@@ -37,6 +37,11 @@ impl Gateway {
     #[must_use]
     pub fn sender(&self, client: u16) -> Option<CompId> {
         self.clients.get(usize::from(client)).map(|client| client.sender)
+    }
+
+    /// The logons that were refused and are to be told of now.
+    pub fn take_refused_logons(&mut self, now: UtcTime) -> Vec<RefusedLogon> {
+        self.refusals.take(now)
     }
 
     /// The clients that can only log on to market data.

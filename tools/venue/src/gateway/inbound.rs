@@ -71,8 +71,13 @@ impl Gateway {
         message: &Message<'_>,
         now: UtcTime,
     ) -> Option<Inbound> {
-        if self.connections.get(&id)?.client.is_none() && !self.identify(id, message, now) {
-            self.connections.get_mut(&id)?.close = true;
+        if self.connections.get(&id)?.client.is_none()
+            && let Err(refusal) = self.identify(id, message, now)
+        {
+            let connection = self.connections.get_mut(&id)?;
+            connection.close = true;
+            let sender = message.get(tag::SENDER_COMP_ID).unwrap_or_default();
+            self.refusals.note(connection.service, sender, connection.source, refusal);
             return None;
         }
         let connection = self.connections.get_mut(&id)?;

@@ -6,6 +6,8 @@ use taut::journal::Keeper;
 use taut::session::SessionEvent;
 use taut_codec::value::UtcTime;
 
+use super::connection::Connection;
+use super::refusals::Refusal;
 use super::{ConnectionId, Gateway, Inbound, Subscriber};
 use crate::oes::{Owner, OwnerId};
 
@@ -39,11 +41,29 @@ impl Gateway {
             self.router.close(instance);
         }
         let Some(client) = connection.client else { return };
+        let sender = self.clients[usize::from(client)].sender;
         let known = self.clients[usize::from(client)].known_mut(connection.service);
         // It may have lost its session to another connection.
         if let Some(known) = known.filter(|known| known.live == Some(id)) {
             // What did not leave any more is kept for the next logon.
             let _ = Keeper::outbound(&mut known.session, &connection.outbox, now);
+            if !connection.logged_on {
+                known.session.disconnected(now);
+                while let Some(event) = known.session.next_event() {
+                    if let SessionEvent::Down {
+                        reason: DownReason::LogonRefused(text) | DownReason::ProtocolError(text),
+                    } = event
+                    {
+                        let Connection { service, source, .. } = connection;
+                        self.refusals.note(
+                            service,
+                            sender.as_bytes(),
+                            source,
+                            Refusal::Session(text.as_str().into()),
+                        );
+                    }
+                }
+            }
             self.leave(Subscriber { client, service: connection.service }, None, now);
         }
     }

@@ -1,18 +1,19 @@
 //! Who is it, and may they in? Venue file section 2.
 
-use taut::kraken::logon::{Credentials, NonceGuard};
+use taut::kraken::logon::{Credentials, NonceError, NonceGuard};
 use taut::limits::SEND_MESSAGE_BYTES_MAX;
 use taut::types::CompId;
 use taut_codec::encode::{Encoder, Header, HeaderOrder};
 use taut_codec::message::Message;
 use taut_codec::tag;
-use taut_codec::value::UtcTime;
+use taut_codec::value::{UtcTime, parse_u64};
 
 use super::client::Client;
 use super::connection::Connection;
 use super::guard::Errors;
 use super::keys::UsedNonces;
 use super::leave::Leave;
+use super::refusals::Refusal;
 use super::{ConnectionId, Gateway, GatewaySwitches, Inbound, Service, Subscriber};
 use crate::config::DuplicateLogon;
 use crate::limits::LOGONS_MAX;
@@ -62,21 +63,30 @@ impl ClientCredentials {
     }
 
     /// Whether a Logon is signed by the client, now, and not a copy of an earlier one.
-    fn verify(&mut self, message: &Message<'_>, now: UtcTime) -> bool {
-        let Some(credentials) = &self.credentials else { return false };
+    fn verify(&mut self, message: &Message<'_>, now: UtcTime) -> Result<(), Refusal> {
+        let credentials = self.credentials.as_ref().ok_or(Refusal::NoCredentials)?;
         let get = |tag| message.get(tag).unwrap_or_default();
-        let Ok(number) = message.msg_seq_num() else { return false };
+        let number = message.msg_seq_num().map_err(|_| Refusal::Password)?;
         let (sender, target) = (get(tag::SENDER_COMP_ID), get(tag::TARGET_COMP_ID));
         let nonce = get(tag::NONCE);
         // The signature covers the key too: a wrong key is a wrong signature.
         let known = get(tag::USERNAME) == credentials.api_key().expose().as_bytes();
         let signed = credentials.verify(number, sender, target, nonce, get(tag::PASSWORD));
         match self.nonces.check(nonce, now) {
-            Ok(ms) if known && signed => {
+            _ if !known => Err(Refusal::Key),
+            Err(NonceError::Malformed) => Err(Refusal::NonceMalformed),
+            _ if !signed => Err(Refusal::Password),
+            Ok(ms) => {
                 self.nonces.accept(ms);
-                true
+                Ok(())
             }
-            _ => false,
+            Err(NonceError::NotIncreasing) => Err(Refusal::NonceNotIncreasing),
+            Err(NonceError::OutsideWindow) => {
+                let nonce = parse_u64(nonce).unwrap_or_default();
+                let ms = i128::from(nonce) - i128::from(now.millis());
+                let most = if ms < 0 { i64::MIN } else { i64::MAX };
+                Err(Refusal::NonceFar { ms: i64::try_from(ms).unwrap_or(most) })
+            }
         }
     }
 }
@@ -94,7 +104,7 @@ pub enum Logons {
 }
 
 impl Client {
-    /// Whether it may log on; if not, the text of the Logout, or nothing for a silent close.
+    /// Whether it may log on; if not, why, and the text of the Logout, or nothing for a silent close.
     fn judge(
         &mut self,
         service: Service,
@@ -102,34 +112,35 @@ impl Client {
         [refuse, closed]: [bool; 2],
         switches: &GatewaySwitches,
         now: UtcTime,
-    ) -> Result<(), Option<&'static str>> {
+    ) -> Result<(), (Refusal, Option<&'static str>)> {
         if refuse {
-            return Err(Some("Logon refused"));
+            return Err((Refusal::OnPurpose, Some("Logon refused")));
         }
         if closed {
-            return Err(Some("Logon failed: daily rollover"));
+            return Err((Refusal::Rollover, Some("Logon failed: daily rollover")));
         }
         if !service.is_trading() {
-            let seen = self.sees_market_data;
-            return if seen { Ok(()) } else { Err(Some("EGeneral:Permission denied")) };
+            let refusal = (Refusal::NotPermitted, Some("EGeneral:Permission denied"));
+            return if self.sees_market_data { Ok(()) } else { Err(refusal) };
         }
         if self.lockout.is_locked(now) {
-            return Err(Some("EGeneral:Temporary lockout"));
+            return Err((Refusal::LockedOut, Some("EGeneral:Temporary lockout")));
         }
-        if self.credentials.verify(message, now) {
+        let verified = self.credentials.verify(message, now);
+        if verified.is_ok() {
             self.lockout.right();
-            return Ok(());
+        } else {
+            let nanos = u64::from(switches.session.lockout_s) * 1_000_000_000;
+            self.lockout.wrong(switches.session.lockout_after, nanos, now);
         }
-        let nanos = u64::from(switches.session.lockout_s) * 1_000_000_000;
-        self.lockout.wrong(switches.session.lockout_after, nanos, now);
-        Err(switches.refusal_text)
+        verified.map_err(|refusal| (refusal, switches.refusal_text))
     }
 }
 
 impl Gateway {
     /// The first message of a connection: binds it to a session if it is a Logon of a known client,
     /// signed by it where that is needed, who is not connected to this service yet or may take its own
-    /// session over (FIX session cases 1S.b, 1S.c). `false`: to be closed; a Logout may wait.
+    /// session over (FIX session cases 1S.b, 1S.c). If not, it is to be closed; a Logout may wait.
     ///
     /// The session is not touched before: whoever merely knows a SenderCompID can neither use its
     /// numbers up, nor reset them, nor keep the client out.
@@ -138,35 +149,42 @@ impl Gateway {
         id: ConnectionId,
         message: &Message<'_>,
         now: UtcTime,
-    ) -> bool {
-        let Some(connection) = self.connections.get_mut(&id) else { return false };
+    ) -> Result<(), Refusal> {
+        let connection = self.connections.get_mut(&id).ok_or(Refusal::Full)?;
         let service = connection.service;
         let to_us = message.get(tag::TARGET_COMP_ID) == Some(service.comp_id().as_bytes());
         let sender = message.get(tag::SENDER_COMP_ID).unwrap_or_default();
-        if message.msg_type() != b"A" || !to_us {
-            return false;
+        if message.msg_type() != b"A" {
+            return Err(Refusal::NoLogon);
+        }
+        if !to_us {
+            return Err(Refusal::Target);
         }
         let of_market = |client: &Client| client.market == service.market();
         let is_it = |client: &Client| client.sender.as_bytes() == sender && of_market(client);
-        let Some(at) = self.clients.iter().position(is_it) else { return false };
+        let at = self.clients.iter().position(is_it).ok_or(Refusal::Sender)?;
         let client = &mut self.clients[at];
-        if self.logons == Logons::CloseSilently || !client.may_come_from(connection.source) {
-            return false;
+        if self.logons == Logons::CloseSilently {
+            return Err(Refusal::OnPurpose);
+        }
+        if !client.may_come_from(connection.source) {
+            return Err(Refusal::Address);
         }
         let closed = self.rollover.is_closed(now);
         let refuse = self.logons == Logons::Refuse;
-        if let Err(text) = client.judge(service, message, [refuse, closed], &self.switches, now) {
+        let judged = client.judge(service, message, [refuse, closed], &self.switches, now);
+        if let Err((refusal, text)) = judged {
             let number = if self.switches.refusal_skips_a_number { 2 } else { 1 };
             text.inspect(|text| turn_away(connection, client.sender, number, text, now));
-            return false;
+            return Err(refusal);
         }
-        let Some(instance) = self.router.open(client.sender) else { return false };
+        let instance = self.router.open(client.sender).ok_or(Refusal::Full)?;
         connection.instance = Some(instance);
         let (client, whose) = (at as u16, Subscriber { client: at as u16, service });
         let first = self.clients[at].know(service, &self.switches).live;
         if let Some(first) = first {
             if self.switches.session.duplicate_logon == DuplicateLogon::Refuse {
-                return false;
+                return Err(Refusal::Connected);
             }
             let known = self.clients[at].know(service, &self.switches);
             if let Some(first) = self.connections.get_mut(&first) {
@@ -177,14 +195,14 @@ impl Gateway {
         }
         let entry = &mut self.clients[at];
         let known = entry.know(service, &self.switches);
-        let Some(connection) = self.connections.get_mut(&id) else { return false };
+        let connection = self.connections.get_mut(&id).ok_or(Refusal::Full)?;
         known.live = Some(id);
         known.logged_out = false;
         known.prepare_store(service, self.switches.replay, self.keeps_state);
+        connection.client = Some(client);
         // An acceptor writes nothing yet, so nothing can fail.
         let waits = known.session.connected(now, &mut connection.outbox, |_, _| {});
-        connection.client = Some(client);
-        waits.is_ok()
+        waits.map_err(|_| Refusal::Full)
     }
 
     /// A Logon of the client, with a right header: what does it ask for?

@@ -18,6 +18,7 @@ mod logon;
 pub mod number;
 mod outbound;
 mod parse;
+mod refusals;
 mod rendered;
 mod replay;
 pub mod report;
@@ -47,6 +48,7 @@ pub use guard::Source;
 pub use inbound::{Inbound, RefusedCommand};
 pub(crate) use keys::NotLetIn;
 pub use logon::{ClientCredentials, Logons};
+pub use refusals::{Refusal, RefusedLogon};
 pub use replay::{ReplayLimits, ReplayStats};
 pub use router::{Instance, Router};
 pub use service::{Market, Service, Subscriber};
@@ -59,6 +61,7 @@ use crate::limits::CONNECTIONS_MAX;
 use client::Client;
 use connection::Connection;
 use leave::Due;
+use refusals::Refusals;
 use rendered::ReportTemplates;
 use rollover::Rollover;
 
@@ -72,6 +75,7 @@ pub struct Gateway {
     scanner: Scanner,
     fields: Vec<Field>,
     logons: Logons,
+    refusals: Refusals,
     slow_drops: u64,
     replay: ReplayStats,
     /// The last time that was heard of.
@@ -106,6 +110,7 @@ impl Gateway {
             scanner: Scanner::new(),
             fields: vec![Field::default(); taut::limits::FIELDS_MAX],
             logons: Logons::default(),
+            refusals: Refusals::default(),
             slow_drops: 0,
             replay: ReplayStats::default(),
             now: UtcTime(0),
@@ -151,8 +156,12 @@ impl Gateway {
         let mut connection =
             Connection::new(service, source, now, Outbox::with_capacity(OUTBOX_BYTES));
         let shut = self.switches.session.rollover_closed == RolloverClosed::Close;
-        connection.close =
-            self.connections.len() >= CONNECTIONS_MAX || shut && self.rollover.is_closed(now);
+        let full = self.connections.len() >= CONNECTIONS_MAX;
+        connection.close = full || shut && self.rollover.is_closed(now);
+        if connection.close {
+            let refusal = if full { Refusal::Full } else { Refusal::Rollover };
+            self.refusals.note(service, b"", source, refusal);
+        }
         self.connections.insert(id, connection);
         id
     }
@@ -243,7 +252,13 @@ impl Gateway {
             }
             match connection.client {
                 // A peer that does not read its refusal is not waited for either.
-                None if now >= connection.logon_deadline() => connection.drop_now(),
+                None if now >= connection.logon_deadline() => {
+                    if !connection.close {
+                        let Connection { service, source, .. } = *connection;
+                        self.refusals.note(service, b"", source, Refusal::Silent);
+                    }
+                    connection.drop_now();
+                }
                 None => {}
                 Some(client) => {
                     let client = &mut self.clients[usize::from(client)];
@@ -288,7 +303,10 @@ impl Gateway {
                 }
             }
             // A Logon has to come first (FIX session case 2S).
-            None => connection.close = true,
+            None => {
+                connection.close = true;
+                self.refusals.note(connection.service, b"", connection.source, Refusal::NoMessage);
+            }
         }
     }
 }

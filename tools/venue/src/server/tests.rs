@@ -162,3 +162,46 @@ fn a_session_is_cut_or_reset_in_the_middle_of_a_message() {
         assert!(heard.starts_with(b"8=FIX.4.4\x019="), "{word}");
     }
 }
+
+/// What a server tells, for the test to read.
+#[derive(Clone, Default)]
+struct Told(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_client_that_sees_a_silent_close_is_a_line_for_whoever_runs_the_venue() {
+    let mut config = crate::VenueConfig::default();
+    config.liquidity.mode = crate::config::LiquidityMode::None;
+    let clock = Clock::system();
+    let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+    let mut server = Server::bind(venue, None, &Listen::loopback(), clock).unwrap();
+    let told = Told::default();
+    server.tell_refused_logons(told.clone());
+    let address = server.address_of(Service::SpotTrading).unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let body = "35=A\x0134=1\x0149=NOBODY\x0156=KRAKEN-TRD\x01";
+    let mut logon = format!("8=FIX.4.4\x019={}\x01{body}", body.len()).into_bytes();
+    let sum = logon.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+    logon.extend(format!("10={sum:03}\x01").bytes());
+    client.write_all(&logon).unwrap();
+    // As long as it takes: the end of the stream and the line are the conditions.
+    let mut is_closed = false;
+    while !is_closed || told.0.lock().unwrap().is_empty() {
+        server.step().unwrap();
+        is_closed |= matches!(client.read(&mut [0; 64]), Ok(0));
+    }
+    assert_eq!(
+        String::from_utf8(told.0.lock().unwrap().clone()).unwrap(),
+        "logon refused: NOBODY on spot-trading from 127.0.0.1: SenderCompID(49) is no client of this market\n"
+    );
+}

@@ -4,7 +4,7 @@ use taut::types::{CompId, PairStatus};
 use taut_codec::value::{Decimal, UtcTime};
 
 use super::{Venue, VenueStats};
-use crate::gateway::{ConnectionId, Logons, Market, Service};
+use crate::gateway::{ConnectionId, Logons, Market, RefusedLogon, Service};
 use crate::market_data::TradingStatus;
 use crate::matching::{AccountId, Asset, Balance, DerivativesEngine, SpotEngine, Wallet};
 use crate::oes::Oes;
@@ -47,6 +47,12 @@ impl Venue {
             steps_missed: self.steps_missed,
             instances: self.gateway.router().connections().to_vec(),
         }
+    }
+
+    /// Logons that were refused, and why, for whoever runs the venue: the first of a kind, client and service
+    /// at once, and then one line a second that says how many there were.
+    pub fn take_refused_logons(&mut self, now: UtcTime) -> Vec<RefusedLogon> {
+        self.gateway.take_refused_logons(now)
     }
 
     /// The account of a client in the engine of its market.

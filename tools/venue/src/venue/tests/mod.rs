@@ -16,6 +16,7 @@ mod market_data;
 mod md_client;
 mod mirror;
 mod order_types;
+mod refusals;
 mod rejects;
 mod replay;
 mod rest;
