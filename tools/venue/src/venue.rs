@@ -239,6 +239,8 @@ impl Venue {
             return self.rest_received(id, bytes, now);
         }
         self.gateway.feed(id, bytes);
+        // The session counts a message before it is handed over. Nothing of a turn is written in between, but
+        // all of it at once by `commit`, so a kill cannot part the two.
         while let Some(inbound) = self.gateway.next(id, now) {
             self.due(now);
             match (&mut self.transit, inbound) {

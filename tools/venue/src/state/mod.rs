@@ -18,6 +18,11 @@
 //! between two turns. The kernel has the record as soon as it is written; a power cut may take the last half
 //! minute away.
 //!
+//! So a message that a session has counted was also handed over: it is read, counted, handed to the stages behind
+//! and answered within one turn ([`Venue::received`](crate::Venue::received)), and its number, its input and
+//! its reports are in the same record, which is there whole or not at all. After a kill before the record the
+//! number is not used either: the session misses the message and asks for it.
+//!
 //! A snapshot is taken at each start, at each clean stop, and when the journal has grown by
 //! [`StateConfig::journal_mib`](crate::config::StateConfig::journal_mib). Taking it holds the venue up.
 //!

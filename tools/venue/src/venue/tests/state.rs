@@ -191,6 +191,28 @@ fn a_turn_that_was_not_written_to_its_end_is_cut_off_and_told() {
 }
 
 #[test]
+fn an_order_that_was_handed_over_and_not_written_is_asked_for_by_the_next_life() {
+    let dir = dir();
+    let config = keeping(dir.path(), LiquidityMode::None);
+    let mut world = World::with(&config);
+    let mut peer = world.trader();
+    let (id, time) = (1, world.time());
+    let order = format!("D|11={id}|38=1|40=2|44=100|54=1|55=BTC/USD|59=1|60={time}|");
+    let order = world.message(&mut peer, &order);
+    world.venue.received(peer.id, &order, world.now);
+    assert_eq!(world.venue.open_orders("TAUT"), 1);
+    // Killed before a byte of the answer could leave.
+    let now = world.now.plus_nanos(1_000_000_000);
+    drop(world);
+    let mut world = World::at(&config, now);
+    assert_eq!(world.venue.open_orders("TAUT"), 0);
+    let body = world.logon_body("TAUT", Service::SpotTrading, peer.next_out, "141=N|");
+    let (_, answers) = world.try_logon(Service::SpotTrading, &body);
+    let asked = answers.iter().find(|answer| get(answer, 35) == Some("2"));
+    assert_eq!(values(asked.expect("it asks"), &[7, 16]), "2 0", "{answers:?}");
+}
+
+#[test]
 fn a_state_is_refused_to_another_configuration_by_the_fields_that_differ() {
     let dir = dir();
     let config = keeping(dir.path(), LiquidityMode::None);
