@@ -204,6 +204,33 @@ fn a_session_goes_on_from_its_journal_in_the_next_life() {
 }
 
 #[test]
+fn a_report_that_the_session_rejects_is_in_the_journal_and_in_no_list_of_what_was_taken() {
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let mut peer = Peer::new();
+    let mut ours = Life::begin(dir.path(), &mut peer);
+    let now = ours.clock.now();
+    // PossDupFlag without OrigSendingTime (FIX session case 2.g).
+    let flawed = |body: &mut taut_codec::encode::Encoder<'_>| {
+        body.byte(43, b'Y').bytes(37, b"ORDER");
+    };
+    let number = peer.session.send(b"8", now, &mut peer.outbox, flawed).expect("it is up");
+    ours.exchange(&mut peer);
+    let state = ours.core.journal(SESSION).expect("there is one").state();
+    assert_eq!(state.next_in, number + 1);
+    drop(ours);
+    assert_eq!(stored(dir.path(), Direction::In), [1], "the Logon");
+    let reader = Reader::open(dir.path()).expect("it opens");
+    let segment = reader.segment(reader.segments()[0]).expect("it reads");
+    let rejected = segment.entries().find_map(|entry| match entry.kind {
+        EntryKind::Rejected { seq, bytes, .. } => Some((seq, bytes.to_vec())),
+        _ => None,
+    });
+    let (seq, bytes) = rejected.expect("it was kept");
+    assert_eq!(seq, number);
+    assert!(bytes.windows(9).any(|field| field == b"37=ORDER\x01"));
+}
+
+#[test]
 fn what_the_journal_does_not_take_is_not_sent() {
     let dir = tempfile::tempdir().expect("a directory for the test");
     let mut peer = Peer::new();

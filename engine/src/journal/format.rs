@@ -91,6 +91,9 @@ pub(super) enum Kind {
     State,
     /// From the peer, stored before the application had it: its number is not used up yet.
     Ahead,
+    /// From the peer, and not taken: it was answered by a Reject. What that did to the numbers is in a
+    /// state behind it.
+    Rejected,
 }
 
 impl From<Direction> for Kind {
@@ -128,6 +131,7 @@ pub(super) fn write_record(to: &mut [u8], segment: u32, header: &RecordHeader, p
         Kind::Out => 2,
         Kind::State => 3,
         Kind::Ahead => 4,
+        Kind::Rejected => 5,
     };
     let mut head = [0; RECORD_HEADER];
     head[0..4].copy_from_slice(&header.length.to_le_bytes());
@@ -159,6 +163,7 @@ pub(super) fn read_record(bytes: &[u8], segment: u32) -> Option<(RecordHeader, &
         2 => Kind::Out,
         3 => Kind::State,
         4 => Kind::Ahead,
+        5 => Kind::Rejected,
         _ => return None,
     };
     let end = RECORD_HEADER.checked_add(usize::try_from(length).ok()?)?;

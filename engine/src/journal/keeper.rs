@@ -144,6 +144,28 @@ impl Keeper {
         Self::of(session, |keeper, numbers| keeper.store_ahead(numbers, message, now))
     }
 
+    /// Stores a message of the peer that `session` did not take, if its number, which was `expected`, is used
+    /// up all the same: it was rejected, and will not come again. Else nothing, and nothing if it has no
+    /// journal. [`Keeper::inbound`] or [`Keeper::ahead`] without a message is to follow.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn not_taken(
+        session: &mut Session,
+        expected: u64,
+        (seq, bytes): (u64, &[u8]),
+        now: UtcTime,
+    ) -> Result<(), AppendError> {
+        Self::of(session, |keeper, Numbers { epoch, next_in, .. }| {
+            if seq != expected || next_in <= seq {
+                return Ok(());
+            }
+            let direction = Direction::In;
+            let record = Record { direction, epoch, seq, time: now, bytes };
+            keeper.journal.stage_rejected(record).map(drop)
+        })
+    }
+
     /// The application has handled every message of the peer below `next_in`; nothing, if it was not
     /// behind.
     ///

@@ -57,7 +57,7 @@ pub(super) fn state_behind(
 ) -> Option<State> {
     let direction = match header.kind {
         Kind::State => return read_state(header.epoch, payload).or(before),
-        Kind::Ahead => return before,
+        Kind::Ahead | Kind::Rejected => return before,
         Kind::In => Direction::In,
         Kind::Out => Direction::Out,
     };

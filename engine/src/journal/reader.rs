@@ -78,6 +78,15 @@ pub enum EntryKind<'a> {
         /// The message, its secrets blank.
         bytes: &'a [u8],
     },
+    /// A message of the peer that was not taken: it was answered by a Reject, and nobody has acted on it.
+    Rejected {
+        /// MsgSeqNum(34).
+        seq: u64,
+        /// When it came.
+        time: UtcTime,
+        /// The message, its secrets blank.
+        bytes: &'a [u8],
+    },
     /// Where the session stood.
     State(State),
 }
@@ -134,6 +143,7 @@ impl StoredSegment {
             let kind = match header.kind {
                 Kind::In | Kind::Ahead => message(Direction::In),
                 Kind::Out => message(Direction::Out),
+                Kind::Rejected => EntryKind::Rejected { seq, time, bytes: payload },
                 Kind::State => EntryKind::State(read_state(epoch, payload).unwrap_or(State::START)),
             };
             Entry { segment, offset: at as u64, epoch, kind }

@@ -666,7 +666,7 @@ fn records_that_are_no_messages_are_kept_as_they_are() {
     let segment = reader.segment(1).expect("the first");
     let kept = segment.entries().find_map(|entry| match entry.kind {
         EntryKind::Message { bytes, .. } => Some(bytes.to_vec()),
-        EntryKind::State(_) => None,
+        EntryKind::Rejected { .. } | EntryKind::State(_) => None,
     });
     assert_eq!(kept.as_deref(), Some(&bytes[..]));
 }

@@ -105,6 +105,15 @@ impl Journal {
         self.write_message(&record, Kind::Ahead)
     }
 
+    /// [`Journal::stage`] of a message of the peer that was answered by a Reject: for whoever asks later what
+    /// that was about. It says nothing of where the session stands.
+    ///
+    /// # Errors
+    /// [`AppendError`]; then nothing was taken.
+    pub fn stage_rejected(&mut self, record: Record<'_>) -> Result<Position, AppendError> {
+        self.write_message(&record, Kind::Rejected)
+    }
+
     #[inline]
     fn write_message(&mut self, record: &Record<'_>, kind: Kind) -> Result<Position, AppendError> {
         let Record { direction, epoch, seq, time, bytes } = *record;

@@ -143,10 +143,19 @@ impl SessionCore {
             Inbound::Message(message) => {
                 // What it may ask for again is stored first.
                 let sent = Keeper::outbound(&mut lane.session, &lane.outbox, now);
+                let expected = lane.session.next_in();
                 let received = lane.session.received(&message, now, &mut lane.outbox);
-                let is_stored = lane.under_way.is_some() && received != Received::Ignored;
-                let stored =
-                    is_stored.then(|| (message.msg_seq_num().unwrap_or(0), message.bytes()));
+                let has_journal = lane.under_way.is_some();
+                let came =
+                    has_journal.then(|| (message.msg_seq_num().unwrap_or(0), message.bytes()));
+                let (stored, sent) = match (received, came) {
+                    (Received::Ignored, Some(came)) => {
+                        let noted = Keeper::not_taken(&mut lane.session, expected, came, now);
+                        (None, sent.and(noted))
+                    }
+                    (Received::Ignored, None) => (None, sent),
+                    (_, came) => (came, sent),
+                };
                 lane.session_events(sink);
                 if received == Received::Application {
                     let clock = &self.clock;

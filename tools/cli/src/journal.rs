@@ -23,7 +23,8 @@ pub struct JournalArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// One line for each record: time, direction, epoch and the message, secrets masked
+    /// One line for each record: time, direction (`rej`: came and was rejected), epoch and the message,
+    /// secrets masked
     Print(Where),
     /// Read everything, check every sum, say how each segment ends
     Verify(Where),
@@ -171,6 +172,9 @@ fn print(out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
             let (time, way) = (text_time(time), text_way(direction));
             writeln!(out, "{time} {way:<3} {epoch:>3}  {}", Masked(bytes))?;
         }
+        EntryKind::Rejected { time, bytes, .. } => {
+            writeln!(out, "{} rej {epoch:>3}  {}", text_time(time), Masked(bytes))?;
+        }
         EntryKind::State(State { cl_ord_id_watermark, next_in, next_out, .. }) => {
             writeln!(
                 out,
@@ -196,6 +200,16 @@ enum Line<'a> {
         time_ns: u64,
         message: String,
     },
+    /// A message of the peer that was answered by a Reject.
+    Rejected {
+        segment: u32,
+        offset: u64,
+        epoch: u32,
+        msg_seq_num: u64,
+        time: String,
+        time_ns: u64,
+        message: String,
+    },
     State {
         segment: u32,
         offset: u64,
@@ -214,6 +228,15 @@ fn export(out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
             offset,
             epoch,
             direction: text_way(direction),
+            msg_seq_num: seq,
+            time: text_time(time),
+            time_ns: time.0,
+            message: Masked(bytes).to_string(),
+        },
+        EntryKind::Rejected { seq, time, bytes } => Line::Rejected {
+            segment,
+            offset,
+            epoch,
             msg_seq_num: seq,
             time: text_time(time),
             time_ns: time.0,
@@ -243,7 +266,8 @@ fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
         let mut counts = [0u64; 3];
         for entry in segment.entries() {
             counts[match entry.kind {
-                EntryKind::Message { direction: Direction::In, .. } => 0,
+                EntryKind::Message { direction: Direction::In, .. }
+                | EntryKind::Rejected { .. } => 0,
                 EntryKind::Message { direction: Direction::Out, .. } => 1,
                 EntryKind::State(_) => 2,
             }] += 1;

@@ -85,13 +85,14 @@ impl Gateway {
         let known = self.clients[usize::from(client)].known_mut(service)?;
         // What it may ask for again is stored first.
         self.replay.store(&mut known.session, connection, now);
+        let expected = known.session.next_in();
         let received = known.session.received(message, now, &mut connection.outbox);
         let mut errors = 0;
         while let Some(event) = known.session.next_event() {
             errors += u32::from(matches!(event, SessionEvent::Rejected { .. }));
         }
-        let taken = (received != Received::Ignored).then_some(message);
-        if !self.replay.store_inbound(&mut known.session, connection, taken, now) {
+        let came = (message, received != Received::Ignored);
+        if !self.replay.store_inbound(&mut known.session, connection, came, expected, now) {
             return None;
         }
         (0..errors).for_each(|_| self.note_error(client, service, now));

@@ -159,16 +159,24 @@ impl ReplayStats {
         }
     }
 
-    /// Stores what the session has taken. `false` if it could not, which ends the connection.
+    /// Stores a message that the session has taken, or that it has not although its number was `expected`.
+    /// `false` if it could not, which ends the connection.
     pub(super) fn store_inbound(
         &mut self,
         session: &mut Session,
         connection: &mut Connection,
-        taken: Option<&Message<'_>>,
+        (message, is_taken): (&Message<'_>, bool),
+        expected: u64,
         now: UtcTime,
     ) -> bool {
-        let taken = taken.map(|message| (message.msg_seq_num().unwrap_or(0), message.bytes()));
-        let stored = Keeper::inbound(session, taken, now).is_ok();
+        let came = (message.msg_seq_num().unwrap_or(0), message.bytes());
+        let stored = if is_taken {
+            Keeper::inbound(session, Some(came), now)
+        } else {
+            Keeper::not_taken(session, expected, came, now)
+                .and_then(|()| Keeper::inbound(session, None, now))
+        };
+        let stored = stored.is_ok();
         if !stored {
             self.journal_failures += 1;
             connection.drop_now();
