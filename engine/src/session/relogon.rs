@@ -28,9 +28,13 @@ impl Session {
             self.reject_flaw(header.msg_type, number, fault.into(), now, out);
             return Received::Ignored;
         }
-        if number != 1 || !self.config.reset_by_peer {
-            let text = Line::new(format_args!("{}", LogonFlaw::ResetNotAllowed));
-            self.logout_for(&text, now, out);
+        let flaw = match number {
+            _ if !self.config.reset_by_peer => Some(LogonFlaw::ResetNotAllowed),
+            1 => None,
+            received => Some(LogonFlaw::ResetNumber { received }),
+        };
+        if let Some(flaw) = flaw {
+            self.logout_for(&Line::new(format_args!("{flaw}")), now, out);
             return Received::Ignored;
         }
         let heartbeat = match (header.flaw, self.heartbeat_of(message)) {
