@@ -357,7 +357,7 @@ impl Session {
     }
 
     /// Notes why the connection is about to be closed by us; the first reason stands.
-    pub(crate) fn give_up(&mut self, reason: DownReason) {
+    pub fn give_up(&mut self, reason: DownReason) {
         self.down_reason.get_or_insert(reason);
     }
 

@@ -37,6 +37,17 @@ impl Clock {
         Self(Source::Tsc { clock, offset, set_at: Arc::new(AtomicU64::new(nanos)) })
     }
 
+    /// The machine's clock, but so many nanoseconds ahead of the system's (behind, if negative) until it is
+    /// disciplined: as after a step of the system's clock.
+    #[must_use]
+    pub fn system_stepped(nanos: i64) -> Self {
+        let clock = Self::system();
+        if let Source::Tsc { offset, .. } = &clock.0 {
+            offset.fetch_add(nanos as u64, Ordering::Relaxed);
+        }
+        clock
+    }
+
     /// A clock that stands still until `nanos` (UTC since the epoch) is changed by its owner.
     #[must_use]
     pub const fn virtual_at(nanos: Arc<AtomicU64>) -> Self {
@@ -117,11 +128,8 @@ mod tests {
 
     #[test]
     fn a_disciplined_clock_follows_the_system_in_every_clone() {
-        let clock = Clock::system();
-        if let Source::Tsc { offset, .. } = &clock.0 {
-            // As if its rate had been a little low for a long time.
-            offset.fetch_sub(3_000_000_000, Ordering::Relaxed);
-        }
+        // As if its rate had been a little low for a long time.
+        let clock = Clock::system_stepped(-3_000_000_000);
         let clone = clock.clone();
         let before = clone.now();
         clock.discipline();

@@ -15,7 +15,7 @@ use super::app::Peer;
 use super::link::{Front, Link};
 use super::{
     AcceptorArgs, BABBLE_LINGER, LOGON_TIMEOUT, STRANGERS_MAX, feed, is_over, listen, send,
-    serve_control, stop_on_signals,
+    serve_control, stop_on_signals, time,
 };
 use crate::Failure;
 
@@ -99,7 +99,7 @@ struct Acceptor {
 impl Acceptor {
     /// One round over everything; whether there was anything to do.
     fn step(&mut self) -> bool {
-        let now = self.clock.now();
+        let now = time(&self.clock);
         self.take_guests(now);
         let mut worked = false;
         let mut at = 0;
@@ -238,14 +238,11 @@ fn tell_closed(reason: std::fmt::Arguments<'_>) {
 /// Settles a counterparty before its bytes leave. `false` if its journal takes nothing more: they must not
 /// go, so its connection ends, and the others' go on.
 fn settle(peer: &mut Peer, now: UtcTime) -> bool {
-    let had_failed = peer.has_failed();
-    match peer.settle(now) {
-        Err(error) if !had_failed => {
-            eprintln!("taut: {}: {error}", peer.session().config().target.as_str());
-            false
-        }
-        settled => settled.is_ok(),
+    let settled = peer.settle(now).is_ok();
+    if let Some(error) = peer.untold_failure() {
+        eprintln!("taut: {}: journal: {error}", peer.session().config().target.as_str());
     }
+    settled
 }
 
 enum Introduction {
@@ -305,9 +302,10 @@ mod tests {
     use std::sync::atomic::AtomicU64;
     use std::time::{Duration, Instant};
 
+    use taut::event::DownReason;
     use taut::journal::{Durability, Journal, JournalConfig, Keeper};
 
-    use super::super::tests::{NOW, message, peer_named};
+    use super::super::tests::{NOW, message, message_at, peer_named};
     use super::*;
 
     /// Connects and sends a Logon.
@@ -389,8 +387,22 @@ mod tests {
         for _ in 0..2 {
             let mut full = dial(to, "FULL");
             assert_eq!(heard(&mut acceptor, &mut full), "", "what is not stored is not sent");
+            assert_eq!(acceptor.peers[0].told(), DownReason::JournalFailed.to_string());
         }
         let mut good = dial(to, "GOOD");
         assert!(heard(&mut acceptor, &mut good).contains("\x0156=GOOD\x01"));
+    }
+
+    #[test]
+    fn a_step_of_the_systems_clock_is_followed_and_logons_go_on() {
+        let (mut acceptor, to) = acceptor(vec![peer_named(Role::Acceptor, "GOOD")]);
+        acceptor.clock = Clock::system_stepped(-3_600_000_000_000);
+        let time = Clock::system().now().to_fix_millis();
+        let logon = message_at(&String::from_utf8_lossy(&time), "GOOD", "35=A|34=1|98=0|108=30|");
+        let mut client = TcpStream::connect(to).unwrap();
+        client.write_all(&logon).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let said = heard(&mut acceptor, &mut client);
+        assert!(said.contains("\x0135=A\x01"), "{said}");
     }
 }

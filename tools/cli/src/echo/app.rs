@@ -108,6 +108,8 @@ pub struct Peer {
     available: bool,
     /// What the journal did not take; nothing is sent any more.
     journal_failed: Option<AppendError>,
+    /// That has been said.
+    failure_told: bool,
     scanner: Scanner,
     fields: Box<[Field]>,
     held: Box<[u8]>,
@@ -129,6 +131,7 @@ impl Peer {
             queue: VecDeque::new(),
             available: true,
             journal_failed: None,
+            failure_told: false,
             scanner: Scanner::new(),
             fields: vec![Field::default(); FIELDS_MAX].into_boxed_slice(),
             held: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
@@ -214,10 +217,15 @@ impl Peer {
         let sent = self.store(now);
         let Self { session, outbox, rules, .. } = self;
         let check = |message: &Message<'_>| flaw.or_else(|| rules.fault(message));
+        let expected = session.next_in();
         let received = session.received_checked(message, now, outbox, check);
-        let taken = (received != Received::Ignored)
-            .then(|| (message.msg_seq_num().unwrap_or(0), message.bytes()));
-        let stored = Keeper::ahead(session, taken, now);
+        let came = (message.msg_seq_num().unwrap_or(0), message.bytes());
+        let stored = if received == Received::Ignored {
+            Keeper::not_taken(session, expected, came, now)
+                .and_then(|()| Keeper::ahead(session, None, now))
+        } else {
+            Keeper::ahead(session, Some(came), now)
+        };
         self.journal_failed = self.journal_failed.or(sent.and(stored).err());
         match received {
             Received::Application if self.waiting.is_empty() && self.can_answer() => {
@@ -261,6 +269,9 @@ impl Peer {
             None => self.store(now),
         };
         self.journal_failed = stored.err();
+        if self.has_failed() {
+            self.session.give_up(DownReason::JournalFailed);
+        }
         stored.map_err(|error| io::Error::other(format!("journal: {error}")))
     }
 
@@ -296,6 +307,19 @@ impl Peer {
             // What waits came before the numbers started anew.
             Some(_) => 1,
         }
+    }
+
+    /// Why the session ended, as told last.
+    #[cfg(test)]
+    pub fn told(&self) -> &str {
+        &self.told
+    }
+
+    /// What the journal refused, the first time that this is asked.
+    pub fn untold_failure(&mut self) -> Option<AppendError> {
+        let error = self.journal_failed.filter(|_| !self.failure_told)?;
+        self.failure_told = true;
+        Some(error)
     }
 
     /// Whether the journal refused something: nothing is sent any more.

@@ -13,7 +13,9 @@ use taut::wire::{WireKind, channel, dial};
 
 use super::app::Peer;
 use super::link::Link;
-use super::{DIAL_TIMEOUT, InitiatorArgs, feed, is_over, send, serve_control, stop_on_signals};
+use super::{
+    DIAL_TIMEOUT, InitiatorArgs, feed, is_over, send, serve_control, stop_on_signals, time,
+};
 use crate::Failure;
 
 /// Runs until Ctrl-C.
@@ -96,11 +98,11 @@ fn run_connection(
     if let Some(fd) = link.readiness_fd() {
         let _ = idle.watch(fd);
     }
-    peers[0].connected(clock.now());
+    peers[0].connected(time(clock));
     let mut over = false;
     let mut farewell = None;
     while !is_over(stop, &mut farewell, over) && !over {
-        let now = clock.now();
+        let now = time(clock);
         if farewell.is_some() {
             peers[0].log_out(now);
         }

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use taut::limits::{HEARTBEAT_SECONDS_MAX, MESSAGE_BYTES_MAX};
 use taut::session::{ResendPolicy, Role, SessionConfig, any_third_party, no_third_party};
+use taut::trace::Clock;
 use taut::types::CompId;
 use taut_codec::dictionary::Dictionary;
 use taut_codec::encode::TimePrecision;
@@ -252,6 +253,12 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop))?;
     signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop))?;
     Ok(stop)
+}
+
+/// The time of day, held to the system's: once a round is often enough.
+fn time(clock: &Clock) -> UtcTime {
+    clock.discipline();
+    clock.now()
 }
 
 /// Whether to end: at the signal every session is logged out, which takes no longer than

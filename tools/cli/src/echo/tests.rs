@@ -5,6 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use taut::event::DownReason;
+use taut::journal::{
+    AppendError, Direction, Durability, Entry, EntryKind, Journal, JournalConfig, Keeper, Reader,
+};
 use taut::limits::{MESSAGE_BYTES_MAX, RESEND_PERIOD_NS};
 use taut::session::{Phase, ResendPolicy, Role, SessionConfig};
 use taut::wire::{WireKind, channel};
@@ -44,8 +48,13 @@ pub(super) fn peer_named(role: Role, them: &str) -> Peer {
 
 /// The bytes of a message from a counterparty.
 pub(super) fn message(from: &str, fields: &str) -> Vec<u8> {
+    message_at(TIME, from, fields)
+}
+
+/// The same, sent at a time of its own.
+pub(super) fn message_at(time: &str, from: &str, fields: &str) -> Vec<u8> {
     let (msg_type, rest) = fields.split_once('|').unwrap();
-    let body = format!("{msg_type}|49={from}|56=US|52={TIME}|{rest}").replace('|', "\x01");
+    let body = format!("{msg_type}|49={from}|56=US|52={time}|{rest}").replace('|', "\x01");
     let mut bytes = format!("8=FIX.4.4\x019={}\x01{body}", body.len()).into_bytes();
     let sum = bytes.iter().fold(0u8, |sum, &b| sum.wrapping_add(b));
     bytes.extend(format!("10={sum:03}\x01").bytes());
@@ -305,4 +314,75 @@ fn a_counterparty_that_does_not_read_is_left_with_what_it_has_not_taken() {
     }
     assert_eq!(peer.session().next_deadline(), UtcTime(u64::MAX), "and nothing is due any more");
     drop(silent);
+}
+
+#[test]
+fn a_message_that_was_rejected_is_in_the_journal_as_rejected_and_is_not_asked_for_again() {
+    for role in [Role::Initiator, Role::Acceptor] {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || {
+            let config = JournalConfig { durability: Durability::None, ..JournalConfig::default() };
+            let mut peer = peer(role);
+            let state =
+                Keeper::attach(peer.session(), Journal::open(dir.path(), config).unwrap().0);
+            (peer, state.unwrap())
+        };
+        let (mut one_life, _) = open();
+        log_on(&mut one_life, 1);
+        say(&mut one_life, "35=D|34=2|");
+        say(&mut one_life, "35=D|34=3|11=a|40=1|");
+        // A duplicate, and one that is too high, which comes again: neither used a number up.
+        say(&mut one_life, &format!("35=0|34=2|43=Y|122={TIME}|"));
+        say(&mut one_life, "35=0|34=9|");
+        drop(one_life);
+        let reader = Reader::open(dir.path()).unwrap();
+        let segment = reader.segment(reader.segments()[0]).unwrap();
+        let came = |entry: Entry<'_>| match entry.kind {
+            EntryKind::Message { direction: Direction::In, seq, .. } => Some((seq, "taken")),
+            EntryKind::Rejected { seq, bytes, .. } => {
+                assert!(bytes.starts_with(b"8=FIX.4.4\x01") && bytes.ends_with(b"\x01"));
+                Some((seq, "rejected"))
+            }
+            EntryKind::Message { .. } | EntryKind::State(_) => None,
+        };
+        let all: Vec<_> = segment.entries().filter_map(came).collect();
+        assert_eq!(all, [(1, "taken"), (2, "rejected"), (3, "taken")], "{role:?}");
+        let (_, state) = open();
+        assert_eq!(state.next_in, 4, "the rejected one is used up in the next life too");
+    }
+}
+
+#[test]
+fn what_the_journal_does_not_take_ends_the_session_for_that_reason_and_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    // Room for the Logon, not for the order.
+    let (durability, message_bytes_max) = (Durability::None, 100);
+    let config = JournalConfig { durability, message_bytes_max, ..JournalConfig::default() };
+    let mut peer = peer(Role::Acceptor);
+    Keeper::attach(peer.session(), Journal::open(dir.path(), config).unwrap().0).unwrap();
+    log_on(&mut peer, 1);
+    let bytes = message("THEM", &format!("35=D|34=2|11={}|40=1|", "a".repeat(100)));
+    let mut fields = [Field::default(); 32];
+    let count = Scanner::new().index(&bytes, &mut fields).unwrap();
+    peer.received(&Message::new(&bytes, &fields[..count]), None, NOW);
+    assert!(peer.settle(NOW).is_err());
+    assert_eq!(peer.untold_failure(), Some(AppendError::TooLong));
+    peer.disconnected(NOW);
+    assert!(peer.settle(NOW).is_err());
+    assert_eq!(peer.untold_failure(), None, "once");
+    assert_eq!(peer.told(), DownReason::JournalFailed.to_string());
+}
+
+#[test]
+fn a_reset_within_the_session_with_another_number_than_1_is_refused_for_that_number() {
+    both(|mut peer| {
+        log_on(&mut peer, 1);
+        heard(&mut peer);
+        say(&mut peer, "35=A|34=2|98=0|108=30|141=Y|");
+        let said = heard(&mut peer);
+        assert_eq!(
+            said,
+            ["35=5|34=2|58=MsgSeqNum must be 1 with ResetSeqNumFlag(141)=Y but is 2|"]
+        );
+    });
 }
