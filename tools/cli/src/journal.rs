@@ -63,7 +63,10 @@ fn each(
     let reader = open(at)?;
     let (mut damaged, mut row) = (false, Row::default());
     for (number, is_last) in numbered(&reader) {
-        let segment = reader.segment(number)?;
+        let Some(segment) = load(at, &reader, number)? else {
+            row = Row::default();
+            continue;
+        };
         for entry in segment.entries() {
             show(&entry)?;
         }
@@ -72,7 +75,7 @@ fn each(
             eprintln!("taut: segment {number}: {}", text_of(condition));
         }
         damaged |= is_damage(condition, is_last);
-        if let Some(gap) = row.gap(&reader, &segment)? {
+        if let Some(gap) = row.gap(at, &reader, &segment)? {
             eprintln!("taut: {gap}");
             damaged = true;
         }
@@ -106,6 +109,23 @@ fn open(at: &Where) -> Result<Reader, Failure> {
     }
 }
 
+/// One segment; none if whoever writes here has deleted it meanwhile, which happens to the oldest.
+fn load(at: &Where, reader: &Reader, number: u32) -> Result<Option<StoredSegment>, Failure> {
+    let is_deleted = || {
+        let now = Reader::open(&at.dir).ok();
+        now.is_some_and(|now| now.segments().first().is_some_and(|&first| first > number))
+    };
+    match reader.segment(number) {
+        Err(JournalError::System { error, .. })
+            if error.kind() == io::ErrorKind::NotFound && is_deleted() =>
+        {
+            eprintln!("taut: segment {number} was deleted by its writer before it could be read");
+            Ok(None)
+        }
+        read => Ok(Some(read?)),
+    }
+}
+
 /// Whether each segment begins where the one before ends.
 #[derive(Default)]
 struct Row {
@@ -114,15 +134,20 @@ struct Row {
 
 impl Row {
     /// What is wrong between the last segment and this one, in words.
-    fn gap(&mut self, reader: &Reader, next: &StoredSegment) -> Result<Option<String>, Failure> {
+    fn gap(
+        &mut self,
+        at: &Where,
+        reader: &Reader,
+        next: &StoredSegment,
+    ) -> Result<Option<String>, Failure> {
         let Some(begins) = next.first_state() else { return Ok(None) };
         let mut gap = None;
         if let Some((number, ends)) = self.before
             && ends != begins
         {
             // One that was being written when it was read has grown since.
-            let again = reader.segment(number)?;
-            if again.last_state() != Some(begins) {
+            let again = load(at, reader, number)?;
+            if again.is_some_and(|again| again.last_state() != Some(begins)) {
                 let next = next.number();
                 gap = Some(format!("segment {next} does not begin where segment {number} ends"));
             }
@@ -254,14 +279,18 @@ fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
     let (mut damaged, mut row) = (false, Row::default());
     let mut totals = [0u64; 3];
     for (number, is_last) in numbered(&reader) {
-        let segment = match reader.segment(number) {
-            Ok(segment) => segment,
-            Err(error @ JournalError::Foreign { .. }) => {
+        let segment = match load(at, &reader, number) {
+            Ok(Some(segment)) => segment,
+            Ok(None) => {
+                row = Row::default();
+                continue;
+            }
+            Err(Failure::Journal(error @ JournalError::Foreign { .. })) => {
                 writeln!(out, "{error}")?;
                 damaged = true;
                 continue;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         let mut counts = [0u64; 3];
         for entry in segment.entries() {
@@ -280,7 +309,7 @@ fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
             "segment {number}: {received} in, {sent} out, {states} states, {}",
             text_of(condition)
         )?;
-        if let Some(gap) = row.gap(&reader, &segment)? {
+        if let Some(gap) = row.gap(at, &reader, &segment)? {
             writeln!(out, "{gap}")?;
             damaged = true;
         }

@@ -106,6 +106,38 @@ fn a_reader_that_has_seen_enough_ends_the_print_in_good_order() {
     assert_eq!((code, errors.as_str()), (0, ""));
 }
 
+#[test]
+fn segments_that_the_writer_deletes_while_they_are_read_are_told_and_the_others_are_shown() {
+    for what in ["print", "export"] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = JournalConfig { segment_bytes: 1 << 20, ..JournalConfig::default() };
+        let (mut journal, _) = Journal::open(dir.path(), config).unwrap();
+        let text = "x".repeat(2_000);
+        let mut seq = 0;
+        while journal.position().segment < 4 {
+            seq += 1;
+            let bytes = format!("8=FIX.4.4\x019=5\x0135=B\x0134={seq}\x0158={text}\x0110=000\x01");
+            let (direction, time) = (Direction::Out, UtcTime::from_millis(1_775_572_321_000));
+            let bytes = bytes.as_bytes();
+            journal.append(Record { direction, epoch: 1, seq, time, bytes }).unwrap();
+        }
+        let mut child = taut(what, dir.path()).spawn().unwrap();
+        let mut shown = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        shown.read_line(&mut first).unwrap();
+        // It has the first segment, and cannot go on to the next: that does not fit the pipe.
+        for number in 1..=3 {
+            std::fs::remove_file(dir.path().join(format!("{number:09}.journal"))).unwrap();
+        }
+        let last = shown.lines().last().unwrap().unwrap();
+        assert!(last.contains(&format!("34={seq}|")), "{what}: {}", &last[..100]);
+        let (code, _, errors) = said(&child.wait_with_output().unwrap());
+        let told = "was deleted by its writer before it could be read";
+        let expected = format!("taut: segment 2 {told}\ntaut: segment 3 {told}\n");
+        assert_eq!((code, errors), (0, expected), "{what}");
+    }
+}
+
 /// Journals with damage, as much of it as can be done to files, and whether each is one.
 fn damaged_copies(of: &Path) -> Vec<(String, tempfile::TempDir)> {
     let files = || {
