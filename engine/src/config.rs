@@ -4,6 +4,7 @@
 mod rest;
 mod returning;
 mod risk;
+mod second;
 mod sections;
 mod xdp;
 
@@ -11,14 +12,18 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::SessionId;
 use crate::journal::JournalError;
+use crate::kraken::market_of_comp_id;
 use crate::limits::{INSTRUMENTS_MAX, TLS_PINS_MAX};
+use crate::pipeline::{MARKET_DATA, SECOND_MARKET_DATA, SECOND_TRADING, TRADING};
 use crate::types::{Market, Symbol, market_of};
 use crate::wire::WireKind;
 
 pub use rest::RestSection;
 pub use returning::{ReconnectSection, RolloverSection};
 pub use risk::{InstrumentRisk, RiskSection, TotalSection, VenueRateName, VenueRateSection};
+pub use second::SecondSection;
 pub use sections::{
     InstrumentsSection, JournalSection, OrdersSection, PathSection, SessionSection, TlsSection,
 };
@@ -58,6 +63,9 @@ pub struct EngineConfig {
     /// The venue's daily rollover.
     #[serde(default)]
     pub rollover: RolloverSection,
+    /// The sessions of another market in the same engine; absent: there is one market.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondSection>,
     /// What is kept on disk; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalSection>,
@@ -88,9 +96,6 @@ pub enum ConfigError {
 /// Depths that the venue offers (venue file 4.9).
 const DEPTHS: [u16; 6] = [1, 10, 25, 100, 500, 1000];
 
-/// How the TargetCompIDs of the derivatives market begin (venue file 1).
-const DERIVATIVES_TARGET: &str = "KRAKEN-DRV-";
-
 impl EngineConfig {
     /// A configuration for a venue on this machine, with a comment for each field.
     #[must_use]
@@ -113,13 +118,15 @@ impl EngineConfig {
     /// # Errors
     /// [`ConfigError::Value`] or [`ConfigError::NotLive`].
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.market_data.check(self.path.live)?;
-        self.trading.check(self.path.live)?;
+        for (_, section) in self.sessions() {
+            section.check(self.path.live)?;
+        }
         if let Some(rest) = &self.rest {
             rest.check(self.path.live)?;
         }
         let rest = self.rest.iter().map(|rest| rest.host.as_str());
-        let mut hosts = self.market_data.hosts().chain(self.trading.hosts()).chain(rest);
+        let sessions = self.sessions().into_iter().flat_map(|(_, section)| section.hosts());
+        let mut hosts = sessions.chain(rest);
         let production = hosts.clone().any(is_production);
         if let (false, Some(host)) = (self.tls.enabled, hosts.find(|host| !is_loopback(host))) {
             let problem = format!("without TLS only to this machine, not to {host}");
@@ -144,15 +151,15 @@ impl EngineConfig {
         }
         self.reconnect.check()?;
         self.rollover.check()?;
-        self.check_market()?;
+        self.check_markets()?;
         self.limit_set()?;
         if let Some(journal) = &self.journal {
             let refused = |error: JournalError| value("journal", error.to_string());
             journal.config().check().map_err(refused)?;
             journal.resend_policy()?;
         }
-        let InstrumentsSection { symbols, depth } = &self.instruments;
-        if symbols.is_empty() || symbols.len() > INSTRUMENTS_MAX {
+        let (symbols, depth) = (self.symbols()?, &self.instruments.depth);
+        if self.instruments.symbols.is_empty() || symbols.len() > INSTRUMENTS_MAX {
             let problem = format!("1 to {INSTRUMENTS_MAX} symbols, not {}", symbols.len());
             return Err(value("instruments.symbols", problem));
         }
@@ -162,45 +169,81 @@ impl EngineConfig {
         Ok(())
     }
 
-    /// The market that the orders go to: the venue says it by its TargetCompID (venue file 1).
+    /// The sections of all sessions: for each market that of the trading session first, because what happened
+    /// to an order is to be heard before the market's view of it.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(SessionId, &SessionSection)> {
+        let mut sessions = vec![(TRADING, &self.trading), (MARKET_DATA, &self.market_data)];
+        if let Some(second) = &self.second {
+            sessions.push((SECOND_TRADING, &second.trading));
+            sessions.push((SECOND_MARKET_DATA, &second.market_data));
+        }
+        sessions
+    }
+
+    /// The market that the orders (of the first trading session) go to: the venue says it by its TargetCompID (venue file 1).
     #[must_use]
     pub fn market(&self) -> Market {
-        market_of_target(&self.trading.target)
+        market_of_comp_id(self.trading.target.as_bytes())
     }
 
-    /// Both sessions, every symbol and the rate limit are of one market.
-    fn check_market(&self) -> Result<(), ConfigError> {
-        let market = self.market();
-        if market_of_target(&self.market_data.target) != market {
-            return Err(value("market_data.target", "is of another market than trading.target"));
+    /// Both sessions, every symbol and the rate limit are of one market; those of `[second]` of the other.
+    fn check_markets(&self) -> Result<(), ConfigError> {
+        let (market_data, trading) = (&self.market_data.target, &self.trading.target);
+        let (first, rule) = (symbols_of(&self.instruments.symbols)?, self.venue_rate.rule);
+        check_market(market_data, trading, &first, rule)?;
+        let Some(second) = &self.second else { return Ok(()) };
+        if second.market() == self.market() {
+            return Err(value("second.trading.target", "is of the same market as the first"));
         }
-        if let Some(other) = self.symbols()?.iter().find(|symbol| market_of(symbol) != market) {
-            let problem = format!("{other} is of another market than trading.target");
-            return Err(value("instruments.symbols", problem));
+        if second.symbols.is_empty() {
+            return Err(value("second.symbols", "must not be empty"));
         }
-        let fits = match self.venue_rate.rule {
-            VenueRateName::Unlimited => true,
-            VenueRateName::Derivatives => market == Market::Derivatives,
-            _ => market == Market::Spot,
-        };
-        if fits { Ok(()) } else { Err(value("venue_rate.rule", "is of the other market")) }
+        let (market_data, trading) = (&second.market_data.target, &second.trading.target);
+        check_market(market_data, trading, &symbols_of(&second.symbols)?, second.venue_rate.rule)
     }
 
-    /// The symbols as values.
+    /// The symbols of all instruments, in the order of their ids: those of `[second]` come last.
     ///
     /// # Errors
     /// [`ConfigError::Value`] for a symbol that is empty, too long or has a control byte.
     pub fn symbols(&self) -> Result<Vec<Symbol>, ConfigError> {
-        let parse = |text: &String| {
-            let symbol = text.parse::<Symbol>().ok().filter(|symbol| !symbol.is_empty());
-            symbol.ok_or_else(|| value("instruments.symbols", format!("{text:?} is no symbol")))
-        };
-        self.instruments.symbols.iter().map(parse).collect()
+        let mut symbols = symbols_of(&self.instruments.symbols)?;
+        if let Some(second) = &self.second {
+            symbols.append(&mut symbols_of(&second.symbols)?);
+        }
+        Ok(symbols)
     }
 }
 
-fn market_of_target(target: &str) -> Market {
-    if target.starts_with(DERIVATIVES_TARGET) { Market::Derivatives } else { Market::Spot }
+fn symbols_of(texts: &[String]) -> Result<Vec<Symbol>, ConfigError> {
+    let parse = |text: &String| {
+        let symbol = text.parse::<Symbol>().ok().filter(|symbol| !symbol.is_empty());
+        symbol.ok_or_else(|| value("instruments.symbols", format!("{text:?} is no symbol")))
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn check_market(
+    market_data: &str,
+    trading: &str,
+    symbols: &[Symbol],
+    rule: VenueRateName,
+) -> Result<(), ConfigError> {
+    let market = market_of_comp_id(trading.as_bytes());
+    if market_of_comp_id(market_data.as_bytes()) != market {
+        return Err(value("market_data.target", "is of another market than trading.target"));
+    }
+    if let Some(other) = symbols.iter().find(|symbol| market_of(symbol) != market) {
+        let problem = format!("{other} is of another market than trading.target");
+        return Err(value("instruments.symbols", problem));
+    }
+    let fits = match rule {
+        VenueRateName::Unlimited => true,
+        VenueRateName::Derivatives => market == Market::Derivatives,
+        _ => market == Market::Spot,
+    };
+    if fits { Ok(()) } else { Err(value("venue_rate.rule", "is of the other market")) }
 }
 
 /// Kraken's own hosts, except UAT (venue file 1).

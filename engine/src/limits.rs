@@ -108,6 +108,9 @@ pub const HOSTS_MAX: usize = 8;
 pub const TLS_PINS_MAX: usize = 64;
 /// Dials, and connections that are handed over, between two threads; each session has one at a time.
 pub const DIAL_RING: usize = 8;
+/// Sessions of an engine: market data and trading, on one market or on two.
+pub const SESSIONS_MAX: usize = 4;
+const _: () = assert!(DIAL_RING >= 2 * SESSIONS_MAX);
 /// Events of one conductor that wait for the application.
 pub const LINK_EVENTS_MAX: usize = 16;
 /// Instruments that a desk follows.

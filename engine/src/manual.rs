@@ -80,6 +80,13 @@
 //! A strategy that follows the best price must know its own quotes in the book: market data and reports come
 //! on different connections, and amends are faster than either.
 //!
+//! A strategy may trade both of Kraken's markets ([`SecondSection`](crate::config::SecondSection)): the
+//! instruments of the second follow those of the first, and a request goes to the session of its instrument
+//! or order. Orders of different sessions have no order among them: each session has its lane. The start
+//! waits for both; when one is lost its orders become uncertain and are found out by themselves, while the
+//! other trades on. [`Context::cancel_all`](crate::strategy::Context::cancel_all), but of one instrument, and
+//! the kill switch are for both.
+//!
 //! # 7. Orders and truth
 //! Every command ends in exactly one of `OnWire` (with its MsgSeqNum), refused, or `Withdrawn` (it never
 //! left). When the trading session is lost, open orders become
@@ -129,7 +136,7 @@
 //! # 11. End
 //! [`Running::stop`](crate::pipeline::Running::stop), or the strategy's own
 //! [`Context::stop`](crate::strategy::Context::stop): the strategy cancels
-//! ([`Strategy::on_stop`](crate::strategy::Strategy::on_stop)), confirmations are awaited, both sessions log
+//! ([`Strategy::on_stop`](crate::strategy::Strategy::on_stop)), confirmations are awaited, the sessions log
 //! out, the threads end. [`Outcome`](crate::pipeline::Outcome) has the desk as it was, the latency tables,
 //! and where the threads ran. A session that is given up ends the engine too. A stop is heard at any
 //! moment, while dialling too; only the system's name look-up is waited for.

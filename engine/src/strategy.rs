@@ -332,7 +332,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// A [`Refusal`]; nothing was sent.
     pub fn order(&mut self, spec: OrderSpec) -> Result<OrderHandle, Refusal> {
-        self.core.order(spec)
+        self.core.at(spec.instrument, |core| core.order(spec))
     }
 
     /// Amends an order to a new total quantity (fills included) and price; whether earlier replaces
@@ -341,7 +341,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// A [`Refusal`]; nothing was sent. [`Refusal::OrderIdUnknown`] until the order is acknowledged.
     pub fn replace(&mut self, order: OrderHandle, qty: Qty, px: Px) -> Result<(), Refusal> {
-        self.core.replace(order, qty, px)
+        self.core.at_order(order, |core| core.replace(order, qty, px))
     }
 
     /// Cancels an order, acknowledged or not, by the first request that reaches it (venue file 3.6): a
@@ -353,22 +353,27 @@ impl<'a> Context<'a> {
     /// # Errors
     /// A [`Refusal`]; nothing was sent. [`Refusal::OutOfReach`] if no request reaches the order.
     pub fn cancel(&mut self, order: OrderHandle) -> Result<CancelRoute, Refusal> {
-        self.core.cancel(order)
+        self.core.at_order(order, |core| core.cancel(order))
     }
 
     /// Asks the venue to cancel many orders at once; each is reported for itself. Those in the scope that
-    /// the mass cancel does not reach are cancelled one by one, as by [`Context::cancel`].
+    /// the mass cancel does not reach are cancelled one by one, as by [`Context::cancel`]. What is not of one
+    /// instrument is done on every trading session.
     ///
     /// # Errors
     /// A [`Refusal`]; nothing was sent.
     pub fn cancel_all(&mut self, scope: CancelScope) -> Result<Sweep, Refusal> {
-        self.core.cancel_all(scope)
+        if let CancelScope::Instrument(id) = scope {
+            return self.core.at(id, |core| core.cancel_all(scope));
+        }
+        // Only an instrument that is not known is refused.
+        Ok(self.core.at_all(|core| core.cancel_all(scope).unwrap_or_default()))
     }
 
     /// Cancels every open order one by one, as by [`Context::cancel`]; orders with a pending cancel are
     /// left out. What the venue's rate limit would refuse goes with one mass cancel.
     pub fn cancel_open_orders(&mut self) -> Sweep {
-        self.core.cancel_open_orders()
+        self.core.at_all(Core::cancel_open_orders)
     }
 
     /// The id of a configured symbol.
@@ -397,12 +402,21 @@ impl<'a> Context<'a> {
     /// An order, live or recently ended.
     #[must_use]
     pub fn order_state(&self, order: OrderHandle) -> Option<&Order> {
-        self.core.orders.get(order)
+        self.core.orders_of(order).get(order)
     }
 
     /// The open orders, uncertain ones included.
+    ///
+    /// # Panics
+    /// Never: there are as many as it says.
     pub fn open_orders(&self) -> impl ExactSizeIterator<Item = &Order> + '_ {
-        self.core.orders.live()
+        let orders = &self.core.orders;
+        let others = self.core.other.as_ref().map(|other| &other.orders);
+        let (own, all) = (orders.live_len(), others.map_or(0, |orders| orders.live_len()));
+        (0..own + all).map(move |at| {
+            let order = orders.live_at(at).or_else(|| others?.live_at(at - own));
+            order.expect("so many are live")
+        })
     }
 
     /// What was traded of an instrument.
@@ -422,19 +436,19 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn rate_head_room(&mut self, id: InstrumentId) -> HeadRoom {
         let now = self.now();
-        self.core.risk.head_room(id, now)
+        self.core.at(id, |core| core.risk.head_room(id, now))
     }
 
-    /// Whether the trading session is up.
+    /// Whether every trading session is up.
     #[must_use]
-    pub const fn is_trading_up(&self) -> bool {
-        self.core.trading.is_some()
+    pub fn is_trading_up(&self) -> bool {
+        self.core.all().all(|core| core.trading.is_some())
     }
 
     /// Whether it is known what became of the orders of before the last drop, as far as it can be.
     #[must_use]
-    pub const fn is_reconciled(&self) -> bool {
-        self.core.truth.is_idle()
+    pub fn is_reconciled(&self) -> bool {
+        self.core.all().all(|core| core.truth.is_idle())
     }
 
     /// The time of day.

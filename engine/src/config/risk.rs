@@ -237,11 +237,12 @@ impl EngineConfig {
     /// # Errors
     /// [`ConfigError::Value`]: a number is none, or an instrument is named that is not followed.
     pub fn limit_set(&self) -> Result<LimitSet, ConfigError> {
-        let symbols = &self.instruments.symbols;
-        if let Some(unknown) = self.risk.instrument.keys().find(|name| !symbols.contains(name)) {
+        let symbols = self.symbols()?;
+        let is_followed = |name: &str| symbols.iter().any(|symbol| symbol.as_str() == name);
+        if let Some(unknown) = self.risk.instrument.keys().find(|name| !is_followed(name)) {
             return Err(value("risk.instrument", format!("{unknown} is not followed")));
         }
-        let each = symbols.iter().map(|symbol| self.risk.limits(symbol));
+        let each = symbols.iter().map(|symbol| self.risk.limits(symbol.as_str()));
         Ok(LimitSet { each: each.collect::<Result<_, _>>()?, total: self.risk.total.limits()? })
     }
 }

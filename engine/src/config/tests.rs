@@ -186,3 +186,43 @@ fn sessions_symbols_and_rate_limit_are_of_one_market() {
         );
     }
 }
+
+#[test]
+fn the_second_market_is_read_as_the_file_shows_it_and_is_another_one() {
+    let text = EngineConfig::commented_toml();
+    let start = text.find("# [second]").expect("it is shown");
+    let end = start + text[start..].find("\n\n").expect("an empty line");
+    let shown: String = text[start..end]
+        .lines()
+        .filter(|line| !line.contains("As ["))
+        .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+        .collect();
+    let config = EngineConfig::from_toml(&format!("{text}\n{shown}")).expect("it reads");
+    let second = config.second.as_ref().expect("it is there");
+    assert_eq!((config.market(), second.market()), (Market::Spot, Market::Derivatives));
+    assert!(!second.reach.amends && second.venue_rate.rule == VenueRateName::Derivatives);
+    let symbols: Vec<String> = config.symbols().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(symbols, ["BTC/USD", "PF_XBTUSD"]);
+    assert_eq!(config.limit_set().unwrap().each.len(), 2);
+    assert_eq!(config.sessions().len(), 4);
+    type Change = fn(&mut EngineConfig, &mut SecondSection);
+    let changes: [(&str, Change); 5] = [
+        ("second.trading.target", |first, _| *first = derivatives()),
+        ("second.symbols", |_, second| second.symbols.clear()),
+        ("instruments.symbols", |_, second| second.symbols.push("ETH/USD".to_owned())),
+        ("market_data.target", |_, second| second.market_data.target = "KRAKEN-MD".to_owned()),
+        ("venue_rate.rule", |_, second| second.venue_rate.rule = VenueRateName::Pro),
+    ];
+    for (named, change) in changes {
+        let (mut first, mut other) = (config.clone(), second.clone());
+        change(&mut first, &mut other);
+        let refused = EngineConfig { second: Some(other), ..first }.check();
+        assert!(
+            matches!(&refused, Err(ConfigError::Value { field, .. }) if *field == named),
+            "{named}: {refused:?}"
+        );
+    }
+    let mut live = config.clone();
+    live.second.as_mut().unwrap().trading.host = "fix.kraken.com".to_owned();
+    assert!(matches!(live.check(), Err(ConfigError::NotLive { .. })));
+}

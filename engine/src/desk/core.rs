@@ -2,6 +2,7 @@
 //! can borrow it as a whole.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use taut_codec::value::UtcTime;
 
@@ -26,7 +27,17 @@ use crate::types::{ClOrdId, InstrumentId, Market, OrdType, Px, Qty, market_of};
 const HOUSEKEEPING: usize = 2 * INSTRUMENTS_MAX + 4;
 
 /// The desk without the strategy.
+///
+/// Each trading session of a desk has one. What they share is with the one that is dealt with
+/// ([`Core::lend`]); the other has a blank in its place, and is to be looked at for nothing else than what is
+/// its own.
 pub(crate) struct Core {
+    /// The other trading session's.
+    pub other: Option<Box<Self>>,
+    /// Which trading session of the desk this is, counted from 0.
+    pub(super) seat: u8,
+    /// Its instruments.
+    pub(super) own: Range<u16>,
     pub clock: Clock,
     pub market_data: SessionId,
     pub trading_session: SessionId,
@@ -67,28 +78,53 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub fn new(config: &DeskConfig, clock: Clock) -> Self {
-        let instruments = config.instruments.len();
-        let symbols = config.instruments.iter().map(|i| i.symbol);
-        let market = config.instruments.first().map_or(Market::Spot, |one| market_of(&one.symbol));
-        let mut orders = OrderTable::new(instruments);
-        for id in 0..instruments {
-            orders.set_market(InstrumentId(id as u16), market);
+    pub fn new(config: &DeskConfig, clock: Clock) -> Box<Self> {
+        let first = config.instruments.len() as u16;
+        let all = config.all_instruments().count() as u16;
+        let mut core = Self::of_seat(0, 0..first, config, clock.clone());
+        core.markets = Markets::new(config.all_instruments().map(|i| i.symbol), BOOK_LEVELS_MAX);
+        core.positions = Positions::new(usize::from(all));
+        core.queue = VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING);
+        core.other = config.second.as_ref().map(|second| {
+            let own = DeskConfig {
+                market_data: second.market_data,
+                trading: second.trading,
+                venue_rate: second.venue_rate,
+                cl_ord_id_watermark: second.cl_ord_id_watermark,
+                reach: second.reach,
+                rest: None,
+                ..config.clone()
+            };
+            Box::new(Self::of_seat(1, first..all, &own, clock))
+        });
+        Box::new(core)
+    }
+
+    /// One trading session's, with a blank in the place of what is shared.
+    fn of_seat(seat: u8, own: Range<u16>, config: &DeskConfig, clock: Clock) -> Self {
+        let all = config.all_instruments();
+        let symbol = all.clone().nth(usize::from(own.start)).map(|one| one.symbol);
+        let market = symbol.map_or(Market::Spot, |symbol| market_of(&symbol));
+        let mut orders = OrderTable::new(all.clone().count()).of_seat(seat);
+        for id in own.clone() {
+            orders.set_market(InstrumentId(id), market);
         }
         let mut recovery = config.recovery;
         recovery.status_requests &= market == Market::Spot;
         // The random bits of this run's UUIDs differ from those of any other.
         let ids = ClOrdIdSource::new(market, config.cl_ord_id_watermark, clock.now().0);
         Self {
+            other: None,
+            seat,
+            own,
             clock,
             market_data: config.market_data,
             trading_session: config.trading,
             depth: config.depth,
-            markets: Markets::new(symbols, BOOK_LEVELS_MAX),
+            markets: Markets::new(std::iter::empty(), 0),
             orders,
-            positions: Positions::new(instruments),
-            risk: RiskCheck::new(config.instruments.iter().map(|i| i.risk))
-                .with_totals(config.total, config.venue_rate),
+            positions: Positions::new(0),
+            risk: RiskCheck::new(all.map(|i| i.risk)).with_totals(config.total, config.venue_rate),
             ids,
             timers: Timers::new(),
             stats: DeskStats::default(),
@@ -99,7 +135,7 @@ impl Core {
             has_kept_cancels: false,
             kept_scope: None,
             lane: Lane::new(),
-            queue: VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING),
+            queue: VecDeque::new(),
             cause: Stamps::NONE,
             trading: None,
             held: false,
@@ -294,14 +330,14 @@ impl Core {
     }
 
     pub fn on_market_data_up(&mut self) {
-        self.markets.on_session_down();
+        self.markets.on_session_down(self.own.clone());
         self.is_market_data_up = true;
         self.request_instruments = true;
         self.needs_pump = true;
     }
 
     pub fn on_market_data_down(&mut self) {
-        self.markets.on_session_down();
+        self.markets.on_session_down(self.own.clone());
         self.is_market_data_up = false;
         self.request_instruments = false;
     }
@@ -320,15 +356,16 @@ impl Core {
             self.send_housekeeping(CommandKind::RequestInstruments);
         }
         self.needs_pump = false;
-        if !self.markets.iter().all(|(_, market)| market.subscription.listed) {
+        let is_listed = |id| self.markets.get(id).is_some_and(|one| one.subscription.listed);
+        if !self.own_ids().all(is_listed) {
             return;
         }
-        for i in 0..self.markets.len() {
+        for id in self.own_ids() {
             if !self.has_room(2) {
                 self.needs_pump = true;
                 return;
             }
-            self.pump_market(InstrumentId(i as u16));
+            self.pump_market(id);
         }
     }
 
@@ -358,7 +395,7 @@ impl Core {
         self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
     }
 
-    /// Asks both sessions to log out.
+    /// Asks its sessions to log out.
     pub fn log_out(&mut self) {
         for session in [self.trading_session, self.market_data] {
             if self.has_room(1) {

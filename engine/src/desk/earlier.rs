@@ -6,7 +6,7 @@ use super::{Core, Desk};
 use crate::event::{FirstKept, FromJournal, Report};
 use crate::order::{UpdateKind, fee_units, not_counted};
 use crate::strategy::{SessionUpdate, Strategy};
-use crate::types::{InstrumentId, Qty};
+use crate::types::Qty;
 
 impl<S: Strategy> Desk<S> {
     /// The journal of the trading session tells what an earlier run left behind.
@@ -38,8 +38,8 @@ impl<S: Strategy> Desk<S> {
         if self.core.trading.is_some() {
             self.core.truth.on_lost(now);
         }
-        for at in 0..self.core.markets.len() {
-            self.core.instrument_changed(InstrumentId(at as u16), now);
+        for id in self.core.own_ids() {
+            self.core.instrument_changed(id, now);
         }
         let orders = u32::try_from(orders).unwrap_or(u32::MAX);
         self.tell(&SessionUpdate::Recalled { orders, unreadable, first_kept });

@@ -10,7 +10,7 @@ use crate::limits::{KILL_ROUND_NS, KILL_ROUNDS_MAX};
 use crate::order::Order;
 use crate::risk::{KillCause, LimitSet};
 use crate::strategy::{SessionUpdate, Strategy};
-use crate::types::{ClOrdId, InstrumentId};
+use crate::types::ClOrdId;
 
 /// How far the cancelling of everything has come that follows from the kill switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +58,12 @@ impl Core {
     /// Holds the losses of the day against their limits although nothing has changed.
     fn judge_losses(&mut self) {
         let now = self.clock.now();
-        for at in 0..self.markets.len() {
-            self.instrument_changed(InstrumentId(at as u16), now);
+        for id in self.own_ids() {
+            self.instrument_changed(id, now);
         }
     }
 
-    fn flatten(&mut self) {
+    pub(super) fn flatten(&mut self) {
         if self.trading.is_none() {
             return;
         }
@@ -100,16 +100,21 @@ impl<S: Strategy> Desk<S> {
         // What was killed and not told yet is told first.
         self.settle();
         self.core.risk.rearm();
-        (self.core.flatten, self.core.kill_until) = (Flatten::Idle, UtcTime(u64::MAX));
+        self.each(
+            |_| true,
+            |desk| {
+                (desk.core.flatten, desk.core.kill_until) = (Flatten::Idle, UtcTime(u64::MAX));
+            },
+        );
         self.kill_told = false;
         self.tell(&SessionUpdate::Rearmed);
-        self.core.judge_losses();
+        self.each(|_| true, |desk| desk.core.judge_losses());
         self.settle();
     }
 
     /// Why the kill switch is pulled, if it is.
     #[must_use]
-    pub const fn killed(&self) -> Option<KillCause> {
+    pub fn killed(&self) -> Option<KillCause> {
         self.core.risk.killed()
     }
 
@@ -118,7 +123,7 @@ impl<S: Strategy> Desk<S> {
     pub fn set_limits(&mut self, limits: &LimitSet) {
         let now = self.core.clock.now();
         self.core.risk.set_limits(limits.each.iter().copied(), limits.total, now);
-        self.core.judge_losses();
+        self.each(|_| true, |desk| desk.core.judge_losses());
         self.settle();
     }
 
@@ -126,12 +131,9 @@ impl<S: Strategy> Desk<S> {
     pub(super) fn settle_kill(&mut self) {
         if let (Some(cause), false) = (self.core.risk.killed(), self.kill_told) {
             self.kill_told = true;
-            self.core.flatten_all();
+            self.each(|_| true, |desk| desk.core.flatten_all());
             self.core.stats.kills += 1;
             self.tell(&SessionUpdate::Killed { cause });
-        }
-        if matches!(self.core.flatten, Flatten::Due | Flatten::OneByOne) {
-            self.core.flatten();
         }
     }
 

@@ -25,6 +25,19 @@ pub struct Sweep {
     pub limited: u32,
 }
 
+impl Sweep {
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            cancels: self.cancels + other.cancels,
+            mass_cancels: self.mass_cancels + other.mass_cancels,
+            rest: self.rest + other.rest,
+            kept: self.kept + other.kept,
+            out_of_reach: self.out_of_reach + other.out_of_reach,
+            limited: self.limited + other.limited,
+        }
+    }
+}
+
 /// The mass cancels of one climb: what they cover needs no cancel of its own.
 #[derive(Debug, Clone, Copy, Default)]
 struct Covered {

@@ -4,6 +4,7 @@
 //! The pipeline calls [`Desk::on_event`] and [`Desk::on_time`] and drains [`Desk::commands`] after
 //! each call. After [`Desk::new`] nothing here allocates.
 
+mod config;
 mod core;
 mod earlier;
 mod kill;
@@ -11,126 +12,34 @@ mod ladder;
 mod lane;
 mod reports;
 mod rest;
+mod seats;
 mod stats;
 mod timers;
 mod truth;
 
 pub(crate) use self::core::Core;
 use self::kill::Flatten;
+pub use config::{DeskConfig, DeskError, InstrumentConfig, SecondSession, UnknownOrders};
 pub use ladder::Sweep;
 pub use rest::RestPolicy;
 pub use stats::DeskStats;
 pub use truth::{Reconciled, Recovery, Resume};
 
-use serde::{Deserialize, Serialize};
 use taut_codec::value::UtcTime;
 
 use crate::command::{Command, SessionId};
 use crate::event::{Alarm, BookEntry, Event, EventKind};
-use crate::limits::INSTRUMENTS_MAX;
 use crate::market::{BookOutcome, Markets, StaleReason};
-use crate::order::{OrderTable, OrderUpdate, Pnl, Positions, Reach, UpdateKind};
-use crate::risk::{RiskCheck, RiskLimits, TotalLimits, VenueRate};
+use crate::order::{OrderTable, OrderUpdate, Pnl, Positions, UpdateKind};
+use crate::risk::RiskCheck;
 use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::trace::{Clock, Stamps};
-use crate::types::{InstrumentId, Symbol, market_of};
-
-/// How a desk is set up.
-#[derive(Debug, Clone)]
-pub struct DeskConfig {
-    /// The market data session.
-    pub market_data: SessionId,
-    /// The trading session.
-    pub trading: SessionId,
-    /// The instruments; the position is the [`InstrumentId`].
-    pub instruments: Vec<InstrumentConfig>,
-    /// MarketDepth(264) of the subscriptions.
-    pub depth: u16,
-    /// Limits of all instruments together.
-    pub total: TotalLimits,
-    /// The venue's rate limit.
-    pub venue_rate: VenueRate,
-    /// The number of the highest ClOrdID that was ever used
-    /// ([`number_of`](crate::order::ClOrdIdSource::number_of)); 0 if none was.
-    pub cl_ord_id_watermark: u64,
-    /// What becomes of reports of orders that the desk does not know.
-    pub unknown_orders: UnknownOrders,
-    /// Which orders the venue lets which request reach.
-    pub reach: Reach,
-    /// How the truth is found out after a drop.
-    pub recovery: Recovery,
-    /// The last rung of the cancel ladder; `None`: there is none.
-    pub rest: Option<RestPolicy>,
-}
-
-impl DeskConfig {
-    /// Without limits on all instruments together or of the venue's rate, without ClOrdIDs of an earlier run,
-    /// without REST; the rest as by default.
-    #[must_use]
-    pub fn new(
-        market_data: SessionId,
-        trading: SessionId,
-        instruments: Vec<InstrumentConfig>,
-        depth: u16,
-    ) -> Self {
-        Self {
-            market_data,
-            trading,
-            instruments,
-            depth,
-            total: TotalLimits::UNLIMITED,
-            venue_rate: VenueRate::UNLIMITED,
-            cl_ord_id_watermark: 0,
-            unknown_orders: UnknownOrders::default(),
-            reach: Reach::default(),
-            recovery: Recovery::default(),
-            rest: None,
-        }
-    }
-}
-
-/// What becomes of reports of orders that a desk does not know: placed elsewhere under the same
-/// SenderCompID, or by an earlier run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnknownOrders {
-    /// They are tracked from their first report on, count in exposure and position, and can be
-    /// cancelled.
-    #[default]
-    Adopt,
-    /// The strategy is told of the report, and it is not applied.
-    Alarm,
-}
-
-/// One instrument of a desk.
-#[derive(Debug, Clone, Copy)]
-pub struct InstrumentConfig {
-    /// Its symbol on the venue.
-    pub symbol: Symbol,
-    /// Its limits.
-    pub risk: RiskLimits,
-}
-
-/// Why a desk cannot be set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DeskError {
-    /// No instrument is configured.
-    #[error("no instrument is configured")]
-    NoInstruments,
-    /// More instruments than [`INSTRUMENTS_MAX`].
-    #[error("{0} instruments are configured, {INSTRUMENTS_MAX} are possible")]
-    TooManyInstruments(usize),
-    /// A symbol is configured twice.
-    #[error("{0} is configured twice")]
-    SymbolTwice(Symbol),
-    /// A symbol is of another market than the first one: a trading session is of one market.
-    #[error("{0} is of another market than the first symbol")]
-    OtherMarket(Symbol),
-}
+use crate::types::InstrumentId;
 
 /// A strategy at work.
 pub struct Desk<S> {
-    core: Core,
+    /// The trading session that is dealt with: the first, unless an event or a timer is the other's.
+    core: Box<Core>,
     strategy: S,
     stop_told: bool,
     kill_told: bool,
@@ -143,21 +52,7 @@ impl<S: Strategy> Desk<S> {
     /// # Errors
     /// [`DeskError`].
     pub fn new(config: &DeskConfig, clock: Clock, strategy: S) -> Result<Self, DeskError> {
-        let instruments = &config.instruments;
-        if instruments.is_empty() {
-            return Err(DeskError::NoInstruments);
-        }
-        if instruments.len() > INSTRUMENTS_MAX {
-            return Err(DeskError::TooManyInstruments(instruments.len()));
-        }
-        for (i, instrument) in instruments.iter().enumerate() {
-            if instruments[..i].iter().any(|other| other.symbol == instrument.symbol) {
-                return Err(DeskError::SymbolTwice(instrument.symbol));
-            }
-            if market_of(&instrument.symbol) != market_of(&instruments[0].symbol) {
-                return Err(DeskError::OtherMarket(instrument.symbol));
-            }
-        }
+        config.check()?;
         Ok(Self {
             core: Core::new(config, clock),
             strategy,
@@ -169,6 +64,37 @@ impl<S: Strategy> Desk<S> {
 
     /// Handles one event.
     pub fn on_event(&mut self, event: &Event) {
+        let is_others = self.core.other.as_ref().is_some_and(|other| other.is_of(event.session));
+        if is_others {
+            self.turn();
+        }
+        self.handle(event);
+        if is_others {
+            self.turn();
+        }
+        self.settle();
+    }
+
+    /// Deals with the other trading session, if there is one.
+    fn turn(&mut self) {
+        if let Some(mut other) = self.core.other.take() {
+            self.core.lend(&mut other);
+            std::mem::swap(&mut self.core, &mut other);
+            self.core.other = Some(other);
+        }
+    }
+
+    /// Does something for each trading session; for the other one only if it is `due`.
+    fn each(&mut self, due: impl Fn(&Core) -> bool, mut what: impl FnMut(&mut Self)) {
+        what(self);
+        if self.core.other.as_ref().is_some_and(|other| due(other)) {
+            self.turn();
+            what(self);
+            self.turn();
+        }
+    }
+
+    fn handle(&mut self, event: &Event) {
         self.core.stats.events += 1;
         self.core.cause = event.stamps;
         match &event.kind {
@@ -254,7 +180,6 @@ impl<S: Strategy> Desk<S> {
                 }
             }
         }
-        self.settle();
     }
 
     /// Lets time pass: fires the timers that are due.
@@ -264,18 +189,20 @@ impl<S: Strategy> Desk<S> {
         while let Some(timer) = self.core.timers.pop(now, round) {
             self.strategy.on_timer(&mut Context::new(&mut self.core), timer);
         }
-        self.truth_on_time(now);
-        self.kill_on_time(now);
-        self.rest_on_time(now);
+        let is_due = |core: &Core| core.deadline().is_some_and(|deadline| deadline <= now);
+        self.each(is_due, |desk| {
+            desk.truth_on_time(now);
+            desk.kill_on_time(now);
+            desk.rest_on_time(now);
+        });
         self.settle();
     }
 
     /// When [`Desk::on_time`] has something to do.
     #[must_use]
     pub fn next_timer(&self) -> Option<UtcTime> {
-        let core = &self.core;
-        let others = [core.truth.deadline(), core.rest.deadline(), core.kill_deadline()];
-        core.timers.next().into_iter().chain(others.into_iter().flatten()).min()
+        let deadlines = self.core.all().filter_map(Core::deadline);
+        self.core.timers.next().into_iter().chain(deadlines).min()
     }
 
     /// Asks the desk to stop: no new orders, the strategy cancels what is open.
@@ -285,9 +212,15 @@ impl<S: Strategy> Desk<S> {
         self.settle();
     }
 
-    /// Queues the logout of both sessions.
+    /// How many sessions it has to do with: those of one market, or of two.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        2 * self.core.all().count()
+    }
+
+    /// Queues the logout of every session.
     pub fn log_out(&mut self) {
-        self.core.log_out();
+        self.each(|_| true, |desk| desk.core.log_out());
     }
 
     /// The commands that wait, in the order in which they must leave. To be drained after each call.
@@ -308,14 +241,14 @@ impl<S: Strategy> Desk<S> {
 
     /// Whether it is known what became of the orders of before the last drop, as far as it can be.
     #[must_use]
-    pub const fn is_reconciled(&self) -> bool {
-        self.core.truth.is_idle()
+    pub fn is_reconciled(&self) -> bool {
+        self.core.all().all(|core| core.truth.is_idle())
     }
 
     /// Whether nothing is under way: no open order, no command that has not ended.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.core.orders.live_len() == 0 && self.are_commands_ended()
+        self.core.all().all(|core| core.orders.live_len() == 0) && self.are_commands_ended()
     }
 
     /// Whether a stop was asked for and nothing is left to wait for.
@@ -324,12 +257,13 @@ impl<S: Strategy> Desk<S> {
         self.core.stopping && self.is_quiet()
     }
 
-    /// Whether a stop was asked for and nothing is left to wait for but the trading session: it is down,
-    /// and what is open is uncertain.
+    /// Whether a stop was asked for and nothing is left to wait for but trading sessions that nobody brings
+    /// back, as `is_over` says: they are down, and what is open there is uncertain.
     #[must_use]
-    pub fn waits_for_session(&self) -> bool {
-        let is_down = self.core.trading.is_none();
-        is_down && self.core.stopping && self.are_commands_ended()
+    pub fn waits_in_vain(&self, is_over: impl Fn(SessionId) -> bool) -> bool {
+        let is_lost = |core: &Core| core.trading.is_none() && is_over(core.trading_session);
+        let waits_for = |core: &Core| core.orders.live_len() > 0 && !is_lost(core);
+        self.core.stopping && self.are_commands_ended() && !self.core.all().any(waits_for)
     }
 
     /// Whether [`Strategy::on_start`] was called.
@@ -347,7 +281,7 @@ impl<S: Strategy> Desk<S> {
     /// Order commands that were issued and have neither reached the wire nor been withdrawn.
     #[must_use]
     pub fn commands_under_way(&self) -> usize {
-        self.core.lane.len()
+        self.core.all().map(|core| core.lane.len()).sum()
     }
 
     /// Counters.
@@ -367,10 +301,16 @@ impl<S: Strategy> Desk<S> {
         &mut self.strategy
     }
 
-    /// The orders.
+    /// The orders of the first trading session.
     #[must_use]
     pub const fn orders(&self) -> &OrderTable {
         &self.core.orders
+    }
+
+    /// The orders of the second trading session, if there is one.
+    #[must_use]
+    pub fn second_orders(&self) -> Option<&OrderTable> {
+        self.core.other.as_ref().map(|other| &other.orders)
     }
 
     /// The risk check.
@@ -398,14 +338,15 @@ impl<S: Strategy> Desk<S> {
         self.core.positions.pnl(id, market.instrument()?, market.book())
     }
 
-    /// The number of the highest ClOrdID used: the watermark for the next run.
+    /// The number of the highest ClOrdID that the first trading session used: the watermark for the next run.
     #[must_use]
     pub const fn cl_ord_id_watermark(&self) -> u64 {
         self.core.ids.watermark()
     }
 
     fn are_commands_ended(&self) -> bool {
-        self.core.lane.len() == 0 && self.core.queue.is_empty() && !self.core.rest.is_busy()
+        let is_idle = |core: &Core| core.lane.len() == 0 && !core.rest.is_busy();
+        self.core.queue.is_empty() && self.core.all().all(is_idle)
     }
 
     fn on_session_up(&mut self, session: SessionId, epoch: u32, connection: u32) {
@@ -490,9 +431,9 @@ impl<S: Strategy> Desk<S> {
     }
 
     fn try_start(&mut self) {
-        let core = &mut self.core;
-        let waits = core.trading.is_none() || core.truth.holds_orders();
-        if core.started || core.stopping || waits {
+        let core = &mut *self.core;
+        let waits = |core: &Core| core.trading.is_none() || core.truth.holds_orders();
+        if core.started || core.stopping || core.all().any(waits) {
             return;
         }
         if core.markets.iter().all(|(_, market)| market.is_live()) {
@@ -505,12 +446,17 @@ impl<S: Strategy> Desk<S> {
     fn settle(&mut self) {
         self.try_start();
         self.settle_kill();
-        self.pump_cancels();
-        self.pump_truth();
-        self.core.pump_rest();
-        if self.core.needs_pump {
-            self.core.pump();
-        }
+        self.each(Core::is_unsettled, |desk| {
+            if matches!(desk.core.flatten, Flatten::Due | Flatten::OneByOne) {
+                desk.core.flatten();
+            }
+            desk.pump_cancels();
+            desk.pump_truth();
+            desk.core.pump_rest();
+            if desk.core.needs_pump {
+                desk.core.pump();
+            }
+        });
         if self.core.stopping && !self.stop_told {
             self.stop_told = true;
             if self.core.started {

@@ -13,9 +13,10 @@ use taut_codec::value::{Decimal, parse_u32, parse_u64};
 
 use super::encode::parse_md_req_id;
 use super::instruments::Instruments;
+use super::market_of_comp_id;
 use crate::event::{self, Alarm, EventKind, EventText, Refusal, RefusalLayer};
 use crate::limits::BOOK_LEVELS_MAX;
-use crate::types::{ClOrdId, Instrument, InstrumentId, OrderId, Px, Qty};
+use crate::types::{ClOrdId, Instrument, InstrumentId, OrderId, Px, Qty, market_of};
 
 /// Most events that one message becomes. A snapshot of the deepest book has 2,000 entries; a message
 /// with more is refused as a whole.
@@ -110,11 +111,12 @@ fn instrument_list(
     instruments: &mut Instruments,
     emit: &mut impl FnMut(EventKind),
 ) -> Result<(), Unreadable> {
-    // LastFragment(893) is absent on a list in one piece.
+    // The list of one market says nothing of the other; LastFragment(893) is absent on one in one piece.
+    let market = market_of_comp_id(message.get(tag::SENDER_COMP_ID).unwrap_or_default());
     let is_end = message.get(tag::LAST_FRAGMENT).is_none_or(|last| last == b"Y");
     if is_end {
         // Also if it cannot be read: it would be no better a second time.
-        instruments.end_list();
+        instruments.end_list(market);
     }
     if message.get(tag::SECURITY_REQUEST_RESULT) == Some(b"0") {
         instruments.read_list(message, |id, instrument| {
@@ -124,7 +126,8 @@ fn instrument_list(
     if is_end {
         for index in 0..instruments.len() {
             let id = InstrumentId(index as u16);
-            if instruments.facts(id).is_none() {
+            let is_here = instruments.symbol(id).is_some_and(|symbol| market_of(symbol) == market);
+            if is_here && instruments.facts(id).is_none() {
                 emit(EventKind::InstrumentUnknown { id });
             }
         }

@@ -6,12 +6,14 @@ use taut_codec::tag;
 use taut_codec::value::{Decimal, SCALE_MAX};
 
 use crate::limits::INSTRUMENTS_MAX;
-use crate::types::{Instrument, InstrumentId, PairStatus, Px, Qty, Symbol};
+use crate::types::{Instrument, InstrumentId, Market, PairStatus, Px, Qty, Symbol, market_of};
 
 /// Symbols in the order of the configuration, with their facts once the venue has listed them.
 #[derive(Debug, Clone)]
 pub struct Instruments {
     entries: Box<[(Symbol, Option<Instrument>)]>,
+    /// Whether the lists of spot and of derivatives have come to their ends.
+    ended: [bool; 2],
     listed: bool,
 }
 
@@ -24,18 +26,22 @@ impl Instruments {
     pub fn new(symbols: &[Symbol]) -> Self {
         assert!(symbols.len() <= INSTRUMENTS_MAX, "more instruments than limits.rs allows");
         let entries = symbols.iter().map(|&symbol| (symbol, None)).collect();
-        Self { entries, listed: symbols.is_empty() }
+        Self { entries, ended: [false; 2], listed: symbols.is_empty() }
     }
 
-    /// Whether the venue's list has come to its end: an instrument without facts has none.
+    /// Whether the venue's list of each market that an instrument is of has come to its end: an instrument
+    /// without facts has none.
     #[must_use]
     pub const fn is_listed(&self) -> bool {
         self.listed
     }
 
-    /// The list has come to its end.
-    pub(super) const fn end_list(&mut self) {
-        self.listed = true;
+    /// The list of a market has come to its end.
+    pub(super) fn end_list(&mut self, market: Market) {
+        let place = |market| usize::from(market == Market::Derivatives);
+        self.ended[place(market)] = true;
+        let is_ended = |symbol| self.ended[place(market_of(symbol))];
+        self.listed = self.entries.iter().all(|(symbol, _)| is_ended(symbol));
     }
 
     /// Which instrument `symbol` is.

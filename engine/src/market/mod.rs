@@ -238,9 +238,13 @@ impl Markets {
         self.get_mut(entry.instrument).map_or(BookOutcome::Ignored, |market| market.apply(entry))
     }
 
-    /// The market data session is gone: no book is live and no subscription stands.
-    pub fn on_session_down(&mut self) {
-        for market in &mut self.0 {
+    /// The market data session of these instruments is gone: none of their books is live and no
+    /// subscription stands.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn on_session_down(&mut self, ids: std::ops::Range<u16>) {
+        for market in &mut self.0[usize::from(ids.start)..usize::from(ids.end)] {
             // The levels stay, to value positions by; only a snapshot makes the book live again.
             market.status = BookStatus::Empty;
             market.in_snapshot = false;
@@ -311,7 +315,7 @@ mod tests {
         assert_eq!(markets.get(InstrumentId(0)).unwrap().status(), BookStatus::Failed);
         let restart = entry(VECTOR[0], BookAction::Restart);
         assert_eq!(markets.apply(&restart), BookOutcome::Ignored);
-        markets.on_session_down();
+        markets.on_session_down(0..1);
         feed_snapshot(&mut markets);
     }
 

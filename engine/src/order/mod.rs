@@ -30,11 +30,13 @@ use crate::risk::Refusal;
 use crate::types::{InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce};
 
 /// Names one order of a desk. It outlives the order: a handle whose order was forgotten never names
-/// another one.
+/// another one, nor one of another trading session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderHandle {
     slot: u32,
     generation: u32,
+    /// Of which trading session of the desk.
+    seat: u8,
 }
 
 impl OrderHandle {
@@ -42,6 +44,11 @@ impl OrderHandle {
     /// the order is live.
     pub(crate) const fn slot(self) -> u32 {
         self.slot
+    }
+
+    /// Which of the desk's trading sessions it is of, counted from 0.
+    pub(crate) const fn seat(self) -> u8 {
+        self.seat
     }
 }
 
@@ -158,7 +165,7 @@ impl Order {
     /// An order of which nothing is known.
     const fn blank(instrument: InstrumentId, side: Side) -> Self {
         Self {
-            handle: OrderHandle { slot: 0, generation: 0 },
+            handle: OrderHandle { slot: 0, generation: 0, seat: 0 },
             instrument,
             side,
             ord_type: OrdType::Limit,

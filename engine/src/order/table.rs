@@ -27,6 +27,8 @@ pub struct OrderTable {
     ended: VecDeque<u32>,
     orders_max: usize,
     open: Vec<Open>,
+    /// Of which trading session of the desk they are.
+    seat: u8,
     /// The session that is up, or was last.
     pub(super) epoch: u32,
     pub(super) connection: u32,
@@ -81,10 +83,18 @@ impl OrderTable {
             ended: VecDeque::with_capacity(orders_max),
             orders_max,
             open: vec![Open { market: Market::Spot, qty: [0; 2], orders: 0 }; instruments],
+            seat: 0,
             epoch: 0,
             connection: 0,
             day: 0,
         }
+    }
+
+    /// The same for another trading session of the desk: its handles name no order of this one.
+    #[must_use]
+    pub(crate) const fn of_seat(mut self, seat: u8) -> Self {
+        self.seat = seat;
+        self
     }
 
     /// Says which market lists an instrument; spot, until it is said.
@@ -218,7 +228,7 @@ impl OrderTable {
         self.make_link_room()?;
         let slot = self.take_slot();
         let generation = self.slots.get(slot as usize).map_or(0, |old| old.handle.generation);
-        let handle = OrderHandle { slot, generation };
+        let handle = OrderHandle { slot, generation, seat: self.seat };
         let mut ends = Ends::EMPTY;
         let link = Link {
             qty: order.qty,

@@ -9,6 +9,7 @@ use super::Progress;
 use super::disk::DiskNews;
 use super::episodes::Episodes;
 use crate::desk::Desk;
+use crate::limits::SESSIONS_MAX;
 use crate::risk::{KillCause, LimitSet};
 use crate::strategy::Strategy;
 
@@ -23,7 +24,7 @@ pub struct Control {
     /// What the strategy is to be told of the disk of each session's journal, by [`SessionId`].
     ///
     /// [`SessionId`]: crate::command::SessionId
-    pub(super) disks: [DiskNews; 2],
+    pub(super) disks: [DiskNews; SESSIONS_MAX],
     /// Which threads of the path stand still, in the order of [`Layout::threads`](super::Layout::threads).
     pub(super) stalls: [Episodes; 3],
     pub(super) progress: Mutex<Progress>,

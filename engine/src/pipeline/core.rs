@@ -12,13 +12,13 @@ use std::collections::VecDeque;
 use rtrb::Producer;
 
 use self::lane::{Flushed, InFlight, Lane, push_out};
+use self::recall::Recall;
 use super::inlet::Inbound;
 use super::rest::RestPort;
 use crate::command::{Command, CommandKind, SessionId};
 use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use crate::journal::Keeper;
 use crate::kraken::decode::decode;
-use crate::kraken::earlier::Earlier;
 use crate::kraken::encode::{Templates, encodable};
 use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
@@ -51,9 +51,8 @@ pub struct SessionCore {
     traces: Producer<Record>,
     traces_lost: u64,
     rest: Option<RestPort>,
-    earlier: Option<Earlier>,
-    /// [`Earlier`] has more to tell.
-    recalls: bool,
+    /// What earlier runs of trading sessions left behind, while there is more to tell.
+    earlier: Vec<Recall>,
 }
 
 impl SessionCore {
@@ -87,8 +86,7 @@ impl SessionCore {
             traces,
             traces_lost: 0,
             rest: None,
-            earlier: None,
-            recalls: false,
+            earlier: Vec::new(),
         }
     }
 
@@ -131,7 +129,7 @@ impl SessionCore {
         sink: &mut impl EventSink,
     ) {
         let now = self.clock.now();
-        let too_early = !self.takes_reports();
+        let too_early = !self.takes_reports(session);
         let lane = &mut self.lanes[usize::from(session.0)];
         match inbound {
             Inbound::Message(message) if too_early && message.msg_type() == b"8" => {

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::Problems;
 use super::links::{Dial, Dialled, Ports, Spent};
 use crate::command::SessionId;
 use crate::conductor::DialProblem;
-use crate::limits::DIAL_RING;
+use crate::limits::{DIAL_RING, SESSIONS_MAX};
 use crate::wire::channel::ChannelError;
 use crate::wire::dial::DialError;
 use crate::wire::tls::{ClientTls, HandshakeError};
@@ -32,7 +33,7 @@ pub(super) struct Host {
 #[derive(Clone)]
 pub(super) struct Dialling {
     /// By [`SessionId`], in the order of preference.
-    pub hosts: [Vec<Host>; 2],
+    pub hosts: Vec<Vec<Host>>,
     pub tls: Option<ClientTls>,
     pub network: Network,
     /// How long one dial may take, TLS included; the resolver's own time is the system's.
@@ -95,14 +96,11 @@ pub(super) struct Dialler {
     ready: VecDeque<Dialled>,
     under_way: Vec<(JoinHandle<()>, Arc<Cancel>)>,
     /// Why the last dial of each session failed, in words.
-    problems: Arc<Mutex<[Option<String>; 2]>>,
+    problems: Problems,
 }
 
 impl Dialler {
-    pub fn new(
-        dialling: Dialling,
-        problems: Arc<Mutex<[Option<String>; 2]>>,
-    ) -> (Self, DialEnd, Producer<Spent>) {
+    pub fn new(dialling: Dialling, problems: Problems) -> (Self, DialEnd, Producer<Spent>) {
         let (dials_in, dials) = RingBuffer::new(DIAL_RING);
         let (dialled, dialled_out) = RingBuffer::new(DIAL_RING);
         let (spent_in, spent) = RingBuffer::new(2 * DIAL_RING);
@@ -175,8 +173,9 @@ impl Dialler {
     }
 
     /// Why the last dial of each session failed, if it did.
-    pub fn problems(&self) -> [Option<String>; 2] {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn problems(&self) -> Vec<Option<String>> {
+        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems[..self.dialling.hosts.len()].to_vec()
     }
 
     /// Ends every dial and waits for the threads; only the system's resolver cannot be hurried.
@@ -253,7 +252,7 @@ pub(super) struct RemotePorts<'a> {
 impl RemotePorts<'_> {
     /// Whether a step of the conductors finds room: it detaches and attaches each session once.
     pub fn has_room(&self) -> bool {
-        self.reader.slots() >= 4
+        self.reader.slots() >= 2 * SESSIONS_MAX
     }
 
     /// Whether there is something for the reader.

@@ -3,7 +3,6 @@
 
 use taut_codec::value::UtcTime;
 
-use super::TRADING;
 use super::core::{EventSink, SessionCore};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, DialProblem, Step};
@@ -151,8 +150,8 @@ impl Link {
     /// again with every connection until it can.
     fn waits(&self, now: UtcTime, core: &SessionCore) -> bool {
         let is_over = self.begun.is_some_and(|begun| now.nanos_since(begun) > RECALL_WAIT_NS);
-        let holds = self.early || core.recalls() && !is_over;
-        !self.leaves && self.session == TRADING && holds && !core.takes_reports()
+        let holds = self.early || core.recalls(self.session) && !is_over;
+        !self.leaves && holds && !core.takes_reports(self.session)
     }
 
     /// What has happened to the session since the last step.
@@ -252,6 +251,7 @@ mod tests {
     use crate::conductor::{ConductorConfig, Reconnect, ResetPolicy};
     use crate::event::Alarm;
     use crate::kraken::logon::{Credentials, Logon, NONCE_WINDOW_MS};
+    use crate::pipeline::TRADING;
     use crate::secret::Secret;
     use crate::session::SessionConfig;
     use crate::trace::Clock;

@@ -41,6 +41,7 @@ pub use self::running::{Operator, Outcome, Running, WrongLimits};
 pub use self::start::{Engine, StartError};
 use crate::command::SessionId;
 use crate::desk::{Desk, DeskStats};
+use crate::limits::SESSIONS_MAX;
 use crate::risk::KillCause;
 use crate::strategy::Strategy;
 
@@ -68,13 +69,17 @@ impl Layout {
     }
 }
 
-/// The market data session of every engine.
+/// The market data session of every engine; of the first market, if there are two.
 pub const MARKET_DATA: SessionId = SessionId(0);
-/// The trading session of every engine.
+/// The trading session of every engine; of the first market, if there are two.
 pub const TRADING: SessionId = SessionId(1);
+/// The market data session of the second market (`[second]`).
+pub const SECOND_MARKET_DATA: SessionId = SessionId(2);
+/// The trading session of the second market.
+pub const SECOND_TRADING: SessionId = SessionId(3);
 
 /// Why the last dial of each session failed, in words, by [`SessionId`].
-type Problems = Arc<Mutex<[Option<String>; 2]>>;
+type Problems = Arc<Mutex<[Option<String>; SESSIONS_MAX]>>;
 
 /// Figures of a running engine, a few milliseconds old.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,7 +91,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    const fn of<S: Strategy>(desk: &Desk<S>) -> Self {
+    fn of<S: Strategy>(desk: &Desk<S>) -> Self {
         Self { stats: *desk.stats(), killed: desk.killed() }
     }
 }

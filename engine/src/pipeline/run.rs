@@ -80,7 +80,7 @@ impl<S: Strategy + Send> Path<S> {
         let mut watchdog = (!limit.is_zero()).then(|| Watchdog::new(limit, pulses, Instant::now()));
         let parts = Parts { core: &mut core, stage: &mut stage, connections, spent };
         let over = AtomicBool::new(false);
-        let mut problems = [None, None];
+        let mut problems = Vec::new();
         let mut memory = None;
         let bodies = bodies(layout, idles, control, &clock, parts);
         if config.path.huge_pages {
@@ -153,11 +153,13 @@ impl<S: Strategy + Send> Path<S> {
         journals.finish(control);
         Ok(Outcome {
             journal_trouble: journals.trouble,
-            ended: *stage.sessions.ended(),
+            ended: stage.sessions.ended().to_vec(),
             logged_on_after: stage
                 .sessions
                 .first_up()
-                .map(|up| up.map(|at| Duration::from_nanos(at.nanos_since(started)))),
+                .iter()
+                .map(|up| up.map(|at| Duration::from_nanos(at.nanos_since(started))))
+                .collect(),
             memory,
             dial_problems: problems,
             desk: stage.desk,

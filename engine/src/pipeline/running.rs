@@ -154,15 +154,16 @@ impl<S> Drop for Running<S> {
 pub struct Outcome<S> {
     /// The desk as it was at the end: the strategy, books, orders, positions, counters.
     pub desk: Desk<S>,
-    /// Why each session ended, by [`SessionId`]: [`super::MARKET_DATA`], [`super::TRADING`].
-    pub ended: [Option<DownReason>; 2],
+    /// Why each session ended, by [`SessionId`]: [`super::MARKET_DATA`], [`super::TRADING`], and those of the
+    /// second market, if there is one.
+    pub ended: Vec<Option<DownReason>>,
     /// How long after [`Engine::start`](super::Engine::start) each session was logged on for the first time;
     /// `None`: never.
-    pub logged_on_after: [Option<Duration>; 2],
+    pub logged_on_after: Vec<Option<Duration>>,
     /// The memory of the process when the path had ended; `None` if the system does not tell.
     pub memory: Option<Memory>,
     /// Why the last dial of each session failed, in words; `None` if it did not.
-    pub dial_problems: [Option<String>; 2],
+    pub dial_problems: Vec<Option<String>>,
     /// Where the time went, and the log of sent order commands (`path.sent_log`).
     pub latency: Latency,
     /// Trace records that were lost because the housekeeping thread was late; the latency tables and
@@ -178,6 +179,9 @@ pub struct Outcome<S> {
 
 impl<S> Outcome<S> {
     /// How a session ended, in words: also why there was no connection at the end, or never one.
+    ///
+    /// # Panics
+    /// If the engine had no such session.
     #[must_use]
     pub fn how_ended(&self, session: SessionId) -> String {
         let at = usize::from(session.0);

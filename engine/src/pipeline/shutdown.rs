@@ -34,19 +34,21 @@ pub enum Shutdown {
 }
 
 /// Which sessions have come to their end, and why.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug)]
 pub struct Sessions {
-    ended: [Option<DownReason>; SESSIONS],
+    ended: Vec<Option<DownReason>>,
     /// Those that nobody brings back.
-    over: [bool; SESSIONS],
+    over: Vec<bool>,
     /// When each was up for the first time.
-    first_up: [Option<UtcTime>; SESSIONS],
+    first_up: Vec<Option<UtcTime>>,
 }
 
-/// Sessions of an engine: market data and trading.
-const SESSIONS: usize = 2;
-
 impl Sessions {
+    /// So many, none of which was up.
+    pub fn new(count: usize) -> Self {
+        Self { ended: vec![None; count], over: vec![false; count], first_up: vec![None; count] }
+    }
+
     /// Follows the sessions.
     pub fn on_event(&mut self, event: &Event, now: impl FnOnce() -> UtcTime) {
         let at = usize::from(event.session.0);
@@ -66,12 +68,12 @@ impl Sessions {
     }
 
     /// Why each session ended; by [`SessionId`](crate::command::SessionId).
-    pub const fn ended(&self) -> &[Option<DownReason>; SESSIONS] {
+    pub fn ended(&self) -> &[Option<DownReason>] {
         &self.ended
     }
 
     /// When each session was up for the first time.
-    pub const fn first_up(&self) -> &[Option<UtcTime>; SESSIONS] {
+    pub fn first_up(&self) -> &[Option<UtcTime>] {
         &self.first_up
     }
 
@@ -83,7 +85,7 @@ impl Sessions {
     /// Whether a desk that stops has nothing to wait for: it is done, or what is left needs a trading
     /// session that nobody brings back.
     fn have_no_more_for<S: Strategy>(&self, desk: &Desk<S>) -> bool {
-        desk.is_done() || (desk.waits_for_session() && self.over[usize::from(super::TRADING.0)])
+        desk.waits_in_vain(|session| self.over[usize::from(session.0)])
     }
 
     /// Whether a session ended that nobody brings back: half an engine does not trade on.

@@ -13,11 +13,11 @@ use super::rest::{Caller, rest_link};
 use super::run::Path;
 use super::running::Running;
 use super::threads::{Connections, StrategyStage};
-use super::{Control, MARKET_DATA, Problems, TRADING, memory};
+use super::{Control, MARKET_DATA, Problems, SECOND_MARKET_DATA, SECOND_TRADING, TRADING, memory};
 use crate::command::SessionId;
 use crate::conductor::{Conductor, ConductorConfig};
 use crate::config::{ConfigError, EngineConfig, RestSection, SessionSection, XdpSection};
-use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig};
+use crate::desk::{Desk, DeskConfig, DeskError, InstrumentConfig, SecondSession};
 use crate::journal::{Journal, JournalError, Reader, Recovered};
 use crate::kraken;
 use crate::kraken::earlier::Earlier;
@@ -73,6 +73,7 @@ pub struct Engine {
     trust: Option<Trust>,
     judge: Option<ResendJudge>,
     rest_credentials: Option<Credentials>,
+    second_credentials: Option<Credentials>,
 }
 
 impl Engine {
@@ -82,7 +83,14 @@ impl Engine {
     /// [`ConfigError`].
     pub fn new(config: EngineConfig, credentials: Credentials) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { config, credentials, trust: None, judge: None, rest_credentials: None })
+        Ok(Self {
+            config,
+            credentials,
+            trust: None,
+            judge: None,
+            rest_credentials: None,
+            second_credentials: None,
+        })
     }
 
     /// Trust these roots instead of those that the configuration names.
@@ -99,7 +107,15 @@ impl Engine {
         self
     }
 
-    /// Has `judge` decide whether a message of the trading session is sent again, where the configuration
+    /// The trading session of the second market logs on by another key than the first: Kraken recommends a
+    /// key for each (venue file 1).
+    #[must_use]
+    pub fn with_second_credentials(mut self, credentials: Credentials) -> Self {
+        self.second_credentials = Some(credentials);
+        self
+    }
+
+    /// Has `judge` decide whether a message of the (first) trading session is sent again, where the configuration
     /// (`[journal.resend]`) says "ask". Without one it is not.
     #[must_use]
     pub fn ask_before_resend(mut self, judge: ResendJudge) -> Self {
@@ -138,8 +154,7 @@ impl Engine {
         let (mut core, recovered) = self.session_core(clock.clone(), traces)?;
         let tls = self.client_tls()?;
         let caller = self.caller(&mut core, tls.clone());
-        let watermark = core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark);
-        let desk = Desk::new(&self.desk_config(watermark)?, clock.clone(), strategy)?;
+        let desk = Desk::new(&self.desk_config(&core)?, clock.clone(), strategy)?;
         let conductors = self.conductors(&recovered, &clock);
         let dialling = self.dialling(tls)?;
         let problems = Problems::default();
@@ -150,7 +165,7 @@ impl Engine {
         let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
         let connections = Connections { inlets, links: Links::new(conductors), end };
         let config = self.config;
-        let instruments = config.instruments.symbols.len();
+        let instruments = config.symbols()?.len();
         let path = Path {
             config,
             core,
@@ -189,8 +204,7 @@ impl Engine {
             let numbers_of = found.and_then(|(_, found)| found.last_at);
             (session, Conductor::new(config, numbers_of, now))
         };
-        let sections = [(TRADING, &self.config.trading), (MARKET_DATA, &self.config.market_data)];
-        sections.map(conductor).into()
+        self.config.sessions().into_iter().map(conductor).collect()
     }
 
     fn dialling(&self, tls: Option<ClientTls>) -> Result<Dialling, StartError> {
@@ -198,10 +212,13 @@ impl Engine {
         let stack = self.config.xdp.as_ref().map(XdpSection::config).transpose()?;
         let network = Network::open(wire, stack.as_ref())
             .map_err(|problem| StartError::Wire { wire, problem })?;
-        let hosts = [&self.config.market_data, &self.config.trading].map(|section| {
+        let mut sessions = self.config.sessions();
+        sessions.sort_by_key(|(session, _)| session.0);
+        let hosts = |(_, section): (SessionId, &SessionSection)| {
             let host = |name: &str| Host { name: name.to_owned(), port: section.port };
             section.hosts().map(host).collect()
-        });
+        };
+        let hosts = sessions.into_iter().map(hosts).collect();
         let timeout = Duration::from_millis(self.config.reconnect.dial_timeout_ms.into());
         Ok(Dialling { hosts, tls, network, timeout })
     }
@@ -246,24 +263,42 @@ impl Engine {
         clock: Clock,
         traces: rtrb::Producer<Record>,
     ) -> Result<(SessionCore, Vec<(SessionId, Recovered)>), StartError> {
-        let trading =
-            Logon::trading(self.credentials.clone(), self.config.trading.cancel_on_disconnect);
-        let mut trading_config = session_config(&self.config.trading)?;
-        if let Some(section) = &self.config.journal {
-            trading_config.resend_policy = section.resend_policy()?;
-        }
-        let sessions = vec![
+        let policy = match &self.config.journal {
+            Some(section) => Some(section.resend_policy()?),
+            None => None,
+        };
+        let trading = |section: &SessionSection, credentials: &Credentials| {
+            let mut config = session_config(section)?;
+            config.resend_policy = policy.unwrap_or(config.resend_policy);
+            Ok::<_, ConfigError>((
+                config,
+                Logon::trading(credentials.clone(), section.cancel_on_disconnect),
+            ))
+        };
+        let mut sessions = vec![
             (session_config(&self.config.market_data)?, Logon::MarketData),
-            (trading_config, trading),
+            trading(&self.config.trading, &self.credentials)?,
         ];
+        if let Some(second) = &self.config.second {
+            let credentials = self.second_credentials.as_ref().unwrap_or(&self.credentials);
+            sessions.push((session_config(&second.market_data)?, Logon::MarketData));
+            sessions.push(trading(&second.trading, credentials)?);
+        }
         let mut core = SessionCore::new(sessions, &self.config.symbols()?, clock, traces);
         let mut recovered = Vec::new();
         if let Some(section) = &self.config.journal {
-            for (session, name) in [(MARKET_DATA, "market-data"), (TRADING, "trading")] {
+            let names = ["market-data", "trading", "second-market-data", "second-trading"];
+            let mut of_session = self.config.sessions();
+            of_session.sort_by_key(|(session, _)| session.0);
+            for ((session, _), name) in of_session.into_iter().zip(names) {
                 let (journal, found) = Journal::open(section.dir.join(name), section.config())?;
                 core.keep_journal(session, journal)?;
-                if session == TRADING && self.config.orders.recovery.from_journal {
-                    core.set_earlier(Earlier::read(&Reader::open(section.dir.join(name))?)?);
+                let is_trading = matches!(session, TRADING | SECOND_TRADING);
+                if is_trading && self.config.orders.recovery.from_journal {
+                    core.set_earlier(
+                        session,
+                        Earlier::read(&Reader::open(section.dir.join(name))?)?,
+                    );
                 }
                 recovered.push((session, found));
             }
@@ -274,23 +309,34 @@ impl Engine {
         Ok((core, recovered))
     }
 
-    fn desk_config(&self, cl_ord_id_watermark: u64) -> Result<DeskConfig, StartError> {
+    fn desk_config(&self, core: &SessionCore) -> Result<DeskConfig, StartError> {
+        // Without a journal: ids follow the clock, so a later run is above this one.
+        let watermark =
+            |session| core.journal(session).map_or(0, |j| j.state().cl_ord_id_watermark);
         let LimitSet { each, total } = self.config.limit_set()?;
         let instruments = self.config.symbols()?.into_iter().zip(each);
+        let mut instruments: Vec<InstrumentConfig> =
+            instruments.map(|(symbol, risk)| InstrumentConfig { symbol, risk }).collect();
+        let others = instruments.split_off(self.config.instruments.symbols.len());
         Ok(DeskConfig {
             market_data: MARKET_DATA,
             trading: TRADING,
-            instruments: instruments
-                .map(|(symbol, risk)| InstrumentConfig { symbol, risk })
-                .collect(),
+            instruments,
             total,
             venue_rate: self.config.venue_rate.venue_rate(),
             depth: self.config.instruments.depth,
-            // Without a journal: ids are microseconds, so a later run is above this one.
-            cl_ord_id_watermark,
+            cl_ord_id_watermark: watermark(TRADING),
             unknown_orders: self.config.orders.unknown,
             reach: self.config.orders.reach,
             recovery: self.config.orders.recovery,
+            second: self.config.second.as_ref().map(|second| SecondSession {
+                market_data: SECOND_MARKET_DATA,
+                trading: SECOND_TRADING,
+                instruments: others,
+                venue_rate: second.venue_rate.venue_rate(),
+                cl_ord_id_watermark: watermark(SECOND_TRADING),
+                reach: second.reach,
+            }),
             rest: self.config.rest.as_ref().map(RestSection::policy),
         })
     }

@@ -14,12 +14,14 @@ use super::idle::{Bell, Idle};
 use super::inlet::{Inlet, Look};
 use super::links::{Dial, Dialled, Links, Ports, Spent};
 use super::shutdown::{Sessions, Shutdown};
-use super::{Control, Layout, MARKET_DATA, Progress, TRADING};
+use super::{Control, Layout, MARKET_DATA, Progress};
 use crate::command::{Command, SessionId};
 use crate::desk::Desk;
 use crate::event::{Alarm, Event, EventKind};
 use crate::kraken::decode::EVENTS_PER_MESSAGE_MAX;
-use crate::limits::{COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX};
+use crate::limits::{
+    COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX, SESSIONS_MAX,
+};
 use crate::strategy::Strategy;
 use crate::trace::{Clock, Stamps, allocation};
 use crate::wire::Receiver;
@@ -27,7 +29,7 @@ use crate::wire::Receiver;
 /// Room in the event ring that is kept for what no message brings: every order command that has not
 /// ended yields one event when it does, and sessions go up and down. So commands, heartbeats and
 /// time-outs never wait for a strategy that is behind; only messages do.
-const RESERVED: usize = COMMAND_RING + 4 * SESSION_EVENTS_MAX;
+const RESERVED: usize = COMMAND_RING + 2 * SESSIONS_MAX * SESSION_EVENTS_MAX;
 /// Room that is asked for before a message is taken from a connection.
 const ROOM_FOR_MESSAGE: usize = RESERVED + EVENTS_PER_MESSAGE_MAX + SESSION_EVENTS_MAX;
 const _: () = assert!(EVENT_RING > ROOM_FOR_MESSAGE + EVENTS_PER_MESSAGE_MAX);
@@ -68,7 +70,7 @@ pub(super) struct StrategyStage<S: Strategy> {
     pub clock: Clock,
     pub sessions: Sessions,
     shutdown: Shutdown,
-    heard_of_disks: [Heard; 2],
+    heard_of_disks: [Heard; SESSIONS_MAX],
     heard_of_stalls: [Heard; 3],
     threads: &'static [&'static str],
     tick: Every,
@@ -77,13 +79,14 @@ pub(super) struct StrategyStage<S: Strategy> {
 
 impl<S: Strategy> StrategyStage<S> {
     pub fn new(desk: Desk<S>, layout: Layout, control: Arc<Control>, clock: Clock) -> Self {
+        let sessions = Sessions::new(desk.sessions());
         Self {
             desk,
             control,
             clock,
-            sessions: Sessions::default(),
+            sessions,
             shutdown: Shutdown::Running,
-            heard_of_disks: [Heard::default(); 2],
+            heard_of_disks: [Heard::default(); SESSIONS_MAX],
             heard_of_stalls: [Heard::default(); 3],
             threads: layout.threads(),
             tick: Every::new(TICK_NS),
@@ -108,8 +111,8 @@ impl<S: Strategy> StrategyStage<S> {
                     self.alarm(MARKET_DATA, alarm);
                 }
             }
-            for session in [MARKET_DATA, TRADING] {
-                let at = usize::from(session.0);
+            for at in 0..SESSIONS_MAX {
+                let session = SessionId(at as u8);
                 while let Some(alarm) = self.control.disks[at].next(&mut self.heard_of_disks[at]) {
                     self.alarm(session, alarm);
                 }

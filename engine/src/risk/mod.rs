@@ -244,6 +244,14 @@ impl RiskCheck {
         }
     }
 
+    /// Exchanges everything with `other` but what is of one trading session: the mirror of its rate limit,
+    /// and where its orders rest.
+    pub(crate) fn lend(&mut self, other: &mut Self) {
+        std::mem::swap(self, other);
+        std::mem::swap(&mut self.mirror, &mut other.mirror);
+        std::mem::swap(&mut self.quotes, &mut other.quotes);
+    }
+
     /// Pulls the kill switch: every new order and replace is refused from now on; cancels pass. The
     /// first cause stays. Whether it was not pulled before.
     pub fn kill(&mut self, cause: KillCause) -> bool {

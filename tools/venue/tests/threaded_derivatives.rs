@@ -1,6 +1,6 @@
 //! The threaded engine trades a derivatives session of the venue over sockets: an order is sent, amended
 //! twice and cancelled, a position is opened and closed, and the engine goes on in a second life from its
-//! journal.
+//! journal. And one engine trades both markets.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use taut::config::{EngineConfig, JournalSection};
+use taut::config::{EngineConfig, JournalSection, SecondSection, SessionSection};
+use taut::event::DownReason;
 use taut::journal::{Direction, EntryKind, Reader};
 use taut::kraken::logon::Credentials;
 use taut::order::Position;
@@ -26,6 +27,7 @@ use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
 use taut_venue::config::VenueConfig;
+use taut_venue::liquidity::SyntheticMarket;
 use taut_venue::server::{Listen, Server};
 use taut_venue::{Service, Venue};
 
@@ -120,13 +122,47 @@ impl Strategy for Script {
     }
 }
 
-/// A venue on a thread, until it is told to stop; then the position of the client.
-fn venue(stop: &Arc<AtomicBool>) -> ([u16; 2], JoinHandle<i64>) {
+/// Buys on both markets at once, and tells the position in each when all is filled.
+struct Both {
+    tell: Sender<[Position; 2]>,
+    filled: u32,
+}
+
+impl Strategy for Both {
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        for id in ctx.instruments() {
+            let ask = ctx.book(id).and_then(|book| book.best_ask()).expect("a book").px;
+            let qty = Qty(ctx.instrument(id).expect("listed").qty_min.0 * 10);
+            let spec = OrderSpec::limit(id, Side::Buy, qty, Px(ask.0 * 101 / 100 / 10 * 10));
+            ctx.order(spec.ioc()).unwrap_or_else(|refusal| panic!("{refusal}"));
+        }
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        if let UpdateKind::RefusedByVenue { text, .. } = &update.kind {
+            panic!("{text}");
+        }
+        if matches!(update.kind, UpdateKind::Filled { .. }) && update.state.is_end() {
+            self.filled += 1;
+            if self.filled == 2 {
+                // The other end listens.
+                let _ = self.tell.send([0, 1].map(|id| ctx.position(InstrumentId(id))));
+            }
+        }
+    }
+}
+
+/// The ports of a venue, and its thread.
+type Running = ([u16; 4], JoinHandle<i64>);
+
+/// A venue on a thread, until it is told to stop; then the position of the client on derivatives.
+fn venue(stop: &Arc<AtomicBool>) -> Running {
     let stopped = Arc::clone(stop);
     let (tell, told) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let mut config = VenueConfig::default();
-        config.liquidity.symbol = SYMBOL.to_owned();
+        let synthetic = config.liquidity.synthetic.clone();
+        config.liquidity.markets = vec![SyntheticMarket { symbol: SYMBOL.to_owned(), synthetic }];
         config.switches.derivatives_amends = true;
         let clock = Clock::system();
         let secrets = |_: &str| Some(SECRET.to_owned());
@@ -134,8 +170,13 @@ fn venue(stop: &Arc<AtomicBool>) -> ([u16; 2], JoinHandle<i64>) {
         let mut server =
             Server::bind(venue, None, &Listen::loopback(), clock.clone()).expect("free ports");
         let port = |service| server.address_of(service).expect("it listens").port();
-        tell.send([Service::DerivativesMarketData, Service::DerivativesTrading].map(port))
-            .expect("the test waits");
+        let services = [
+            Service::SpotMarketData,
+            Service::SpotTrading,
+            Service::DerivativesMarketData,
+            Service::DerivativesTrading,
+        ];
+        tell.send(services.map(port)).expect("the test waits");
         while !stopped.load(Ordering::Relaxed) {
             if !server.step().expect("there is no arrival log") {
                 std::thread::sleep(Duration::from_micros(200));
@@ -149,22 +190,33 @@ fn venue(stop: &Arc<AtomicBool>) -> ([u16; 2], JoinHandle<i64>) {
     (told.recv().expect("the venue started"), thread)
 }
 
-fn engine(layout: Layout, ports: [u16; 2], journal: &Path) -> Engine {
-    let session = |port, target: &str, reset: &str| {
-        let text = format!(
-            "host = 'localhost'\nport = {port}\nsender = '{SENDER}'\ntarget = '{target}'\n\
-             heartbeat_seconds = 30\nreset = '{reset}'\n"
-        );
-        toml::from_str(&text).expect("it reads")
-    };
+fn session(port: u16, sender: &str, target: &str, reset: &str) -> SessionSection {
+    let text = format!(
+        "host = 'localhost'\nport = {port}\nsender = '{sender}'\ntarget = '{target}'\n\
+         heartbeat_seconds = 30\nreset = '{reset}'\n"
+    );
+    toml::from_str(&text).expect("it reads")
+}
+
+/// An engine on derivatives, or on spot and derivatives.
+fn engine(layout: Layout, ports: [u16; 4], journal: &Path, both: bool) -> Engine {
     let mut config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
     config.path.layout = layout;
     config.path.wire = WireKind::BusyPoll;
     config.path.idle = Some(IdlePolicy::Park);
     config.tls.enabled = false;
-    config.market_data = session(ports[0], "KRAKEN-DRV-MD", "always");
-    config.trading = session(ports[1], "KRAKEN-DRV-TRD", "never");
-    config.instruments.symbols = vec![SYMBOL.to_owned()];
+    let market_data = session(ports[2], SENDER, "KRAKEN-DRV-MD", "always");
+    let trading = session(ports[3], SENDER, "KRAKEN-DRV-TRD", "never");
+    let symbols = vec![SYMBOL.to_owned()];
+    if both {
+        config.market_data = session(ports[0], "TAUT", "KRAKEN-MD", "always");
+        config.trading = session(ports[1], "TAUT", "KRAKEN-TRD", "never");
+        let (venue_rate, reach) = Default::default();
+        config.second = Some(SecondSection { symbols, market_data, trading, venue_rate, reach });
+    } else {
+        (config.market_data, config.trading) = (market_data, trading);
+        config.instruments.symbols = symbols;
+    }
     config.rollover.enabled = false;
     config.journal =
         Some(JournalSection { segment_mib: 1, ..JournalSection::in_dir(journal.into()) });
@@ -173,8 +225,8 @@ fn engine(layout: Layout, ports: [u16; 2], journal: &Path) -> Engine {
 }
 
 /// The ClOrdIDs of the order commands in a journal, each with the time at which it was sent.
-fn sent(dir: &Path) -> Vec<(ClOrdId, u64)> {
-    let reader = Reader::open(dir.join("trading")).expect("it is there");
+fn sent(dir: &Path, session: &str) -> Vec<(ClOrdId, u64)> {
+    let reader = Reader::open(dir.join(session)).expect("it is there");
     let (mut fields, mut ids) = (vec![Field::default(); 128], Vec::new());
     for &number in reader.segments() {
         for entry in reader.segment(number).expect("it reads").entries() {
@@ -201,7 +253,7 @@ fn trades_on_derivatives(layout: Layout) {
     for life in 1..=2 {
         let (tell, told) = mpsc::channel();
         let script = Script { tell, step: Step::Rest, order: None, rests_at: Px(0) };
-        let running = engine(layout, ports, dir.path()).start(script).expect("it starts");
+        let running = engine(layout, ports, dir.path(), false).start(script).expect("it starts");
         let opened = told.recv_timeout(PATIENCE).expect("a position is opened");
         let closed = told.recv_timeout(PATIENCE).expect("and closed");
         running.stop();
@@ -218,7 +270,7 @@ fn trades_on_derivatives(layout: Layout) {
     stop.store(true, Ordering::Relaxed);
     assert_eq!(venue.join().expect("the venue ended well"), 0, "it is flat there too");
 
-    let ids = sent(dir.path());
+    let ids = sent(dir.path(), "trading");
     assert_eq!(ids.len(), 12, "an order, two amends, a cancel, and two orders that trade; twice");
     assert!(ids.windows(2).all(|two| two[0].0.bits() < two[1].0.bits()), "{ids:?}");
     for (id, at) in ids {
@@ -235,4 +287,44 @@ fn an_engine_on_one_thread_trades_on_derivatives_and_goes_on_from_its_journal() 
 #[test]
 fn an_engine_on_three_threads_trades_on_derivatives_and_goes_on_from_its_journal() {
     trades_on_derivatives(Layout::Full);
+}
+
+fn trades_on_both_markets(layout: Layout) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (ports, venue) = venue(&stop);
+    let dir = tempfile::tempdir().expect("a directory");
+    for life in 1..=2 {
+        let (tell, told) = mpsc::channel();
+        let engine = engine(layout, ports, dir.path(), true);
+        let running = engine.start(Both { tell, filled: 0 }).expect("it starts");
+        let [spot, future] = told.recv_timeout(PATIENCE).expect("both are filled");
+        running.stop();
+        let outcome = running.join().expect("it ends well");
+        let spot_qty = outcome.desk.markets().get(ID).and_then(|one| one.instrument().copied());
+        let ten = spot_qty.expect("listed").qty_min.0 * 10;
+        // What the first life bought, the second knows from the journals of both sessions.
+        assert_eq!((spot.qty, future.qty), (ten * life, 10 * life));
+        assert!(future.fees_quote > 0, "{future:?}");
+        let stats = outcome.desk.stats();
+        assert_eq!((stats.lane_violations, stats.disagreements, stats.alarms), (0, 0, 0));
+        assert_eq!(outcome.ended, [Some(DownReason::LoggedOut); 4]);
+    }
+    stop.store(true, Ordering::Relaxed);
+    assert_eq!(venue.join().expect("the venue ended well"), 20);
+    let numeric = |ids: Vec<(ClOrdId, u64)>| {
+        assert_eq!(ids.len(), 2, "{ids:?}");
+        ids.iter().filter(|(id, _)| id.as_numeric().is_some()).count()
+    };
+    let counts = ["trading", "second-trading"].map(|name| numeric(sent(dir.path(), name)));
+    assert_eq!(counts, [2, 0], "numbers on spot, COMBs on derivatives");
+}
+
+#[test]
+fn one_strategy_trades_both_markets_on_one_thread_and_goes_on_from_both_journals() {
+    trades_on_both_markets(Layout::Inline);
+}
+
+#[test]
+fn one_strategy_trades_both_markets_on_three_threads_and_goes_on_from_both_journals() {
+    trades_on_both_markets(Layout::Full);
 }

@@ -3,6 +3,7 @@ mod model;
 mod rest;
 mod risk;
 mod truth;
+mod two;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +17,11 @@ use crate::event::{
     BookAction, DownReason, ExecType, Fill, FirstKept, FromJournal, OrdStatus,
     Refusal as VenueRefusal, RefusalLayer, Report, WithdrawReason,
 };
-use crate::order::{CancelRoute, OrderHandle, OrderState, Resolved, Rung, RungReason, UpdateKind};
-use crate::risk::Refusal;
+use crate::limits::INSTRUMENTS_MAX;
+use crate::order::{
+    CancelRoute, OrderHandle, OrderState, Reach, Resolved, Rung, RungReason, UpdateKind,
+};
+use crate::risk::{Refusal, RiskLimits, VenueRate};
 use crate::strategy::TimerId;
 use crate::trace::Stage;
 use crate::types::{
@@ -393,12 +397,12 @@ fn a_stop_waits_for_nothing_but_the_session_while_that_is_down() {
     assert!(!fixture.desk.is_done());
     fixture.kinds();
     fixture.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
-    assert!(!fixture.desk.waits_for_session(), "the cancel has not ended");
+    assert!(!fixture.desk.waits_in_vain(|_| true), "the cancel has not ended");
     let cancel = fixture.desk.core.ids.watermark();
     let cl_ord_id = ClOrdId::numeric(cancel).unwrap();
     let reason = WithdrawReason::SessionDown;
     fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id, reason });
-    assert!(fixture.desk.waits_for_session() && !fixture.desk.is_done());
+    assert!(fixture.desk.waits_in_vain(|_| true) && !fixture.desk.is_done());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::limits::ORDERS_MAX;
 use crate::order::{Asked, Order, OrderHandle, OrderState, Proof, Resolved};
 use crate::risk::Refusal;
 use crate::trace::Stamps;
-use crate::types::{ClOrdId, InstrumentId, Side};
+use crate::types::{ClOrdId, Side};
 
 impl Core {
     /// An order is certain again.
@@ -89,8 +89,8 @@ impl Core {
 
     /// A cancel of an order that cannot exist: it names itself.
     fn send_marker(&mut self) -> Result<ClOrdId, Refusal> {
-        let instrument = (0..self.markets.len() as u16)
-            .map(InstrumentId)
+        let instrument = self
+            .own_ids()
             .find(|&id| self.markets.get(id).is_some_and(|market| market.instrument().is_some()))
             .ok_or(Refusal::InstrumentUnknown)?;
         let now = self.clock.now();

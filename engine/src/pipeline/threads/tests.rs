@@ -7,6 +7,7 @@ use crate::desk::{DeskConfig, InstrumentConfig};
 use crate::journal::{Journal, JournalConfig, State};
 use crate::kraken::logon::Logon;
 use crate::pipeline::IdlePolicy;
+use crate::pipeline::TRADING;
 use crate::pipeline::disk::Housekeeping;
 use crate::risk::RiskLimits;
 use crate::session::SessionConfig;

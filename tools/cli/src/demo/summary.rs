@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use taut::config::EngineConfig;
 use taut::event::DownReason;
-use taut::pipeline::{Memory, Outcome, Pinning, Progress};
+use taut::pipeline::{MARKET_DATA, Memory, Outcome, Pinning, Progress, TRADING};
 use taut::strategy::{InstrumentId, OrderState, Refusal, Symbol};
 use taut::trace::allocation::Allocations;
 use taut::trace::{Row, Sent};
@@ -197,9 +197,10 @@ impl Summary {
             idle: format!("{:?}", outcome.idle).to_lowercase(),
             liquidity: run.liquidity.to_owned(),
             seconds: run.seconds,
-            logged_on_after_ms: outcome
-                .logged_on_after
-                .map(|after| after.map(|after| after.as_secs_f64() * 1e3)),
+            logged_on_after_ms: [MARKET_DATA, TRADING].map(|session| {
+                let after = outcome.logged_on_after[usize::from(session.0)];
+                after.map(|after| after.as_secs_f64() * 1e3)
+            }),
             memory: outcome.memory,
             counts,
             instruments,

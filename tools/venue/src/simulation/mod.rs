@@ -510,7 +510,7 @@ fn engine<S: Strategy>(
         let (journal, _) = Journal::open(dir, small).expect("the journal opens");
         core.keep_journal(TRADING, journal).expect("it is new");
         let reader = Reader::open(dir).expect("it is there");
-        core.set_earlier(Earlier::read(&reader).expect("it can be read"));
+        core.set_earlier(TRADING, Earlier::read(&reader).expect("it can be read"));
     }
     let desk = DeskConfig {
         total: config.total,
@@ -518,6 +518,7 @@ fn engine<S: Strategy>(
         cl_ord_id_watermark: core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark),
         reach: config.reach,
         recovery: config.recovery,
+        second: None,
         rest: config.rest.as_ref().map(|route| route.policy),
         ..DeskConfig::new(MARKET_DATA, TRADING, config.instruments.clone(), config.depth)
     };
