@@ -12,6 +12,8 @@ mod imbalance_taker;
 mod market_maker;
 #[path = "../examples/recorder.rs"]
 mod recorder;
+#[path = "../examples/two_markets.rs"]
+mod two_markets;
 
 use taut::pipeline::Outcome;
 use taut::strategy::Strategy;
@@ -44,6 +46,18 @@ fn the_imbalance_taker_takes_and_gives_back() {
     let outcome = imbalance_taker::run(&options, |stats| stats.fills >= 2).unwrap();
     ended_well(&outcome);
     assert!(outcome.desk.stats().fills >= 2 && outcome.desk.strategy().signals > 0);
+}
+
+#[test]
+fn two_markets_quotes_the_future_by_the_price_of_spot_and_closes_its_fills_there() {
+    let options = two_markets::common::Options { seconds: PATIENCE, config: None, out: None };
+    let outcome = two_markets::run(&options, |stats| stats.fills >= 4).unwrap();
+    ended_well(&outcome);
+    let (stats, positions) = (outcome.desk.stats(), outcome.desk.positions());
+    assert!(stats.fills >= 4 && outcome.desk.strategy().closed > 0, "{stats:?}");
+    let filled = [0, 1].map(|id| positions.get(taut::strategy::InstrumentId(id)).unwrap().fills);
+    assert!(filled.iter().all(|fills| *fills > 0), "{filled:?}");
+    assert_eq!(outcome.ended.len(), 4);
 }
 
 #[test]

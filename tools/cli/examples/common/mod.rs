@@ -9,9 +9,10 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use taut::config::{EngineConfig, VenueRateName};
+use taut::config::{EngineConfig, SecondSection, SessionSection, VenueRateName, VenueRateSection};
 use taut::desk::DeskStats;
 use taut::kraken::logon::Credentials;
+use taut::order::Reach;
 use taut::pipeline::{Engine, IdlePolicy, Outcome};
 use taut::secret::Secret;
 use taut::strategy::Strategy;
@@ -59,6 +60,28 @@ pub fn run<S: Strategy + Send + 'static>(
     strategy: S,
     enough: impl Fn(&DeskStats) -> bool,
 ) -> Result<Outcome<S>, Box<dyn Error>> {
+    run_with(options, strategy, enough, local_config)
+}
+
+/// The same on spot and derivatives, for a configuration with both.
+#[allow(dead_code, reason = "not every example does")]
+pub fn run_on_two<S: Strategy + Send + 'static>(
+    options: &Options,
+    strategy: S,
+    enough: impl Fn(&DeskStats) -> bool,
+) -> Result<Outcome<S>, Box<dyn Error>> {
+    run_with(options, strategy, enough, two_markets)
+}
+
+/// The ports of a venue: market data and trading of spot, and of derivatives.
+type Ports = [u16; 4];
+
+fn run_with<S: Strategy + Send + 'static>(
+    options: &Options,
+    strategy: S,
+    enough: impl Fn(&DeskStats) -> bool,
+    local: fn(Ports) -> Result<EngineConfig, Box<dyn Error>>,
+) -> Result<Outcome<S>, Box<dyn Error>> {
     let (config, credentials, _venue) = match &options.config {
         Some(file) => {
             let config = EngineConfig::from_toml(&std::fs::read_to_string(file)?)?;
@@ -67,7 +90,7 @@ pub fn run<S: Strategy + Send + 'static>(
         None => {
             let venue = LocalVenue::start()?;
             let secret = || Secret::new(SECRET);
-            (local_config(venue.ports)?, Credentials::new(secret(), secret())?, Some(venue))
+            (local(venue.ports)?, Credentials::new(secret(), secret())?, Some(venue))
         }
     };
     let running = Engine::new(config, credentials)?.start(strategy)?;
@@ -99,10 +122,10 @@ pub fn tell<S: Strategy>(outcome: &Outcome<S>) {
         let pnl = outcome.desk.pnl(id).map_or("unknown".to_owned(), |pnl| pnl.to_string());
         println!("{}: position {open}, profit and loss {pnl}", market.symbol());
     }
-    println!("market data and trading ended: {:?}", outcome.ended);
+    println!("the sessions ended: {:?}", outcome.ended);
 }
 
-fn local_config(ports: [u16; 2]) -> Result<EngineConfig, Box<dyn Error>> {
+fn local_config(ports: Ports) -> Result<EngineConfig, Box<dyn Error>> {
     let mut config = EngineConfig::from_toml(EngineConfig::commented_toml())?;
     config.path.wire = WireKind::Mio;
     config.path.idle = Some(IdlePolicy::Park);
@@ -116,18 +139,39 @@ fn local_config(ports: [u16; 2]) -> Result<EngineConfig, Box<dyn Error>> {
     Ok(config)
 }
 
-/// A venue on a thread, with a synthetic market in two instruments. It ends when it is dropped.
+fn two_markets(ports: Ports) -> Result<EngineConfig, Box<dyn Error>> {
+    let mut config = local_config(ports)?;
+    config.instruments.symbols = vec!["BTC/USD".into()];
+    let on = |port: u16, of: &SessionSection, target: &str| SessionSection {
+        port,
+        sender: "TAUT_DRV".into(),
+        target: target.into(),
+        ..of.clone()
+    };
+    config.second = Some(SecondSection {
+        symbols: vec!["PF_XBTUSD".into()],
+        market_data: on(ports[2], &config.market_data, "KRAKEN-DRV-MD"),
+        trading: on(ports[3], &config.trading, "KRAKEN-DRV-TRD"),
+        venue_rate: VenueRateSection { rule: VenueRateName::Derivatives, ..Default::default() },
+        // As in production.
+        reach: Reach { amends: false, ..Reach::default() },
+    });
+    Ok(config)
+}
+
+/// A venue on a thread, with a synthetic market in three instruments. It ends when it is dropped.
 struct LocalVenue {
-    /// Market data, trading.
-    ports: [u16; 2],
+    ports: Ports,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl LocalVenue {
     fn start() -> Result<Self, Box<dyn Error>> {
-        const MARKETS: &str =
-            r#"markets = [{ symbol = "ETH/USD", synthetic = { seed = 2, start_price = "3000" } }]"#;
+        const MARKETS: &str = r#"markets = [
+            { symbol = "ETH/USD", synthetic = { seed = 2, start_price = "3000" } },
+            { symbol = "PF_XBTUSD", synthetic = { seed = 3 } },
+        ]"#;
         let text = VenueConfig::commented_toml().replacen("markets = []", MARKETS, 1);
         let config = VenueConfig::from_toml(&text)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -158,7 +202,7 @@ impl Drop for LocalVenue {
     }
 }
 
-fn serve(config: &VenueConfig) -> Result<(Server, [u16; 2]), String> {
+fn serve(config: &VenueConfig) -> Result<(Server, Ports), String> {
     let clock = Clock::system();
     let secret = |_: &str| Some(SECRET.to_owned());
     let venue = Venue::with_secrets(config, None, clock.now(), secret);
@@ -176,6 +220,11 @@ fn serve(config: &VenueConfig) -> Result<(Server, [u16; 2]), String> {
         let found = addresses.iter().find(|(service, _)| *service == wanted);
         found.map(|(_, address)| address.port()).ok_or("it does not listen")
     };
-    let ports = [port(Service::SpotMarketData)?, port(Service::SpotTrading)?];
+    let ports = [
+        port(Service::SpotMarketData)?,
+        port(Service::SpotTrading)?,
+        port(Service::DerivativesMarketData)?,
+        port(Service::DerivativesTrading)?,
+    ];
     Ok((server, ports))
 }
