@@ -16,7 +16,7 @@ pub struct DeskConfig {
     pub market_data: SessionId,
     /// The trading session.
     pub trading: SessionId,
-    /// The instruments; the position is the [`InstrumentId`].
+    /// The instruments; the position is the [`InstrumentId`](crate::types::InstrumentId).
     pub instruments: Vec<InstrumentConfig>,
     /// MarketDepth(264) of the subscriptions.
     pub depth: u16,

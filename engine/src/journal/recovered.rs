@@ -6,7 +6,7 @@ use taut_codec::value::UtcTime;
 
 use super::State;
 
-/// What [`Journal::open`] found.
+/// What [`Journal::open`](super::Journal::open) found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     /// Where the session stood; `None` if the journal is new.
