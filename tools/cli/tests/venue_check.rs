@@ -4,10 +4,10 @@
 
 mod common;
 
-use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use common::child::{self, Running};
+use common::ports::free_base;
 
 const CONFIG: &str = r#"
 [liquidity]
@@ -28,13 +28,6 @@ fn taut(arguments: &[&str]) -> Command {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// An offset at which all of Kraken's ports are free.
-fn free_offset() -> u16 {
-    let free =
-        |offset: &u16| (4000..4006).all(|p| TcpListener::bind(("127.0.0.1", p + offset)).is_ok());
-    (20_000..60_000).step_by(97).find(free).unwrap()
 }
 
 /// A venue on free ports.
@@ -73,7 +66,7 @@ fn a_file_that_expects_something_else_fails_with_the_field() {
 
 #[test]
 fn scenarios_pass_over_sockets_and_what_steers_the_venue_is_skipped_with_the_reason() {
-    let offset = free_offset();
+    let offset = free_base();
     let _venue = venue(offset);
     let offset = offset.to_string();
     let peers =

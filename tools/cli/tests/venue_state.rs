@@ -8,7 +8,6 @@ mod common;
 mod rollover;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::child::Running;
+use common::ports::free_base;
 use common::skipped::skipped;
 use rollover::wait_out_rollover;
 use taut::config::EngineConfig;
@@ -44,10 +44,13 @@ fn venue(config: &Path, state: &Path, more: &[&str]) -> Command {
 fn start(config: &Path, state: &Path, base: u16) -> Running {
     let base = base.to_string();
     let mut command = venue(config, state, &["--plain", "--child", "--base-port", &base]);
-    let mut process = Running(command.stderr(Stdio::null()).spawn().unwrap());
+    let errors = state.with_extension("errors");
+    command.stderr(std::fs::File::create(&errors).unwrap());
+    let mut process = Running(command.spawn().unwrap());
     let mut ready = String::new();
     BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-    assert!(ready.contains("spot-trading"), "{ready}");
+    let said = || std::fs::read_to_string(&errors).unwrap();
+    assert!(ready.contains("spot-trading"), "{ready}{}", said());
     process
 }
 
@@ -63,18 +66,6 @@ fn refusal(command: &mut Command) -> String {
     let mut said = String::new();
     process.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     said
-}
-
-/// An offset at which all of the venue's ports are free.
-fn free_base() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut random = numbers(std::process::id());
-    loop {
-        let base = 2_000 + (random() % 20_000) as u16;
-        if (4000..4006).chain([4443]).all(|port| free(base + port)) {
-            return base;
-        }
-    }
 }
 
 /// Numbers that look random; one seed, one row.
@@ -345,4 +336,15 @@ fn a_state_that_cannot_be_written_is_refused() {
     }
     assert!(!output.status.success());
     assert!(said.contains("state") && said.contains("Read-only"), "{said}");
+}
+
+#[test]
+fn two_tests_at_once_get_ports_of_their_own() {
+    let bases: Vec<u16> = std::thread::scope(|scope| {
+        let tests: Vec<_> = (0..4).map(|_| scope.spawn(free_base)).collect();
+        tests.into_iter().map(|test| test.join().unwrap()).collect()
+    });
+    for (i, one) in bases.iter().enumerate() {
+        assert!(bases[i + 1..].iter().all(|other| one.abs_diff(*other) > 443), "{bases:?}");
+    }
 }

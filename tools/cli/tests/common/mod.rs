@@ -5,6 +5,7 @@
 
 pub mod child;
 pub mod fix;
+pub mod ports;
 pub mod skipped;
 
 use std::net::TcpListener;
