@@ -16,7 +16,8 @@ use taut_codec::ids::Market;
 
 use super::logon::{Credentials, Password};
 use crate::command::RestKind;
-use crate::event::RestSaid;
+use crate::event::{Listed, RestSaid};
+use crate::types::Side;
 
 /// An API-Sign (spot) or Authent (derivatives) header.
 pub type Signature = Password;
@@ -46,6 +47,24 @@ pub fn read_answer(market: Market, kind: &RestKind, json: &[u8], mut each: impl 
     match parts {
         Ok(parts) => parts.into_iter().for_each(each),
         Err(problem) => each(RestSaid::Failed(problem)),
+    }
+}
+
+/// The parts of a list of open orders; `None`: an entry that cannot be read, which is counted only.
+fn list(entries: impl ExactSizeIterator<Item = Option<Listed>>) -> Vec<RestSaid> {
+    let count = count(entries.len());
+    entries.flatten().map(RestSaid::Listed).chain([RestSaid::ListEnd { count }]).collect()
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+fn side(text: &str) -> Option<Side> {
+    match text {
+        "buy" => Some(Side::Buy),
+        "sell" => Some(Side::Sell),
+        _ => None,
     }
 }
 

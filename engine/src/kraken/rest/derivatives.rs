@@ -8,12 +8,12 @@ use serde_json::value::RawValue;
 use taut_codec::value::{Decimal, SCALE_MAX};
 
 use super::http::{GET, POST, write};
-use super::{Signature, escaped};
+use super::{Signature, count, escaped, list, side};
 use crate::command::RestKind;
 use crate::event::{Listed, RestProblem, RestSaid};
 use crate::kraken::decode::cut_text;
 use crate::kraken::logon::Credentials;
-use crate::types::{ClOrdId, OrderId, Side};
+use crate::types::{ClOrdId, OrderId};
 
 /// What stands before the path of a call, and is not signed.
 pub const PATH: &str = "/derivatives";
@@ -144,18 +144,14 @@ pub(super) fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestP
         }
         RestKind::CancelAll => {
             let CancelAllStatus { cancelled_orders } = read(answer.cancel_status)?;
-            let count = u32::try_from(cancelled_orders.len()).unwrap_or(u32::MAX);
-            Ok(vec![RestSaid::Canceled { count }])
+            Ok(vec![RestSaid::Canceled { count: count(cancelled_orders.len()) }])
         }
         RestKind::CancelAllAfter { .. } => {
             read::<Switch<'_>>(answer.status).map(|_| vec![RestSaid::TimerSet])
         }
         RestKind::OpenOrders => {
             let open = answer.open_orders.ok_or(RestProblem::Broken)?;
-            let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
-            // An entry that cannot be read is counted only.
-            let orders = open.into_iter().filter_map(entry).map(RestSaid::Listed);
-            Ok(orders.chain([RestSaid::ListEnd { count }]).collect())
+            Ok(list(open.into_iter().map(entry)))
         }
     }
 }
@@ -167,11 +163,7 @@ fn entry(raw: &RawValue) -> Option<Listed> {
     Some(Listed {
         order_id: OrderId::new(order.order_id.as_bytes()).ok()?,
         cl_ord_id: id,
-        side: match order.side.as_str() {
-            "buy" => Side::Buy,
-            "sell" => Side::Sell,
-            _ => return None,
-        },
+        side: side(&order.side)?,
         px: order.limit_price.and_then(decimal),
         qty: sum(decimal(order.unfilled_size)?, cum)?,
         cum,
@@ -206,6 +198,7 @@ mod tests {
     use super::*;
     use crate::event::EventText;
     use crate::secret::Secret;
+    use crate::types::Side;
 
     /// As printed in Kraken's guide to spot authentication: no one's.
     const SECRET: &str =

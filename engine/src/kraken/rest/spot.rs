@@ -1,16 +1,16 @@
 //! Spot: calls as forms, answers as JSON, and the signature; Kraken's guide to REST authentication.
 
 use ring::digest::{Context, SHA256};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use taut_codec::value::Decimal;
 
 use super::http::{POST, write};
-use super::{Signature, escaped};
+use super::{Signature, escaped, list, side};
 use crate::command::RestKind;
 use crate::event::{Listed, RestProblem, RestSaid};
 use crate::kraken::decode::cut_text;
 use crate::kraken::logon::Credentials;
-use crate::types::{ClOrdId, OrderId, Side};
+use crate::types::{ClOrdId, OrderId};
 
 impl Credentials {
     /// API-Sign of a call: base64 of HMAC-SHA512, under the decoded secret, of the path and the SHA-256 of
@@ -91,26 +91,14 @@ pub(super) fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestP
         }
         RestKind::OpenOrders => {
             let open = result.get("open").and_then(Value::as_object).ok_or_else(broken)?;
-            Ok(listed(open))
+            Ok(list(open.iter().map(|(id, order)| entry(id, order))))
         }
     }
-}
-
-/// An entry that cannot be read is counted only.
-fn listed(open: &Map<String, Value>) -> Vec<RestSaid> {
-    let orders = open.iter().filter_map(|(id, order)| entry(id, order)).map(RestSaid::Listed);
-    let count = u32::try_from(open.len()).unwrap_or(u32::MAX);
-    orders.chain([RestSaid::ListEnd { count }]).collect()
 }
 
 fn entry(order_id: &str, order: &Value) -> Option<Listed> {
     let decimal = |name| Decimal::parse(order.get(name)?.as_str()?.as_bytes()).ok();
     let descr = order.get("descr")?;
-    let side = match descr.get("type")?.as_str()? {
-        "buy" => Side::Buy,
-        "sell" => Side::Sell,
-        _ => return None,
-    };
     // Of a type with a trigger, `price` is the trigger.
     let limit = match descr.get("ordertype")?.as_str()? {
         "limit" => Some("price"),
@@ -122,7 +110,7 @@ fn entry(order_id: &str, order: &Value) -> Option<Listed> {
     Some(Listed {
         order_id: OrderId::new(order_id.as_bytes()).ok()?,
         cl_ord_id: cl_ord_id.and_then(|id| ClOrdId::parse(id.as_bytes()).ok()),
-        side,
+        side: side(descr.get("type")?.as_str()?)?,
         px,
         qty: decimal("vol")?,
         cum: decimal("vol_exec")?,
@@ -135,6 +123,7 @@ mod tests {
     use super::*;
     use crate::event::EventText;
     use crate::secret::Secret;
+    use crate::types::Side;
 
     fn read(kind: RestKind, json: &str) -> Vec<RestSaid> {
         parts(&kind, json.as_bytes()).unwrap_or_else(|problem| vec![RestSaid::Failed(problem)])
