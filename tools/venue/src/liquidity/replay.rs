@@ -18,13 +18,12 @@ mod tests;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use taut::types::{InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
+use taut::types::{InstrumentId, Px, Qty, Side};
 use taut_codec::value::UtcTime;
 
 use super::{Capture, HOUSE_SESSION, Liquidity, capture::CapturedLevel};
 use crate::matching::{
-    AccountId, Amend, Cancel, Conditions, Engine, EngineEvent, NewOrder, OrderRef, SelfTrade,
-    Settlement,
+    AccountId, Amend, Cancel, Engine, EngineEvent, NewOrder, OrderRef, Settlement,
 };
 use crate::state::{Restored, Source, Stored};
 
@@ -123,20 +122,9 @@ impl CaptureReplay {
                 engine.amend(now, &amend, events)
             }
             None => {
-                let order = NewOrder {
-                    account,
-                    session,
-                    client_key,
-                    instrument: self.instrument,
-                    side: level.side,
-                    ord_type: OrdType::Limit,
-                    time_in_force: TimeInForce::Gtc,
-                    qty: level.qty,
-                    price: level.px,
-                    post_only: false,
-                    self_trade: SelfTrade::CancelNewest,
-                    conditions: Conditions::default(),
-                };
+                let limit =
+                    NewOrder::limit(account, self.instrument, level.side, level.qty, level.px);
+                let order = NewOrder { session, client_key, ..limit };
                 let made = engine.new_order(now, &order, events);
                 made.map(|order| self.orders.insert(place, order)).is_some()
             }

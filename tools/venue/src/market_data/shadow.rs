@@ -191,13 +191,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use taut::types::{InstrumentId, OrdType, TimeInForce};
+    use taut::types::InstrumentId;
 
     use super::*;
     use crate::config::InstrumentConfig;
     use crate::matching::{
-        AccountFlags, CancelReason, CancelWhere, Conditions, NewOrder, SelfTrade, SpotConfig,
-        SpotEngine,
+        AccountFlags, CancelReason, CancelWhere, NewOrder, SpotConfig, SpotEngine,
     };
 
     /// What a client makes of the changes.
@@ -239,12 +238,10 @@ mod tests {
                             asker: None,
                         }, &mut events);
                     } else {
-                        engine.new_order(now, &NewOrder {
-                            account, session, client_key: 1, instrument, side,
-                            ord_type: OrdType::Limit, time_in_force: TimeInForce::Gtc,
-                            qty: Qty(qty * 1_000_000), price: Px(10_000 + px + i64::from(!buy) * 8),
-                            post_only: false, self_trade: SelfTrade::CancelNewest, conditions: Conditions::default(),
-                        }, &mut events);
+                        let (qty, px) = (Qty(qty * 1_000_000), Px(10_000 + px + i64::from(!buy) * 8));
+                        let limit = NewOrder::limit(account, instrument, side, qty, px);
+                        let order = NewOrder { session, client_key: 1, ..limit };
+                        engine.new_order(now, &order, &mut events);
                     }
                 }
                 prop_assert!(engine.book_mut(instrument).unwrap().take_changes(&mut changes));

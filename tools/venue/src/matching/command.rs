@@ -102,6 +102,32 @@ pub struct NewOrder {
     pub conditions: Conditions,
 }
 
+impl NewOrder {
+    /// A limit order until cancelled, without conditions, of session 0 and client key 0.
+    pub fn limit(
+        account: AccountId,
+        instrument: InstrumentId,
+        side: Side,
+        qty: Qty,
+        price: Px,
+    ) -> Self {
+        Self {
+            account,
+            session: 0,
+            client_key: 0,
+            instrument,
+            side,
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::Gtc,
+            qty,
+            price,
+            post_only: false,
+            self_trade: SelfTrade::default(),
+            conditions: Conditions::default(),
+        }
+    }
+}
+
 /// An amend in place (35=G); venue file 6.8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amend {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use taut::command::RestKind;
-use taut::event::RestSaid;
+use taut::event::{Listed, RestSaid};
 use taut::kraken::logon::Credentials;
 use taut::kraken::rest::RestClient;
 use taut::secret::Secret;
@@ -87,6 +87,21 @@ fn caller(world: &World, market: Market) -> RestClient {
     RestClient::new(market, "localhost".to_owned(), port, tls, credentials)
 }
 
+/// All that the answer to a call says.
+fn said(client: &mut RestClient, kind: RestKind) -> Vec<RestSaid> {
+    let (mut said, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
+    client.call(&kind, nonce(), deadline, |part| said.push(part));
+    said
+}
+
+/// The order of a list of one.
+fn only(list: &[RestSaid]) -> Listed {
+    match *list {
+        [RestSaid::Listed(listed), RestSaid::ListEnd { count: 1 }] => listed,
+        _ => panic!("{list:?}"),
+    }
+}
+
 #[test]
 fn the_engines_own_client_lists_and_cancels_derivatives_over_https() {
     let world = World::tls();
@@ -98,15 +113,8 @@ fn the_engines_own_client_lists_and_cancels_derivatives_over_https() {
     trader.send("D", &order);
     let order_id = trader.receive().get(37).to_owned();
     let mut client = caller(&world, Market::Derivatives);
-    let mut call = |kind: RestKind| {
-        let (mut said, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
-        client.call(&kind, nonce(), deadline, |part| said.push(part));
-        said
-    };
-    let open = call(RestKind::OpenOrders);
-    let [RestSaid::Listed(listed), RestSaid::ListEnd { count: 1 }] = open[..] else {
-        panic!("{open:?}")
-    };
+    let mut call = |kind| said(&mut client, kind);
+    let listed = only(&call(RestKind::OpenOrders));
     assert_eq!(listed.order_id.as_str(), order_id);
     assert_eq!(listed.qty.to_scale(3), Ok(125));
     assert_eq!(listed.px.map(|px| px.to_scale(1)), Some(Ok(10_005)));
@@ -132,15 +140,8 @@ fn the_engines_own_client_lists_and_cancels_over_https_and_over_plain_tcp() {
         let order_id = trader.receive().get(37).to_owned();
         trader.receive();
         let mut client = caller(&world, Market::Spot);
-        let mut call = |kind: RestKind| {
-            let (mut said, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
-            client.call(&kind, nonce(), deadline, |part| said.push(part));
-            said
-        };
-        let open = call(RestKind::OpenOrders);
-        let [RestSaid::Listed(listed), RestSaid::ListEnd { count: 1 }] = open[..] else {
-            panic!("{open:?}")
-        };
+        let mut call = |kind| said(&mut client, kind);
+        let listed = only(&call(RestKind::OpenOrders));
         assert_eq!(listed.order_id.as_str(), order_id);
         let order_id = listed.order_id;
         let cl_ord_id = listed.cl_ord_id.expect("it has one");

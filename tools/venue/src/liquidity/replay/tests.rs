@@ -62,20 +62,8 @@ impl Venue {
     }
 
     fn buy(&mut self, qty: i64, px: i64) -> OrderRef {
-        let order = NewOrder {
-            account: self.client,
-            session: 1,
-            client_key: 1,
-            instrument: InstrumentId(0),
-            side: Side::Buy,
-            ord_type: OrdType::Limit,
-            time_in_force: TimeInForce::Gtc,
-            qty: Qty(qty),
-            price: Px(px),
-            post_only: false,
-            self_trade: SelfTrade::CancelNewest,
-            conditions: Conditions::default(),
-        };
+        let limit = NewOrder::limit(self.client, InstrumentId(0), Side::Buy, Qty(qty), Px(px));
+        let order = NewOrder { session: 1, client_key: 1, ..limit };
         self.events.clear();
         self.engine.new_order(START, &order, &mut self.events).unwrap()
     }
@@ -159,20 +147,8 @@ fn a_client_trades_with_recorded_levels_and_they_come_back_when_named_again() {
 fn a_recorded_level_that_crosses_a_client_takes_its_order() {
     let mut venue = venue(small(), 1000);
     venue.act(START);
-    let sell = NewOrder {
-        account: venue.client,
-        session: 1,
-        client_key: 1,
-        instrument: InstrumentId(0),
-        side: Side::Sell,
-        ord_type: OrdType::Limit,
-        time_in_force: TimeInForce::Gtc,
-        qty: Qty(20_000),
-        price: Px(101),
-        post_only: true,
-        self_trade: SelfTrade::CancelNewest,
-        conditions: Conditions::default(),
-    };
+    let limit = NewOrder::limit(venue.client, InstrumentId(0), Side::Sell, Qty(20_000), Px(101));
+    let sell = NewOrder { session: 1, client_key: 1, post_only: true, ..limit };
     venue.engine.new_order(START, &sell, &mut Vec::new()).unwrap();
     venue.act(START.plus_nanos(2_000_000_000));
     let trades: Vec<_> = venue

@@ -10,15 +10,14 @@ mod config;
 mod tests;
 
 use fastrand::Rng;
-use taut::types::{Instrument, InstrumentId, OrdType, Px, Qty, Side, TimeInForce};
+use taut::types::{Instrument, InstrumentId, OrdType, Px, Qty, Side};
 use taut_codec::value::{Decimal, UtcTime};
 
 use super::{HOUSE_SESSION, Liquidity};
 pub use config::{SyntheticConfig, SyntheticError};
 
 use crate::matching::{
-    AMOUNT_MAX, AccountId, Cancel, Conditions, Engine, EngineEvent, MONEY_SCALE, NewOrder,
-    OrderRef, SelfTrade, Settlement,
+    AMOUNT_MAX, AccountId, Cancel, Engine, EngineEvent, MONEY_SCALE, NewOrder, OrderRef, Settlement,
 };
 use crate::state::{Restored, Source, Stored};
 
@@ -324,20 +323,9 @@ impl Synthetic {
         // The smaller of two draws: many small orders, few large ones.
         let sizes = self.qty_min..=self.qty_max;
         let qty = self.rng.i64(sizes.clone()).min(self.rng.i64(sizes));
-        NewOrder {
-            account: self.house,
-            session: HOUSE_SESSION,
-            client_key: 0,
-            instrument: self.instrument,
-            side,
-            ord_type,
-            time_in_force: TimeInForce::Gtc,
-            qty: Qty(qty * self.step),
-            price: Px(ticks * self.tick),
-            post_only: false,
-            self_trade: SelfTrade::CancelNewest,
-            conditions: Conditions::default(),
-        }
+        let (qty, px) = (Qty(qty * self.step), Px(ticks * self.tick));
+        let limit = NewOrder::limit(self.house, self.instrument, side, qty, px);
+        NewOrder { session: HOUSE_SESSION, ord_type, ..limit }
     }
 }
 

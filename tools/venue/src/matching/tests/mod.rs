@@ -69,20 +69,8 @@ impl Desk {
 
     fn order(&mut self, account: AccountId, side: Side, qty: i64, price: i64) -> NewOrder {
         self.key += 1;
-        NewOrder {
-            account,
-            session: account.0,
-            client_key: self.key,
-            instrument: ID,
-            side,
-            ord_type: OrdType::Limit,
-            time_in_force: TimeInForce::Gtc,
-            qty: Qty(qty),
-            price: Px(price),
-            post_only: false,
-            self_trade: SelfTrade::CancelNewest,
-            conditions: Conditions::default(),
-        }
+        let limit = NewOrder::limit(account, ID, side, Qty(qty), Px(price));
+        NewOrder { session: account.0, client_key: self.key, ..limit }
     }
 
     fn send(&mut self, order: &NewOrder) -> Option<OrderRef> {

@@ -24,20 +24,7 @@ impl Boundless {
     }
 
     fn send(&mut self, who: usize, side: Side, qty: i64, px: i64) {
-        let order = NewOrder {
-            account: self.accounts[who],
-            session: 0,
-            client_key: 0,
-            instrument: PF,
-            side,
-            ord_type: OrdType::Limit,
-            time_in_force: TimeInForce::Gtc,
-            qty: Qty(qty),
-            price: Px(px),
-            post_only: false,
-            self_trade: SelfTrade::CancelNewest,
-            conditions: Conditions::default(),
-        };
+        let order = NewOrder::limit(self.accounts[who], PF, side, Qty(qty), Px(px));
         self.events.clear();
         self.engine.new_order(UtcTime(5), &order, &mut self.events);
     }

@@ -81,20 +81,8 @@ impl Futures {
         px: i64,
     ) -> NewOrder {
         self.key += 1;
-        NewOrder {
-            account,
-            session: account.0,
-            client_key: self.key,
-            instrument: at,
-            side,
-            ord_type: OrdType::Limit,
-            time_in_force: TimeInForce::Gtc,
-            qty: Qty(qty),
-            price: Px(px),
-            post_only: false,
-            self_trade: SelfTrade::CancelNewest,
-            conditions: Conditions::default(),
-        }
+        let limit = NewOrder::limit(account, at, side, Qty(qty), Px(px));
+        NewOrder { session: account.0, client_key: self.key, ..limit }
     }
 
     fn send(&mut self, order: &NewOrder) -> Option<OrderRef> {
