@@ -289,6 +289,17 @@ mod tests {
         fn discard(&mut self, _: Spent) {}
     }
 
+    fn conductor(now: UtcTime) -> Conductor {
+        let config = ConductorConfig {
+            reconnect: Reconnect::default(),
+            rollover: None,
+            reset: ResetPolicy::Never,
+            hosts: 1,
+            seed: 0,
+        };
+        Conductor::new(config, None, now)
+    }
+
     #[test]
     fn a_nonce_that_an_earlier_clock_left_ahead_of_this_one_is_told_before_the_dial() {
         let now_ms = 1_775_572_321_000;
@@ -310,15 +321,7 @@ mod tests {
             logon.continue_after(last_nonce);
             let (traces, _) = rtrb::RingBuffer::new(1);
             let mut core = SessionCore::new(vec![(config, logon)], &[], clock.clone(), traces);
-            let conductor = ConductorConfig {
-                reconnect: Reconnect::default(),
-                rollover: None,
-                reset: ResetPolicy::Never,
-                hosts: 1,
-                seed: 0,
-            };
-            let conductor = Conductor::new(conductor, None, clock.now());
-            let mut links = Links::new([(SESSION, conductor)]);
+            let mut links = Links::new([(SESSION, conductor(clock.now()))]);
             let seen = RefCell::default();
             links.step(clock.now(), &mut core, &mut Noted(&seen), &mut Noted(&seen));
             let window_ms = NONCE_WINDOW_MS;
@@ -339,15 +342,7 @@ mod tests {
             let symbols = ["BTC/USD".parse().expect("it is short")];
             let sessions = vec![session(), session()];
             let mut core = SessionCore::new(sessions, &symbols, clock.clone(), traces);
-            let conductor = ConductorConfig {
-                reconnect: Reconnect::default(),
-                rollover: None,
-                reset: ResetPolicy::Never,
-                hosts: 1,
-                seed: 0,
-            };
-            let conductor = Conductor::new(conductor, None, clock.now());
-            let mut links = Links::new([(TRADING, conductor)]);
+            let mut links = Links::new([(TRADING, conductor(clock.now()))]);
             links.0[0].early = early;
             let seen = RefCell::default();
             for _ in 0..2 {

@@ -115,8 +115,8 @@ impl Engine {
         self
     }
 
-    /// Has `judge` decide whether a message of the (first) trading session is sent again, where the configuration
-    /// (`[journal.resend]`) says "ask". Without one it is not.
+    /// Has `judge` decide whether a message of the (first) trading session is sent again, where the
+    /// configuration (`[journal.resend]`) says "ask". Without one it is not.
     #[must_use]
     pub fn ask_before_resend(mut self, judge: ResendJudge) -> Self {
         self.judge = Some(judge);
@@ -207,18 +207,23 @@ impl Engine {
         self.config.sessions().into_iter().map(conductor).collect()
     }
 
+    /// As [`EngineConfig::sessions`], in the order of the [`SessionId`]s.
+    fn sessions_by_id(&self) -> Vec<(SessionId, &SessionSection)> {
+        let mut sessions = self.config.sessions();
+        sessions.sort_by_key(|(session, _)| session.0);
+        sessions
+    }
+
     fn dialling(&self, tls: Option<ClientTls>) -> Result<Dialling, StartError> {
         let wire = self.config.path.wire;
         let stack = self.config.xdp.as_ref().map(XdpSection::config).transpose()?;
         let network = Network::open(wire, stack.as_ref())
             .map_err(|problem| StartError::Wire { wire, problem })?;
-        let mut sessions = self.config.sessions();
-        sessions.sort_by_key(|(session, _)| session.0);
         let hosts = |(_, section): (SessionId, &SessionSection)| {
             let host = |name: &str| Host { name: name.to_owned(), port: section.port };
             section.hosts().map(host).collect()
         };
-        let hosts = sessions.into_iter().map(hosts).collect();
+        let hosts = self.sessions_by_id().into_iter().map(hosts).collect();
         let timeout = Duration::from_millis(self.config.reconnect.dial_timeout_ms.into());
         Ok(Dialling { hosts, tls, network, timeout })
     }
@@ -263,10 +268,8 @@ impl Engine {
         clock: Clock,
         traces: rtrb::Producer<Record>,
     ) -> Result<(SessionCore, Vec<(SessionId, Recovered)>), StartError> {
-        let policy = match &self.config.journal {
-            Some(section) => Some(section.resend_policy()?),
-            None => None,
-        };
+        let policy = self.config.journal.as_ref().map(|journal| journal.resend_policy());
+        let policy = policy.transpose()?;
         let trading = |section: &SessionSection, credentials: &Credentials| {
             let mut config = session_config(section)?;
             config.resend_policy = policy.unwrap_or(config.resend_policy);
@@ -288,9 +291,7 @@ impl Engine {
         let mut recovered = Vec::new();
         if let Some(section) = &self.config.journal {
             let names = ["market-data", "trading", "second-market-data", "second-trading"];
-            let mut of_session = self.config.sessions();
-            of_session.sort_by_key(|(session, _)| session.0);
-            for ((session, _), name) in of_session.into_iter().zip(names) {
+            for ((session, _), name) in self.sessions_by_id().into_iter().zip(names) {
                 let (journal, found) = Journal::open(section.dir.join(name), section.config())?;
                 core.keep_journal(session, journal)?;
                 let is_trading = matches!(session, TRADING | SECOND_TRADING);
