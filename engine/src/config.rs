@@ -181,7 +181,8 @@ impl EngineConfig {
         sessions
     }
 
-    /// The market that the orders (of the first trading session) go to: the venue says it by its TargetCompID (venue file 1).
+    /// The market that the orders (of the first trading session) go to: the venue says it by its
+    /// TargetCompID (venue file 1).
     #[must_use]
     pub fn market(&self) -> Market {
         market_of_comp_id(self.trading.target.as_bytes())

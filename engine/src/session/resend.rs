@@ -3,8 +3,8 @@
 //! The answer to a ResendRequest is decided per message: replay, gap fill, or ask the application. An
 //! order, a cancel or an amendment is never replayed unless the policy names it on purpose (promise
 //! 4), and by default nothing is. What was sent comes from a [`SentStore`]; without one the answer is
-//! one gap fill. What was withheld is told in both cases. A long answer is written in batches, and until its end nothing of the application
-//! goes out, so that live traffic never stands inside a resent range.
+//! one gap fill. What was withheld is told in both cases. A long answer is written in batches, and until
+//! its end nothing of the application goes out, so that live traffic never stands inside a resent range.
 
 use std::ops::Range;
 

@@ -12,7 +12,8 @@
 //! | anything while the application is not available | BusinessMessageReject 380=4 |
 //!
 //! A message that cannot be answered at once, because a resend is under way, the counterparty reads too
-//! slowly, or our Logout has gone out before it came, waits for its turn, perhaps in the next session; if too many do, nothing more is read (TCP slows the counterparty down).
+//! slowly, or our Logout has gone out before it came, waits for its turn, perhaps in the next session; if too
+//! many do, nothing more is read (TCP slows the counterparty down).
 //! With a store, a message is used up when its answer is stored: a process that is killed in between gets it
 //! again and answers it again, with another number. So every message is answered at least once.
 //! News that it is asked for through the hook goes out once the session is synchronised: what is
