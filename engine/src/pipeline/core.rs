@@ -5,6 +5,7 @@ mod calls;
 mod lane;
 mod recall;
 mod steering;
+mod traces;
 mod under_way;
 
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use rtrb::Producer;
 
 use self::lane::{Flushed, InFlight, Lane, push_out};
 use self::recall::Recall;
+use self::traces::Traces;
 use super::inlet::Inbound;
 use super::rest::RestPort;
 use crate::command::{Command, CommandKind, SessionId};
@@ -48,8 +50,7 @@ pub struct SessionCore {
     lanes: Vec<Lane>,
     instruments: Instruments,
     clock: Clock,
-    traces: Producer<Record>,
-    traces_lost: u64,
+    traces: Traces,
     rest: Option<RestPort>,
     /// What earlier runs of trading sessions left behind, while there is more to tell.
     earlier: Vec<Recall>,
@@ -83,8 +84,7 @@ impl SessionCore {
             lanes: lanes.collect(),
             instruments: Instruments::new(symbols),
             clock,
-            traces,
-            traces_lost: 0,
+            traces: Traces::new(traces),
             rest: None,
             earlier: Vec::new(),
         }
@@ -115,7 +115,7 @@ impl SessionCore {
         lane.journal_failed = None;
         // A Logon that cannot be written leaves the session without one: it times out at the venue.
         if sent.is_err() {
-            lane.down(now, sink);
+            lane.down(now, &mut self.traces, sink);
         }
         self.flush(sink);
     }
@@ -135,7 +135,7 @@ impl SessionCore {
             Inbound::Message(message) if too_early && message.msg_type() == b"8" => {
                 if lane.transmitter.is_some() {
                     lane.session.give_up(DownReason::InstrumentsUnknown);
-                    lane.down(now, sink);
+                    lane.down(now, &mut self.traces, sink);
                 }
             }
             Inbound::Message(message) => {
@@ -157,14 +157,14 @@ impl SessionCore {
                 lane.session_events(sink);
                 if received == Received::Application {
                     let clock = &self.clock;
-                    let (traces, traces_lost) = (&mut self.traces, &mut self.traces_lost);
+                    let traces = &mut self.traces;
                     decode(&message, &mut self.instruments, |kind| {
                         stamps.set(Stage::Session, clock.ticks());
                         if let EventKind::Report(report) = &kind {
                             let received_ticks = stamps.get(Stage::Receive);
                             let record =
                                 Record::Answered { cl_ord_id: report.cl_ord_id, received_ticks };
-                            *traces_lost += u64::from(traces.push(record).is_err());
+                            traces.push(record);
                         }
                         sink.push(&Event { session, stamps, kind });
                     });
@@ -179,7 +179,7 @@ impl SessionCore {
                 let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
                 lane.emit(EventKind::Alarm(Alarm::Garbled { bytes }), sink);
             }
-            Inbound::Closed(_) => lane.down(now, sink),
+            Inbound::Closed(_) => lane.down(now, &mut self.traces, sink),
         }
     }
 
@@ -268,7 +268,7 @@ impl SessionCore {
                 lane.emit(EventKind::Alarm(Alarm::Journal(error)), sink);
                 let now = self.clock.now();
                 lane.session.give_up(DownReason::JournalFailed);
-                lane.down(now, sink);
+                lane.down(now, &mut self.traces, sink);
                 continue;
             }
             let flushed = push_out(&mut lane.outbox, transmitter, &mut lane.accepted, &self.clock);
@@ -276,21 +276,18 @@ impl SessionCore {
                 Ok(Flushed { sealed, complete }) => {
                     if complete {
                         let sent = self.clock.ticks();
-                        let (traces, lost) = (&mut self.traces, &mut self.traces_lost);
-                        lane.on_wire(sealed, sent, sink, |record| {
-                            *lost += u64::from(traces.push(record).is_err());
-                        });
+                        lane.on_wire(sealed, sent, &mut self.traces, sink);
                     }
                     let flushed = complete && lane.outbox.is_empty();
                     let over = lane.session.should_close() && flushed;
                     if over || lane.session.must_drop() {
                         let now = self.clock.now();
-                        lane.down(now, sink);
+                        lane.down(now, &mut self.traces, sink);
                     }
                 }
                 Err(_) => {
                     let now = self.clock.now();
-                    lane.down(now, sink);
+                    lane.down(now, &mut self.traces, sink);
                 }
             }
         }

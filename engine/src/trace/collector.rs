@@ -24,6 +24,18 @@ pub enum Record {
         /// All stages.
         stamps: Stamps,
     },
+    /// An order command's bytes were on their way to the kernel when the connection broke: whether they left is
+    /// not known.
+    UnderWay {
+        /// On which session.
+        session: SessionId,
+        /// First byte of MsgType(35).
+        msg_type: u8,
+        /// MsgSeqNum(34).
+        msg_seq_num: u64,
+        /// ClOrdID(11).
+        cl_ord_id: ClOrdId,
+    },
     /// The venue answered a request for the first or a further time.
     Answered {
         /// ClOrdID(11) of the request.
@@ -33,7 +45,7 @@ pub enum Record {
     },
 }
 
-/// An order command as it was sent, for the comparison with the venue's arrival log.
+/// An order command as it was sent, or was under way when its connection broke; for the comparison with the venue's arrival log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
     /// MsgSeqNum(34).
@@ -89,6 +101,9 @@ impl Collector {
                         self.add_path(&stamps);
                     }
                 }
+            }
+            Record::UnderWay { msg_type, msg_seq_num, cl_ord_id, .. } => {
+                self.log(Sent { msg_seq_num, msg_type, cl_ord_id });
             }
             Record::Answered { cl_ord_id, received_ticks } => {
                 if let Some(sent) = self.unanswered.remove(&cl_ord_id) {
@@ -249,6 +264,21 @@ mod tests {
         collector.add(&sent(3, own));
         let latency = collector.finish();
         assert_eq!((latency.total.count, latency.sent.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_command_that_was_under_way_when_its_connection_broke_is_logged_in_its_place_but_not_timed()
+    {
+        let mut collector = collector(8);
+        let cl_ord_id = ClOrdId::numeric(4).expect("not zero");
+        let (session, msg_type) = (SessionId(1), b'D');
+        collector.add(&sent(3, stamps(1_000, 10)));
+        collector.add(&Record::UnderWay { session, msg_type, msg_seq_num: 4, cl_ord_id });
+        collector.add(&sent(5, stamps(2_000, 10)));
+        collector.add(&Record::Answered { cl_ord_id, received_ticks: 9_000 });
+        let latency = collector.finish();
+        let logged: Vec<u64> = latency.sent.iter().map(|sent| sent.msg_seq_num).collect();
+        assert_eq!((logged, latency.total.count, latency.round_trip.count), (vec![3, 4, 5], 2, 0));
     }
 
     #[test]

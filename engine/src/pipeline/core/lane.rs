@@ -17,6 +17,7 @@ use crate::types::ClOrdId;
 use crate::wire::{Transmitter, WireError};
 
 use super::EventSink;
+use super::traces::Traces;
 use super::under_way::UnderWay;
 
 /// One session: the ordered road from commands to the wire.
@@ -108,15 +109,16 @@ impl Lane {
         &mut self,
         sealed: u64,
         sent: u64,
+        traces: &mut Traces,
         sink: &mut impl EventSink,
-        mut trace: impl FnMut(Record),
     ) {
         while let Some(front) = self.in_flight.front().filter(|f| f.end <= self.accepted) {
             let InFlight { msg_seq_num, msg_type, cl_ord_id, mut stamps, .. } = *front;
             self.in_flight.pop_front();
             stamps.set(Stage::Seal, sealed);
             stamps.set(Stage::Send, sent);
-            trace(Record::Sent { session: self.id, msg_type, msg_seq_num, cl_ord_id, stamps });
+            let session = self.id;
+            traces.push(Record::Sent { session, msg_type, msg_seq_num, cl_ord_id, stamps });
             if let Some(cl_ord_id) = cl_ord_id {
                 self.emit(EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks: sent }, sink);
             }
@@ -149,14 +151,16 @@ impl Lane {
     /// The connection is over. Every command that was not yet on the wire ends here: one whose bytes
     /// the transmitter had accepted may have left, so it counts as sent and its order as uncertain;
     /// the rest never left.
-    pub(super) fn down(&mut self, now: UtcTime, sink: &mut impl EventSink) {
+    pub(super) fn down(&mut self, now: UtcTime, traces: &mut Traces, sink: &mut impl EventSink) {
         let Some(mut transmitter) = self.transmitter.take() else { return };
         transmitter.close();
         self.spent = Some(transmitter);
         while let Some(command) = self.in_flight.pop_front() {
+            let InFlight { msg_seq_num, msg_type, .. } = command;
             let Some(cl_ord_id) = command.cl_ord_id else { continue };
             let kind = if command.end <= self.accepted {
-                let msg_seq_num = command.msg_seq_num;
+                let session = self.id;
+                traces.push(Record::UnderWay { session, msg_type, msg_seq_num, cl_ord_id });
                 EventKind::OnWire { cl_ord_id, msg_seq_num, sent_ticks: 0 }
             } else {
                 EventKind::Withdrawn { cl_ord_id, reason: WithdrawReason::SessionDown }

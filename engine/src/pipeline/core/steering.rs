@@ -63,7 +63,7 @@ impl SessionCore {
     /// Trace records that did not fit their ring.
     #[must_use]
     pub const fn traces_lost(&self) -> u64 {
-        self.traces_lost
+        self.traces.lost()
     }
 
     /// Whether `session` has a connection.

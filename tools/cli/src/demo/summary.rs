@@ -283,10 +283,7 @@ fn send_order(outcome: &Outcome<Maker>, run: &Run<'_>) -> Check {
     // What was refused on the way was refused to us, too.
     let refused = order.gateway + order.oes;
     let told = stats.refused_by_venue + stats.unknown_refusals;
-    // A command that was under way when its connection broke has no time of sending.
-    let broken = run.sessions.reconnects[1] + u64::from(cut_short);
-    let complete =
-        lost == 0 && (sent.len() as u64..=sent.len() as u64 + broken).contains(&stats.on_wire);
+    let complete = lost == 0 && sent.len() as u64 == stats.on_wire;
     let all_told = refused as u64 <= told || cut_short;
     let holds =
         complete && order.difference.is_none() && order.numbered && order.arrived > 0 && all_told;
