@@ -171,7 +171,12 @@ impl<S: Strategy> Desk<S> {
             EventKind::FromJournal(told) => self.on_from_journal(told),
             EventKind::Rest(answer) => self.on_rest(answer),
             EventKind::Alarm(alarm) => {
-                self.core.stats.alarms += 1;
+                let stats = &mut self.core.stats;
+                let count = match alarm.is_of_session() {
+                    true => &mut stats.alarms,
+                    false => &mut stats.engine_alarms,
+                };
+                *count += 1;
                 self.tell(&SessionUpdate::Alarm { session: event.session, alarm: *alarm });
                 if let Alarm::Unreadable { msg_type, cl_ord_id, order_id, .. } = alarm
                     && event.session == self.core.trading_session

@@ -86,8 +86,10 @@ pub struct DeskStats {
     pub rest_failures: u64,
     /// Times that the kill switch was pulled.
     pub kills: u64,
-    /// Alarms from the session or the pipeline.
+    /// Alarms about one session.
     pub alarms: u64,
+    /// Alarms about the engine as a whole: a thread that stood still and goes on, a full ring.
+    pub engine_alarms: u64,
 }
 
 impl DeskStats {

@@ -593,6 +593,20 @@ fn a_command_withdrawn_behind_an_unsent_one_breaks_no_promise() {
 }
 
 #[test]
+fn a_thread_that_stood_still_is_no_alarm_of_a_session() {
+    let mut fixture = Fixture::started();
+    let stats = |fixture: &Fixture| {
+        let stats = fixture.desk.stats();
+        (stats.alarms, stats.engine_alarms)
+    };
+    let before = stats(&fixture);
+    fixture.event(TRADING, EventKind::Alarm(Alarm::Resumed { thread: "taut-strategy", ms: 900 }));
+    assert_eq!(stats(&fixture), (before.0, before.1 + 1));
+    fixture.event(TRADING, EventKind::Alarm(Alarm::Garbled { bytes: 1 }));
+    assert_eq!(stats(&fixture), (before.0 + 1, before.1 + 1));
+}
+
+#[test]
 fn a_report_that_cannot_be_read_leaves_its_order_in_doubt_or_all_of_them() {
     let mut fixture = Fixture::started();
     let (order, id) = fixture.buy();

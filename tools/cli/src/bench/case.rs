@@ -14,7 +14,7 @@ use taut::trace::allocation::allocations;
 use taut::wire::WireKind;
 use taut::wire::tls::{TlsMode, Trust};
 
-use super::load::{Found, Load, Trader};
+use super::load::{Found, Load, Trader, WARM_UP};
 use crate::Failure;
 use crate::demo::child::{ChildError, Process, Venue};
 use crate::demo::config::DemoConfig;
@@ -70,7 +70,7 @@ pub struct Measured {
     pub idle: String,
 }
 
-/// Longest wait for the engine's first book, which comes before the measured time.
+/// Longest wait for the orders that warm up, which come before the measured time.
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// A rate that nothing here reaches.
 const NO_LIMIT: u32 = 1_000_000_000;
@@ -104,7 +104,7 @@ pub fn run(
     let started = Instant::now();
     let mut trading_since = None;
     while !running.is_finished() {
-        let trading = running.progress().stats.book_updates > 0;
+        let trading = running.progress().stats.acks > WARM_UP;
         if trading || started.elapsed() >= START_WITHIN {
             trading_since.get_or_insert_with(Instant::now);
         }

@@ -36,7 +36,7 @@ pub enum Load {
 }
 
 /// Answers that are not counted, at the start.
-const WARM_UP: u64 = 20;
+pub const WARM_UP: u64 = 20;
 /// Length of a slice of the time line.
 const SLICE_NS: u64 = 100_000_000;
 /// Slices that are kept: ten minutes.

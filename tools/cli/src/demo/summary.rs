@@ -107,6 +107,8 @@ struct Counts {
     /// Of those, amends whose order had been filled before they arrived.
     amends_behind_fills: u64,
     not_sent: Vec<NotSent>,
+    /// Stalls of threads and full rings: of the machine, or of the strategy, not of a session.
+    engine_alarms: u64,
     trouble: Option<String>,
 }
 
@@ -167,6 +169,7 @@ impl Summary {
             venue_refusal: outcome.desk.strategy().venue_refusal().map(|text| text.to_string()),
             amends_behind_fills: outcome.desk.strategy().behind_fills(),
             not_sent: not_sent(outcome.desk.strategy().not_sent().iter(), stats.refused_here),
+            engine_alarms: stats.engine_alarms,
             trouble: outcome.desk.strategy().trouble().map(reason),
         };
         let instruments =
