@@ -9,22 +9,19 @@ use taut_codec::value::UtcTime;
 use super::kill::Flatten;
 use super::lane::{End, Lane};
 use super::rest::RestRung;
+use super::subscribing::HOUSEKEEPING;
 use super::timers::Timers;
 use super::truth::Truth;
 use super::{DeskConfig, DeskStats, UnknownOrders};
 use crate::command::{CancelScope, Command, CommandKind, NewOrder, ReplaceOrder, SessionId};
 use crate::conductor::LinkEvent;
-use crate::limits::{BOOK_LEVELS_MAX, COMMANDS_PER_CALLBACK_MAX, INSTRUMENTS_MAX};
+use crate::limits::{BOOK_LEVELS_MAX, COMMANDS_PER_CALLBACK_MAX};
 use crate::market::Markets;
 use crate::order::{ClOrdIdSource, OrderHandle, OrderTable, Positions, Reach};
 use crate::risk::{Refusal, RiskCheck, RiskView};
 use crate::strategy::OrderSpec;
 use crate::trace::{Clock, Stage, Stamps};
 use crate::types::{ClOrdId, InstrumentId, Market, OrdType, Px, Qty, market_of};
-
-/// Room in the queue beside the strategy's commands: an unsubscribe and a subscribe per instrument,
-/// the instrument list, two logouts, a call by REST.
-const HOUSEKEEPING: usize = 2 * INSTRUMENTS_MAX + 4;
 
 /// The desk without the strategy.
 ///
@@ -41,7 +38,7 @@ pub(crate) struct Core {
     pub clock: Clock,
     pub market_data: SessionId,
     pub trading_session: SessionId,
-    depth: u16,
+    pub(super) depth: u16,
     pub markets: Markets,
     pub orders: OrderTable,
     pub positions: Positions,
@@ -72,7 +69,7 @@ pub(crate) struct Core {
     /// Rounds of the ladder since the kill, and when this one should have ended every order.
     pub(super) kill_round: u32,
     pub(super) kill_until: UtcTime,
-    request_instruments: bool,
+    pub(super) request_instruments: bool,
     /// There may be something for [`Core::pump`] to do.
     pub needs_pump: bool,
 }
@@ -326,82 +323,6 @@ impl Core {
                 self.orders.roll_over();
             }
             _ => {}
-        }
-    }
-
-    pub fn on_market_data_up(&mut self) {
-        self.markets.on_session_down(self.own.clone());
-        self.is_market_data_up = true;
-        self.request_instruments = true;
-        self.needs_pump = true;
-    }
-
-    pub fn on_market_data_down(&mut self) {
-        self.markets.on_session_down(self.own.clone());
-        self.is_market_data_up = false;
-        self.request_instruments = false;
-    }
-
-    /// Sends what the market data session needs: the instrument list, then every subscription, and
-    /// new ones for books that disagreed. What finds no room is sent at the next call.
-    pub fn pump(&mut self) {
-        if !self.is_market_data_up {
-            return;
-        }
-        if self.request_instruments {
-            if !self.has_room(1) {
-                return;
-            }
-            self.request_instruments = false;
-            self.send_housekeeping(CommandKind::RequestInstruments);
-        }
-        self.needs_pump = false;
-        let is_listed = |id| self.markets.get(id).is_some_and(|one| one.subscription.listed);
-        if !self.own_ids().all(is_listed) {
-            return;
-        }
-        for id in self.own_ids() {
-            if !self.has_room(2) {
-                self.needs_pump = true;
-                return;
-            }
-            self.pump_market(id);
-        }
-    }
-
-    fn pump_market(&mut self, instrument: InstrumentId) {
-        let depth = self.depth;
-        let Some(market) = self.markets.get_mut(instrument) else { return };
-        let old = market.subscription.active;
-        if old.is_some() && !market.subscription.resync {
-            return;
-        }
-        let generation = market.subscription.generation.wrapping_add(1);
-        market.subscription.generation = generation;
-        market.subscription.active = Some(generation);
-        market.subscription.resync = false;
-        if let Some(generation) = old {
-            self.send_housekeeping(CommandKind::Unsubscribe { instrument, depth, generation });
-        }
-        self.send_housekeeping(CommandKind::Subscribe { instrument, depth, generation });
-    }
-
-    pub(super) fn has_room(&self, commands: usize) -> bool {
-        self.queue.len() + commands <= COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING
-    }
-
-    fn send_housekeeping(&mut self, kind: CommandKind) {
-        let session = self.market_data;
-        self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
-    }
-
-    /// Asks its sessions to log out.
-    pub fn log_out(&mut self) {
-        for session in [self.trading_session, self.market_data] {
-            if self.has_room(1) {
-                let kind = CommandKind::Logout;
-                self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
-            }
         }
     }
 }

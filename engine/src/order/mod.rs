@@ -9,6 +9,7 @@ mod index;
 mod positions;
 mod reach;
 mod recall;
+mod request;
 mod resolve;
 mod table;
 mod transition;
@@ -19,9 +20,10 @@ pub use chain::RequestKind;
 pub use ids::ClOrdIdSource;
 pub use positions::{Pnl, Position, Positions};
 pub use reach::{CancelRoute, Place, Reach, Rung, RungReason, Scope};
+pub use request::{CancelPlan, ReplacePlan};
 pub(crate) use resolve::Asked;
 pub use resolve::{Proof, Resolved};
-pub use table::{CancelPlan, OrderTable, ReplacePlan};
+pub use table::OrderTable;
 
 use taut_codec::value::{Decimal, UtcTime};
 

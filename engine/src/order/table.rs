@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use taut_codec::value::UtcTime;
-
 use super::chain::{Chains, Ends, Link, NONE, RequestKind};
 use super::ids::ExecIds;
 use super::index::{Index, hash_text};
@@ -12,7 +10,7 @@ use crate::command::NewOrder;
 use crate::event::Report;
 use crate::limits::{CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX};
 use crate::risk::{Refusal, RiskView};
-use crate::types::{ClOrdId, InstrumentId, Market, OrdType, OrderId, Px, Qty, Side};
+use crate::types::{ClOrdId, InstrumentId, Market, OrderId, Px, Qty, Side};
 
 /// All orders of a desk, live and recently ended. An ended order is forgotten when its slot is
 /// needed; the one that ended first goes first.
@@ -43,24 +41,6 @@ struct Open {
     /// Exposure, buys and sells.
     qty: [i64; 2],
     orders: u32,
-}
-
-/// What a replace of an order must name.
-#[derive(Debug, Clone, Copy)]
-pub struct ReplacePlan {
-    /// OrigClOrdID(41).
-    pub orig_cl_ord_id: ClOrdId,
-    /// OrderID(37).
-    pub order_id: OrderId,
-}
-
-/// What a cancel of an order must name.
-#[derive(Debug, Clone, Copy)]
-pub struct CancelPlan {
-    /// OrigClOrdID(41).
-    pub orig_cl_ord_id: ClOrdId,
-    /// OrderID(37), empty if not known; if both are given the venue uses this one (venue file 4.2).
-    pub order_id: OrderId,
 }
 
 impl OrderTable {
@@ -251,123 +231,8 @@ impl OrderTable {
         Ok(handle)
     }
 
-    /// What a replace of the order would have to name.
-    ///
-    /// # Errors
-    /// Why the order cannot be replaced now.
-    pub fn plan_replace(&self, handle: OrderHandle) -> Result<ReplacePlan, Refusal> {
-        let order = self.live_order(handle)?;
-        if order.state == OrderState::Uncertain {
-            return Err(Refusal::OrderUncertain);
-        }
-        if order.ord_type == OrdType::Market {
-            return Err(Refusal::NotAmendable);
-        }
-        if order.is_cancel_pending() {
-            return Err(Refusal::CancelPending);
-        }
-        if order.order_id.is_empty() {
-            return Err(Refusal::OrderIdUnknown);
-        }
-        self.check_pending(order)?;
-        Ok(ReplacePlan { orig_cl_ord_id: self.last_issued(order), order_id: order.order_id })
-    }
-
-    /// What a cancel of the order would have to name.
-    ///
-    /// # Errors
-    /// Why the order cannot be cancelled now.
-    pub fn plan_cancel(&self, handle: OrderHandle) -> Result<CancelPlan, Refusal> {
-        let order = self.live_order(handle)?;
-        if order.is_cancel_pending() {
-            return Err(Refusal::CancelPending);
-        }
-        self.check_pending(order)?;
-        Ok(CancelPlan { orig_cl_ord_id: self.last_issued(order), order_id: order.order_id })
-    }
-
-    /// Enters a replace that is about to be sent, as planned.
-    ///
-    /// # Errors
-    /// As [`OrderTable::plan_replace`], or [`Refusal::TooManyPending`]; nothing has changed then.
-    pub fn add_replace(
-        &mut self,
-        handle: OrderHandle,
-        id: ClOrdId,
-        qty: Qty,
-        px: Option<Px>,
-    ) -> Result<(), Refusal> {
-        let orig = self.plan_replace(handle)?.orig_cl_ord_id;
-        self.make_link_room()?;
-        let (epoch, connection) = (self.epoch, self.connection);
-        let link = Link::new(id, orig, RequestKind::Replace, handle.slot);
-        self.push(Link { qty, px, epoch, connection, ..link });
-        Ok(())
-    }
-
-    /// Enters a cancel that is about to be sent, as planned.
-    ///
-    /// # Errors
-    /// As [`OrderTable::plan_cancel`], or [`Refusal::TooManyPending`]; nothing has changed then.
-    pub fn add_cancel(&mut self, handle: OrderHandle, id: ClOrdId) -> Result<(), Refusal> {
-        let plan = self.plan_cancel(handle)?;
-        self.make_link_room()?;
-        let link = Link::new(id, plan.orig_cl_ord_id, RequestKind::Cancel, handle.slot);
-        self.push(Link { by_order_id: !plan.order_id.is_empty(), ..link });
-        Ok(())
-    }
-
-    /// Notes when the newest request of an order was issued.
-    pub fn stamp(&mut self, handle: OrderHandle, now: UtcTime) {
-        let Some(order) = self.slots.get_mut(handle.slot as usize) else { return };
-        if order.handle == handle {
-            let newest = self.chains.get_mut(order.ends.tail);
-            newest.at = now;
-            if newest.kind != RequestKind::Cancel {
-                order.touched = order.touched.max(now);
-            }
-        }
-    }
-
-    fn live_order(&self, handle: OrderHandle) -> Result<&Order, Refusal> {
-        let order = self.get(handle).ok_or(Refusal::OrderUnknown)?;
-        if order.state.is_end() { Err(Refusal::OrderEnded) } else { Ok(order) }
-    }
-
-    fn check_pending(&self, order: &Order) -> Result<(), Refusal> {
-        // The list also holds the accepted ids, a handful at most: they are not worth a second count
-        // on the path until the list is long.
-        if (order.ends.len as usize) < PENDING_PER_ORDER_MAX {
-            return Ok(());
-        }
-        let pending =
-            self.chains.forward(order.ends.head).filter(|&at| self.chains.get(at).pending).count();
-        if pending < PENDING_PER_ORDER_MAX { Ok(()) } else { Err(Refusal::TooManyPending) }
-    }
-
-    /// The newest ClOrdID that the venue will know when the next request arrives, if it accepts all
-    /// that is under way.
-    fn last_issued(&self, order: &Order) -> ClOrdId {
-        for at in self.chains.backward(&order.ends) {
-            let link = self.chains.get(at);
-            let may_count = at == order.current
-                || (link.is_waiting() && !link.doomed && link.kind != RequestKind::Cancel);
-            if may_count {
-                return link.id;
-            }
-        }
-        self.chains.get(order.current).id
-    }
-
-    fn push(&mut self, link: Link) {
-        let slot = link.order;
-        let ends = &mut self.slots[slot as usize].ends;
-        self.chains.push(ends, link).expect("make_link_room left room for a link");
-        self.refresh(slot);
-    }
-
     /// Forgets ended orders until a link fits.
-    fn make_link_room(&mut self) -> Result<(), Refusal> {
+    pub(super) fn make_link_room(&mut self) -> Result<(), Refusal> {
         while !self.chains.has_room() {
             let oldest = self.ended.pop_front().ok_or(Refusal::TooManyPending)?;
             self.forget(oldest);

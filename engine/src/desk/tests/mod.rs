@@ -14,15 +14,16 @@ use super::*;
 use crate::command::CommandKind;
 use crate::conductor::LinkEvent;
 use crate::event::{
-    BookAction, DownReason, ExecType, Fill, FirstKept, FromJournal, OrdStatus,
-    Refusal as VenueRefusal, RefusalLayer, Report, WithdrawReason,
+    Alarm, BookAction, BookEntry, DownReason, EventKind, ExecType, Fill, FirstKept, FromJournal,
+    OrdStatus, Refusal as VenueRefusal, RefusalLayer, Report, WithdrawReason,
 };
 use crate::limits::INSTRUMENTS_MAX;
 use crate::order::{
-    CancelRoute, OrderHandle, OrderState, Reach, Resolved, Rung, RungReason, UpdateKind,
+    CancelRoute, OrderHandle, OrderState, OrderUpdate, Reach, Resolved, Rung, RungReason,
+    UpdateKind,
 };
 use crate::risk::{Refusal, RiskLimits, VenueRate};
-use crate::strategy::TimerId;
+use crate::strategy::{SessionUpdate, TimerId};
 use crate::trace::Stage;
 use crate::types::{
     ClOrdId, ExecId, Instrument, OrdType, OrderId, PairStatus, Px, Qty, Side, TimeInForce,
