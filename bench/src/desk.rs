@@ -117,7 +117,7 @@ impl Default for Bench {
         let instruments = vec![InstrumentConfig { symbol: facts().symbol, risk }];
         let config = DeskConfig {
             total: TotalLimits { max_gross, max_daily_loss, ..TotalLimits::UNLIMITED },
-            venue_rate: VenueRate { rule, reserve: 8 },
+            venue_rate: VenueRate { rule, reserve: 8, holds_cancels: true },
             ..DeskConfig::new(MARKET_DATA, TRADING, instruments, 10)
         };
         let orders = Vec::with_capacity(BATCH);

@@ -22,7 +22,9 @@ use crate::wire::WireKind;
 
 pub use rest::RestSection;
 pub use returning::{ReconnectSection, RolloverSection};
-pub use risk::{InstrumentRisk, RiskSection, TotalSection, VenueRateName, VenueRateSection};
+pub use risk::{
+    InstrumentRisk, LimitedCancels, RiskSection, TotalSection, VenueRateName, VenueRateSection,
+};
 pub use second::SecondSection;
 pub use sections::{
     InstrumentsSection, JournalSection, OrdersSection, PathSection, SessionSection, TlsSection,

@@ -347,7 +347,9 @@ impl<'a> Context<'a> {
     /// Cancels an order, acknowledged or not, by the first request that reaches it (venue file 3.6): a
     /// cancel (F) or, for an order of an earlier connection, a mass cancel (q), which takes others with
     /// it, or REST, where there is such a rung, for what neither reaches and while the session is down.
-    /// While nothing can be sent the cancel is kept, and sent as soon as it can be. What the session does
+    /// While nothing can be sent the cancel is kept, and sent as soon as it can be, in the order of asking.
+    /// So is, by policy ([`VenueRate::holds_cancels`](crate::risk::VenueRate::holds_cancels)), one that the
+    /// venue's rate limit would refuse; what counts where that does waits behind it. What the session does
     /// not answer climbs to REST by itself ([`UpdateKind::CancelClimbed`]).
     ///
     /// # Errors

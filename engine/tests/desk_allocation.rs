@@ -146,6 +146,7 @@ fn runs(markets: usize) {
                 mass_cancel_points: true,
             },
             reserve: 8,
+            holds_cancels: true,
         },
         second: (markets == 2).then(|| SecondSession {
             market_data: MD[1],

@@ -97,6 +97,8 @@ pub struct VenueRateSection {
     pub rule: VenueRateName,
     /// Points or tokens that orders and amends leave for cancels.
     pub reserve: u32,
+    /// What becomes of a cancel that the venue would refuse.
+    pub limited_cancels: LimitedCancels,
     /// Spot: whether a cancel over the limit is refused.
     pub cancels_limited: bool,
     /// Spot: whether a mass cancel costs what each of its cancels would.
@@ -113,6 +115,17 @@ pub struct VenueRateSection {
     pub cancel: u32,
     /// Derivatives: tokens of a mass cancel.
     pub cancel_all: u32,
+}
+
+/// What becomes of a cancel that the venue's rate limit would refuse now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitedCancels {
+    /// It is kept, and sent as soon as the limit lets it pass.
+    #[default]
+    Hold,
+    /// It is refused here.
+    Refuse,
 }
 
 /// How a venue counts.
@@ -139,6 +152,7 @@ impl Default for VenueRateSection {
             rule: VenueRateName::default(),
             // What a mass cancel costs on derivatives; three of the dearest cancels on spot.
             reserve: costs.cancel_all,
+            limited_cancels: LimitedCancels::default(),
             cancels_limited: true,
             mass_cancel_points: true,
             tokens: size.tokens,
@@ -172,7 +186,8 @@ impl VenueRateSection {
                 },
             },
         };
-        VenueRate { rule, reserve: self.reserve }
+        let holds_cancels = self.limited_cancels == LimitedCancels::Hold;
+        VenueRate { rule, reserve: self.reserve, holds_cancels }
     }
 }
 
@@ -297,8 +312,11 @@ mod tests {
             cancels_limited: true,
             mass_cancel_points: false,
         };
-        let expected = VenueRate { rule: pro, reserve: 4 };
-        assert_eq!(rate("rule = 'pro'\nreserve = 4\nmass_cancel_points = false"), expected);
+        let expected = VenueRate { rule: pro, reserve: 4, holds_cancels: false };
+        let text =
+            "rule = 'pro'\nreserve = 4\nmass_cancel_points = false\nlimited_cancels = 'refuse'";
+        assert_eq!(rate(text), expected);
+        assert!(rate("rule = 'pro'").holds_cancels);
         let VenueRateRule::Derivatives { size, costs } =
             rate("rule = 'derivatives'\ntokens = 100\nedit = 3").rule
         else {

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use taut_codec::value::UtcTime;
 
+use super::kept::Kept;
 use super::kill::Flatten;
 use super::lane::{End, Lane};
 use super::rest::RestRung;
@@ -13,7 +14,7 @@ use super::subscribing::HOUSEKEEPING;
 use super::timers::Timers;
 use super::truth::Truth;
 use super::{DeskConfig, DeskStats, UnknownOrders};
-use crate::command::{CancelScope, Command, CommandKind, NewOrder, ReplaceOrder, SessionId};
+use crate::command::{Command, CommandKind, NewOrder, ReplaceOrder, SessionId};
 use crate::conductor::LinkEvent;
 use crate::limits::{BOOK_LEVELS_MAX, COMMANDS_PER_CALLBACK_MAX};
 use crate::market::Markets;
@@ -50,10 +51,7 @@ pub(crate) struct Core {
     pub reach: Reach,
     pub truth: Truth,
     pub rest: RestRung,
-    /// There may be something for [`Core::send_kept_cancels`] to do.
-    pub has_kept_cancels: bool,
-    /// A mass cancel that is kept beside those of single orders.
-    pub kept_scope: Option<CancelScope>,
+    pub kept: Kept,
     pub(super) lane: Lane,
     pub queue: VecDeque<Command>,
     /// The stamps of the event that is being handled.
@@ -129,8 +127,7 @@ impl Core {
             reach: config.reach,
             truth: Truth::new(recovery),
             rest: RestRung::new(config.rest),
-            has_kept_cancels: false,
-            kept_scope: None,
+            kept: Kept::new(),
             lane: Lane::new(),
             queue: VecDeque::new(),
             cause: Stamps::NONE,
@@ -168,6 +165,8 @@ impl Core {
     pub fn order_changed(&mut self, handle: OrderHandle, now: UtcTime) {
         let Some(order) = self.orders.get(handle) else { return };
         self.risk.on_order(order);
+        // A cancel that is held may cost less now, or nothing be before it any more.
+        self.kept.may_send |= self.orders.is_any_held();
         self.instrument_changed(order.instrument, now);
     }
 
@@ -190,6 +189,7 @@ impl Core {
             return Err(Refusal::RollingOver);
         }
         self.check_truth()?;
+        self.check_held(spec.instrument)?;
         let now = self.clock.now();
         let new = NewOrder {
             cl_ord_id: self.next_id(now)?,
@@ -230,6 +230,7 @@ impl Core {
         if !self.reach.amend.reaches(self.place(&order)) {
             return Err(Refusal::OutOfReach);
         }
+        self.check_held(order.instrument)?;
         let now = self.clock.now();
         let replace = ReplaceOrder {
             cl_ord_id: self.next_id(now)?,

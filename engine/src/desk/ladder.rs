@@ -21,7 +21,7 @@ pub struct Sweep {
     pub kept: u32,
     /// Orders that no rung reaches.
     pub out_of_reach: u32,
-    /// Orders whose cancels the venue's rate limit would refuse now.
+    /// Orders whose cancels the venue's rate limit would refuse now, and that are not held for it.
     pub limited: u32,
 }
 
@@ -40,14 +40,14 @@ impl Sweep {
 
 /// The mass cancels of one climb: what they cover needs no cancel of its own.
 #[derive(Debug, Clone, Copy, Default)]
-struct Covered {
+pub(super) struct Covered {
     by_instrument: Option<InstrumentId>,
     by_session: bool,
     by_sender: bool,
 }
 
 impl Covered {
-    const fn add(&mut self, scope: CancelScope) {
+    pub(super) const fn add(&mut self, scope: CancelScope) {
         match scope {
             CancelScope::Instrument(id) => self.by_instrument = Some(id),
             CancelScope::Session => self.by_session = true,
@@ -85,30 +85,14 @@ impl Core {
     /// Cancels every open order that no cancel is on its way for.
     pub fn cancel_open_orders(&mut self) -> Sweep {
         let stamps = self.stamp_strategy();
-        self.climb(Covered::default(), stamps, |_, _| true, |_, _, _| {})
+        self.sweep(Covered::default(), stamps, true, |_, _| true)
     }
 
     /// Cancels what a mass cancel that was issued does not reach.
     pub fn cancel_rest(&mut self, scope: CancelScope, stamps: Stamps) {
         let mut covered = Covered::default();
         covered.add(scope);
-        self.climb(covered, stamps, |_, _| true, |_, _, _| {});
-    }
-
-    /// Sends the cancels that were kept, now that it is possible. `refused` hears of those that no rung
-    /// reaches.
-    pub fn send_kept_cancels(&mut self, refused: impl FnMut(&mut Self, OrderHandle, Refusal)) {
-        if !self.has_kept_cancels || self.check_lane().is_err() {
-            return;
-        }
-        self.has_kept_cancels = false;
-        let mut covered = Covered::default();
-        if let Some(scope) = self.kept_scope.take()
-            && self.mass_cancel(scope, Stamps::NONE).is_ok()
-        {
-            covered.add(scope);
-        }
-        self.climb(covered, Stamps::NONE, |_, order| order.is_cancel_kept(), refused);
+        self.sweep(covered, stamps, false, |_, _| true);
     }
 
     /// Where an order stands to the session that is up.
@@ -116,7 +100,11 @@ impl Core {
         self.orders.place(order, self.reach.forgets_at_rollover)
     }
 
-    fn try_cancel(&mut self, handle: OrderHandle, stamps: Stamps) -> Result<CancelRoute, Refusal> {
+    pub(super) fn try_cancel(
+        &mut self,
+        handle: OrderHandle,
+        stamps: Stamps,
+    ) -> Result<CancelRoute, Refusal> {
         self.orders.plan_cancel(handle)?;
         if let Err(refusal) = self.check_lane() {
             return Ok(self.keep_cancel(handle, refusal));
@@ -130,14 +118,18 @@ impl Core {
         };
         match route.rung {
             Rung::MassCancel(scope) => drop(self.mass_cancel(scope, stamps)?),
-            Rung::Cancel | Rung::Rest | Rung::Kept => self.cancel_one(handle, stamps)?,
+            Rung::Cancel | Rung::Rest | Rung::Kept => {
+                if let Some(route) = self.cancel_or_hold(handle, stamps)? {
+                    return Ok(route);
+                }
+            }
         }
         self.asked(handle);
         Ok(route)
     }
 
     /// The session was asked to cancel an order: neither kept nor wanted by REST, until it does not answer.
-    fn asked(&mut self, handle: OrderHandle) {
+    pub(super) fn asked(&mut self, handle: OrderHandle) {
         let now = self.clock.now();
         self.orders.set_cancel_kept(handle, false);
         self.orders.set_by_rest(handle, false);
@@ -191,8 +183,7 @@ impl Core {
             // Orders that are not known here are meant too, so the request itself is kept; of an
             // instrument only the known ones are.
             Err(refusal) if !matches!(scope, CancelScope::Instrument(_)) => {
-                self.has_kept_cancels = true;
-                self.kept_scope = self.kept_scope.max(Some(scope));
+                self.keep_scope(scope);
                 if refusal == Refusal::SessionDown && scope == CancelScope::SenderCompId {
                     self.want_rest_all();
                 }
@@ -204,67 +195,71 @@ impl Core {
             CancelScope::Session => core.place(order) == Place::Here,
             CancelScope::SenderCompId => true,
         };
-        let mut sweep = self.climb(covered, stamps, is_meant, |_, _, _| {});
+        let is_all = scope == CancelScope::SenderCompId;
+        let mut sweep = self.sweep(covered, stamps, is_all, is_meant);
         sweep.mass_cancels += covered.scopes().count() as u32;
         Ok(sweep)
     }
 
     /// Cancels what is meant and not covered yet, one by one. A mass cancel that the ladder needs for one
-    /// order serves the rest as well, as does one for those that the venue's rate limit would refuse.
-    fn climb(
+    /// order serves the rest as well, as does, if all are meant, one for those that the venue's rate limit
+    /// would refuse.
+    fn sweep(
         &mut self,
         mut covered: Covered,
         stamps: Stamps,
+        is_all: bool,
         is_meant: impl Fn(&Self, &Order) -> bool,
-        mut refused: impl FnMut(&mut Self, OrderHandle, Refusal),
     ) -> Sweep {
-        let (mut sweep, mut limited) = (Sweep::default(), 0);
+        let mut sweep = Sweep::default();
         for at in 0..self.orders.live_len() {
             let Some(order) = self.orders.live_at(at) else { break };
-            let (handle, place, id) = (order.handle, self.place(order), order.instrument);
-            if order.is_cancel_pending() || !is_meant(self, order) {
-                continue;
-            }
-            let mut scopes = covered.scopes();
-            if scopes.any(|scope| self.reach.mass_cancel_reaches(scope, place, id)) {
-                self.asked(handle);
-                continue;
-            }
-            match self.try_cancel(handle, stamps).map(|route| route.rung) {
-                Ok(Rung::Cancel) => sweep.cancels += 1,
-                Ok(Rung::Rest) => sweep.rest += 1,
-                Ok(Rung::Kept) => sweep.kept += 1,
-                Ok(Rung::MassCancel(scope)) => {
-                    sweep.mass_cancels += 1;
-                    covered.add(scope);
-                }
-                Err(Refusal::VenueRate { .. }) => limited += 1,
-                Err(refusal) => {
-                    sweep.out_of_reach += 1;
-                    self.orders.set_cancel_kept(handle, false);
-                    refused(self, handle, refusal);
-                }
+            let handle = order.handle;
+            if !order.is_cancel_pending() && is_meant(self, order) {
+                // Told by the sum.
+                let _ = self.climb(handle, &mut covered, &mut sweep, stamps);
             }
         }
-        if limited > 0 {
-            match self.mass_cancel(CancelScope::SenderCompId, stamps) {
-                Ok(_) => sweep.mass_cancels += 1,
-                Err(_) => sweep.limited += limited,
-            }
+        let is_limited = sweep.limited > 0 || self.orders.is_any_held();
+        if is_all && is_limited && self.mass_cancel(CancelScope::SenderCompId, stamps).is_ok() {
+            sweep.mass_cancels += 1;
+            sweep.limited = 0;
+            sweep.kept -= self.take_held(CancelScope::SenderCompId).min(sweep.kept);
         }
         sweep
     }
 
-    fn keep_cancel(&mut self, handle: OrderHandle, refusal: Refusal) -> CancelRoute {
-        self.orders.set_cancel_kept(handle, true);
-        self.has_kept_cancels = true;
-        if refusal == Refusal::SessionDown {
-            let rung = if self.want_rest(handle) { Rung::Rest } else { Rung::Kept };
-            return CancelRoute { rung, reason: RungReason::SessionDown };
+    /// Cancels one order of many, unless what was issued for others covers it.
+    pub(super) fn climb(
+        &mut self,
+        handle: OrderHandle,
+        covered: &mut Covered,
+        sweep: &mut Sweep,
+        stamps: Stamps,
+    ) -> Result<(), Refusal> {
+        let Some(order) = self.orders.get(handle) else { return Ok(()) };
+        let (place, id) = (self.place(order), order.instrument);
+        let mut scopes = covered.scopes();
+        if scopes.any(|scope| self.reach.mass_cancel_reaches(scope, place, id)) {
+            self.asked(handle);
+            return Ok(());
         }
-        let now = self.clock.now();
-        self.orders.set_cancel_asked(handle, now);
-        self.rest.watch(now);
-        CancelRoute { rung: Rung::Kept, reason: RungReason::LaneFull }
+        match self.try_cancel(handle, stamps).map(|route| route.rung) {
+            Ok(Rung::Cancel) => sweep.cancels += 1,
+            Ok(Rung::Rest) => sweep.rest += 1,
+            Ok(Rung::Kept) => sweep.kept += 1,
+            Ok(Rung::MassCancel(scope)) => {
+                sweep.mass_cancels += 1;
+                covered.add(scope);
+            }
+            Err(refusal) => {
+                let is_limited = matches!(refusal, Refusal::VenueRate { .. });
+                sweep.limited += u32::from(is_limited);
+                sweep.out_of_reach += u32::from(!is_limited);
+                self.orders.set_cancel_kept(handle, false);
+                return Err(refusal);
+            }
+        }
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod config;
 mod core;
 mod earlier;
 mod events;
+mod kept;
 mod kill;
 mod ladder;
 mod lane;
@@ -108,6 +109,7 @@ impl<S: Strategy> Desk<S> {
             desk.truth_on_time(now);
             desk.kill_on_time(now);
             desk.rest_on_time(now);
+            desk.core.kept_on_time(now);
         });
         self.settle();
     }

@@ -87,7 +87,7 @@ impl<S: Strategy> Desk<S> {
         if let Some(update) = self.core.orders.mark_uncertain(order, is_dropped) {
             self.core.stats.uncertain += 1;
             let kept = self.core.orders.get(order).is_some_and(Order::is_cancel_kept);
-            self.core.has_kept_cancels |= kept;
+            self.core.kept.may_send |= kept;
             self.tell_order(&update, false);
         }
     }

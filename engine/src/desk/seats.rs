@@ -75,7 +75,7 @@ impl Core {
     /// Whether [`Desk::settle`](super::Desk::settle) may have something to do for it.
     pub fn is_unsettled(&self) -> bool {
         matches!(self.flatten, Flatten::Due | Flatten::OneByOne)
-            || self.has_kept_cancels
+            || self.kept.may_send
             || self.needs_pump
             || self.rest.is_there()
             || !self.truth.is_idle()
@@ -83,7 +83,8 @@ impl Core {
 
     /// When [`Desk::on_time`](super::Desk::on_time) has something to do for it, timers aside.
     pub fn deadline(&self) -> Option<UtcTime> {
-        let deadlines = [self.truth.deadline(), self.rest.deadline(), self.kill_deadline()];
+        let kept = self.kept.deadline();
+        let deadlines = [self.truth.deadline(), self.rest.deadline(), self.kill_deadline(), kept];
         deadlines.into_iter().flatten().min()
     }
 }

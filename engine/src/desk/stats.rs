@@ -27,6 +27,8 @@ pub struct DeskStats {
     pub replaces: u64,
     /// Cancels issued.
     pub cancels: u64,
+    /// Cancels that were kept because the venue's rate limit would have refused them.
+    pub cancels_held: u64,
     /// Mass cancels issued.
     pub mass_cancels: u64,
     /// Requests refused by the desk itself; they are in none of the other counters.

@@ -56,7 +56,7 @@ impl OrderTable {
         let order = self.get(handle).filter(|order| !order.state.is_end())?;
         // A cancel that may be lost is wanted still.
         let is_asked = order.is_cancel_pending() || order.cancel_asked().is_some();
-        let keeps_cancel = order.cancel.kept || (is_dropped && is_asked);
+        let keeps_cancel = order.is_cancel_kept() || (is_dropped && is_asked);
         let mut next = Some(order.ends.head).filter(|_| is_dropped);
         while let Some(at) = next {
             next = self.chains.next(at);
@@ -65,7 +65,9 @@ impl OrderTable {
         let slot = handle.slot;
         let order = &mut self.slots[slot as usize];
         (order.state, order.asked) = (OrderState::Uncertain, Asked::Nothing);
-        order.cancel.kept = keeps_cancel;
+        if keeps_cancel {
+            self.set_cancel_kept(handle, true);
+        }
         self.refresh(slot);
         Some(self.update(slot, UpdateKind::Uncertain))
     }
@@ -82,7 +84,8 @@ impl OrderTable {
         let order = self.slots[link.order as usize];
         let is_new = link.kind == RequestKind::New;
         if link.kind == RequestKind::Cancel {
-            self.slots[link.order as usize].cancel.asked = UtcTime(0);
+            let handle = self.slots[link.order as usize].handle;
+            self.set_cancel_asked(handle, UtcTime(0));
         }
         // The id in force stays: the order's life hangs on it, and a refusal of it comes too late.
         let is_late = at == order.current && (!is_new || order.acked || order.state.is_end());

@@ -90,6 +90,8 @@ pub enum RungReason {
     SessionDown,
     /// The lane is full.
     LaneFull,
+    /// The venue's rate limit would refuse it now (venue file 7), or it is behind one that waits for that.
+    RateLimited,
     /// The session was asked and does not answer.
     NoAnswer,
 }

@@ -40,7 +40,8 @@ impl OrderTable {
         if order.ord_type == OrdType::Market {
             return Err(Refusal::NotAmendable);
         }
-        if order.is_cancel_pending() {
+        // One that is kept was asked for before.
+        if order.is_cancel_pending() || order.is_cancel_kept() {
             return Err(Refusal::CancelPending);
         }
         if order.order_id.is_empty() {

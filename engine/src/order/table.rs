@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::cancel::Kept;
 use super::chain::{Chains, Ends, Link, NONE, RequestKind};
 use super::ids::ExecIds;
 use super::index::{Index, hash_text};
@@ -24,7 +25,8 @@ pub struct OrderTable {
     free: Vec<u32>,
     ended: VecDeque<u32>,
     orders_max: usize,
-    open: Vec<Open>,
+    pub(super) open: Vec<Open>,
+    pub(super) kept: Kept,
     /// Of which trading session of the desk they are.
     seat: u8,
     /// The session that is up, or was last.
@@ -36,11 +38,13 @@ pub struct OrderTable {
 
 /// The open orders of one instrument.
 #[derive(Debug, Clone, Copy)]
-struct Open {
-    market: Market,
+pub(super) struct Open {
+    pub market: Market,
     /// Exposure, buys and sells.
     qty: [i64; 2],
     orders: u32,
+    /// Cancels that the venue's rate limit holds back.
+    pub limited: u32,
 }
 
 impl OrderTable {
@@ -62,7 +66,11 @@ impl OrderTable {
             free: Vec::with_capacity(orders_max),
             ended: VecDeque::with_capacity(orders_max),
             orders_max,
-            open: vec![Open { market: Market::Spot, qty: [0; 2], orders: 0 }; instruments],
+            open: vec![
+                Open { market: Market::Spot, qty: [0; 2], orders: 0, limited: 0 };
+                instruments
+            ],
+            kept: Kept::default(),
             seat: 0,
             epoch: 0,
             connection: 0,
@@ -271,6 +279,10 @@ impl OrderTable {
 
     /// Moves an order from the live to the ended.
     pub(super) fn end(&mut self, slot: u32, state: OrderState) {
+        let handle = self.slots[slot as usize].handle;
+        if self.slots[slot as usize].is_cancel_kept() {
+            self.set_cancel_kept(handle, false);
+        }
         let order = &mut self.slots[slot as usize];
         assert!(state.is_end() && !order.state.is_end(), "an order ends once");
         order.state = state;

@@ -94,6 +94,12 @@ impl RiskCheck {
         Ok(())
     }
 
+    /// Nanoseconds until the venue's rate limit would let the cancel of an order pass; `None`: never.
+    #[must_use]
+    pub fn cancel_wait(&self, order: &Order, now: UtcTime) -> Option<u64> {
+        self.mirror.cancel_wait(order.instrument, now.nanos_since(order.touched()), now)
+    }
+
     /// Counts a mass cancel, which always passes. `orders`: those that it takes.
     pub fn note_cancel_all<'a>(&mut self, orders: impl Iterator<Item = &'a Order>, now: UtcTime) {
         self.bucket.take(now);

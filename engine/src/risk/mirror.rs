@@ -19,6 +19,8 @@ pub struct VenueRate {
     pub rule: VenueRateRule,
     /// Points or tokens that orders and replaces leave for cancels.
     pub reserve: u32,
+    /// Whether a cancel that the venue would refuse is kept until it would not; if not, it is refused here.
+    pub holds_cancels: bool,
 }
 
 /// How a venue counts (venue file 7).
@@ -66,7 +68,8 @@ impl Default for TokenCosts {
 
 impl VenueRate {
     /// No limit.
-    pub const UNLIMITED: Self = Self { rule: VenueRateRule::Unlimited, reserve: 0 };
+    pub const UNLIMITED: Self =
+        Self { rule: VenueRateRule::Unlimited, reserve: 0, holds_cancels: true };
 }
 
 /// A command, as the venue's limit sees it. `age`: nanoseconds since its order was sent or replaced.
@@ -177,6 +180,33 @@ impl Mirror {
         }
     }
 
+    /// Nanoseconds until the cancel of an order would pass that was sent or replaced `age` nanoseconds ago,
+    /// which costs less as that grows, if nothing else is sent meanwhile; `None`: it never would.
+    #[must_use]
+    pub fn cancel_wait(&self, id: InstrumentId, age: u64, now: UtcTime) -> Option<u64> {
+        match self.config.rule {
+            VenueRateRule::Spot { tier, cancels_limited: true, .. } => {
+                let counter = self.counters.get(usize::from(id.0))?;
+                let wait = |(later, cost)| Some(counter.wait(cost, tier, now)?.max(later));
+                Action::cancel_costs(age).filter_map(wait).min()
+            }
+            VenueRateRule::Unlimited | VenueRateRule::Spot { .. } => Some(0),
+            VenueRateRule::Derivatives { costs, .. } => self.bucket.wait(costs.cancel, now),
+        }
+    }
+
+    /// Whether a cancel that the venue would refuse is kept until it would not.
+    #[must_use]
+    pub const fn holds_cancels(&self) -> bool {
+        self.config.holds_cancels
+    }
+
+    /// Whether calls by REST are counted apart: on derivatives; on spot they use the same counters.
+    #[must_use]
+    pub const fn is_rest_apart(&self) -> bool {
+        !matches!(self.config.rule, VenueRateRule::Spot { .. })
+    }
+
     /// Counts a command that is sent.
     pub fn charge(&mut self, id: InstrumentId, charge: Charge, now: UtcTime) {
         match self.config.rule {
@@ -239,7 +269,7 @@ mod tests {
     fn spot(reserve: u32, cancels_limited: bool) -> Mirror {
         let (tier, mass_cancel_points) = (Tier::STARTER, true);
         let rule = VenueRateRule::Spot { tier, cancels_limited, mass_cancel_points };
-        Mirror::new(1, VenueRate { rule, reserve })
+        Mirror::new(1, VenueRate { rule, reserve, holds_cancels: true })
     }
 
     #[test]
@@ -280,7 +310,7 @@ mod tests {
             size: BucketSize { tokens: 100, window: 10_000_000_000 },
             costs: TokenCosts::default(),
         };
-        let mut mirror = Mirror::new(2, VenueRate { rule, reserve: 25 });
+        let mut mirror = Mirror::new(2, VenueRate { rule, reserve: 25, holds_cancels: true });
         for at in 0..7u16 {
             let id = InstrumentId(at % 2);
             assert_eq!(mirror.check(id, Charge::Replace { age: 0 }, NOW), Ok(()));

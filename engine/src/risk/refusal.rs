@@ -114,6 +114,9 @@ pub enum Refusal {
         /// Nanoseconds until one more passes; `u64::MAX`: never.
         wait_ns: u64,
     },
+    /// A cancel was asked for before that the venue's rate limit holds back: what counts where that does waits
+    /// for it.
+    CancelsHeld,
     /// The venue would refuse it by its rate limit (venue file 7), or too little would be left of it
     /// for cancels.
     VenueRate {
@@ -201,6 +204,7 @@ impl Refusal {
             Self::SelfCross(_) => "it could trade with an order of ours",
             Self::CommandRate { .. } => "command rate limit",
             Self::CommandRateTotal { .. } => "command rate limit in total",
+            Self::CancelsHeld => "cancels wait for the venue's rate limit",
             Self::VenueRate { .. } => "the venue's rate limit",
             Self::VenueOpenOrders(_) => "the venue's limit on open orders",
             Self::OrderUnknown => "unknown order",

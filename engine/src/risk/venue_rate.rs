@@ -95,6 +95,16 @@ impl Action {
         }
     }
 
+    /// What a cancel costs of an order that was created or last amended `age` nanoseconds ago: now, and from
+    /// so many nanoseconds on.
+    pub fn cancel_costs(age: u64) -> impl Iterator<Item = (u64, u32)> {
+        let cheaper = PENALTIES.into_iter().map(move |(below, ..)| below * SECOND);
+        let later = cheaper.filter(move |&from| from > age).map(move |from| from - age);
+        std::iter::once(0)
+            .chain(later)
+            .map(move |later| (later, Self::Cancel { age: age.saturating_add(later) }.cost()))
+    }
+
     /// All of its points.
     #[must_use]
     pub fn cost(self) -> u32 {

@@ -1,27 +1,32 @@
 //! A desk that mirrors the venue's rate limit, with the venue in the loop.
 
 use taut::conductor::ResetPolicy;
+use taut::order::Order;
 use taut::pipeline::TRADING;
 use taut::risk::venue_rate::Tier;
 use taut::risk::{Refusal, VenueRate, VenueRateRule};
 use taut::strategy::{
-    CancelScope, Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, Side,
-    Strategy, TimerId, UpdateKind,
+    CancelScope, Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, RungReason,
+    Side, Strategy, TimerId, UpdateKind,
 };
+use taut_codec::value::UtcTime;
 use taut_venue::config::TierName;
 use taut_venue::simulation::{Cut, FaultKind, Route, SimConfig, Simulation, TO_VENUE};
 
 const ID: InstrumentId = InstrumentId(0);
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
+/// How long it pushes.
+const RUN_NS: u64 = 120 * SECOND;
 
 /// Sends whatever comes to mind about orders far behind the market, as fast as it may.
 struct Pusher {
     rng: fastrand::Rng,
-    /// Refusals by the mirror, and by the venue for its rate limit.
+    /// Refusals by the mirror, cancels that it held, and refusals by the venue for its rate limit.
     held_back: u64,
+    held: u64,
     limited: u64,
-    stopping: bool,
+    until: UtcTime,
 }
 
 impl Pusher {
@@ -35,21 +40,25 @@ impl Pusher {
         let order = (!open.is_empty()).then(|| open[self.rng.usize(..open.len())]);
         let result = match (self.rng.u8(..60), order) {
             (0..18, Some(order)) => ctx.replace(order, qty, far),
-            (18..27, Some(order)) => ctx.cancel(order).map(|_| ()),
+            (18..27, Some(order)) => ctx.cancel(order).map(|route| {
+                self.held += u64::from(route.reason == RungReason::RateLimited);
+            }),
             (27, _) => ctx.cancel_all(CancelScope::Session).map(|_| ()),
             _ => ctx.order(OrderSpec::limit(ID, Side::Buy, qty, far)).map(|_| ()),
         };
-        self.held_back += u64::from(matches!(result, Err(Refusal::VenueRate { .. })));
+        self.held_back +=
+            u64::from(matches!(result, Err(Refusal::VenueRate { .. } | Refusal::CancelsHeld)));
     }
 }
 
 impl Strategy for Pusher {
     fn on_start(&mut self, ctx: &mut Context<'_>) {
+        self.until = ctx.now().plus_nanos(RUN_NS);
         ctx.set_timer(TimerId(0), ctx.now()).expect("the first timer");
     }
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: TimerId) {
-        if !self.stopping {
+        if ctx.now() < self.until {
             self.push(ctx);
             let next = ctx.now().plus_nanos(self.rng.u64(1_000_000..900_000_000));
             ctx.set_timer(timer, next).expect("the same timer");
@@ -63,7 +72,7 @@ impl Strategy for Pusher {
     }
 
     fn on_stop(&mut self, ctx: &mut Context<'_>) {
-        self.stopping = true;
+        self.until = ctx.now();
         ctx.cancel_open_orders();
     }
 }
@@ -80,12 +89,12 @@ fn run(cuts: bool) -> Simulation<Pusher> {
     (config.to_venue, config.to_engine) = (at_once.clone(), at_once);
     let (tier, mass_cancel_points) = (Tier::STARTER, true);
     let rule = VenueRateRule::Spot { tier, cancels_limited: true, mass_cancel_points };
-    config.venue_rate = VenueRate { rule, reserve: 8 };
+    config.venue_rate = VenueRate { rule, reserve: 8, holds_cancels: true };
     let rng = fastrand::Rng::with_seed(3);
-    let pusher = Pusher { rng, held_back: 0, limited: 0, stopping: false };
+    let pusher = Pusher { rng, held_back: 0, held: 0, limited: 0, until: UtcTime(0) };
     let mut sim = Simulation::new(config, pusher);
     assert!(sim.run_until(Simulation::is_up, 10 * SECOND), "it starts");
-    let (end, mut compared, mut most) = (sim.now().plus_nanos(120 * SECOND), 0, 0);
+    let (end, mut compared, mut most) = (sim.now().plus_nanos(RUN_NS), 0, 0);
     let mut next_cut = sim.now().plus_nanos(3 * SECOND);
     while sim.now() < end {
         sim.step();
@@ -105,6 +114,13 @@ fn run(cuts: bool) -> Simulation<Pusher> {
     assert_eq!(strategy.limited, 0, "the venue refused nothing for its limit");
     assert!(strategy.held_back > 20, "the mirror did: {}", strategy.held_back);
     assert!(compared > 500 && most > 40, "{compared} comparisons, {most} points at most");
+    let (asked, held) = (strategy.held, sim.desk().stats().cancels_held);
+    assert!(asked > 5 && held > 5, "cancels were held: {asked} by the strategy, {held} in all");
+    // It pushes no more.
+    let is_held = |order: &Order| order.is_cancel_kept();
+    let is_none_held = |sim: &Simulation<Pusher>| !sim.desk().orders().live().any(is_held);
+    assert!(sim.run_until(is_none_held, 600 * SECOND), "each leaves in the end");
+    assert_eq!(sim.desk().strategy().limited, 0, "and the venue refuses none");
     sim.stop();
     assert!(sim.run_until(Simulation::is_over, 60 * SECOND), "it ends");
     assert_eq!(sim.venue().open_orders("TAUT"), 0, "nothing is left behind");

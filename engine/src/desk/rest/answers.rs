@@ -35,7 +35,7 @@ impl<S: Strategy> Desk<S> {
             }
             Purpose::All => {
                 self.core.stats.rest_cancels += 1;
-                (self.core.rest.all, self.core.kept_scope) = (false, None);
+                (self.core.rest.all, self.core.kept.scope) = (false, None);
                 self.core.rest_canceled(None);
             }
             Purpose::List => {
@@ -128,18 +128,18 @@ impl<S: Strategy> Desk<S> {
         if !core.rest.is_there() || core.trading.is_some() {
             return;
         }
-        if core.kept_scope == Some(CancelScope::SenderCompId) {
+        if core.kept.scope == Some(CancelScope::SenderCompId) {
             core.want_rest_all();
         }
-        let reason = RungReason::SessionDown;
-        self.climb_to_rest(reason, |order| order.is_cancel_kept());
+        self.climb_to_rest(|order| order.is_cancel_kept().then_some(RungReason::SessionDown));
     }
 
-    fn climb_to_rest(&mut self, reason: RungReason, is_meant: impl Fn(&Order) -> bool) {
+    /// Orders go to REST for which there is a reason.
+    fn climb_to_rest(&mut self, reason: impl Fn(&Order) -> Option<RungReason>) {
         for at in 0..self.core.orders.live_len() {
             let one = self.core.orders.live_at(at);
-            let Some(one) = one.filter(|one| !one.is_by_rest() && is_meant(one)) else { continue };
-            let handle = one.handle;
+            let Some(one) = one.filter(|one| !one.is_by_rest()) else { continue };
+            let (handle, Some(reason)) = (one.handle, reason(one)) else { continue };
             self.core.want_rest(handle);
             let kind =
                 UpdateKind::CancelClimbed { route: CancelRoute { rung: Rung::Rest, reason } };
@@ -176,8 +176,13 @@ impl<S: Strategy> Desk<S> {
             return;
         }
         let is_late = |asked: UtcTime| now >= after(asked, policy.climb_ms);
-        let is_meant = |order: &Order| order.cancel_asked().is_some_and(is_late);
-        self.climb_to_rest(RungReason::NoAnswer, is_meant);
+        self.climb_to_rest(|order| {
+            order.cancel_asked().filter(|&asked| is_late(asked))?;
+            Some(match order.is_cancel_limited() {
+                true => RungReason::RateLimited,
+                false => RungReason::NoAnswer,
+            })
+        });
         let asked = self.core.orders.live().filter(|order| !order.is_by_rest());
         let next = asked.filter_map(Order::cancel_asked).min();
         self.core.rest.climb_at = next.map_or(NEVER, |asked| after(asked, policy.climb_ms));

@@ -1,3 +1,4 @@
+mod held;
 mod ladder;
 mod model;
 mod rest;

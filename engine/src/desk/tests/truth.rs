@@ -332,7 +332,7 @@ fn a_marker_takes_a_cancels_tokens_on_derivatives_and_no_points_on_spot() {
     let (tier, cancels_limited, mass_cancel_points) = (Tier::PRO, true, true);
     let spot = VenueRateRule::Spot { tier, cancels_limited, mass_cancel_points };
     for (rule, cost) in [(derivatives, 7), (spot, 0)] {
-        let venue_rate = VenueRate { rule, reserve: 0 };
+        let venue_rate = VenueRate { rule, reserve: 0, holds_cancels: true };
         let mut fixture = Fixture::with(&DeskConfig { venue_rate, ..config() });
         let (_, id) = fixture.live();
         let now = fixture.desk.core.clock.now();

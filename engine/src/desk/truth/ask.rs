@@ -42,7 +42,7 @@ impl Core {
             if self.check_lane().is_err() {
                 return;
             }
-            let asked = self.ask_about(&order);
+            let Some(asked) = self.ask_about(&order) else { return };
             self.orders.set_asked(order.handle, asked);
         }
         if self.check_lane().is_ok()
@@ -52,7 +52,8 @@ impl Core {
         }
     }
 
-    fn ask_about(&mut self, order: &Order) -> Asked {
+    /// How an order is asked about; `None`: not before the venue's rate limit lets its cancel pass.
+    fn ask_about(&mut self, order: &Order) -> Option<Asked> {
         let policy = self.truth.policy;
         let place = self.place(order);
         if policy.status_requests
@@ -63,28 +64,40 @@ impl Core {
             let kind = CommandKind::Status(StatusRequest { cl_ord_id, order_id, instrument });
             let session = self.trading_session;
             self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
-            return Asked::Status;
+            return Some(Asked::Status);
         }
         if self.truth.is_lossless {
-            return Asked::Silence;
+            return Some(Asked::Silence);
         }
         let nothing = if self.rest.is_there() { Asked::Listing } else { Asked::OutOfReach };
         if !policy.may_cancel {
-            return nothing;
+            return Some(nothing);
         }
         if self.reach.cancel.reaches(place) {
-            let is_under_way = order.is_cancel_pending();
-            let sent = is_under_way || self.cancel_one(order.handle, Stamps::NONE).is_ok();
-            return if sent { Asked::Cancel } else { nothing };
+            if order.is_cancel_pending() {
+                return Some(Asked::Cancel);
+            }
+            return match self.cancel_one(order.handle, Stamps::NONE) {
+                Ok(()) => {
+                    self.orders.set_cancel_limited(order.handle, false);
+                    Some(Asked::Cancel)
+                }
+                Err(Refusal::VenueRate { .. }) if let Some(at) = self.held_until(order.handle) => {
+                    self.wake_at(at);
+                    self.truth.set_deadline(at);
+                    None
+                }
+                Err(_) => Some(nothing),
+            };
         }
         let scope = CancelScope::SenderCompId;
         if !self.reach.mass_cancel_reaches(scope, place, order.instrument) {
-            return nothing;
+            return Some(nothing);
         }
         if !self.truth.swept {
             self.truth.swept = self.mass_cancel(scope, Stamps::NONE).is_ok();
         }
-        if self.truth.swept { Asked::Sweep } else { nothing }
+        Some(if self.truth.swept { Asked::Sweep } else { nothing })
     }
 
     /// A cancel of an order that cannot exist: it names itself.

@@ -238,6 +238,7 @@ const fn is_momentary(refusal: Refusal) -> bool {
         Refusal::OrderIdUnknown
             | Refusal::CancelPending
             | Refusal::CommandRate { .. }
+            | Refusal::CancelsHeld
             | Refusal::VenueRate { .. }
             | Refusal::SelfCross(_)
             | Refusal::Reconciling

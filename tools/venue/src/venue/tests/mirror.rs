@@ -40,7 +40,7 @@ fn spot(name: TierName, tier: Tier, seed: u64) -> Seen {
     let mut world = World::with(&config);
     let (mut peer, mut other) = (world.trader(), world.logon("OTHER", Service::SpotTrading));
     let rule = VenueRateRule::Spot { tier, cancels_limited: true, mass_cancel_points: true };
-    let mut mirror = Mirror::new(1, VenueRate { rule, reserve: 0 });
+    let mut mirror = Mirror::new(1, VenueRate { rule, reserve: 0, holds_cancels: true });
     let mut rng = fastrand::Rng::with_seed(seed);
     let (mut own, mut seen) = (Vec::<Own>::new(), Seen::default());
     for id in 1..=STEPS as u64 {
@@ -191,7 +191,7 @@ fn the_mirror_of_the_derivatives_tokens_refuses_what_the_venue_refuses_and_nothi
     let mut peer = world.logon("TAUT_DRV", Service::DerivativesTrading);
     let size = BucketSize { tokens: 100, ..BucketSize::default() };
     let rule = VenueRateRule::Derivatives { size, costs: TokenCosts::default() };
-    let mut mirror = Mirror::new(1, VenueRate { rule, reserve: 0 });
+    let mut mirror = Mirror::new(1, VenueRate { rule, reserve: 0, holds_cancels: true });
     let mut rng = fastrand::Rng::with_seed(7);
     let (mut refused, mut passed) = (0, 0);
     for n in 0..1_000 {
