@@ -46,7 +46,7 @@ impl Gateway {
 
     /// The clients that can only log on to market data.
     pub fn without_credentials(&self) -> impl Iterator<Item = (u16, CompId)> {
-        let clients = (0..).zip(&self.clients);
+        let clients = (0..).zip(self.clients.iter());
         clients.filter(|(_, one)| !one.credentials.are_known()).map(|(at, one)| (at, one.sender))
     }
 

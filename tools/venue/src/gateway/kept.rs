@@ -1,6 +1,9 @@
 //! What the gateway keeps over a restart: the numbers of every session, who is logged on, the reports that a
 //! client may ask for again, cancels that wait for their time, nonces, and the next rollover.
 
+#[cfg(test)]
+mod whole;
+
 use taut::session::{Kept, MemoryStore, Outbox, SentStore};
 use taut_codec::value::UtcTime;
 
@@ -9,6 +12,8 @@ use super::leave::Due;
 use super::{Gateway, ReplayLimits, Service};
 use crate::oes::Owner;
 use crate::state::{Restored, Source, Stored, store_bytes};
+#[cfg(test)]
+pub(crate) use whole::Whole;
 
 /// Of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +57,21 @@ impl Nonces {
     fn of(client: &Client) -> Self {
         let (logon, rest) = client.credentials.nonces();
         Self { logon, rest }
+    }
+}
+
+impl Known {
+    /// Whether something of it is not as the state has it.
+    pub(super) fn has_news(&self) -> bool {
+        let store = self.session.store::<KeptStore>();
+        Numbers::of(self) != self.kept || store.is_some_and(|store| store.count > 0)
+    }
+}
+
+impl Client {
+    /// Whether all of it is as the state has it.
+    fn is_as_kept(&self) -> bool {
+        Nonces::of(self) == self.kept && !self.all_known().any(Known::has_news)
     }
 }
 
@@ -185,7 +205,8 @@ impl Gateway {
         let place = out.len();
         0u64.store(out);
         let mut count = 0u64;
-        for (number, client) in (0u16..).zip(&mut self.clients) {
+        debug_assert!(self.clients.unmarked().all(Client::is_as_kept), "who changed is marked");
+        self.clients.take_marked(|number, client| {
             let nonces = Nonces::of(client);
             let nonces = (nonces != client.kept).then_some(nonces);
             client.kept = nonces.unwrap_or(client.kept);
@@ -196,13 +217,12 @@ impl Gateway {
             }
             for service in Service::ALL {
                 let Some(known) = client.known_mut(service) else { continue };
-                let numbers = Numbers::of(known);
-                let before = std::mem::replace(&mut known.kept, numbers);
-                let store = known.session.store_mut::<KeptStore>();
-                let new = store.as_ref().is_some_and(|store| store.count > 0);
-                if numbers == before && !new {
+                if !known.has_news() {
                     continue;
                 }
+                let numbers = Numbers::of(known);
+                known.kept = numbers;
+                let store = known.session.store_mut::<KeptStore>();
                 (number, Some(service)).store(out);
                 numbers.store(out);
                 None::<u64>.store(out);
@@ -212,7 +232,7 @@ impl Gateway {
                 }
                 count += 1;
             }
-        }
+        });
         changed |= count > 0;
         out[place..place + 8].copy_from_slice(&count.to_le_bytes());
         changed
@@ -264,7 +284,7 @@ impl Gateway {
     /// missed is made up for.
     pub(crate) fn come_back(&mut self, now: UtcTime) {
         let switches = self.switches.session;
-        for (number, client) in (0u16..).zip(&mut self.clients) {
+        for (number, client) in (0u16..).zip(self.clients.iter_mut()) {
             for service in Service::ALL {
                 let Some(known) = client.known_mut(service) else { continue };
                 let was_up = std::mem::take(&mut known.up);
@@ -295,7 +315,7 @@ impl Restored for Gateway {
         let place = out.len();
         0u64.store(out);
         let mut count = 0u64;
-        for (number, client) in (0u16..).zip(&self.clients) {
+        for (number, client) in (0u16..).zip(self.clients.iter()) {
             (number, None::<Service>).store(out);
             Some(Nonces::of(client)).store(out);
             count += 1;

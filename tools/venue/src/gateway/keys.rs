@@ -73,11 +73,12 @@ impl Gateway {
         is_signed: impl Fn(&Credentials) -> bool,
     ) -> Result<u16, NotLetIn> {
         let switches = self.switches.session;
-        let mut clients = (0u16..).zip(&mut self.clients);
-        let found = clients.find(|(_, client)| {
-            client.market == market && client.credentials.is_key(&call.api_key)
-        });
-        let (at, client) = found.ok_or(NotLetIn::UnknownKey)?;
+        let found = self
+            .clients
+            .iter()
+            .position(|client| client.market == market && client.credentials.is_key(&call.api_key));
+        let at = found.ok_or(NotLetIn::UnknownKey)?;
+        let client = &mut self.clients[at];
         if client.lockout.is_locked(now) {
             return Err(NotLetIn::LockedOut);
         }
@@ -98,7 +99,7 @@ impl Gateway {
                 client.credentials.rest_nonces.take(nonce, market)?;
             }
         }
-        Ok(at)
+        Ok(at as u16)
     }
 }
 

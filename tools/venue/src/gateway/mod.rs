@@ -3,6 +3,7 @@
 
 pub mod checks;
 mod client;
+mod clients;
 mod connection;
 mod control;
 pub mod exec_id;
@@ -46,6 +47,8 @@ pub use connection::ConnectionId;
 pub use faults::Fault;
 pub use guard::Source;
 pub use inbound::{Inbound, RefusedCommand};
+#[cfg(test)]
+pub(crate) use kept::Whole;
 pub(crate) use keys::NotLetIn;
 pub use logon::{ClientCredentials, Logons};
 pub use refusals::{Refusal, RefusedLogon};
@@ -59,6 +62,7 @@ pub use transit::{Routing, RoutingMode};
 use crate::config::RolloverClosed;
 use crate::limits::CONNECTIONS_MAX;
 use client::Client;
+use clients::Clients;
 use connection::Connection;
 use leave::Due;
 use refusals::Refusals;
@@ -68,7 +72,7 @@ use rollover::Rollover;
 /// The gateway, all instances of it.
 pub struct Gateway {
     switches: GatewaySwitches,
-    clients: Vec<Client>,
+    clients: Clients,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     router: Router,
@@ -103,7 +107,7 @@ impl Gateway {
     pub fn new(instances: u16, switches: GatewaySwitches) -> Self {
         Self {
             switches,
-            clients: Vec::new(),
+            clients: Clients::default(),
             connections: BTreeMap::new(),
             next_connection: 1,
             router: Router::new(instances),
@@ -260,13 +264,12 @@ impl Gateway {
                     connection.drop_now();
                 }
                 None => {}
-                Some(client) => {
-                    let client = &mut self.clients[usize::from(client)];
-                    if let Some(known) = client.known_mut(connection.service) {
-                        known.session.tick(now, &mut connection.outbox);
-                        while known.session.next_event().is_some() {}
-                    }
-                }
+                Some(client) => self.clients.tend(usize::from(client), |client| {
+                    let Some(known) = client.known_mut(connection.service) else { return false };
+                    known.session.tick(now, &mut connection.outbox);
+                    while known.session.next_event().is_some() {}
+                    known.has_news()
+                }),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A state that is gone on with: a venue that was killed and came back does what one does that only lost its
 //! connections.
 
+mod changes;
 mod day;
 
 use std::fs;

@@ -74,8 +74,8 @@ pub(super) enum Fate {
 }
 
 /// A venue and three traders who do at random what a seed says.
-struct Day {
-    world: World,
+pub(super) struct Day {
+    pub(super) world: World,
     config: VenueConfig,
     house: House,
     peers: Vec<Option<Peer>>,
@@ -92,8 +92,13 @@ struct Day {
 impl Day {
     fn new(config: VenueConfig, house: House, seed: u64) -> Self {
         let start = UtcTime::parse(START).unwrap();
+        Self::at(World::fed(&config, house.source(), start).unwrap(), config, house, seed)
+    }
+
+    /// At a venue that has just begun.
+    pub(super) fn at(world: World, config: VenueConfig, house: House, seed: u64) -> Self {
         let mut day = Self {
-            world: World::fed(&config, house.source(), start).unwrap(),
+            world,
             config,
             house,
             peers: vec![None, None, None],
@@ -111,7 +116,7 @@ impl Day {
     }
 
     /// The times of a venue pass by its ticks only.
-    fn pass(&mut self, millis: u64) {
+    pub(super) fn pass(&mut self, millis: u64) {
         self.world.pass(millis);
         self.world.venue.tick(self.world.now);
         self.listen();
@@ -167,7 +172,7 @@ impl Day {
         if who == 2 { comb(&self.world, self.next_id) } else { self.next_id.to_string() }
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         let who = self.rng.usize(..3);
         if self.peers[who].is_none() {
             return self.log_on(who, "141=N|");
