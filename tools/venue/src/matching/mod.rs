@@ -58,6 +58,7 @@ mod order;
 mod pool;
 mod reason;
 mod settlement;
+mod setup;
 pub mod spot;
 mod take;
 mod time;
@@ -76,12 +77,13 @@ pub use derivatives::{
     ContractKind, ContractTerms, Derivatives, DerivativesConfig, DerivativesEngine,
     FuturesPosition, FuturesSelfTrade, Wallet, WalletState,
 };
-pub use engine::{Engine, EngineConfig, Rules, SetupError};
+pub use engine::Engine;
 pub use event::{Asker, EngineEvent, EventKind, OrderState, Rejection, Request, Trade};
 pub use ids::OrderIds;
 pub use ledger::{AMOUNT_MAX, Balance, FeeCurrency, FeeSchedule, MONEY_SCALE};
 pub use order::{Order, OrderRef, Stage};
 pub use reason::{CancelReason, RejectReason};
 pub use settlement::{Estimate, Fill, Settlement};
+pub use setup::{EngineConfig, Rules, SetupError};
 pub use spot::{MarginTerms, Position, Spot, SpotConfig, SpotEngine};
 pub use triggers::Index;

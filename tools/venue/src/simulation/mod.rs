@@ -29,7 +29,10 @@
 mod accounts;
 mod check;
 mod config;
+mod faults;
+mod look;
 mod network;
+mod parts;
 mod record;
 mod rest;
 pub mod strategies;
@@ -39,18 +42,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 use taut::command::SessionId;
-use taut::conductor::{Conductor, DialProblem};
-use taut::desk::{Desk, DeskConfig};
-use taut::event::DownReason;
-use taut::journal::{Durability, Journal, JournalConfig, Reader};
-use taut::kraken::earlier::Earlier;
-use taut::kraken::logon::{Credentials, Logon};
-use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, SessionCore, TRADING, rest_link};
-use taut::secret::Secret;
-use taut::session::SessionConfig;
+use taut::conductor::DialProblem;
+use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, TRADING};
 use taut::strategy::Strategy;
 use taut::trace::Clock;
-use taut::types::{CompId, Market, Symbol};
+use taut::types::Market;
 use taut::wire::{Receiver, Transmitter, channel, memory};
 use taut_codec::value::UtcTime;
 
@@ -60,19 +56,13 @@ pub use config::{
 pub use record::{End, Issued, Record};
 pub use taut::wire::memory::Cut;
 
-use crate::gateway::{self, Service};
+use crate::gateway;
 use crate::links::Links;
-use crate::venue::{Arrival, Venue};
+use crate::venue::Venue;
 use check::Checks;
 use network::Lane;
+use parts::{With, credentials, engine, open_venue};
 use rest::RestNet;
-
-/// Key and secret of the engine.
-const SECRET: &str = "dGF1dCBzaW11bGF0aW9uIHNlY3JldA==";
-
-fn credentials() -> Credentials {
-    Credentials::new(Secret::new(SECRET), Secret::new(SECRET)).expect("the secret is base64")
-}
 
 /// Time that passes at least from one step to the next while only deadlines are due, nanoseconds.
 const STEP_MIN_NS: u64 = 10_000;
@@ -313,251 +303,9 @@ impl<S: Strategy> Simulation<S> {
         [self.lanes[0].traffic(), self.lanes[1].traffic()]
     }
 
-    fn due_faults(&mut self, now_ns: u64) {
-        let elapsed = now_ns - self.start.0;
-        while let Some(fault) = self.config.faults.pop_if(|fault| fault.at_ns <= elapsed) {
-            self.suffer(&fault, now_ns);
-        }
-        let Some(random) = &self.config.random_faults else { return };
-        if self.next_random_fault.is_some_and(|at| at <= now_ns) {
-            let fault = random.draw(elapsed, &mut self.rng);
-            let next = now_ns + self.rng.u64(random.every_ns.clone());
-            self.next_random_fault = (next <= self.start.0 + random.until_ns).then_some(next);
-            self.suffer(&fault, now_ns);
-        }
-    }
-
-    fn suffer(&mut self, fault: &Fault, now_ns: u64) {
-        if self.lanes[usize::from(fault.session.0)].suffer(fault, now_ns) {
-            let record = self.engine.watch_mut();
-            record.faults += 1;
-            record.breaks += 1;
-        }
-    }
-
-    /// Lets a fault happen now.
-    pub fn inject(&mut self, session: SessionId, kind: FaultKind) {
-        let now_ns = self.now().0;
-        self.suffer(&Fault { at_ns: now_ns - self.start.0, session, kind }, now_ns);
-    }
-
-    /// Kills the engine at any instruction, and starts another one, which has the journal of the first and
-    /// nothing else of it.
-    pub fn crash(&mut self)
-    where
-        S: Default,
-    {
-        for session in [TRADING, MARKET_DATA] {
-            self.inject(session, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
-        }
-        let now = self.now();
-        let blank = || Record::new(now, self.config.rollover);
-        let mut record = std::mem::replace(self.engine.watch_mut(), blank());
-        record.crashed();
-        let none = SimConfig { journal: None, ..self.config.clone() };
-        let mut made = |config: &SimConfig, record| {
-            let credentials = credentials();
-            let with = With { credentials, clock: self.clock.clone(), rng: &mut self.rng };
-            engine(config, &self.sender, with, S::default(), record)
-        };
-        // The lock of the journal ends with the first engine.
-        let (placeholder, _) = made(&none, blank());
-        let (second, rest) = {
-            drop(std::mem::replace(&mut self.engine, placeholder));
-            made(&self.config, record)
-        };
-        (self.engine, self.rest) = (second, rest);
-        for lane in &mut self.lanes {
-            lane.dialling = None;
-        }
-    }
-
-    /// The venue is killed and back at once, with what its state says if it keeps one; every connection is
-    /// reset.
-    ///
-    /// # Panics
-    /// If the venue refuses its configuration or its state.
-    pub fn kill_venue(&mut self) {
-        for session in [TRADING, MARKET_DATA] {
-            self.inject(session, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
-        }
-        self.links = Links::default();
-        let now = self.now();
-        // The state is held until the venue is gone.
-        self.venue = open_venue(&self.config, false, now);
-        self.venue = open_venue(&self.config, true, now);
-    }
-
     /// Asks the engine to end: the strategy cancels, the sessions log out.
     pub fn stop(&mut self) {
         self.engine.watch_mut().stopping = true;
         self.engine.stop();
     }
-
-    /// Whether the engine has ended.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.engine.is_over()
-    }
-
-    /// Whether both sessions are logged on and the desk has started.
-    #[must_use]
-    pub fn is_up(&self) -> bool {
-        self.record().are_sessions_up() && self.desk().is_started()
-    }
-
-    /// Virtual time.
-    #[must_use]
-    pub fn now(&self) -> UtcTime {
-        self.clock.now()
-    }
-
-    /// The desk, with its strategy.
-    #[must_use]
-    pub const fn desk(&self) -> &Desk<S> {
-        self.engine.desk()
-    }
-
-    /// The venue.
-    #[must_use]
-    pub const fn venue(&self) -> &Venue {
-        &self.venue
-    }
-
-    const fn record(&self) -> &Record {
-        self.engine.watch()
-    }
-
-    /// Every order command in the order of issue, with its end and its arrival.
-    #[must_use]
-    pub fn sent_log(&self) -> &[Issued] {
-        &self.record().issued
-    }
-
-    /// Every command that reached the venue's trading engine, in that order.
-    #[must_use]
-    pub fn arrival_log(&self) -> &[Arrival] {
-        &self.record().arrivals
-    }
-
-    /// A hash of all bytes that came to the venue and left it and of all events of the engine, each
-    /// with its time: one seed, one digest.
-    #[must_use]
-    pub const fn digest(&self) -> u64 {
-        self.record().digest.0
-    }
-
-    /// Faults that happened to a connection.
-    #[must_use]
-    pub const fn faults(&self) -> u64 {
-        self.record().faults
-    }
-
-    /// Sessions that went down, so far.
-    #[must_use]
-    pub fn downs(&self) -> usize {
-        self.record().downs.len()
-    }
-
-    /// Why sessions went down, so far.
-    pub fn down_reasons(&self) -> impl Iterator<Item = DownReason> + '_ {
-        self.record().downs.iter().map(|(_, _, reason)| *reason)
-    }
-
-    /// How often both sides were compared because nothing was on its way; of these, how often with
-    /// fills to compare; and how many live orders were compared.
-    #[must_use]
-    pub const fn comparisons(&self) -> (u64, u64, u64) {
-        (self.checks.quiet, self.checks.positions, self.checks.orders)
-    }
-
-    /// Steps so far.
-    #[must_use]
-    pub const fn steps(&self) -> u64 {
-        self.steps
-    }
-}
-
-/// What an engine of a simulation is made with.
-struct With<'a> {
-    credentials: Credentials,
-    clock: Clock,
-    rng: &'a mut Rng,
-}
-
-/// An engine without connections, and its way to REST; it goes on where its journal says, if it has one.
-fn engine<S: Strategy>(
-    config: &SimConfig,
-    sender: &str,
-    with: With<'_>,
-    strategy: S,
-    record: Record,
-) -> (InlineEngine<S, Record>, Option<RestNet>) {
-    let With { credentials, clock, rng } = with;
-    let mut core = session_core(config, sender, credentials.clone(), clock.clone());
-    let rest = config.rest.clone().map(|route| {
-        let (port, end) = rest_link();
-        core.set_rest(port);
-        RestNet::new(config.market(), route, credentials, end)
-    });
-    if let Some(dir) = &config.journal {
-        let small = JournalConfig {
-            durability: Durability::None,
-            segment_bytes: 1 << 20,
-            segments_kept: 0,
-            ..JournalConfig::default()
-        };
-        let (journal, _) = Journal::open(dir, small).expect("the journal opens");
-        core.keep_journal(TRADING, journal).expect("it is new");
-        let reader = Reader::open(dir).expect("it is there");
-        core.set_earlier(TRADING, Earlier::read(&reader).expect("it can be read"));
-    }
-    let desk = DeskConfig {
-        total: config.total,
-        venue_rate: config.venue_rate,
-        cl_ord_id_watermark: core.journal(TRADING).map_or(0, |j| j.state().cl_ord_id_watermark),
-        reach: config.reach,
-        recovery: config.recovery,
-        second: None,
-        rest: config.rest.as_ref().map(|route| route.policy),
-        ..DeskConfig::new(MARKET_DATA, TRADING, config.instruments.clone(), config.depth)
-    };
-    let desk = Desk::new(&desk, clock.clone(), strategy).expect("the desk can be set up");
-    let conductors = [TRADING, MARKET_DATA].map(|session| {
-        let conductor = config.conductor(rng.u64(..));
-        (session, Conductor::new(conductor, None, clock.now()))
-    });
-    (InlineEngine::new(desk, core, conductors.into(), clock, record), rest)
-}
-
-/// The venue, with its state or without.
-fn open_venue(config: &SimConfig, keeps_state: bool, now: UtcTime) -> Venue {
-    let mut venue = config.venue.clone();
-    venue.state.dir = venue.state.dir.filter(|_| keeps_state);
-    let read = |_: &str| Some(SECRET.to_owned());
-    Venue::with_secrets(&venue, config.liquidity.clone(), now, read)
-        .expect("the venue takes its configuration")
-}
-
-fn session_core(
-    config: &SimConfig,
-    sender: &str,
-    credentials: Credentials,
-    clock: Clock,
-) -> SessionCore {
-    let market = gateway::Market::from(config.market());
-    let session = |service: Service| {
-        let id = |text: &str| -> CompId { text.parse().expect("CompIDs are short") };
-        let client = taut::kraken::session::client(id(sender), id(service.comp_id()));
-        let (heartbeat_seconds, synchronise) = (config.heartbeat_seconds, config.synchronise);
-        SessionConfig { heartbeat_seconds, synchronise, ..client }
-    };
-    let sessions = vec![
-        (session(market.market_data()), Logon::MarketData),
-        (session(market.trading()), Logon::trading(credentials, config.cancel_on_disconnect)),
-    ];
-    let symbols: Vec<Symbol> = config.instruments.iter().map(|one| one.symbol).collect();
-    // Nobody looks at latencies: every stamp is the virtual time.
-    let (traces, _) = rtrb::RingBuffer::new(1);
-    SessionCore::new(sessions, &symbols, clock, traces)
 }

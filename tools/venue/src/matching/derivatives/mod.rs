@@ -33,12 +33,13 @@ pub use wallet::{Wallet, WalletState};
 
 use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
 use super::command::SelfTrade;
-use super::engine::{Engine, EngineConfig, Rules, SetupError};
+use super::engine::Engine;
 use super::ids::OrderIds;
 use super::ledger::{AMOUNT_MAX, FEE_RATE_MAX, Ledger, MONEY_SCALE, part_of, pow10};
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
+use super::setup::{EngineConfig, Rules, SetupError};
 use super::triggers::Index;
 use super::{Balance, FeeSchedule};
 use crate::state::{Restored, Source, Stored, save_all};

@@ -9,7 +9,7 @@ use taut_codec::value::Decimal;
 pub use margin::{MarginTerms, Position};
 
 use super::account::{AccountFlags, AccountId, Asset, AssetId, FEE_ACCOUNT};
-use super::engine::{Engine, EngineConfig, Rules, SetupError};
+use super::engine::Engine;
 use super::ids::OrderIds;
 use super::ledger::{
     AMOUNT_MAX, Balance, FEE_RATE_MAX, FeeSchedule, Ledger, MONEY_SCALE, part_of, pow10,
@@ -17,6 +17,7 @@ use super::ledger::{
 use super::order::Order;
 use super::reason::RejectReason;
 use super::settlement::{Estimate, Fill, Settlement};
+use super::setup::{EngineConfig, Rules, SetupError};
 use crate::limits::POSITION_UNITS_MAX;
 use crate::state::{Restored, Source, save_all};
 use margin::Positions;
