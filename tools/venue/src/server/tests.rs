@@ -35,8 +35,8 @@ fn a_base_port_that_leads_beyond_the_last_port_is_out_of_range() {
     assert_eq!(listen(61_534).port(Door::Fix(Service::SpotTrading)).unwrap(), 65_535);
 }
 
-#[test]
-fn a_plain_client_of_a_tls_port_gets_an_alert_and_the_end() {
+/// What every FIX port says to these bytes, to the end.
+fn answers_to(bytes: &[u8]) -> Vec<(Service, Vec<u8>)> {
     let mut config = crate::VenueConfig::default();
     config.liquidity.mode = crate::config::LiquidityMode::None;
     let clock = Clock::system();
@@ -46,10 +46,11 @@ fn a_plain_client_of_a_tls_port_gets_an_alert_and_the_end() {
     let mut server = Server::bind(venue, Some(tls), &Listen::loopback(), clock).unwrap();
     let addresses = server.addresses().unwrap();
     assert_eq!(addresses.len(), Service::ALL.len(), "every port is served");
+    let mut answers = Vec::new();
     for (service, address) in addresses {
         let mut client = TcpStream::connect(address).unwrap();
         client.set_nonblocking(true).unwrap();
-        client.write_all(b"8=FIX.4.4\x019=76\x0135=A\x01").unwrap();
+        client.write_all(bytes).unwrap();
         let (mut answer, mut buffer) = (Vec::new(), [0; 64]);
         // As long as it takes: the end of the stream is the condition.
         loop {
@@ -63,8 +64,46 @@ fn a_plain_client_of_a_tls_port_gets_an_alert_and_the_end() {
                 Err(error) => panic!("{service:?}: {error}"),
             }
         }
+        answers.push((service, answer));
+    }
+    answers
+}
+
+#[test]
+fn a_plain_client_of_a_tls_port_gets_an_alert_and_the_end() {
+    for (service, answer) in answers_to(b"8=FIX.4.4\x019=76\x0135=A\x01") {
         // A record of type 21, two bytes long: fatal.
         assert_eq!((answer[0], answer[5]), (21, 2), "{service:?}: {answer:?}");
+    }
+}
+
+/// A ClientHello that does not say that it speaks more than TLS 1.2.
+fn client_hello_of_tls_1_2() -> Vec<u8> {
+    let mut hello = vec![3, 3];
+    hello.extend([7; 32]);
+    // No session; TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256; no compression.
+    hello.extend([0, 0, 2, 0xc0, 0x2b, 1, 0]);
+    // P-256, uncompressed points, ECDSA with SHA-256.
+    let extensions: [&[u8]; 3] =
+        [&[0, 10, 0, 4, 0, 2, 0, 23], &[0, 11, 0, 2, 1, 0], &[0, 13, 0, 4, 0, 2, 4, 3]];
+    let extensions = extensions.concat();
+    hello.extend((extensions.len() as u16).to_be_bytes());
+    hello.extend(extensions);
+    let mut handshake = vec![1, 0];
+    handshake.extend((hello.len() as u16).to_be_bytes());
+    handshake.extend(hello);
+    let mut record = vec![22, 3, 1];
+    record.extend((handshake.len() as u16).to_be_bytes());
+    record.extend(handshake);
+    record
+}
+
+#[test]
+fn a_client_that_speaks_tls_1_2_at_most_gets_an_alert_that_says_so() {
+    for (service, answer) in answers_to(&client_hello_of_tls_1_2()) {
+        // Fatal, protocol_version(70).
+        let alert = (answer[0], answer.get(5..7));
+        assert_eq!(alert, (21, Some(&[2, 70][..])), "{service:?}: {answer:?}");
     }
 }
 

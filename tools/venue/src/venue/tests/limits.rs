@@ -80,23 +80,28 @@ fn a_cancel_is_taken_over_the_threshold_by_switch() {
 
 #[test]
 fn only_so_many_orders_may_be_open_on_a_pair() {
-    let mut world = World::with(&tier(TierName::Starter));
-    let mut peer = world.trader();
-    for id in 1..=60 {
+    for (name, most) in
+        [(TierName::Starter, 60), (TierName::Intermediate, 80), (TierName::Pro, 225)]
+    {
+        let mut world = World::with(&tier(name));
+        let mut peer = world.trader();
+        for id in 1..=most {
+            world.pass(1_000);
+            let answers = world.limit(&mut peer, id, 1, "1", "100");
+            assert_eq!(answers.len(), 2, "{name:?} {id}: {answers:?}");
+        }
         world.pass(1_000);
-        assert_eq!(world.limit(&mut peer, id, 1, "1", "100").len(), 2);
+        let answers = world.limit(&mut peer, most + 1, 1, "1", "100");
+        assert!(text(&answers).ends_with("EOrder:Orders limit exceeded"), "{name:?}: {answers:?}");
+        world.pass(1_000);
+        let (id, time) = (most + 2, world.time());
+        let other = format!("D|11={id}|38=1|40=2|44=100|54=1|55=ETH/USD|59=1|60={time}|");
+        assert_eq!(world.send(&mut peer, &other).len(), 2, "another pair");
+        world.pass(300_000);
+        let (id, time) = (most + 3, world.time());
+        world.send(&mut peer, &format!("q|11={id}|60={time}|530=6|"));
+        assert_eq!(world.limit(&mut peer, most + 4, 1, "1", "100").len(), 2, "they are gone");
     }
-    world.pass(1_000);
-    let answers = world.limit(&mut peer, 61, 1, "1", "100");
-    assert!(text(&answers).ends_with("EOrder:Orders limit exceeded"), "{answers:?}");
-    world.pass(1_000);
-    let time = world.time();
-    let other = format!("D|11=62|38=1|40=2|44=100|54=1|55=ETH/USD|59=1|60={time}|");
-    assert_eq!(world.send(&mut peer, &other).len(), 2, "another pair");
-    world.pass(300_000);
-    let time = world.time();
-    world.send(&mut peer, &format!("q|11=63|60={time}|530=6|"));
-    assert_eq!(world.limit(&mut peer, 64, 1, "1", "100").len(), 2, "they are gone");
 }
 
 #[test]
