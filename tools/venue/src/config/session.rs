@@ -16,6 +16,9 @@ pub struct SessionSwitches {
     /// Rejects in one second after which a session is disconnected (3.7, unspecified); 0: never.
     /// Default 100.
     pub errors_per_second_max: u32,
+    /// Seconds after which a market data session that has not asked for market data (35=V) is dropped (3.4,
+    /// seen by one observer, who does not say when); 0: never. Default 0.
+    pub unsubscribed_s: u32,
     /// Whether a lost connection cancels where the Logon says nothing of it (2.3, C3: by 8674 alone, or as set
     /// up at onboarding). Default yes.
     pub disconnect_cancels: bool,
@@ -53,6 +56,7 @@ impl Default for SessionSwitches {
             lockout_after: 0,
             lockout_s: 60,
             errors_per_second_max: 100,
+            unsubscribed_s: 0,
             disconnect_cancels: true,
             cancel_grace_ms: 0,
             logout_cancels: false,

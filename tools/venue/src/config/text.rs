@@ -73,6 +73,8 @@ lockout_after = 0
 lockout_s = 60
 # Rejects in one second that end a session (0: any number is taken).
 errors_per_second_max = 100
+# Seconds after which a market data session that has asked for no market data is dropped (0: never).
+unsubscribed_s = 0
 # Cancel on disconnect: whether a Logon without 8674 asks for it; milliseconds from the end of the connection to the cancels, and whether a clean
 # logout, a heartbeat time-out and a takeover by a second logon cancel too.
 disconnect_cancels = true

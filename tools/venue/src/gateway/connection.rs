@@ -36,6 +36,8 @@ pub(super) struct Connection {
     pub dropped: bool,
     /// Dropped then, whatever still waits.
     pub close_at: Option<UtcTime>,
+    /// Since when its market data session is logged on without having asked for market data.
+    pub idle_since: Option<UtcTime>,
     /// Where it comes from, if that is known.
     pub source: Option<IpAddr>,
     /// What goes wrong with it on purpose.
@@ -62,6 +64,7 @@ impl Connection {
             close: false,
             dropped: false,
             close_at: None,
+            idle_since: None,
             source,
             faults: Faults::default(),
             opened: now,
@@ -70,6 +73,13 @@ impl Connection {
 
     pub(super) const fn logon_deadline(&self) -> UtcTime {
         self.opened.plus_nanos(LOGON_TIMEOUT_NS)
+    }
+
+    /// When it is dropped for asking for no market data in so many seconds; 0: never.
+    pub(super) fn idle_deadline(&self, seconds: u32) -> UtcTime {
+        let nanos = u64::from(seconds) * 1_000_000_000;
+        let since = self.idle_since.filter(|_| nanos > 0);
+        since.map_or(UtcTime(u64::MAX), |since| since.plus_nanos(nanos))
     }
 
     /// Ends it as soon as what waits is sent, and then at the latest.

@@ -103,7 +103,16 @@ impl Gateway {
         }
         match received {
             Received::Logon => self.logon(id, client, message, now),
-            Received::Application => self.application(client, service, message, now),
+            Received::Application => {
+                let request = self.application(client, service, message, now);
+                if matches!(request, Some(Inbound::MarketData { .. }))
+                    && message.msg_type() == b"V"
+                    && let Some(connection) = self.connections.get_mut(&id)
+                {
+                    connection.idle_since = None;
+                }
+                request
+            }
             Received::Admin => {
                 known.logged_out |= message.msg_type() == b"5";
                 None

@@ -238,6 +238,7 @@ impl Gateway {
         known.logons += 1;
         known.cancel_on_disconnect = cancel;
         connection.logged_on = true;
+        connection.idle_since = (!trading).then_some(now);
         known.up = true;
         // The errors of an earlier connection are not this one's.
         known.errors = Errors::default();

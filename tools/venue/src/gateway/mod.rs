@@ -251,7 +251,8 @@ impl Gateway {
         self.now = now;
         self.tick_rollover(now);
         for connection in self.connections.values_mut() {
-            if connection.close_at.is_some_and(|at| now >= at) {
+            let idle = connection.idle_deadline(self.switches.session.unsubscribed_s);
+            if now >= idle || connection.close_at.is_some_and(|at| now >= at) {
                 connection.drop_now();
             }
             match connection.client {
@@ -285,7 +286,8 @@ impl Gateway {
         let open = self.connections.values().filter(waits);
         let open = open.map(|one| {
             let close_at = one.close_at.unwrap_or(UtcTime(u64::MAX));
-            deadline(one).min(close_at).min(one.faults.deadline())
+            let idle = one.idle_deadline(self.switches.session.unsubscribed_s);
+            deadline(one).min(close_at).min(idle).min(one.faults.deadline())
         });
         let sessions = open.min().unwrap_or(UtcTime(u64::MAX));
         sessions.min(self.rollover.deadline()).min(self.due_deadline())
