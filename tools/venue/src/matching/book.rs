@@ -1,12 +1,12 @@
 //! The price-time book of one instrument.
 //!
-//! A side is a vector of (key, level) sorted so that the best price stands last: trading happens
-//! there, so most insertions and removals move few entries. Levels are a slab; the orders of a level
-//! are a doubly linked queue through the order slab, oldest first.
+//! A side is a [`Ladder`]: its levels sorted so that the best price stands last. Levels are a slab; the orders
+//! of a level are a doubly linked queue through the order slab, oldest first.
 
 use taut::types::{Px, Qty, Side};
 use taut_codec::value::UtcTime;
 
+use super::ladder::Ladder;
 use super::pool::{NONE, Orders};
 use crate::state::{Restored, Source, Stored};
 
@@ -68,8 +68,8 @@ impl LevelSlot {
 /// The book of one instrument.
 #[derive(Debug)]
 pub struct Book {
-    // Sorted by key ascending; the key of an offer is its negated price.
-    sides: [Vec<(i64, u32)>; 2],
+    // The key of an offer is its negated price.
+    sides: [Ladder; 2],
     levels: Vec<LevelSlot>,
     free: Vec<u32>,
     changes: Vec<LevelChange>,
@@ -84,7 +84,7 @@ impl Book {
     /// An empty book with room for `levels` levels before it grows.
     pub(super) fn new(levels: usize) -> Self {
         Self {
-            sides: [Vec::with_capacity(levels), Vec::with_capacity(levels)],
+            sides: [Ladder::new(levels), Ladder::new(levels)],
             levels: Vec::with_capacity(2 * levels),
             free: Vec::with_capacity(2 * levels),
             changes: Vec::with_capacity(CHANGES_MAX),
@@ -95,7 +95,7 @@ impl Book {
     /// The best price of a side.
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Px> {
-        self.sides[side as usize].last().map(|&(_, level)| self.levels[level as usize].px)
+        self.sides[side as usize].best().map(|level| self.levels[level as usize].px)
     }
 
     /// The level at a price.
@@ -106,7 +106,7 @@ impl Book {
 
     /// The levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
-        self.sides[side as usize].iter().rev().map(|&(_, level)| self.levels[level as usize].view())
+        self.sides[side as usize].iter().map(|level| self.levels[level as usize].view())
     }
 
     /// How many levels a side has.
@@ -142,7 +142,7 @@ impl Book {
 
     /// The oldest order at the best price of a side.
     pub(super) fn front(&self, side: Side) -> Option<u32> {
-        self.sides[side as usize].last().map(|&(_, level)| self.levels[level as usize].head)
+        self.sides[side as usize].best().map(|level| self.levels[level as usize].head)
     }
 
     /// Slots of a side in the order in which they would trade.
@@ -151,12 +151,15 @@ impl Book {
         orders: &'a Orders,
         side: Side,
     ) -> impl Iterator<Item = u32> + 'a {
-        self.sides[side as usize].iter().rev().flat_map(move |&(_, level)| {
-            let head = self.levels[level as usize].head;
-            core::iter::successors(Some(head), move |&slot| {
-                Some(orders.get(slot).queue_next).filter(|&next| next != NONE)
-            })
-        })
+        self.sides[side as usize]
+            .iter()
+            .flat_map(move |level| queue_of(orders, self.levels[level as usize].head))
+    }
+
+    /// The prices of a side, best first, each with the first order of its queue.
+    pub(super) fn queues(&self, side: Side) -> impl Iterator<Item = (Px, u32)> + '_ {
+        let levels = self.sides[side as usize].iter().map(|level| &self.levels[level as usize]);
+        levels.map(|level| (level.px, level.head))
     }
 
     /// Slots of the orders at one price, first in the queue first.
@@ -167,9 +170,7 @@ impl Book {
         px: Px,
     ) -> impl Iterator<Item = u32> + 'a {
         let head = self.find(side, px).map(|level| self.levels[level as usize].head);
-        core::iter::successors(head, move |&slot| {
-            Some(orders.get(slot).queue_next).filter(|&next| next != NONE)
-        })
+        head.into_iter().flat_map(|head| queue_of(orders, head))
     }
 
     /// Puts an order at the back of the queue of its price.
@@ -222,10 +223,8 @@ impl Book {
         if empty {
             assert_eq!(place.total, 0, "a level without orders has no quantity");
             let sorted = &mut self.sides[side as usize];
-            let at = sorted
-                .binary_search_by_key(&key(side, price), |&(key, _)| key)
-                .expect("a level that has orders is listed");
-            sorted.remove(at);
+            let place = sorted.find(key(side, price)).expect("a level that has orders is listed");
+            sorted.remove(place);
             self.free.push(level);
         }
     }
@@ -240,16 +239,15 @@ impl Book {
     }
 
     fn find(&self, side: Side, px: Px) -> Option<u32> {
-        let sorted = &self.sides[side as usize];
-        let at = sorted.binary_search_by_key(&key(side, px), |&(key, _)| key).ok()?;
-        Some(sorted[at].1)
+        self.sides[side as usize].get(key(side, px))
     }
 
     fn find_or_make(&mut self, side: Side, px: Px, now: UtcTime) -> u32 {
         let key = key(side, px);
-        match self.sides[side as usize].binary_search_by_key(&key, |&(key, _)| key) {
-            Ok(at) => self.sides[side as usize][at].1,
-            Err(at) => {
+        let sorted = &mut self.sides[side as usize];
+        match sorted.find(key) {
+            Ok(place) => sorted.at(place),
+            Err(place) => {
                 let fresh = LevelSlot {
                     side,
                     px,
@@ -267,7 +265,7 @@ impl Book {
                     self.levels.push(fresh);
                     (self.levels.len() - 1) as u32
                 };
-                self.sides[side as usize].insert(at, (key, level));
+                sorted.insert(place, key, level);
                 level
             }
         }
@@ -296,6 +294,13 @@ impl Book {
     }
 }
 
+/// Slots of a queue from one order on.
+pub(super) fn queue_of(orders: &Orders, from: u32) -> impl Iterator<Item = u32> {
+    core::iter::successors(Some(from), |&slot| {
+        Some(orders.get(slot).queue_next).filter(|&next| next != NONE)
+    })
+}
+
 crate::state::stored! {
     LevelSlot { side, px, total, orders, changed_at, head, tail, change }
     LevelChange { side, px, total, at }
@@ -304,7 +309,7 @@ crate::state::stored! {
 impl Restored for Book {
     fn save(&self, out: &mut Vec<u8>) {
         let Self { sides, levels, free, changes, changes_lost } = self;
-        sides.store(out);
+        sides.iter().for_each(|side| side.save(out));
         levels.store(out);
         free.store(out);
         changes.store(out);
@@ -313,8 +318,8 @@ impl Restored for Book {
 
     fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
         let [bids, offers] = &mut self.sides;
-        from.refill(bids)?;
-        from.refill(offers)?;
+        bids.restore(from)?;
+        offers.restore(from)?;
         from.refill(&mut self.levels)?;
         from.refill(&mut self.free)?;
         from.refill(&mut self.changes)?;

@@ -9,7 +9,7 @@
 //! and, in an `impl` block of that alias, a constructor, the listing of its instruments and what can be
 //! asked of its money; nothing of the shared part knows which market it is in.
 //!
-//! A command goes `entry.rs` -> `check.rs` (refused or not) -> `take.rs` (trades) -> `book.rs` (rests), or
+//! A command goes `entry.rs` -> `check.rs` (refused or not) -> `take.rs` (trades) -> `book.rs` and its `ladder.rs` (rests), or
 //! waits in `timers.rs` or `triggers.rs` until `time.rs` lets it go on.
 //!
 //! Commands go in with the time, [`EngineEvent`]s come out in the caller's buffer. An event is
@@ -53,6 +53,7 @@ mod engine;
 mod entry;
 mod event;
 mod ids;
+mod ladder;
 mod ledger;
 mod order;
 mod pool;

@@ -4,6 +4,7 @@ use taut::event::Liquidity;
 use taut::types::{OrdType, Px, Qty, TimeInForce};
 use taut_codec::value::UtcTime;
 
+use super::book::queue_of;
 use super::command::SelfTrade;
 use super::engine::Engine;
 use super::event::{Asker, EngineEvent, EventKind, OrderState, Trade};
@@ -219,19 +220,18 @@ impl<S: Settlement> Engine<S> {
         let step = self.market(order.instrument).instrument.qty_step;
         let book = &self.books[usize::from(order.instrument.0)];
         let mut left = order.leaves();
-        for level in book.levels(order.side.opposite()) {
-            if limit.is_some_and(|limit| !order.side.at_least_as_good(limit, level.px)) {
+        for (px, head) in book.queues(order.side.opposite()) {
+            if limit.is_some_and(|limit| !order.side.at_least_as_good(limit, px)) {
                 break;
             }
-            let want =
-                if order.qty_in_quote { left.0 / level.px.0 / step.0 * step.0 } else { left.0 };
+            let want = if order.qty_in_quote { left.0 / px.0 / step.0 * step.0 } else { left.0 };
             if want == 0 {
                 outlook.whole = true;
                 break;
             }
-            let (there, stopped) = self.reachable(order, (level.px, want), &mut outlook);
+            let (there, stopped) = self.reachable(order, (head, want), &mut outlook);
             let taken = want.min(there.0);
-            let cost = i128::from(taken) * i128::from(level.px.0);
+            let cost = i128::from(taken) * i128::from(px.0);
             outlook.firm.0 += taken;
             outlook.cost += cost;
             left.0 -= if order.qty_in_quote { cost as i64 } else { taken };
@@ -250,11 +250,11 @@ impl<S: Settlement> Engine<S> {
     fn reachable(
         &self,
         order: &Order,
-        (px, want): (Px, i64),
+        (head, want): (u32, i64),
         outlook: &mut Outlook,
     ) -> (Qty, bool) {
         let (mut shown, mut all) = (0i128, 0i128);
-        for resting in self.queue_at(order.instrument, order.side.opposite(), px) {
+        for resting in queue_of(&self.orders, head).map(|slot| self.orders.get(slot)) {
             if let Some(mode) = self.self_trade(order, resting) {
                 if mode == SelfTrade::CancelOldest {
                     continue;
