@@ -214,7 +214,8 @@ impl<S: Settlement> Engine<S> {
                         .sessions
                         .is_some_and(|(first, last)| !(first..=last).contains(&order.session))
                     || command.instrument.is_some_and(|id| id != order.instrument);
-                let slot = core::mem::replace(&mut at, order.account_next);
+                let slot = at;
+                at = self.orders.neighbours(slot).next;
                 if !spared {
                     self.end(now, slot, command.reason, command.asker, events);
                     count += 1;
@@ -230,9 +231,9 @@ impl<S: Settlement> Engine<S> {
         if previous == NONE {
             account.head = slot;
         } else {
-            self.orders.get_mut(previous).account_next = slot;
+            self.orders.neighbours_mut(previous).next = slot;
         }
-        self.orders.get_mut(slot).account_prev = previous;
+        self.orders.neighbours_mut(slot).prev = previous;
     }
 }
 

@@ -115,8 +115,6 @@ pub struct Order {
     pub(super) level: u32,
     pub(super) queue_next: u32,
     pub(super) queue_prev: u32,
-    pub(super) account_next: u32,
-    pub(super) account_prev: u32,
     /// Where it stands among the timers; [`NONE`] if nothing is due.
     pub(super) timer: u32,
     /// Orders the triggers at one price; given when it is armed.
@@ -174,8 +172,6 @@ impl Order {
             level: NONE,
             queue_next: NONE,
             queue_prev: NONE,
-            account_next: NONE,
-            account_prev: NONE,
             timer: NONE,
             armed: 0,
             done: false,
@@ -251,7 +247,7 @@ crate::state::stored! {
         reference, account, session, client_key, instrument, side, ord_type, placed_as, time_in_force, stage,
         post_only, reduce_only, leveraged, qty_in_quote, fee_per_trade, fee_currency, self_trade, watches, qty,
         price, cum, stop, display, trigger_at, triggered_by, expires_at, notional, fee, created_at, queued_at,
-        changed_at, fee_exact, hold, slice, level, queue_next, queue_prev, account_next, account_prev, timer,
+        changed_at, fee_exact, hold, slice, level, queue_next, queue_prev, timer,
         armed, done, live,
     }
 }

@@ -6,10 +6,24 @@ use crate::state::{Restored, Source, Stored};
 /// No slot, no level.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// The neighbours of an order among the live orders of its account, older and younger. They stand apart from
+/// the orders: whoever ends touches its neighbours, which lie anywhere, and so little memory stays near.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Neighbours {
+    pub(super) prev: u32,
+    pub(super) next: u32,
+}
+
+impl Neighbours {
+    const NOBODY: Self = Self { prev: NONE, next: NONE };
+}
+
 /// The slab. Never holds more than it was made for.
 #[derive(Debug)]
 pub(super) struct Orders {
     slots: Vec<Order>,
+    /// By slot.
+    neighbours: Vec<Neighbours>,
     /// First free slot; free slots are chained through `queue_next`.
     free: u32,
     live: usize,
@@ -19,7 +33,8 @@ pub(super) struct Orders {
 impl Orders {
     pub(super) fn new(max: usize) -> Self {
         assert!(max < NONE as usize, "slots are named by 32 bits");
-        Self { slots: Vec::with_capacity(max), free: NONE, live: 0, max }
+        let (slots, neighbours) = (Vec::with_capacity(max), Vec::with_capacity(max));
+        Self { slots, neighbours, free: NONE, live: 0, max }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -38,6 +53,7 @@ impl Orders {
             let slot = self.slots.len() as u32;
             order.reference = OrderRef { slot, generation: 1 };
             self.slots.push(order);
+            self.neighbours.push(Neighbours::NOBODY);
             return slot;
         }
         let slot = self.free;
@@ -45,6 +61,7 @@ impl Orders {
         self.free = place.queue_next;
         order.reference = OrderRef { slot, generation: place.reference.generation };
         *place = order;
+        self.neighbours[slot as usize] = Neighbours::NOBODY;
         slot
     }
 
@@ -78,12 +95,23 @@ impl Orders {
     pub(super) fn get_mut(&mut self, slot: u32) -> &mut Order {
         &mut self.slots[slot as usize]
     }
+
+    pub(super) fn neighbours(&self, slot: u32) -> Neighbours {
+        self.neighbours[slot as usize]
+    }
+
+    pub(super) fn neighbours_mut(&mut self, slot: u32) -> &mut Neighbours {
+        &mut self.neighbours[slot as usize]
+    }
 }
+
+crate::state::stored! { Neighbours { prev, next } }
 
 impl Restored for Orders {
     fn save(&self, out: &mut Vec<u8>) {
-        let Self { slots, free, live, max } = self;
+        let Self { slots, neighbours, free, live, max } = self;
         slots.store(out);
+        neighbours.store(out);
         free.store(out);
         (*live, *max).store(out);
     }
@@ -91,9 +119,11 @@ impl Restored for Orders {
     fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
         let room = self.max;
         from.refill(&mut self.slots)?;
+        from.refill(&mut self.neighbours)?;
         self.free = from.get()?;
         (self.live, self.max) = from.get()?;
         // Slots that were retired make less room than was configured, never more.
-        (self.max <= room && self.live <= self.slots.len()).then_some(())
+        let are_whole = self.neighbours.len() == self.slots.len();
+        (are_whole && self.max <= room && self.live <= self.slots.len()).then_some(())
     }
 }

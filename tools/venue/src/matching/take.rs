@@ -9,7 +9,7 @@ use super::command::SelfTrade;
 use super::engine::Engine;
 use super::event::{Asker, EngineEvent, EventKind, OrderState, Trade};
 use super::order::Order;
-use super::pool::NONE;
+use super::pool::{NONE, Neighbours};
 use super::reason::{CancelReason, RejectReason};
 use super::settlement::{Fill, Settlement};
 
@@ -297,15 +297,15 @@ impl<S: Settlement> Engine<S> {
         self.timers.clear(&mut self.orders, slot);
         let order = self.orders.get_mut(slot);
         self.settlement.set_hold(order, 0);
-        let Order { account, account_prev, account_next, .. } = *order;
-        let account = &mut self.accounts[account.0 as usize];
-        match account_prev {
-            NONE => account.head = account_next,
-            previous => self.orders.get_mut(previous).account_next = account_next,
+        let account = &mut self.accounts[order.account.0 as usize];
+        let Neighbours { prev, next } = self.orders.neighbours(slot);
+        match prev {
+            NONE => account.head = next,
+            previous => self.orders.neighbours_mut(previous).next = next,
         }
-        match account_next {
-            NONE => account.tail = account_prev,
-            next => self.orders.get_mut(next).account_prev = account_prev,
+        match next {
+            NONE => account.tail = prev,
+            next => self.orders.neighbours_mut(next).prev = prev,
         }
         self.orders.release(slot);
     }

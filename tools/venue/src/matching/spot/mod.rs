@@ -100,6 +100,9 @@ impl Settlement for Spot {
     }
 
     fn set_hold(&mut self, order: &mut Order, hold: i128) {
+        if hold == order.hold {
+            return;
+        }
         let asset = self.pair(order.instrument).held(order);
         self.ledger.hold(order.account, asset, hold - order.hold);
         order.hold = hold;
