@@ -3,8 +3,9 @@
 //!
 //! The mix is that of a market: orders that rest near the best price of a deep book (50 %), cancels (25 %),
 //! amends of price or quantity (15 %), orders that take (10 %). It runs in batches, each method in turn;
-//! the figures are the fastest batch, the median and the slowest. Then every command is timed alone; the
-//! reading of the clock, some 20 ns, is in those figures.
+//! the figures are the fastest batch, the median and the slowest. Then every command is timed alone, by what it
+//! is, and what the mix has too little of: levels far from the best price, and mass cancels. The reading of the
+//! clock is in those figures; what it takes alone is told. A number as argument: so many batches.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hint::black_box;
@@ -13,8 +14,8 @@ use std::time::Instant;
 use taut::types::{Instrument, InstrumentId, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
 use taut_codec::value::{Decimal, UtcTime};
 use taut_venue::matching::{
-    AccountFlags, AccountId, Amend, Cancel, Conditions, EngineEvent, EventKind, NewOrder, OrderRef,
-    SelfTrade, SpotConfig, SpotEngine,
+    AccountFlags, AccountId, Amend, Cancel, CancelReason, CancelWhere, Conditions, EngineEvent,
+    EventKind, NewOrder, OrderRef, SelfTrade, SpotConfig, SpotEngine,
 };
 
 const BATCH: usize = 100_000;
@@ -308,7 +309,8 @@ fn main() {
     engine.fill();
     maps.fill();
     let (mut ours, mut naive) = (Vec::new(), Vec::new());
-    for round in 0..BATCHES as u64 + 3 {
+    let batches = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(BATCHES);
+    for round in 0..batches as u64 + 3 {
         let steps = steps(0x9e37_79b9_7f4a_7c15 ^ (round + 1));
         let both = (batch(&mut engine, &steps), batch(&mut maps, &steps));
         // The first ones warm up.
@@ -326,26 +328,136 @@ fn main() {
             1000.0 / median
         );
     }
-    let mut single = Vec::with_capacity(BATCH * 10);
-    for round in 0..10 {
-        for step in steps(77 + round) {
-            let start = Instant::now();
-            engine.step(step);
-            single.push(start.elapsed().as_nanos() as f64);
-        }
-    }
-    let single = sorted(single);
-    let at = |share: f64| single[(share * (single.len() - 1) as f64) as usize];
-    println!(
-        "one command, ns: p50 {} p90 {} p99 {} p99.9 {} max {}",
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(0.999),
-        at(1.0)
-    );
+    by_kind(&mut engine);
     println!("{} orders alive, {} levels", engine.engine.live_orders(), {
         let book = engine.engine.book(ID).expect("listed");
         book.depth(Side::Buy) + book.depth(Side::Sell)
     });
+    deep_levels();
+    mass_cancels();
+}
+
+/// Nanoseconds of one command, the reading of the clock included.
+fn timed(command: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    command();
+    start.elapsed().as_nanos() as f64
+}
+
+/// A row of a table: quantiles of nanoseconds.
+fn row(name: &str, figures: Vec<f64>) {
+    let figures = sorted(figures);
+    let at = |share: f64| figures[(share * (figures.len() - 1) as f64) as usize];
+    let [p50, p90, p99, p999, max] = [0.5, 0.9, 0.99, 0.999, 1.0].map(at);
+    println!("| {name} | {p50} | {p90} | {p99} | {p999} | {max} |");
+}
+
+/// Each command of the mix alone, by what it is.
+fn by_kind(engine: &mut Engine) {
+    const KINDS: [&str; 7] = [
+        "rest",
+        "cancel",
+        "amend",
+        "take, 1 trade",
+        "take, 2 to 4 trades",
+        "take, 5 to 8 trades",
+        "take, 9 trades and more",
+    ];
+    let mut all = Vec::with_capacity(BATCH * 10);
+    let mut kinds = KINDS.map(|_| Vec::with_capacity(BATCH * 5));
+    for round in 0..10 {
+        for step in steps(77 + round) {
+            let live = engine.engine.live_orders();
+            let ns = timed(|| engine.step(step));
+            let is_trade = |event: &&EngineEvent| matches!(event.kind, EventKind::Trade(_));
+            let kind = match step {
+                Step::Rest { .. } if engine.engine.live_orders() > live => 0,
+                Step::Rest { .. } | Step::Cancel { .. } => 1,
+                Step::Amend { .. } => 2,
+                Step::Take { .. } => match engine.events.iter().filter(is_trade).count() {
+                    0..=1 => 3,
+                    2..=4 => 4,
+                    5..=8 => 5,
+                    _ => 6,
+                },
+            };
+            all.push(ns);
+            kinds[kind].push(ns);
+        }
+    }
+    let clock = (0..BATCH).map(|_| timed(|| ())).collect();
+    println!("\n| one command, ns | p50 | p90 | p99 | p99.9 | max |");
+    println!("|---|---|---|---|---|---|");
+    let count = all.len() as f64;
+    row("all", all);
+    for (name, figures) in KINDS.into_iter().zip(kinds) {
+        if !figures.is_empty() {
+            let share = figures.len() as f64 / count * 100.0;
+            row(&format!("{name} ({share:.1} %)"), figures);
+        }
+    }
+    row("the clock alone", clock);
+}
+
+/// Levels that come and go far from the best price, of a book with `DEPTH` of them on each side: what the mix
+/// has at its beginning only.
+fn deep_levels() {
+    let mut engine = Engine::new();
+    engine.fill();
+    let (mut cancels, mut rests) = (Vec::new(), Vec::new());
+    // Beside it the prices of one side alone, in one sorted vector.
+    let mut plain: Vec<(i64, u32)> = (0..DEPTH).map(|px| (px, 0)).collect();
+    let (mut removals, mut insertions) = (Vec::new(), Vec::new());
+    let mut seed = 1u64;
+    for _ in 0..20_000 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let which = (seed >> 33) as usize;
+        let (_, order) = engine.pick(which).expect("some live");
+        let px = engine.engine.order(order).expect("it lives").price.0;
+        let buys = px < MIDDLE;
+        cancels.push(timed(|| engine.cancel(which)));
+        rests.push(timed(|| engine.rest(buys, px, 500)));
+        let at = which % plain.len();
+        let entry = plain[at];
+        removals.push(timed(|| {
+            black_box(black_box(&mut plain).remove(at));
+        }));
+        insertions.push(timed(|| black_box(&mut plain).insert(at, entry)));
+    }
+    println!("\na level anywhere in a book of {DEPTH} on each side:");
+    row("goes", cancels);
+    row("comes", rests);
+    row("goes, the price alone from a sorted vector", removals);
+    row("comes, the price alone", insertions);
+}
+
+/// 35=q over 100 orders, and over 10,000.
+fn mass_cancels() {
+    println!("\nmass cancels, ns:");
+    for (orders, times) in [(100, 500), (10_000, 9)] {
+        let mut engine = Engine::new();
+        engine.events = Vec::with_capacity(orders + 1);
+        let mut figures = Vec::new();
+        for _ in 0..times {
+            for at in 0..orders as i64 {
+                let (buy, away) = (at % 2 == 0, 1 + at % 400);
+                engine.rest(buy, if buy { MIDDLE - away } else { MIDDLE + away }, 500);
+            }
+            engine.now += 1000;
+            engine.events.clear();
+            let command = CancelWhere {
+                account: Some(engine.makers),
+                sessions: None,
+                instrument: None,
+                reason: CancelReason::MassCancel,
+                asker: None,
+            };
+            figures.push(timed(|| {
+                engine.engine.cancel_where(UtcTime(engine.now), &command, &mut engine.events);
+            }));
+            assert_eq!(engine.events.len(), orders);
+            engine.alive.clear();
+        }
+        row(&format!("{orders} orders"), figures);
+    }
 }
