@@ -59,10 +59,18 @@ impl Ladder {
 
     /// Where a key stands; where it would, if it does not.
     pub(super) fn find(&self, key: i64) -> Result<Place, Place> {
-        // The last block that begins at the key or below it; the first, if all begin above.
-        let after = self.blocks.partition_point(|block| block[0].0 <= key);
-        let block = after.saturating_sub(1);
-        let Some(entries) = self.blocks.get(block) else { return Err(Place { block, at: 0 }) };
+        let Some((last, before)) = self.blocks.split_last() else {
+            return Err(Place { block: 0, at: 0 });
+        };
+        // The last block that begins at the key or below it; the first, if all begin above. Mostly it is the
+        // best one.
+        let (block, entries) = if last[0].0 <= key || before.is_empty() {
+            (before.len(), last)
+        } else {
+            let after = before.partition_point(|block| block[0].0 <= key);
+            let block = after.saturating_sub(1);
+            (block, &before[block])
+        };
         match entries.binary_search_by_key(&key, |entry| entry.0) {
             Ok(at) => Ok(Place { block, at }),
             Err(at) => Err(Place { block, at }),

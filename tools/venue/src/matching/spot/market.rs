@@ -89,35 +89,38 @@ impl Pair {
         (amount + fee) * factor
     }
 
-    /// Moves what one side of a trade gives and gets, to and from the venue's own account for a margin
-    /// order: it lends.
-    pub(super) fn deliver(&self, ledger: &mut Ledger, order: &Order, fill: Fill) {
-        let cost = i128::from(fill.px.0) * i128::from(fill.qty.0);
-        let sign = i128::from(order.side.sign());
-        let account = if order.leveraged { FEE_ACCOUNT } else { order.account };
-        ledger.credit(account, self.base, sign * i128::from(fill.qty.0) * self.base_factor);
-        ledger.credit(account, self.quote, -sign * cost * self.quote_factor);
-    }
-
-    /// Takes the fee of one side of a trade and returns it.
-    pub(super) fn charge(
+    /// Moves what one side of a trade gives and gets, and takes its fee, which is returned. What a margin order
+    /// trades is the venue's own: it lends.
+    pub(super) fn settle(
         &self,
         ledger: &mut Ledger,
         fees: &FeeSchedule,
         order: &mut Order,
         fill: Fill,
     ) -> i128 {
-        let (amount, factor) = if Self::currency(fees, order).is_base(order.side) {
-            (i128::from(fill.qty.0), self.base_factor)
+        let (qty, cost) = (i128::from(fill.qty.0), i128::from(fill.px.0) * i128::from(fill.qty.0));
+        let sign = i128::from(order.side.sign());
+        let (base, quote) = (sign * qty * self.base_factor, -sign * cost * self.quote_factor);
+        let in_base = Self::currency(fees, order).is_base(order.side);
+        let (amount, factor, asset) = if in_base {
+            (qty, self.base_factor, self.base)
         } else {
-            (i128::from(fill.px.0) * i128::from(fill.qty.0), self.quote_factor)
+            (cost, self.quote_factor, self.quote)
         };
         order.fee_exact += amount * i128::from(fees.rate(fill.liquidity));
         let fee = FeeSchedule::round(order.fee_exact) - order.fee;
         order.fee += fee;
-        let asset = self.fee_asset(fees, order);
-        ledger.credit(order.account, asset, -fee * factor);
-        ledger.credit(FEE_ACCOUNT, asset, fee * factor);
+        let paid = fee * factor;
+        ledger.credit(FEE_ACCOUNT, asset, paid);
+        if order.leveraged {
+            ledger.credit(order.account, asset, -paid);
+            ledger.credit(FEE_ACCOUNT, self.base, base);
+            ledger.credit(FEE_ACCOUNT, self.quote, quote);
+        } else {
+            let (in_base, in_quote) = if in_base { (paid, 0) } else { (0, paid) };
+            ledger.credit(order.account, self.base, base - in_base);
+            ledger.credit(order.account, self.quote, quote - in_quote);
+        }
         fee
     }
 

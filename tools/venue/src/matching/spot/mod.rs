@@ -110,8 +110,7 @@ impl Settlement for Spot {
 
     fn fill(&mut self, order: &mut Order, fill: Fill) -> i128 {
         let pair = &self.pairs[usize::from(order.instrument.0)];
-        pair.deliver(&mut self.ledger, order, fill);
-        let fee = pair.charge(&mut self.ledger, &self.fees, order, fill);
+        let fee = pair.settle(&mut self.ledger, &self.fees, order, fill);
         let hold = if order.leveraged {
             let left = order.leaves().0;
             let hold = part_of(order.hold, left, left + fill.qty.0);
