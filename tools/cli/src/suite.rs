@@ -14,6 +14,7 @@ pub const SUITE: &[(&str, &str)] = &[
     scenario!("captures.fix"),
     scenario!("contracts.fix"),
     scenario!("derivatives.fix"),
+    scenario!("examples.fix"),
     scenario!("instruments.fix"),
     scenario!("level3.fix"),
     scenario!("logon.fix"),
