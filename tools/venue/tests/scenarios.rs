@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use taut_venue::scenario::{self, Outcome, Scenario, embedded};
+use taut_venue::scenario::{self, Outcome, Scenario, Step, WAIT_MAX, embedded};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
@@ -59,6 +59,51 @@ fn a_message_that_nobody_expected_fails_the_scenario() {
     let report = embedded::play(&scenarios[0]);
     assert_eq!(report.outcome, Outcome::Failed);
     assert!(report.to_string().contains("no further message"), "{report}");
+}
+
+/// The scenario as far as it goes over sockets, then: everybody leaves, comes back, and cancels all that there
+/// may be, which is nothing. `None` if it goes to its end there, or is not played at all.
+fn cut_short(scenario: &Scenario) -> Option<(Scenario, usize)> {
+    let ends = |step: &Step| match step {
+        Step::Control(_) => true,
+        Step::Advance(time) => *time > WAIT_MAX,
+        _ => false,
+    };
+    let cut = scenario.steps.iter().position(|line| ends(&line.step))?;
+    let (mut names, mut traders) = (BTreeSet::new(), BTreeSet::new());
+    for line in &scenario.steps[..cut] {
+        if let Step::Connect { name, service, sender, .. } = &line.step {
+            names.insert(name);
+            traders.extend(service.ends_with("trading").then_some((service, sender)));
+        }
+    }
+    let mut probe = "== Probe\n".to_owned();
+    names.iter().for_each(|name| probe += &format!("!drop {name}\n"));
+    for (at, (service, sender)) in traders.iter().enumerate() {
+        let id = if service.starts_with("spot") { "new" } else { "comb" };
+        probe += &format!("!logon Z{at} {service} {sender}\n");
+        probe += &format!("Z{at}> q|11={{{id} z}}|60={{now}}|530=7\nZ{at}< nothing\n");
+    }
+    let probe = scenario::parse("probe", &probe).expect("it is well formed").remove(0);
+    let steps = [&scenario.steps[..cut], &probe.steps[..]].concat();
+    (scenario.config.is_empty() && !traders.is_empty())
+        .then(|| (Scenario { steps, ..scenario.clone() }, cut))
+}
+
+#[test]
+fn a_scenario_that_has_to_stop_on_sockets_leaves_no_order_to_the_next_one() {
+    let (mut left, mut played) = (Vec::new(), 0);
+    for (scenario, cut) in suite().iter().filter_map(cut_short) {
+        played += 1;
+        let report = embedded::play(&scenario);
+        let good = report.lines.iter().take_while(|line| line.findings.is_empty()).count();
+        if good < scenario.steps.len() {
+            assert!(good >= cut, "{report}");
+            left.push(format!("{}: {}", report.file, report.title));
+        }
+    }
+    assert!(left.is_empty(), "{left:#?}");
+    assert!(played > 5, "{played}");
 }
 
 /// Names of the tests in the sources, also of those within `proptest!`.
