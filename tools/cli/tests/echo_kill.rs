@@ -2,13 +2,16 @@
 //! goes on from its journal: no order that the client has sent stays without an answer. `TAUT_KILLS=N` for
 //! more kills than the usual dozen.
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use common::child::{PATIENCE, Running, taut};
 use taut::session::{
     MemoryStore, Outbox, Phase, ResendPolicy, Session, SessionConfig, SessionEvent,
 };
@@ -17,50 +20,34 @@ use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
 
-/// How long the client waits for anything on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 const MESSAGE_BYTES: usize = 4096;
 
 fn now() -> UtcTime {
     UtcTime(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64)
 }
 
-/// A running acceptor and where it listens; killed at the end, whatever ends the test.
+/// A running acceptor and where it listens.
 struct Acceptor {
-    child: Child,
+    process: Running,
     address: String,
 }
 
 impl Acceptor {
     fn kill(&mut self) {
-        self.child.kill().expect("it is ours");
-        self.child.wait().expect("it is ours");
-    }
-}
-
-impl Drop for Acceptor {
-    fn drop(&mut self) {
-        // It may have been killed already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.0.kill().expect("it is ours");
+        self.process.0.wait().expect("it is ours");
     }
 }
 
 fn start(store: &Path) -> Acceptor {
     let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/small.xml");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_taut"))
-        .args(["acceptor", "--listen", "127.0.0.1:0", "--target", "TW", "--no-reset"])
-        .arg("--dictionary")
-        .arg(dictionary)
-        .arg("--store")
-        .arg(store)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("taut starts");
-    let said = child.stdout.take().expect("a pipe");
-    let line = BufReader::new(said).lines().next().expect("a line").expect("text");
+    let mut command =
+        taut(&["acceptor", "--listen", "127.0.0.1:0", "--target", "TW", "--no-reset"]);
+    command.arg("--dictionary").arg(dictionary).arg("--store").arg(store).stderr(Stdio::inherit());
+    let mut process = Running::start(&mut command);
+    let line = process.lines().next().expect("a line");
     let address = line.strip_prefix("listening on ").expect("an address").to_owned();
-    Acceptor { child, address }
+    Acceptor { process, address }
 }
 
 /// The counterparty: it lives on, and counts how often each of its orders came back.

@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
-use std::process::{Command, Output, Stdio};
+mod common;
+
+use std::process::Output;
+use std::time::Duration;
+
+use common::child::run_for;
 
 fn soak(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_taut"));
-    command.args(["venue", "soak"]).args(arguments).stdin(Stdio::null()).output().unwrap()
+    // Its own patience ends first.
+    run_for(&[&["venue", "soak"], arguments].concat(), Duration::from_secs(600))
 }
 
 #[test]

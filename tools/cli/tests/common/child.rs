@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `taut` with its output on pipes.
 pub fn taut(arguments: &[&str]) -> Command {
@@ -30,7 +32,11 @@ impl Running {
     }
 
     pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_for(PATIENCE)
+    }
+
+    pub fn wait_for(&mut self, patience: Duration) -> ExitStatus {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
                 return status;
@@ -48,21 +54,49 @@ impl Running {
 
     /// The lines of standard error. To be taken once.
     pub fn errors(&mut self) -> impl Iterator<Item = String> + use<> {
-        BufReader::new(self.0.stderr.take().unwrap()).lines().map(Result::unwrap)
+        lines_of(self.0.stderr.take().unwrap())
     }
 
     /// The lines of standard output. To be taken once.
     pub fn lines(&mut self) -> impl Iterator<Item = String> + use<> {
-        BufReader::new(self.0.stdout.take().unwrap()).lines().map(Result::unwrap)
+        lines_of(self.0.stdout.take().unwrap())
     }
 }
 
-/// Runs to the end. What is printed must fit a pipe, which a summary does.
+/// The lines of a pipe, for each of which somebody waits no longer than [`PATIENCE`].
+fn lines_of(pipe: impl Read + Send + 'static) -> impl Iterator<Item = String> {
+    let (to, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(pipe).lines().map(Result::unwrap);
+        // Until nobody listens any more.
+        while lines.next().is_some_and(|line| to.send(line).is_ok()) {}
+    });
+    std::iter::from_fn(move || match lines.recv_timeout(PATIENCE) {
+        Ok(line) => Some(line),
+        Err(RecvTimeoutError::Disconnected) => None,
+        Err(RecvTimeoutError::Timeout) => panic!("no line within {PATIENCE:?}"),
+    })
+}
+
+/// Runs to the end.
 pub fn run(arguments: &[&str]) -> Output {
+    run_for(arguments, PATIENCE)
+}
+
+/// Runs to the end, which may take so long.
+pub fn run_for(arguments: &[&str], patience: Duration) -> Output {
     let mut running = Running::start(&mut taut(arguments));
-    let status = running.wait();
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    running.0.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
-    running.0.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
-    Output { status, stdout, stderr }
+    let stdout = collect(running.0.stdout.take().unwrap());
+    let stderr = collect(running.0.stderr.take().unwrap());
+    let status = running.wait_for(patience);
+    Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+/// Reads a pipe to its end beside the child, which is not to wait for room in it.
+fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
 }
