@@ -291,7 +291,7 @@ impl VenueConfig {
         count("gateway_instances", self.gateway_instances.into(), GATEWAY_INSTANCES_MAX)?;
         count("instruments", self.instruments.len(), INSTRUMENTS_MAX)?;
         count("clients", self.clients.len(), CLIENTS_MAX)?;
-        self.replay.check()?;
+        self.replay.check(self.routing.mode)?;
         self.check_state()?;
         self.script(UtcTime(0))?;
         for instrument in &self.instruments {

@@ -239,8 +239,9 @@ impl Venue {
             return self.rest_received(id, bytes, now);
         }
         self.gateway.feed(id, bytes);
-        // The session counts a message before it is handed over. Nothing of a turn is written in between, but
-        // all of it at once by `commit`, so a kill cannot part the two.
+        // The session counts a message before it is handed over. A state is not written in between, but all of a
+        // turn at once by `commit`; a journal of reports has it as used up when `next` is called again. So a
+        // kill cannot part the two.
         while let Some(inbound) = self.gateway.next(id, now) {
             self.due(now);
             match (&mut self.transit, inbound) {

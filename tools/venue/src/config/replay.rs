@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, VenueConfig, bad};
-use crate::gateway::{GatewaySwitches, ReplayLimits};
+use crate::gateway::{GatewaySwitches, ReplayLimits, RoutingMode};
 use crate::limits::{REPLAY_BYTES, REPLAY_BYTES_MAX, REPLAY_MESSAGES, REPLAY_MESSAGES_MAX};
 
 /// `[replay]`: reports of one client (venue file 3.3; how long Kraken keeps them is unspecified).
@@ -29,7 +29,11 @@ impl Default for ReplayConfig {
 }
 
 impl ReplayConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, routing: RoutingMode) -> Result<(), ConfigError> {
+        if self.journal.is_some() && routing != RoutingMode::Sticky {
+            let text = "a journal needs `sticky`: requests under way would be lost";
+            return Err(bad("routing.mode", text));
+        }
         if self.messages > REPLAY_MESSAGES_MAX {
             return Err(bad("replay.messages", format!("at most {REPLAY_MESSAGES_MAX}")));
         }

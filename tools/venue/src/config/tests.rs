@@ -48,6 +48,7 @@ fn a_malformed_configuration_is_refused_with_the_place() {
         ("clients = []", "clients"),
         ("[state]\ndir = \"a\"\n[replay]\njournal = \"b\"", "only one of the two"),
         ("[state]\ndir = \"a\"\n[routing]\nmode = \"websocket_like\"", "routing.mode"),
+        ("[replay]\njournal = \"a\"\n[routing]\nmode = \"websocket_like\"", "routing.mode"),
         ("[state]\nfresh = true", "fresh"),
         ("[[clients]]\nsender = \"a\"\n[[clients]]\nsender = \"a\"", "twice"),
         ("[[clients]]\nsender = \"\"", "sender"),

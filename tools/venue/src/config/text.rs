@@ -132,7 +132,8 @@ md_price_precision = true
 [replay]
 messages = 16384
 mib = 8
-# A directory: then they are kept there, and the sessions' numbers go on when the venue starts again.
+# A directory: then they are kept there, and the sessions' numbers go on when the venue starts again. Needs the
+# routing `sticky`.
 # journal = "venue-journal"
 
 # What survives the end of the venue, kill -9 included.

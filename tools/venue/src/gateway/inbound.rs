@@ -91,7 +91,7 @@ impl Gateway {
         while let Some(event) = known.session.next_event() {
             errors += u32::from(matches!(event, SessionEvent::Rejected { .. }));
         }
-        let came = (message, received != Received::Ignored);
+        let came = (message, received);
         if !self.replay.store_inbound(&mut known.session, connection, came, expected, now) {
             return None;
         }
@@ -104,7 +104,11 @@ impl Gateway {
         match received {
             Received::Logon => self.logon(id, client, message, now),
             Received::Application => {
+                self.under_way = self.keeps_journals.then_some((client, service));
                 let request = self.application(client, service, message, now);
+                if request.is_none() {
+                    self.dealt_with();
+                }
                 if matches!(request, Some(Inbound::MarketData { .. }))
                     && message.msg_type() == b"V"
                     && let Some(connection) = self.connections.get_mut(&id)

@@ -82,6 +82,10 @@ pub struct Gateway {
     refusals: Refusals,
     slow_drops: u64,
     replay: ReplayStats,
+    /// Sessions have journals.
+    keeps_journals: bool,
+    /// Whose message left last, until the stages behind have dealt with it; for the journals.
+    under_way: Option<(u16, Service)>,
     /// The last time that was heard of.
     now: UtcTime,
     error_drops: u64,
@@ -117,6 +121,8 @@ impl Gateway {
             refusals: Refusals::default(),
             slow_drops: 0,
             replay: ReplayStats::default(),
+            keeps_journals: false,
+            under_way: None,
             now: UtcTime(0),
             error_drops: 0,
             report_copies: 1,
@@ -181,9 +187,11 @@ impl Gateway {
         }
     }
 
-    /// Works through what came until a record leaves the gateway; `None` when more bytes are needed.
+    /// Works through what came until a record leaves the gateway; `None` when more bytes are needed. Whoever
+    /// asks for the next record has dealt with the one before.
     pub fn next(&mut self, id: ConnectionId, now: UtcTime) -> Option<Inbound> {
         self.now = now;
+        self.dealt_with();
         let connection = self.connections.get_mut(&id)?;
         let (input, mut at) = (std::mem::take(&mut connection.input), connection.read);
         let mut fields = std::mem::take(&mut self.fields);

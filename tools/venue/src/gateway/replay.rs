@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use taut::journal::{Durability, Journal, JournalConfig, JournalError, Keeper};
-use taut::session::{MemoryStore, Outbox, Phase, Posted, SendError, Session};
+use taut::session::{MemoryStore, Outbox, Phase, Posted, Received, SendError, Session};
 use taut_codec::message::Message;
 use taut_codec::value::UtcTime;
 
@@ -57,6 +57,7 @@ impl Gateway {
     /// # Errors
     /// [`JournalError`].
     pub fn keep_journals(&mut self, dir: &Path) -> Result<Vec<String>, JournalError> {
+        self.keeps_journals = true;
         let ReplayLimits { messages, .. } = self.switches.replay;
         let config = JournalConfig {
             // A killed venue loses nothing; a mirror need not outlive a power cut.
@@ -125,6 +126,20 @@ impl Gateway {
         posted.is_ok()
     }
 
+    /// The stages behind have dealt with the message that left last. Only now a journal says that its number is
+    /// used up: of a venue that dies before, the next life asks for the message again.
+    pub(super) fn dealt_with(&mut self) {
+        let Some((client, service)) = self.under_way.take() else { return };
+        let client = &mut self.clients[usize::from(client)];
+        let Some(known) = client.known_mut(service) else { return };
+        if Keeper::handed_over(&mut known.session, u64::MAX).is_err() {
+            self.replay.journal_failures += 1;
+            if let Some(connection) = known.live.and_then(|id| self.connections.get_mut(&id)) {
+                connection.drop_now();
+            }
+        }
+    }
+
     /// What waits for a connection's peer, stored where the session has a journal, and how many bytes of
     /// it may leave now: all of them, unless a fault holds them back. `None` if there is no such
     /// connection.
@@ -159,22 +174,23 @@ impl ReplayStats {
         }
     }
 
-    /// Stores a message that the session has taken, or that it has not although its number was `expected`.
-    /// `false` if it could not, which ends the connection.
+    /// Stores a message that the session has taken, or that it has not although its number was `expected`. One
+    /// that is for the stages behind uses its number up when [`Gateway::dealt_with`] says so. `false` if it
+    /// could not, which ends the connection.
     pub(super) fn store_inbound(
         &mut self,
         session: &mut Session,
         connection: &mut Connection,
-        (message, is_taken): (&Message<'_>, bool),
+        (message, received): (&Message<'_>, Received),
         expected: u64,
         now: UtcTime,
     ) -> bool {
         let came = (message.msg_seq_num().unwrap_or(0), message.bytes());
-        let stored = if is_taken {
-            Keeper::inbound(session, Some(came), now)
-        } else {
-            Keeper::not_taken(session, expected, came, now)
-                .and_then(|()| Keeper::inbound(session, None, now))
+        let stored = match received {
+            Received::Application => Keeper::ahead(session, Some(came), now),
+            Received::Ignored => Keeper::not_taken(session, expected, came, now)
+                .and_then(|()| Keeper::inbound(session, None, now)),
+            Received::Logon | Received::Admin => Keeper::inbound(session, Some(came), now),
         };
         let stored = stored.is_ok();
         if !stored {

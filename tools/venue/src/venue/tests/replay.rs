@@ -1,7 +1,25 @@
 //! Reports for who was not there: kept, numbered, and sent again (venue file 3.3).
 
+use taut::journal::{Direction, EntryKind, Reader};
+
 use super::harness::*;
 use crate::Service;
+use crate::config::VenueConfig;
+use crate::gateway::Inbound;
+
+/// A world whose venue keeps a journal in the directory.
+fn with_journal(dir: &tempfile::TempDir) -> VenueConfig {
+    let mut config = config();
+    config.replay.journal = Some(dir.path().to_owned());
+    config
+}
+
+/// It dies, nobody logs out, and another one is there.
+fn restarted(world: World, config: &VenueConfig) -> World {
+    let now = world.now;
+    drop(world);
+    World { now, ..World::with(config) }
+}
 
 /// The client comes back without a reset; returns the session and the answers.
 fn back(world: &mut World, peer: &Peer) -> (Peer, Vec<String>) {
@@ -155,17 +173,13 @@ fn a_report_that_arises_during_a_long_replay_comes_behind_it() {
 #[test]
 fn with_a_journal_numbers_and_reports_survive_the_end_of_the_venue() {
     let dir = tempfile::tempdir().unwrap();
-    let mut config = config();
-    config.replay.journal = Some(dir.path().to_owned());
+    let config = with_journal(&dir);
     let mut world = World::with(&config);
     let peer = away(&mut world);
     let mut other = world.logon("OTHER", Service::SpotTrading);
     world.limit(&mut other, 1, 2, "0.25", "100");
     let now = world.now;
-    // It dies: nobody logs out.
-    drop(world);
-    let mut world = World::with(&config);
-    world.now = now;
+    let mut world = restarted(world, &config);
     let (mut peer, answers) = back(&mut world, &peer);
     assert_eq!(shown(&answers), ["A 5 - - - -"]);
     let replayed = ask(&mut world, &mut peer, 2);
@@ -176,4 +190,81 @@ fn with_a_journal_numbers_and_reports_survive_the_end_of_the_venue() {
     let second = crate::Venue::with_secrets(&config, None, now, secrets);
     let error = second.expect_err("the first still runs").to_string();
     assert!(error.contains("in use by another writer"), "{error}");
+}
+
+#[test]
+fn an_order_that_the_venue_had_not_dealt_with_when_it_died_is_asked_for_by_its_next_life() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = with_journal(&dir);
+    let mut world = World::with(&config);
+    let mut peer = world.trader();
+    world.limit(&mut peer, 1, 1, "1", "100");
+    // The next one leaves the gateway, and there it ends: the order entry service has not seen it.
+    let time = world.time();
+    let order = format!("D|11=2|38=1|40=2|44=90|54=1|55=BTC/USD|59=1|60={time}|");
+    let number = peer.next_out;
+    let bytes = world.message(&mut peer, &order);
+    world.venue.gateway.feed(peer.id, &bytes);
+    let left = world.venue.gateway.next(peer.id, world.now);
+    assert!(matches!(left, Some(Inbound::Order(_))), "{left:?}");
+    let mut world = restarted(world, &config);
+    let (mut peer, answers) = back(&mut world, &peer);
+    let asked = answers.iter().find(|one| get(one, 35) == Some("2")).expect("it asks");
+    assert_eq!(get(asked, 7), Some(&*number.to_string()), "for that one, and for no other");
+    // It comes again, and is dealt with.
+    let next = std::mem::replace(&mut peer.next_out, number);
+    let again = order.replacen("D|", &format!("D|43=Y|122={time}|"), 1);
+    let reports = world.send(&mut peer, &again);
+    assert_eq!(values(&reports[0], &[35, 150, 11]), "8 A 2", "{reports:?}");
+    // One that was dealt with is not asked for, whatever its answer was.
+    peer.next_out = number + 1;
+    world.send(&mut peer, &format!("4|43=Y|122={time}|123=Y|36={next}|"));
+    peer.next_out = next;
+    world.limit(&mut peer, 3, 1, "1", "80");
+    world.send(&mut peer, "AA|1=x|");
+    let mut world = restarted(world, &config);
+    let (_, answers) = back(&mut world, &peer);
+    assert_eq!(answers.iter().map(|one| get(one, 35).unwrap()).collect::<String>(), "A");
+}
+
+#[test]
+fn a_message_that_is_rejected_is_in_the_journal_as_rejected_and_is_not_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = with_journal(&dir);
+    let mut world = World::with(&config);
+    let mut peer = world.trader();
+    // By the session, which takes no possible duplicate without OrigSendingTime; the number is used up.
+    let rejected = world.send(&mut peer, "0|43=Y|");
+    assert_eq!(values(&rejected[0], &[35, 45, 371]), "3 2 122");
+    // By the field checks: the session has taken it.
+    let answers = world.send(&mut peer, "D|11=7|38=1|40=2|44=100|55=BTC/USD|59=1|");
+    assert_eq!(values(&answers[0], &[35, 45]), "3 3");
+    world.send(&mut peer, "0|");
+    // Too high and a duplicate: neither used a number up.
+    for number in [9, 2] {
+        peer.next_out = number;
+        world.send(&mut peer, "0|43=Y|122=20260407-14:32:01.000|");
+    }
+    peer.next_out = 5;
+    let reader = Reader::open(dir.path().join("TAUT")).unwrap();
+    let mut came = Vec::new();
+    for &number in reader.segments() {
+        for entry in reader.segment(number).unwrap().entries() {
+            match entry.kind {
+                EntryKind::Message { direction: Direction::In, seq, .. } => {
+                    came.push((seq, "taken"));
+                }
+                EntryKind::Rejected { seq, bytes, .. } => {
+                    assert!(bytes.starts_with(b"8=FIX.4.4\x01") && bytes.ends_with(b"\x01"));
+                    came.push((seq, "rejected"));
+                }
+                EntryKind::Message { .. } | EntryKind::State(_) => {}
+            }
+        }
+    }
+    assert_eq!(came, [(1, "taken"), (2, "rejected"), (3, "taken"), (4, "taken")]);
+    let mut world = restarted(world, &config);
+    let (_, answers) = back(&mut world, &peer);
+    // Behind the Logon, two Rejects, and the ResendRequest for what was before the one that was too high.
+    assert_eq!(shown(&answers), ["A 5 - - - -"], "nothing is asked for again");
 }
