@@ -8,7 +8,10 @@
 //! [`Secret`](crate::secret::Secret)). [`start`](crate::pipeline::Engine::start) takes all memory and
 //! starts the threads of the path. Both sessions are dialled, log on, ask for the instruments, and
 //! subscribe. A report that comes before the instruments are known ends its connection unread; the trading
-//! session comes back when they are, and the venue sends the report again. [`Strategy::on_start`](crate::strategy::Strategy::on_start) is called once
+//! session comes back when they are, and the venue sends the report again. Not if the Logon with which it comes
+//! back resets the numbers, as each does with [`ResetPolicy::Always`](crate::conductor::ResetPolicy::Always):
+//! then that report is lost with all that was missed, and what became of the orders is found out as after
+//! any drop. [`Strategy::on_start`](crate::strategy::Strategy::on_start) is called once
 //! the trading session is up and every configured book stands.
 //!
 //! # 2. Threads

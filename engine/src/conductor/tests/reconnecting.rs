@@ -320,6 +320,30 @@ fn a_venue_that_expects_a_higher_number_is_asked_for_a_reset_or_followed_by_poli
 }
 
 #[test]
+fn a_report_that_came_before_the_list_comes_again_unless_the_policy_resets_at_every_logon() {
+    for (reset, is_lost) in [
+        (ResetPolicy::Never, false),
+        (ResetPolicy::FirstConnect, false),
+        (ResetPolicy::AfterRollover, false),
+        (ResetPolicy::Always, true),
+    ] {
+        let mut world = World::new(ConductorConfig { reset, ..config() }, NOON);
+        world.run_to(is_up);
+        let numbers = world.numbers();
+        world.conductor.down(&DownReason::InstrumentsUnknown, numbers, world.now);
+        let attempt = loop {
+            match world.conductor.step(world.now) {
+                Some(Step::Dial(attempt)) => break attempt,
+                Some(_) => {}
+                None => world.now = world.conductor.next_deadline(world.now),
+            }
+        };
+        let asks_reset = world.conductor.dial_done(attempt.number, Ok(()), world.now);
+        assert_eq!(asks_reset, Some(is_lost), "{reset:?}");
+    }
+}
+
+#[test]
 fn a_number_that_a_venue_names_far_beyond_ours_or_below_is_not_followed() {
     for (expected, told) in [(SEQ_NUM_MAX, true), (SEQ_JUMP_MAX + 4, true), (2, false)] {
         let mut config = ConductorConfig { reset: ResetPolicy::Never, ..config() };
