@@ -1,15 +1,4 @@
-//! One counterparty: its session, and the generic application that sends back what it gets.
-//!
-//! | received | answer |
-//! |---|---|
-//! | NewOrderSingle (D) | itself; with PossResend(97)=Y and a ClOrdID seen since the logon: nothing |
-//! | SecurityDefinition (d), Email (C), QuoteRequest (R) | itself |
-//! | News (B) with the headline `echo:TEXT` | itself with the headline TEXT; other news: nothing |
-//! | TradeCaptureReportRequest (AD), Reject (3), BusinessMessageReject (j) | nothing |
-//! | XMLnonFIX (n) | News that says so |
-//! | anything else | BusinessMessageReject 380=3 |
-//! | an order without a field that it needs by its type | BusinessMessageReject 380=5 |
-//! | anything while the application is not available | BusinessMessageReject 380=4 |
+//! One counterparty: its session, and the generic application that sends back what it gets ([`answers`]).
 //!
 //! A message that cannot be answered at once, because a resend is under way, the counterparty reads too
 //! slowly, or our Logout has gone out before it came, waits for its turn, perhaps in the next session; if too
@@ -20,27 +9,28 @@
 //! asked for while there is no session waits, and leaves with numbers and times of its own (FIX
 //! session case 16).
 
+mod answers;
+mod journal;
+mod rules;
+
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use taut::event::DownReason;
 use taut::journal::{AppendError, Keeper};
 use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, OUTBOX_ADMIN_BYTES, SEND_MESSAGE_BYTES_MAX};
-use taut::session::resend::{copy_fields, is_session_field};
-use taut::session::{
-    Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent, is_header,
-};
-use taut_codec::dictionary::Dictionary;
-use taut_codec::encode::Encoder;
+use taut::session::{Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent};
 use taut_codec::message::Message;
-use taut_codec::rules::{Dialect, FieldFault, Options, Reason};
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
-use super::conditions;
 use super::link::index;
+#[cfg(test)]
+pub(super) use journal::RETRY_NS;
+pub use journal::StoreEvent;
+pub use rules::Rules;
 
 /// Headline(148), NoLinesOfText(33).
 const HEADLINE: u32 = 148;
@@ -49,43 +39,8 @@ const NO_LINES_OF_TEXT: u32 = 33;
 const OUTBOX_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of messages that wait for their answer before nothing more is read.
 const WAITING_BYTES: usize = 8 * 1024 * 1024;
-/// ClOrdIDs of one logon that are remembered.
-const SEEN_MAX: usize = 1 << 20;
 /// News that wait for a session.
 pub const QUEUE_MAX: usize = 1024;
-/// BusinessRejectReason: unsupported message type, application not available, conditionally required
-/// field missing.
-const UNSUPPORTED: u64 = 3;
-const NOT_AVAILABLE: u64 = 4;
-const CONDITIONALLY_MISSING: u64 = 5;
-
-/// The dialect, and how strict to be about it.
-#[derive(Clone)]
-pub struct Rules {
-    /// The messages and fields.
-    pub dictionary: Arc<Dictionary>,
-    /// How strict.
-    pub options: Options,
-}
-
-impl Rules {
-    /// What the session rejects.
-    fn fault(&self, message: &Message<'_>) -> Option<Fault> {
-        let fault = self.dictionary.check(message, self.options).err()?;
-        let reason = fault.reason.session_reject()?;
-        let about_one = fault.reason != Reason::InvalidMsgType
-            && !(fault.reason == Reason::GroupOutOfOrder && self.starts_wrong(message, fault.tag));
-        Some(Fault { reason, tag: about_one.then_some(fault.tag) })
-    }
-
-    /// Whether `tag` stands where the first field of a group should: then it is the group that is wrong
-    /// as much as the field, and the Reject names neither.
-    fn starts_wrong(&self, message: &Message<'_>, tag: u32) -> bool {
-        let Some(layout) = self.dictionary.layout(message.msg_type()) else { return false };
-        let counts = |tag| layout.members.iter().any(|m| m.tag == tag && m.group != 0);
-        message.fields().windows(2).any(|pair| pair[1].tag == tag && counts(pair[0].tag))
-    }
-}
 
 /// A message that is not answered yet.
 struct Waiting {
@@ -107,10 +62,16 @@ pub struct Peer {
     /// Headlines of news to send, oldest first.
     queue: VecDeque<String>,
     available: bool,
-    /// What the journal did not take; nothing is sent any more.
+    /// Where its journal is, if it has one.
+    dir: Option<PathBuf>,
+    /// What the journal did not take; nothing is taken or sent any more, until it goes on.
     journal_failed: Option<AppendError>,
-    /// That has been said.
-    failure_told: bool,
+    /// Not before is it tried again whether it goes on.
+    retry_at: UtcTime,
+    /// Why it did not, as told last.
+    refusal: String,
+    /// What has happened to the journal, until it is told.
+    store_events: Vec<StoreEvent>,
     scanner: Scanner,
     fields: Box<[Field]>,
     held: Box<[u8]>,
@@ -131,8 +92,11 @@ impl Peer {
             waiting_bytes: 0,
             queue: VecDeque::new(),
             available: true,
+            dir: None,
             journal_failed: None,
-            failure_told: false,
+            retry_at: UtcTime(0),
+            refusal: String::new(),
+            store_events: Vec::new(),
             scanner: Scanner::new(),
             fields: vec![Field::default(); FIELDS_MAX].into_boxed_slice(),
             held: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
@@ -193,7 +157,7 @@ impl Peer {
 
     /// Whether it takes messages; else what comes has to wait in the connection.
     pub fn takes_messages(&self) -> bool {
-        self.waiting_bytes < WAITING_BYTES
+        self.waiting_bytes < WAITING_BYTES && !self.has_failed()
     }
 
     /// Whether the session takes an answer, there is room for any, and it would not stand inside a resent
@@ -227,7 +191,7 @@ impl Peer {
         } else {
             Keeper::ahead(session, Some(came), now)
         };
-        self.journal_failed = self.journal_failed.or(sent.and(stored).err());
+        self.note_stored(sent.and(stored));
         match received {
             Received::Application if self.waiting.is_empty() && self.can_answer() => {
                 self.answer(message, now);
@@ -265,15 +229,13 @@ impl Peer {
             }
             self.tell(event);
         }
-        let stored = match self.journal_failed {
-            Some(error) => Err(error),
-            None => self.store(now),
-        };
-        self.journal_failed = stored.err();
-        if self.has_failed() {
-            self.session.give_up(DownReason::JournalFailed);
+        if !self.has_failed() {
+            let stored = self.store(now);
+            self.note_stored(stored);
         }
-        stored.map_err(|error| io::Error::other(format!("journal: {error}")))
+        let Some(error) = self.journal_failed else { return Ok(()) };
+        self.session.give_up(DownReason::JournalFailed);
+        Err(io::Error::other(format!("journal: {error}")))
     }
 
     /// Everything, if that was asked for; else why the session is not up, once for every reason.
@@ -293,39 +255,10 @@ impl Peer {
         }
     }
 
-    /// Stores what is to be sent, and which messages have their answer with it.
-    fn store(&mut self, now: UtcTime) -> Result<(), AppendError> {
-        Keeper::outbound(&mut self.session, &self.outbox, now)?;
-        let next_unanswered = self.next_unanswered();
-        Keeper::handed_over(&mut self.session, next_unanswered)
-    }
-
-    /// Below which number of the counterparty all is answered.
-    fn next_unanswered(&self) -> u64 {
-        match self.waiting.front() {
-            None => u64::MAX,
-            Some(first) if first.epoch == self.session.epoch() => first.msg_seq_num,
-            // What waits came before the numbers started anew.
-            Some(_) => 1,
-        }
-    }
-
     /// Why the session ended, as told last.
     #[cfg(test)]
     pub fn told(&self) -> &str {
         &self.told
-    }
-
-    /// What the journal refused, the first time that this is asked.
-    pub fn untold_failure(&mut self) -> Option<AppendError> {
-        let error = self.journal_failed.filter(|_| !self.failure_told)?;
-        self.failure_told = true;
-        Some(error)
-    }
-
-    /// Whether the journal refused something: nothing is sent any more.
-    pub fn has_failed(&self) -> bool {
-        self.journal_failed.is_some()
     }
 
     /// Whether the connection is to be closed once everything has left.
@@ -375,89 +308,6 @@ impl Peer {
                 // It stays in the queue until there is room.
                 Err(_) => return,
             }
-        }
-    }
-
-    fn answer(&mut self, message: &Message<'_>, now: UtcTime) {
-        if !self.available && !matches!(message.msg_type(), b"3" | b"j") {
-            let text = "Application not available";
-            return self.business_reject(message, NOT_AVAILABLE, text, now);
-        }
-        let by_dictionary = self.rules.dictionary.check(message, self.rules.options);
-        let business = |fault: FieldFault| fault.reason.session_reject().is_none();
-        if by_dictionary.is_err_and(business) || conditions::missing(message).is_some() {
-            return self.business_reject(
-                message,
-                CONDITIONALLY_MISSING,
-                "Conditionally required field missing",
-                now,
-            );
-        }
-        match message.msg_type() {
-            b"D" => {
-                let id = message.get(tag::CL_ORD_ID).unwrap_or(b"");
-                if message.flag(tag::POSS_RESEND) && self.seen.contains(id) {
-                    return;
-                }
-                if self.seen.len() < SEEN_MAX {
-                    self.seen.insert(id.to_vec());
-                }
-                self.echo(message, None, now);
-            }
-            b"d" | b"C" | b"R" => self.echo(message, None, now),
-            b"B" => {
-                let headline = message.get(HEADLINE).unwrap_or(b"");
-                if let Some(text) = headline.strip_prefix(b"echo:") {
-                    self.echo(message, Some(text.trim_ascii()), now);
-                }
-            }
-            b"AD" | b"3" | b"j" => {}
-            b"n" => {
-                let number = message.msg_seq_num().unwrap_or(0);
-                let text = format!("Successfully received 'n' message with seqNo={number}");
-                self.send(b"B", now, |body| {
-                    body.uint(NO_LINES_OF_TEXT, 0).bytes(HEADLINE, text.as_bytes());
-                });
-            }
-            _ => self.business_reject(message, UNSUPPORTED, "Unsupported Message Type", now),
-        }
-    }
-
-    fn business_reject(&mut self, message: &Message<'_>, reason: u64, text: &str, now: UtcTime) {
-        let number = message.msg_seq_num().unwrap_or(0);
-        let msg_type = message.msg_type();
-        let route = self.session.route_back(message);
-        self.send(b"j", now, |body| {
-            route(body);
-            body.uint(tag::REF_SEQ_NUM, number)
-                .bytes(tag::TEXT, text.as_bytes())
-                .bytes(tag::REF_MSG_TYPE, msg_type)
-                .uint(tag::BUSINESS_REJECT_REASON, reason);
-        });
-    }
-
-    /// The message as it was, values unchanged, with a header of its own and perhaps another headline.
-    fn echo(&mut self, message: &Message<'_>, headline: Option<&[u8]>, now: UtcTime) {
-        let headline = headline.filter(|text| !text.is_empty());
-        self.send(message.msg_type(), now, |body| {
-            // 90, 91 and 627 to 630 belong to one sending.
-            let hop = |tag| matches!(tag, 90 | 91 | 627..=630);
-            let header = |tag| is_header(tag) && !is_session_field(tag) && !hop(tag);
-            copy_fields(message, body, header);
-            if let Some(text) = headline {
-                body.bytes(HEADLINE, text);
-            }
-            let replaced = |tag| tag == HEADLINE && headline.is_some();
-            let trailer = |tag| matches!(tag, 89 | 93);
-            copy_fields(message, body, |tag| {
-                !is_header(tag) && !is_session_field(tag) && !trailer(tag) && !replaced(tag)
-            });
-        });
-    }
-
-    fn send(&mut self, msg_type: &[u8], now: UtcTime, body: impl FnOnce(&mut Encoder<'_>)) {
-        if let Err(error) = self.session.send(msg_type, now, &mut self.outbox, body) {
-            eprintln!("taut: {} not sent: {error}", msg_type.escape_ascii());
         }
     }
 }

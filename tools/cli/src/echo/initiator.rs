@@ -28,7 +28,9 @@ pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
         .filter(|(host, port)| !host.is_empty() && *port != 0)
-        .ok_or_else(|| Failure::Usage(format!("--connect {}: HOST:PORT", args.connect)))?;
+        .ok_or_else(|| {
+            Failure::Usage(format!("--connect {}: that is not HOST:PORT", args.connect))
+        })?;
     let tls = match &args.tls_ca {
         None => None,
         Some(file) => {
@@ -46,7 +48,9 @@ pub fn initiate(args: &InitiatorArgs) -> Result<(), Failure> {
     // Why there is no connection, as told last.
     let mut reason = String::new();
     while !stop.load(Ordering::Relaxed) {
-        if Instant::now() < dial_at {
+        peers[0].recover(clock.now());
+        peers[0].tell_store_events();
+        if Instant::now() < dial_at || peers[0].has_failed() {
             serve_control(control.as_ref(), &mut peers, clock.now())?;
             std::thread::sleep(Duration::from_millis(5));
             continue;
@@ -112,13 +116,21 @@ fn run_connection(
             Err(_) => over = true,
         }
         busy |= feed(&mut link, &mut peers[0], now);
-        peers[0].settle(now)?;
+        if let Err(error) = peers[0].settle(now) {
+            peers[0].tell_store_events();
+            if !peers[0].can_recover() {
+                return Err(error.into());
+            }
+            break;
+        }
         over |= send(&mut link, &mut peers[0]);
         serve_control(control, peers, now)?;
         if busy { idle.worked() } else { idle.sleep() }
     }
     link.close();
     peers[0].disconnected(clock.now());
-    peers[0].settle(clock.now())?;
-    Ok(())
+    match peers[0].settle(clock.now()) {
+        Err(error) if !peers[0].can_recover() => Err(error.into()),
+        _ => Ok(()),
+    }
 }

@@ -215,7 +215,7 @@ impl CommonArgs {
         match &self.store {
             None => store::in_memory(peer.session()),
             Some(dir) => {
-                store::in_journal(peer.session(), &dir.join(file_name(&self.sender, name)))?;
+                peer.keep_in(dir.join(file_name(&self.sender, name)))?;
             }
         }
         Ok(peer)

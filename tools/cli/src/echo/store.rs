@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use taut::journal::{Durability, Journal, JournalConfig, JournalError, Keeper};
+use taut::journal::{Durability, Journal, JournalConfig, JournalError, Keeper, State};
 use taut::session::{MemoryStore, Session};
 
 /// Messages kept per counterparty.
@@ -18,8 +18,8 @@ pub fn in_memory(session: &mut Session) {
 }
 
 /// Has `session` go on from the journal in `dir`, and keep what it sends and receives there. That survives
-/// the end of the process, not that of the machine.
-pub fn in_journal(session: &mut Session, dir: &Path) -> Result<(), JournalError> {
+/// the end of the process, not that of the machine. Returns where it goes on.
+pub fn in_journal(session: &mut Session, dir: &Path) -> Result<State, JournalError> {
     let config = JournalConfig {
         durability: Durability::None,
         segment_bytes: BYTES_MAX / SEGMENTS,
@@ -32,5 +32,5 @@ pub fn in_journal(session: &mut Session, dir: &Path) -> Result<(), JournalError>
     for problem in recovered.problems() {
         eprintln!("taut: journal: {problem}");
     }
-    Keeper::attach(session, journal).map(drop)
+    Keeper::attach(session, journal)
 }

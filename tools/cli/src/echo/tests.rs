@@ -1,14 +1,12 @@
 //! The application as either side, without a socket: the test is the counterparty.
 
+mod journal;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taut::event::DownReason;
-use taut::journal::{
-    AppendError, Direction, Durability, Entry, EntryKind, Journal, JournalConfig, Keeper, Reader,
-};
 use taut::limits::{MESSAGE_BYTES_MAX, RESEND_PERIOD_NS};
 use taut::session::{Phase, ResendPolicy, Role, SessionConfig};
 use taut::wire::{WireKind, channel};
@@ -235,25 +233,6 @@ fn an_order_that_comes_while_we_log_out_is_answered_after_the_next_logon() {
 }
 
 #[test]
-fn an_order_that_comes_while_we_log_out_is_asked_for_again_by_the_next_process() {
-    both(|mut peer| {
-        let dir = tempfile::tempdir().unwrap();
-        super::store::in_journal(peer.session(), dir.path()).unwrap();
-        let role = peer.session().config().role;
-        log_on(&mut peer, 1);
-        peer.log_out(NOW);
-        say(&mut peer, "35=D|34=2|11=late|40=1|");
-        say(&mut peer, "35=5|34=3|");
-        drop(peer);
-        let mut next = self::peer(role);
-        super::store::in_journal(next.session(), dir.path()).unwrap();
-        log_on(&mut next, 4);
-        let asked = heard(&mut next).into_iter().find(|one| one.starts_with("35=2|"));
-        assert_eq!(asked.as_deref(), Some("35=2|34=4|7=2|16=0|"));
-    });
-}
-
-#[test]
 fn a_counterparty_that_reads_slowly_gets_every_echo_and_is_not_read_meanwhile() {
     const ORDERS: usize = 300;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -314,63 +293,6 @@ fn a_counterparty_that_does_not_read_is_left_with_what_it_has_not_taken() {
     }
     assert_eq!(peer.session().next_deadline(), UtcTime(u64::MAX), "and nothing is due any more");
     drop(silent);
-}
-
-#[test]
-fn a_message_that_was_rejected_is_in_the_journal_as_rejected_and_is_not_asked_for_again() {
-    for role in [Role::Initiator, Role::Acceptor] {
-        let dir = tempfile::tempdir().unwrap();
-        let open = || {
-            let config = JournalConfig { durability: Durability::None, ..JournalConfig::default() };
-            let mut peer = peer(role);
-            let state =
-                Keeper::attach(peer.session(), Journal::open(dir.path(), config).unwrap().0);
-            (peer, state.unwrap())
-        };
-        let (mut one_life, _) = open();
-        log_on(&mut one_life, 1);
-        say(&mut one_life, "35=D|34=2|");
-        say(&mut one_life, "35=D|34=3|11=a|40=1|");
-        // A duplicate, and one that is too high, which comes again: neither used a number up.
-        say(&mut one_life, &format!("35=0|34=2|43=Y|122={TIME}|"));
-        say(&mut one_life, "35=0|34=9|");
-        drop(one_life);
-        let reader = Reader::open(dir.path()).unwrap();
-        let segment = reader.segment(reader.segments()[0]).unwrap();
-        let came = |entry: Entry<'_>| match entry.kind {
-            EntryKind::Message { direction: Direction::In, seq, .. } => Some((seq, "taken")),
-            EntryKind::Rejected { seq, bytes, .. } => {
-                assert!(bytes.starts_with(b"8=FIX.4.4\x01") && bytes.ends_with(b"\x01"));
-                Some((seq, "rejected"))
-            }
-            EntryKind::Message { .. } | EntryKind::State(_) => None,
-        };
-        let all: Vec<_> = segment.entries().filter_map(came).collect();
-        assert_eq!(all, [(1, "taken"), (2, "rejected"), (3, "taken")], "{role:?}");
-        let (_, state) = open();
-        assert_eq!(state.next_in, 4, "the rejected one is used up in the next life too");
-    }
-}
-
-#[test]
-fn what_the_journal_does_not_take_ends_the_session_for_that_reason_and_is_told_once() {
-    let dir = tempfile::tempdir().unwrap();
-    // Room for the Logon, not for the order.
-    let (durability, message_bytes_max) = (Durability::None, 100);
-    let config = JournalConfig { durability, message_bytes_max, ..JournalConfig::default() };
-    let mut peer = peer(Role::Acceptor);
-    Keeper::attach(peer.session(), Journal::open(dir.path(), config).unwrap().0).unwrap();
-    log_on(&mut peer, 1);
-    let bytes = message("THEM", &format!("35=D|34=2|11={}|40=1|", "a".repeat(100)));
-    let mut fields = [Field::default(); 32];
-    let count = Scanner::new().index(&bytes, &mut fields).unwrap();
-    peer.received(&Message::new(&bytes, &fields[..count]), None, NOW);
-    assert!(peer.settle(NOW).is_err());
-    assert_eq!(peer.untold_failure(), Some(AppendError::TooLong));
-    peer.disconnected(NOW);
-    assert!(peer.settle(NOW).is_err());
-    assert_eq!(peer.untold_failure(), None, "once");
-    assert_eq!(peer.told(), DownReason::JournalFailed.to_string());
 }
 
 #[test]
