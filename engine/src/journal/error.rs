@@ -41,8 +41,8 @@ pub enum JournalError {
         /// Whole records that stand behind the damage in the same segment.
         records_behind: u64,
     },
-    /// A file with a segment's name is no segment, or one of another version.
-    #[error("{}: not a segment of this journal format", path.display())]
+    /// A file with a segment's name is no segment, one of another version, or another segment of some journal.
+    #[error("{}: not this segment of a journal in this format", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,

@@ -258,15 +258,44 @@ pub(super) enum Tail {
 pub(super) fn tail(bytes: &[u8], segment: u32, at: usize) -> Tail {
     let rest = bytes.get(at..).unwrap_or(&[]);
     let Some(last) = rest.iter().rposition(|&byte| byte != 0) else { return Tail::Clean };
-    let (mut from, mut records) = (8, 0);
-    while from <= last {
-        match read_record(&rest[from..], segment) {
-            Some((_, payload)) => {
-                records += 1;
-                from += record_bytes(payload.len());
-            }
-            None => from += 8,
-        }
+    let records = Pieces { records: Records { bytes, segment, at } };
+    let records = records.filter(|piece| matches!(piece, Piece::Record(_))).count();
+    Tail::Torn { bytes: last as u64 + 1, records: records as u64 }
+}
+
+/// A part of a segment.
+pub(super) enum Piece<'a> {
+    /// A whole record, as [`Records`] gives it.
+    Record((usize, RecordHeader, &'a [u8])),
+    /// Bytes that are no record: where, and how many, without the zeros behind the last record.
+    Gap { at: usize, bytes: usize },
+}
+
+/// Everything that a segment holds, in the order in which it stands there: its records, and what stands before
+/// and between them that is none. A gap ends where the next record begins, at a multiple of 8.
+pub(super) struct Pieces<'a> {
+    records: Records<'a>,
+}
+
+impl<'a> Pieces<'a> {
+    /// Of the segment `bytes`.
+    pub const fn new(bytes: &'a [u8], segment: u32) -> Self {
+        Self { records: Records::new(bytes, segment) }
     }
-    Tail::Torn { bytes: last as u64 + 1, records }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(record) = self.records.next() {
+            return Some(Piece::Record(record));
+        }
+        let Records { bytes, segment, at } = self.records;
+        let last = bytes.get(at..)?.iter().rposition(|&byte| byte != 0)?;
+        let mut offsets = (at + 8..=at + last).step_by(8);
+        let next = offsets.find(|&offset| read_record(&bytes[offset..], segment).is_some());
+        self.records.at = next.unwrap_or(bytes.len());
+        Some(Piece::Gap { at, bytes: next.map_or(last + 1, |next| next - at) })
+    }
 }

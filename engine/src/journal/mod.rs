@@ -98,7 +98,7 @@ pub use error::{AppendError, JournalError};
 pub use format::Position;
 pub use housekeeper::Housekeeper;
 pub use keeper::Keeper;
-pub use reader::{Condition, Entry, EntryKind, Reader, StoredSegment};
+pub use reader::{Condition, Entry, EntryKind, Part, Reader, StoredSegment};
 pub use recovered::{Lost, Recovered, Torn};
 pub use writer::Journal;
 

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use taut_codec::value::UtcTime;
 
 use super::error::JournalError;
-use super::format::{Kind, Records, SegmentHeader, Tail, read_state, tail};
+use super::format::{
+    Kind, Piece, Pieces, RecordHeader, Records, SegmentHeader, Tail, read_state, tail,
+};
 use super::past::state_behind;
-use super::recover::{list, load};
+use super::recover::{list, list_any, load};
 use super::segment::FIRST;
 use super::{Direction, State};
 
@@ -27,6 +29,17 @@ impl Reader {
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, JournalError> {
         let dir = dir.into();
         let segments = list(&dir)?;
+        Ok(Self { dir, segments })
+    }
+
+    /// Lists the segments that are there, although others may be missing between them: for whoever wants to
+    /// see what is left.
+    ///
+    /// # Errors
+    /// [`JournalError`]: no directory.
+    pub fn open_with_gaps(dir: impl Into<PathBuf>) -> Result<Self, JournalError> {
+        let dir = dir.into();
+        let segments = list_any(&dir)?;
         Ok(Self { dir, segments })
     }
 
@@ -104,6 +117,21 @@ pub struct Entry<'a> {
     pub kind: EntryKind<'a>,
 }
 
+/// A part of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// A record.
+    Entry(Entry<'a>),
+    /// Bytes that are no record, although there are records or more of them behind. At the end of a segment
+    /// that is being written they are a record that is not complete yet.
+    NoRecord {
+        /// Where they begin.
+        offset: u64,
+        /// How many they are.
+        bytes: u64,
+    },
+}
+
 /// How a segment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
@@ -136,18 +164,28 @@ impl StoredSegment {
 
     /// The records, up to the first that is not whole.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let segment = self.header.number;
-        Records::new(&self.bytes, segment).map(move |(at, header, payload)| {
-            let (epoch, seq, time) = (header.epoch, header.seq, UtcTime(header.time));
-            let message = |direction| EntryKind::Message { direction, seq, time, bytes: payload };
-            let kind = match header.kind {
-                Kind::In | Kind::Ahead => message(Direction::In),
-                Kind::Out => message(Direction::Out),
-                Kind::Rejected => EntryKind::Rejected { seq, time, bytes: payload },
-                Kind::State => EntryKind::State(read_state(epoch, payload).unwrap_or(State::START)),
-            };
-            Entry { segment, offset: at as u64, epoch, kind }
+        Records::new(&self.bytes, self.header.number).map(|record| self.entry(record))
+    }
+
+    /// Everything that can be read: the records, those behind damage included, and where there is damage. For
+    /// whoever wants to see what is left; a journal that is gone on from ends where [`Self::entries`] end.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        Pieces::new(&self.bytes, self.header.number).map(|piece| match piece {
+            Piece::Record(record) => Part::Entry(self.entry(record)),
+            Piece::Gap { at, bytes } => Part::NoRecord { offset: at as u64, bytes: bytes as u64 },
         })
+    }
+
+    fn entry<'a>(&self, (at, header, payload): (usize, RecordHeader, &'a [u8])) -> Entry<'a> {
+        let (epoch, seq, time) = (header.epoch, header.seq, UtcTime(header.time));
+        let message = |direction| EntryKind::Message { direction, seq, time, bytes: payload };
+        let kind = match header.kind {
+            Kind::In | Kind::Ahead => message(Direction::In),
+            Kind::Out => message(Direction::Out),
+            Kind::Rejected => EntryKind::Rejected { seq, time, bytes: payload },
+            Kind::State => EntryKind::State(read_state(epoch, payload).unwrap_or(State::START)),
+        };
+        Entry { segment: self.header.number, offset: at as u64, epoch, kind }
     }
 
     /// The state that it begins with; `None` if it was never written to.

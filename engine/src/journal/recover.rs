@@ -129,8 +129,17 @@ fn boot_id() -> BootId {
     text.get(..36).and_then(|id| id.try_into().ok()).unwrap_or(UNKNOWN_BOOT)
 }
 
-/// The numbers of all segments, in order.
+/// The numbers of all segments, in order, if none is missing between others.
 pub(super) fn list(dir: &Path) -> Result<Vec<u32>, JournalError> {
+    let numbers = list_any(dir)?;
+    match numbers.windows(2).find(|pair| pair[1] != pair[0] + 1) {
+        Some(pair) => Err(JournalError::Missing { path: path_of(dir, pair[0] + 1) }),
+        None => Ok(numbers),
+    }
+}
+
+/// The numbers of all segments that are there, in order.
+pub(super) fn list_any(dir: &Path) -> Result<Vec<u32>, JournalError> {
     let names = || -> io::Result<Vec<u32>> {
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(dir)? {
@@ -139,11 +148,7 @@ pub(super) fn list(dir: &Path) -> Result<Vec<u32>, JournalError> {
         numbers.sort_unstable();
         Ok(numbers)
     };
-    let numbers = names().map_err(|error| JournalError::at(dir, error))?;
-    match numbers.windows(2).find(|pair| pair[1] != pair[0] + 1) {
-        Some(pair) => Err(JournalError::Missing { path: path_of(dir, pair[0] + 1) }),
-        None => Ok(numbers),
-    }
+    names().map_err(|error| JournalError::at(dir, error))
 }
 
 /// Reads a segment that has a header.

@@ -35,11 +35,10 @@ pub(super) fn path_of(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:09}.journal"))
 }
 
-/// The number in a segment's name.
+/// The number in a segment's name, if it is one that [`path_of`] gives.
 pub(super) fn number_of(name: &str) -> Option<u32> {
-    let digits = name.strip_suffix(".journal")?;
-    (digits.len() >= 9 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(())?;
-    digits.parse().ok()
+    let number = name.strip_suffix(".journal")?.parse().ok()?;
+    (name == format!("{number:09}.journal")).then_some(number)
 }
 
 impl Segment {

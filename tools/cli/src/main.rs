@@ -113,9 +113,9 @@ pub enum Failure {
     /// A journal cannot be read.
     #[error("journal: {0}")]
     Journal(#[from] taut::journal::JournalError),
-    /// A journal is not whole; what was found is on standard output and error.
-    #[error("the journal is damaged")]
-    JournalDamaged,
+    /// A journal is not whole, in so many places; what was found is on standard output and error.
+    #[error("the journal is damaged: {}", faults(*.0))]
+    JournalDamaged(usize),
     /// The venue's process failed.
     #[error(transparent)]
     Child(#[from] demo::child::ChildError),
@@ -164,6 +164,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn faults(count: usize) -> String {
+    if count == 1 { "1 fault".into() } else { format!("{count} faults") }
 }
 
 fn read_file(path: &Path) -> Result<String, Failure> {
