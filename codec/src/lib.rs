@@ -70,6 +70,8 @@
 //! `codec/dictionary/kraken-fix44.xml`, which tells at its top what its attributes mean;
 //! `cargo run -p taut-codegen` writes them anew, and a test fails while they are stale.
 //!
+//! `unsafe` code is in [`scan`] only; every other module forbids it.
+//!
 //! # What is done about a hostile peer
 //!
 //! | risk | here |
@@ -86,20 +88,32 @@
 extern crate std;
 
 #[cfg(feature = "dictionary")]
+#[forbid(unsafe_code)]
 pub mod dictionary;
+#[forbid(unsafe_code)]
 pub mod encode;
+#[forbid(unsafe_code)]
 pub mod frame;
+#[forbid(unsafe_code)]
 pub mod ids;
+#[forbid(unsafe_code)]
 pub mod kraken;
+#[forbid(unsafe_code)]
 pub mod mask;
+#[forbid(unsafe_code)]
 pub mod message;
+#[forbid(unsafe_code)]
 pub mod messages;
 #[cfg(test)]
 mod nested;
+#[forbid(unsafe_code)]
 pub mod rules;
 pub mod scan;
+#[forbid(unsafe_code)]
 pub mod tag;
+#[forbid(unsafe_code)]
 pub mod typed;
+#[forbid(unsafe_code)]
 pub mod value;
 
 /// The field delimiter, 0x01.
