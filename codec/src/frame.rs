@@ -92,6 +92,8 @@ pub struct Framer {
 }
 
 const BEGIN: &[u8] = b"8=FIX";
+/// What stands before BodyLength in nearly every message.
+const HEAD: &[u8; 12] = b"8=FIX.4.4\x019=";
 /// Shortest body, `35=0<SOH>`.
 const BODY_MIN: usize = 5;
 /// `10=nnn<SOH>`
@@ -120,25 +122,37 @@ impl Framer {
     }
 
     /// The length of a whole message whose head is as in nearly every message: FIX.4.4 and a BodyLength
-    /// of 2 to 5 digits. `None` says nothing.
+    /// of three digits, or of 2 to 5. `None` says nothing.
     #[inline(always)]
     fn usual(&self, bytes: &[u8]) -> Option<usize> {
-        const HEAD: &[u8; 12] = b"8=FIX.4.4\x019=";
-        /// Bytes of the message's end that are looked at: SOH and the trailer.
-        const TAIL: usize = 1 + TRAILER;
-        let (head, rest) = bytes.split_first_chunk::<12>()?;
-        let digits_and_more = rest.first_chunk::<8>()?;
+        let (head, rest) = bytes.split_first_chunk::<{ HEAD.len() }>()?;
+        let text = *rest.first_chunk::<8>()?;
         if head != HEAD {
             return None;
         }
-        let (length, digits) = swar::digits_to_soh(*digits_and_more)?;
-        let length = length as usize;
-        let (start, end) = (12 + digits + 1, 12 + digits + 1 + length + TRAILER);
+        match swar::three_digits_to_msg_type(text) {
+            Some(length) => self.usual_end(bytes, HEAD.len() + 4, length as usize),
+            None => self.usual_of_any_length(bytes, text),
+        }
+    }
+
+    #[inline(never)]
+    fn usual_of_any_length(&self, bytes: &[u8], text: [u8; 8]) -> Option<usize> {
+        let (length, digits) = swar::digits_to_soh(text)?;
+        let start = HEAD.len() + digits + 1;
+        let is_third = bytes[start..].starts_with(b"35=");
+        is_third.then(|| self.usual_end(bytes, start, length as usize))?
+    }
+
+    /// The end of a message whose body of `length` bytes begins at `start`, if it has come whole.
+    #[inline(always)]
+    fn usual_end(&self, bytes: &[u8], start: usize, length: usize) -> Option<usize> {
+        /// Bytes of the message's end that are looked at: SOH and the trailer.
+        const TAIL: usize = 1 + TRAILER;
+        let end = start + length + TRAILER;
         let tail = bytes.get(..end)?.last_chunk::<TAIL>()?;
-        let usual = swar::trailer(*tail).is_some()
-            && bytes[start..].starts_with(b"35=")
-            && length >= BODY_MIN
-            && end <= self.message_bytes_max;
+        let usual =
+            swar::trailer(*tail).is_some() && length >= BODY_MIN && end <= self.message_bytes_max;
         usual.then_some(end)
     }
 

@@ -13,6 +13,19 @@ pub(crate) const ZEROS: u64 = ONES * b'0' as u64;
 pub(crate) const E8: u64 = 100_000_000;
 pub(crate) const E16: u64 = E8 * E8;
 
+/// What `nnn|35=` says, with anything behind it, where `|` is a SOH: a BodyLength of three digits, before
+/// MsgType.
+#[inline(always)]
+pub(crate) fn three_digits_to_msg_type(text: [u8; 8]) -> Option<u32> {
+    let x = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b"000\x0135=\0");
+    let digits = x & 0x00ff_ffff;
+    if x & 0x00ff_ffff_ff00_0000 | no_digits(digits) != 0 {
+        return None;
+    }
+    let [a, b, c] = [x as u32 & 0xff, (x >> 8) as u32 & 0xff, (x >> 16) as u32 & 0xff];
+    Some(a * 100 + b * 10 + c)
+}
+
 /// `2` to `5` digits up to a SOH, as BodyLength(9) mostly has; their number, and how many.
 #[inline(always)]
 pub(crate) fn digits_to_soh(text: [u8; 8]) -> Option<(u64, usize)> {
