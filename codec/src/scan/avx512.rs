@@ -8,9 +8,10 @@
 //! 3rd       F 1 = = =                  for a tag of four digits and its `=`
 //! ```
 //! The columns of a few blocks are put one behind the other, up to 32 fields. Where a column has its `=`s,
-//! tags end. Digits are moved to columns of ones, tens, hundreds and thousands, under the masks of the four
-//! lengths; a table and one multiplication make tags of them. All of it is bytes, positions too, until at the
-//! end a permutation spreads them to [`Field`]s.
+//! tags end. Digits are moved to columns of ones, tens, hundreds and thousands, by two columns and by one; a
+//! table and one multiplication make tags of them. All of it is bytes, positions too, until at the end a
+//! permutation spreads them to [`Field`]s. What is true of a lane stands in vectors, not in mask registers,
+//! which take longer to come by.
 //!
 //! Everything stays in registers: what is stored by a block and loaded across blocks would be waited for.
 //! Blocks overlap, so that a field's columns are in the block in which it starts, and the last block is the
@@ -21,17 +22,17 @@
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::{
-    __m256i, __m512i, _bzhi_u32, _mm_cvtsi128_si32, _mm256_add_epi8, _mm256_cmpeq_epi8_mask,
-    _mm256_cmple_epu8_mask, _mm256_loadu_si256, _mm256_mask_mov_epi8, _mm256_maskz_mov_epi8,
-    _mm256_max_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_sub_epi8,
-    _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_broadcast_i64x4, _mm512_castsi256_si512,
-    _mm512_castsi512_si128, _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_inserti64x4,
-    _mm512_loadu_si512, _mm512_maddubs_epi16, _mm512_mask_add_epi8, _mm512_mask_add_epi32,
-    _mm512_mask_cmpeq_epi8_mask, _mm512_mask_permutexvar_epi8, _mm512_maskz_compress_epi8,
-    _mm512_maskz_permutexvar_epi8, _mm512_movepi8_mask, _mm512_permutexvar_epi8,
-    _mm512_reduce_add_epi64, _mm512_sad_epu8, _mm512_set1_epi8, _mm512_set1_epi16,
-    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi16,
-    _mm512_unpacklo_epi16,
+    __m256i, __m512i, _bzhi_u32, _mm_cvtsi128_si32, _mm256_add_epi8, _mm256_adds_epi8,
+    _mm256_andnot_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_max_epu8, _mm256_or_si256,
+    _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_subs_epu8, _mm256_ternarylogic_epi32,
+    _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_add_epi32, _mm512_broadcast_i64x4,
+    _mm512_castsi256_si512, _mm512_castsi512_si128, _mm512_castsi512_si256,
+    _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maddubs_epi16,
+    _mm512_mask_add_epi8, _mm512_mask_cmpeq_epi8_mask, _mm512_mask_permutexvar_epi8,
+    _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8, _mm512_movepi8_mask,
+    _mm512_permutexvar_epi8, _mm512_reduce_add_epi64, _mm512_sad_epu8, _mm512_set1_epi8,
+    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
+    _mm512_ternarylogic_epi32, _mm512_unpackhi_epi16, _mm512_unpacklo_epi16, _mm512_xor_si512,
 };
 
 use self::tables::{SHIFT, SPREAD, TABLES, TENS};
@@ -65,20 +66,26 @@ pub(super) fn kernel() -> Option<Kernel> {
 fn index(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
     // SAFETY: this function is reachable through `kernel` only, which has verified that the CPU has
     // every feature of both kernels and that the operating system saves the registers.
-    unsafe {
-        match index_avx512(message, fields) {
-            Some((count, sum)) if has_trailer(message, sum) => Ok(count),
-            _ => avx2::index_avx2(message, fields),
-        }
+    unsafe { index_avx512(message, fields) }
+}
+
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn index_avx512(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
+    match by_columns(message, fields) {
+        Some((count, sum)) if has_trailer(message, sum) => Ok(count),
+        _ => avx2::index_avx2(message, fields),
     }
 }
 
 /// The number of fields and the sum of all bytes, modulo 256. `None` if a field is odd, or there is no room
 /// for up to 32 fields more; where the last field ends is for the caller to verify.
+#[inline]
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-fn index_avx512(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
+fn by_columns(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
     const OWN: u64 = (1 << STEP) - 1;
     let last_block = message.last_chunk()?;
     if !message.starts_with(b"8=") {
@@ -207,40 +214,38 @@ impl Columns {
     )]
     fn decode(&self, listed: usize, base: u32, room: &mut [Field; LANES]) -> bool {
         let byte = |byte: u8| _mm256_set1_epi8(byte as i8);
-        let is = |column, this| _mm256_cmpeq_epi8_mask(column, byte(this));
-        let select = |column, mask, other| _mm256_mask_mov_epi8(column, mask, other);
+        let is = |column, this| _mm256_cmpeq_epi8(column, byte(this));
         let low_half = |columns: __m512i| _mm512_castsi512_si256(columns);
-        let high_half = |columns: __m512i| _mm512_extracti64x4_epi64::<1>(columns);
-        let (a, b) = (low_half(self.first_and_second), high_half(self.first_and_second));
-        let (c, d) = (low_half(self.third_and_fourth), high_half(self.third_and_fourth));
-        // How many digits there are.
-        let one = is(b, b'=');
-        let two = is(c, b'=') & !one;
-        let three = is(d, b'=') & !(one | two);
-        let four = is(low_half(self.fifth), b'=') & !(one | two | three);
-        let [a, b, c, d] = [a, b, c, d].map(|column| _mm256_sub_epi8(column, byte(b'0')));
-        let ones = select(select(select(d, three, c), two, b), one, a);
-        let tens = _mm256_maskz_mov_epi8(!one, select(select(c, three, b), two, a));
-        let hundreds = _mm256_maskz_mov_epi8(three | four, select(b, three, a));
-        let thousands = _mm256_maskz_mov_epi8(four, a);
-        let most =
-            _mm256_max_epu8(_mm256_max_epu8(ones, tens), _mm256_max_epu8(hundreds, thousands));
+        let values = |columns| _mm512_xor_si512(columns, _mm512_set1_epi8(b'0' as i8));
+        let halves = |columns| (low_half(columns), _mm512_extracti64x4_epi64::<1>(columns));
+        let (first, b) = halves(values(self.first_and_second));
+        let (c, d) = halves(values(self.third_and_fourth));
+        let fifth = low_half(self.fifth);
+        // Digits to the last columns: by two if there is no third, then by one if there is none in the last.
+        let by_two = either(is(b, EQUALS), is(c, EQUALS));
+        let (c, d) = (select(by_two, first, c), select(by_two, b, d));
+        let (a, b) = (_mm256_andnot_si256(by_two, first), _mm256_andnot_si256(by_two, b));
+        let by_one = is(d, EQUALS);
+        let (ones, tens) = (select(by_one, c, d), select(by_one, b, c));
+        let (hundreds, thousands) = (select(by_one, a, b), _mm256_andnot_si256(by_one, a));
         let ten_times = |column| _mm256_shuffle_epi8(load_half(&TENS), column);
         let low = _mm256_add_epi8(ten_times(tens), ones);
         let high = _mm256_add_epi8(ten_times(thousands), hundreds);
-        // 93 and 95 differ in one bit; 354.
-        let is_length =
-            is(_mm256_or_si256(low, byte(2)), 95) & is(high, 0) | is(low, 54) & is(high, 3);
-        let is_good = (one | two | three | four)
-            & _mm256_cmple_epu8_mask(most, byte(9))
-            & _mm256_test_epi8_mask(a, a)
-            & !is_length;
-        if _bzhi_u32(!is_good, listed as u32) != 0 {
+        // A byte that is no digit, a zero in front, no `=` behind the fourth; 93 and 95, which differ in one
+        // bit, and 354.
+        let most =
+            _mm256_max_epu8(_mm256_max_epu8(ones, tens), _mm256_max_epu8(hundreds, thousands));
+        let endless = none_of(by_two, by_one, is(fifth, b'='));
+        let odd = any_of(_mm256_subs_epu8(most, byte(9)), is(first, 0), endless);
+        let odd = or_both(odd, is(_mm256_or_si256(low, byte(2)), 95), is(high, 0));
+        let odd = or_both(odd, is(low, 54), is(high, 3));
+        if _bzhi_u32(_mm256_test_epi8_mask(odd, odd), listed as u32) != 0 {
             return false;
         }
         // A value starts behind the SOH, the digits and the `=`. It ends with the next field's SOH.
-        let behind = select(select(select(byte(6), three, byte(5)), two, byte(4)), one, byte(3));
-        let start = _mm256_add_epi8(low_half(self.soh), behind);
+        let fewer = _mm256_adds_epi8(_mm256_adds_epi8(by_two, by_two), by_one);
+        let behind_four = _mm256_add_epi8(low_half(self.soh), byte(6));
+        let start = _mm256_add_epi8(behind_four, fewer);
         let end = low_half(_mm512_permutexvar_epi8(load(&TABLES.next), self.soh));
         let in_pairs = |first, second| {
             let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), second);
@@ -253,6 +258,54 @@ impl Columns {
         store(second, _mm512_unpackhi_epi16(tags, bounds), base);
         true
     }
+}
+
+/// The value of `=`, where digits have theirs.
+const EQUALS: u8 = b'=' ^ b'0';
+
+/// `yes` where the mask has ones.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn select(mask: __m256i, yes: __m256i, no: __m256i) -> __m256i {
+    _mm256_ternarylogic_epi32::<0b1100_1010>(mask, yes, no)
+}
+
+/// The bits that one of the three has.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn any_of(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+    _mm256_ternarylogic_epi32::<0b1111_1110>(a, b, c)
+}
+
+/// The bits that one of the two has.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn either(a: __m256i, b: __m256i) -> __m256i {
+    any_of(a, b, b)
+}
+
+/// The bits of the first, and those that both others have.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn or_both(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+    _mm256_ternarylogic_epi32::<0b1111_1000>(a, b, c)
+}
+
+/// The bits that none of the three has.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn none_of(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+    _mm256_ternarylogic_epi32::<0b0000_0001>(a, b, c)
 }
 
 /// Writes sixteen fields. Of each there are the tag in two bytes, and where the value starts and ends, from
@@ -269,7 +322,9 @@ fn store(fields: &mut [Field], packed: __m512i, base: u32) {
     for (n, spread) in SPREAD.iter().enumerate() {
         let words = _mm512_maskz_permutexvar_epi8(spread.kept, load(&spread.from), packed);
         let base = _mm512_set1_epi32(base as i32);
-        let words = _mm512_mask_add_epi32(words, spread.is_position, words, base);
+        let positions = load(&spread.positions);
+        let base = _mm512_ternarylogic_epi32::<0b1100_0000>(base, positions, positions);
+        let words = _mm512_add_epi32(words, base);
         // SAFETY: sixteen fields are as many registers as there are; every bit pattern is a `Field`. The
         // store has no alignment requirement.
         unsafe { _mm512_storeu_si512(to.add(n), words) };

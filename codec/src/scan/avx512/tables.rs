@@ -81,12 +81,12 @@ pub(super) struct Spread {
     pub(super) from: [u8; BLOCK],
     /// Whether one does.
     pub(super) kept: u64,
-    /// Whether a word of four bytes is a position.
-    pub(super) is_position: u16,
+    /// Ones in the words of four bytes that are positions.
+    pub(super) positions: [u8; BLOCK],
 }
 
 pub(super) const SPREAD: [Spread; 3] = {
-    let mut out = [Spread { from: [0; BLOCK], kept: 0, is_position: 0 }; 3];
+    let mut out = [Spread { from: [0; BLOCK], kept: 0, positions: [0; BLOCK] }; 3];
     let mut n = 0;
     while n < 3 * BLOCK {
         let (field, word, byte) = (n / 12, n % 12 / 4, n % 4);
@@ -102,7 +102,7 @@ pub(super) const SPREAD: [Spread; 3] = {
             spread.kept |= 1 << at;
         }
         if word > 0 {
-            spread.is_position |= 1 << (at / 4);
+            spread.positions[at] = 0xff;
         }
         n += 1;
     }

@@ -2,7 +2,7 @@ use std::string::{String, ToString};
 use std::vec;
 
 use super::super::tests::message;
-use super::{Field, avx2, index_avx512, kernel};
+use super::{Field, avx2, by_columns, kernel};
 
 #[test]
 fn a_message_as_it_should_be_is_indexed_without_the_help_of_the_avx2_kernel() {
@@ -23,7 +23,7 @@ fn a_message_as_it_should_be_is_indexed_without_the_help_of_the_avx2_kernel() {
         let (mut own, mut other) = (vec![Field::default(); 160], vec![Field::default(); 160]);
         // SAFETY: there is a kernel, so the CPU has what it and the AVX2 kernel need.
         let (count, expected) =
-            unsafe { (index_avx512(&message, &mut own), avx2::index_avx2(&message, &mut other)) };
+            unsafe { (by_columns(&message, &mut own), avx2::index_avx2(&message, &mut other)) };
         let sum = message.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
         let (count, own_sum) = count.unwrap_or_else(|| panic!("{}", message.escape_ascii()));
         assert_eq!((Ok(count), own_sum as u8), (expected, sum), "{}", message.escape_ascii());
