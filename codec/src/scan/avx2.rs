@@ -44,12 +44,14 @@ pub(super) fn index_avx2(message: &[u8], fields: &mut [Field]) -> Result<usize, 
     for stretch in message.chunks(STRETCH) {
         let (blocks, rest) = stretch.as_chunks::<BLOCK>();
         for block in blocks {
-            fields.add_bits(base, soh_bits(load(block), &mut sums));
+            let soh = soh_bits(load(block), &mut sums);
+            fields.add_bits(base, soh, soh.count_ones() as usize);
             base += BLOCK;
         }
         if !rest.is_empty() {
             let (block, before) = last_block(message, rest.len());
-            fields.add_bits(base, soh_bits(load(&block), &mut sums) >> before);
+            let soh = soh_bits(load(&block), &mut sums) >> before;
+            fields.add_bits(base, soh, soh.count_ones() as usize);
         }
         fields.take(LANES, |message, fields, list, done| decode(message, fields, list, done))?;
     }
@@ -101,7 +103,10 @@ pub(super) fn decode(message: &[u8], fields: &mut [Field], list: &[u32], mut don
             break;
         };
         let load = |lane: usize| {
-            let at = bounds[lane].wrapping_add(1) as usize;
+            // By itself, not out of the vector register that holds all of them too.
+            // SAFETY: a reference to an integer.
+            let before = unsafe { (&raw const bounds[lane]).read_volatile() };
+            let at = before.wrapping_add(1) as usize;
             // SAFETY: `at` is the start of one of the fields; none is greater than `last_start`, behind
             // which there are four bytes.
             unsafe { message.as_ptr().add(at).cast::<i32>().read_unaligned() }

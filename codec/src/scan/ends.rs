@@ -59,40 +59,15 @@ impl<'m, 'f, 'l> Fields<'m, 'f, 'l> {
         self.list[1 + self.listed..].first_chunk_mut().expect("room for a stretch and a block")
     }
 
-    /// Takes the ends of a block: `list` writes their positions, `soh` has a bit for each.
-    ///
-    /// # Safety
-    /// `list` must write as many as `soh` has bits, or all if there are more than [`ENDS_MAX`].
+    /// Takes the ends of the block at `base`; bit `n` of `soh` stands for the byte at `base + n`, and `count`
+    /// is how many there are.
     #[inline(always)]
-    pub(super) unsafe fn add(
-        &mut self,
-        soh: u64,
-        list: impl FnOnce(&mut [MaybeUninit<u32>; ENDS_MAX]),
-    ) {
-        let count = soh.count_ones() as usize;
-        list(self.room());
+    pub(super) fn add_bits(&mut self, base: usize, soh: u64, count: usize) {
+        debug_assert_eq!(soh.count_ones() as usize, count);
+        // Writes eight, or sixteen if there are more: the invariant holds.
+        list_bits(self.room(), base, soh);
         self.walk |= count > ENDS_MAX;
         self.listed += count.min(ENDS_MAX);
-    }
-
-    /// Takes the ends of the block at `base`; bit `n` of `soh` stands for the byte at `base + n`. Half of
-    /// them are listed whether or not there are so many: how many there are cannot be predicted.
-    #[inline(always)]
-    pub(super) fn add_bits(&mut self, base: usize, soh: u64) {
-        let list = |room: &mut [MaybeUninit<u32>; ENDS_MAX]| {
-            let mut left = soh;
-            for half in room.chunks_exact_mut(ENDS_MAX / 2) {
-                for end in half {
-                    end.write(base as u32 + left.trailing_zeros());
-                    left &= left.wrapping_sub(1);
-                }
-                if left == 0 {
-                    break;
-                }
-            }
-        };
-        // SAFETY: eight are written, or sixteen if there are more.
-        unsafe { self.add(soh, list) }
     }
 
     /// Makes fields of the ends that are listed and begins a new list. Of `lanes` fields at a time,
@@ -137,6 +112,24 @@ impl<'m, 'f, 'l> Fields<'m, 'f, 'l> {
             return Ok(self.count);
         }
         walk::finish(self.message, self.fields, self.count, sum_of_all)
+    }
+}
+
+/// Lists eight ends whether or not there are so many, or sixteen if there are more: how many there are cannot
+/// be predicted. Each is stored by itself: a compiler that gathers eight in a vector register takes longer, and
+/// longer again to read them.
+#[inline(always)]
+fn list_bits(room: &mut [MaybeUninit<u32>; ENDS_MAX], base: usize, soh: u64) {
+    let mut left = soh;
+    for half in room.as_chunks_mut::<{ ENDS_MAX / 2 }>().0 {
+        for end in half {
+            // SAFETY: a place for an integer, to which there is no other reference.
+            unsafe { end.as_mut_ptr().write_volatile(base as u32 + left.trailing_zeros()) };
+            left &= left.wrapping_sub(1);
+        }
+        if left == 0 {
+            break;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::ends::{Fields, LIST, List, STRETCH};
 use super::walk::{BLOCK, last_block};
 use super::{Field, ScanError};
 use crate::SOH;
+use crate::value::swar::{HIGHS, ONES};
 
 pub(super) fn index(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
     let mut list: List = [MaybeUninit::uninit(); LIST];
@@ -16,33 +17,36 @@ pub(super) fn index(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanE
         let (blocks, rest) = stretch.as_chunks::<BLOCK>();
         for block in blocks {
             sum = sum.wrapping_add(sum_of(block));
-            fields.add_bits(base, soh_mask(block));
+            let (soh, count) = soh_bits(block);
+            fields.add_bits(base, soh, count);
             base += BLOCK;
         }
         if !rest.is_empty() {
             let (block, before) = last_block(message, rest.len());
             sum = sum.wrapping_add(sum_of(&block));
-            fields.add_bits(base, soh_mask(&block) >> before);
+            let (soh, count) = soh_bits(&block);
+            fields.add_bits(base, soh >> before, count);
         }
         fields.take(usize::MAX, |_, _, _, done| done)?;
     }
     fields.finish(sum)
 }
 
-/// One bit per SOH.
+/// One bit per SOH of the block, and how many.
 #[inline(always)]
-fn soh_mask(block: &[u8; BLOCK]) -> u64 {
-    const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    const ONES: u64 = 0x0101_0101_0101_0101;
+fn soh_bits(block: &[u8; BLOCK]) -> (u64, usize) {
+    const LOWS: u64 = !HIGHS;
     // Moves bit 8k to bit 56 + k.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let (words, _) = block.as_chunks::<8>();
-    words.iter().enumerate().fold(0, |mask, (i, word)| {
+    let (bits, counts) = words.iter().enumerate().fold((0, 0), |(bits, counts), (i, word)| {
         let x = u64::from_le_bytes(*word) ^ (ONES * SOH as u64);
-        // The top bit of each byte of `hit` says that the byte of `x` is zero. No carry crosses bytes.
-        let hit = !(((x & LOWS) + LOWS) | x | LOWS);
-        mask | ((hit >> 7).wrapping_mul(GATHER) >> 56) << (i * 8)
-    })
+        // The lowest bit of each byte of `hit` says that the byte of `x` is zero. No carry crosses bytes.
+        let hit = !(((x & LOWS) + LOWS) | x | LOWS) >> 7;
+        (bits | (hit.wrapping_mul(GATHER) >> 56) << (i * 8), counts + hit)
+    });
+    // Eight counts of up to eight, one in each byte.
+    (bits, (counts.wrapping_mul(ONES) >> 56) as usize)
 }
 
 #[inline(always)]

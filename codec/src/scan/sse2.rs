@@ -7,8 +7,8 @@ use core::arch::x86_64::{
     _mm_castsi128_pd, _mm_cmpeq_epi8, _mm_cmpeq_epi32, _mm_cvtsi128_si32, _mm_loadu_si128,
     _mm_madd_epi16, _mm_movemask_epi8, _mm_mullo_epi16, _mm_or_si128, _mm_sad_epu8, _mm_set1_epi8,
     _mm_set1_epi16, _mm_set1_epi32, _mm_setr_epi32, _mm_setzero_si128, _mm_slli_epi32,
-    _mm_srai_epi32, _mm_srli_epi16, _mm_srli_si128, _mm_storeh_pd, _mm_storel_epi64, _mm_sub_epi32,
-    _mm_unpackhi_epi32, _mm_unpacklo_epi32, _mm_xor_si128,
+    _mm_srai_epi32, _mm_srli_epi16, _mm_srli_si128, _mm_storeh_pd, _mm_storel_epi64, _mm_sub_epi8,
+    _mm_sub_epi32, _mm_unpackhi_epi32, _mm_unpacklo_epi32, _mm_xor_si128,
 };
 use core::mem::MaybeUninit;
 
@@ -39,34 +39,45 @@ fn index_sse2(message: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> 
     for stretch in message.chunks(STRETCH) {
         let (blocks, rest) = stretch.as_chunks::<BLOCK>();
         for block in blocks {
-            fields.add_bits(base, soh_bits(block, &mut sums));
+            let (soh, count) = soh_bits(block, &mut sums);
+            fields.add_bits(base, soh, count);
             base += BLOCK;
         }
         if !rest.is_empty() {
             let (block, before) = last_block(message, rest.len());
-            fields.add_bits(base, soh_bits(&block, &mut sums) >> before);
+            let (soh, count) = soh_bits(&block, &mut sums);
+            fields.add_bits(base, soh >> before, count);
         }
         fields.take(LANES, |message, fields, list, done| decode(message, fields, list, done))?;
     }
-    let sums = _mm_sad_epu8(sums, _mm_setzero_si128());
-    let sum = _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_srli_si128::<8>(sums)));
-    fields.finish(sum as u32)
+    fields.finish(sum_of(sums))
 }
 
-/// One bit per SOH of the block; adds the block's bytes to `sums`.
+/// One bit per SOH of the block, and how many; adds the block's bytes to `sums`. They are counted in the
+/// register, for not every CPU counts the bits of an integer.
 #[inline]
 #[target_feature(enable = "sse2")]
-fn soh_bits(block: &[u8; BLOCK], sums: &mut __m128i) -> u64 {
+fn soh_bits(block: &[u8; BLOCK], sums: &mut __m128i) -> (u64, usize) {
     let (rows, _) = block.as_chunks::<16>();
-    let mut bits = 0;
+    let (mut bits, mut count) = (0, _mm_setzero_si128());
     for (n, row) in rows.iter().enumerate() {
         // SAFETY: sixteen readable bytes; the load has no alignment requirement.
         let row = unsafe { _mm_loadu_si128(row.as_ptr().cast()) };
         *sums = _mm_add_epi8(*sums, row);
-        let soh = _mm_movemask_epi8(_mm_cmpeq_epi8(row, _mm_set1_epi8(SOH as i8))) as u32;
-        bits |= u64::from(soh) << (16 * n);
+        let soh = _mm_cmpeq_epi8(row, _mm_set1_epi8(SOH as i8));
+        // Less -1 for each.
+        count = _mm_sub_epi8(count, soh);
+        bits |= u64::from(_mm_movemask_epi8(soh) as u32) << (16 * n);
     }
-    bits
+    (bits, sum_of(count) as usize)
+}
+
+/// The sum of sixteen bytes.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn sum_of(bytes: __m128i) -> u32 {
+    let halves = _mm_sad_epu8(bytes, _mm_setzero_si128());
+    _mm_cvtsi128_si32(_mm_add_epi32(halves, _mm_srli_si128::<8>(halves))) as u32
 }
 
 /// The fields of the list from `done` on, four at a time, as long as they have tags of 1 to 4 digits,
