@@ -4,9 +4,11 @@
 //! predictor cannot learn a single message by heart. They are made by the encoder, from a seed.
 
 pub mod alternate;
+#[cfg(feature = "engine")]
 pub mod desk;
 pub mod orders;
 pub mod read;
+#[cfg(feature = "engine")]
 pub mod session;
 
 use taut_codec::encode::{Encoder, Header, HeaderOrder};
