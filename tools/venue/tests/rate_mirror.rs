@@ -1,7 +1,7 @@
 //! A desk that mirrors the venue's rate limit, with the venue in the loop.
 
 use taut::conductor::ResetPolicy;
-use taut::order::Order;
+use taut::order::{Order, Scope};
 use taut::pipeline::TRADING;
 use taut::risk::venue_rate::Tier;
 use taut::risk::{Refusal, VenueRate, VenueRateRule};
@@ -11,6 +11,7 @@ use taut::strategy::{
 };
 use taut_codec::value::UtcTime;
 use taut_venue::config::TierName;
+use taut_venue::oes::Scope as Theirs;
 use taut_venue::simulation::{Cut, FaultKind, Route, SimConfig, Simulation, TO_VENUE};
 
 const ID: InstrumentId = InstrumentId(0);
@@ -90,6 +91,11 @@ fn run(cuts: bool) -> Simulation<Pusher> {
     let (tier, mass_cancel_points) = (Tier::STARTER, true);
     let rule = VenueRateRule::Spot { tier, cancels_limited: true, mass_cancel_points };
     config.venue_rate = VenueRate { rule, reserve: 8, holds_cancels: true };
+    // Orders outlive their connection and are amended and cancelled one by one, so that cancels meet a full
+    // counter in spite of the cuts.
+    let switches = &mut config.venue.switches;
+    (switches.cancel_scope, switches.amend_scope) = (Theirs::SenderCache, Theirs::SenderCache);
+    (config.reach.cancel, config.reach.amend) = (Scope::SenderCompId, Scope::SenderCompId);
     let rng = fastrand::Rng::with_seed(3);
     let pusher = Pusher { rng, held_back: 0, held: 0, limited: 0, until: UtcTime(0) };
     let mut sim = Simulation::new(config, pusher);
