@@ -123,10 +123,12 @@ impl EngineConfig {
         for (_, section) in self.sessions() {
             section.check(self.path.live)?;
         }
-        if let Some(rest) = &self.rest {
+        let of_second = self.second.as_ref().and_then(|second| second.rest.as_ref());
+        let rest = self.rest.iter().chain(of_second);
+        for rest in rest.clone() {
             rest.check(self.path.live)?;
         }
-        let rest = self.rest.iter().map(|rest| rest.host.as_str());
+        let rest = rest.map(|rest| rest.host.as_str());
         let sessions = self.sessions().into_iter().flat_map(|(_, section)| section.hosts());
         let mut hosts = sessions.chain(rest);
         let production = hosts.clone().any(is_production);

@@ -155,6 +155,7 @@ fn runs(markets: usize) {
             venue_rate: VenueRate::UNLIMITED,
             cl_ord_id_watermark: 0,
             reach: Reach::default(),
+            rest: None,
         }),
         ..DeskConfig::new(MD[0], TRADING[0], instruments, 10)
     };

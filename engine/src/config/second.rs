@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SessionSection, VenueRateSection};
+use super::{RestSection, SessionSection, VenueRateSection};
 use crate::kraken::market_of_comp_id;
 use crate::order::Reach;
 use crate::types::Market;
 
 /// `[second]`: the market data and the trading session of the other market. Its instruments follow those of
-/// `[instruments]`; limits, journal, recovery and all else are common. It has no calls by REST.
+/// `[instruments]`; limits, journal, recovery and all else are common.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecondSection {
@@ -24,6 +24,9 @@ pub struct SecondSection {
     /// Which orders which request of it reaches.
     #[serde(default)]
     pub reach: Reach,
+    /// Calls by REST, to the interface of its market; absent: none are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<RestSection>,
 }
 
 impl SecondSection {

@@ -33,7 +33,7 @@ pub struct DeskConfig {
     pub reach: Reach,
     /// How the truth is found out after a drop.
     pub recovery: Recovery,
-    /// The last rung of the cancel ladder; `None`: there is none.
+    /// The last rung of the (first) trading session's cancel ladder; `None`: there is none.
     pub rest: Option<RestPolicy>,
     /// Another trading session, of the other market; `None`: there is none.
     pub second: Option<SecondSession>,
@@ -55,6 +55,8 @@ pub struct SecondSession {
     pub cl_ord_id_watermark: u64,
     /// Which orders the venue lets which request reach.
     pub reach: Reach,
+    /// The last rung of its cancel ladder, at its own market's interface; `None`: there is none.
+    pub rest: Option<RestPolicy>,
 }
 
 impl DeskConfig {

@@ -87,7 +87,7 @@ impl Core {
                 venue_rate: second.venue_rate,
                 cl_ord_id_watermark: second.cl_ord_id_watermark,
                 reach: second.reach,
-                rest: None,
+                rest: second.rest,
                 ..config.clone()
             };
             Box::new(Self::of_seat(1, first..all, &own, clock))

@@ -7,8 +7,8 @@ use crate::trace::Stamps;
 use crate::types::InstrumentId;
 
 /// Room in the queue beside the strategy's commands: an unsubscribe and a subscribe per instrument,
-/// the instrument list, two logouts, a call by REST.
-pub(super) const HOUSEKEEPING: usize = 2 * INSTRUMENTS_MAX + 4;
+/// and for each of two markets the instrument list, two logouts, a call by REST.
+pub(super) const HOUSEKEEPING: usize = 2 * INSTRUMENTS_MAX + 2 * 4;
 
 impl Core {
     pub fn on_market_data_up(&mut self) {

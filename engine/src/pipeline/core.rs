@@ -51,7 +51,8 @@ pub struct SessionCore {
     instruments: Instruments,
     clock: Clock,
     traces: Traces,
-    rest: Option<RestPort>,
+    /// Of the trading sessions that have one.
+    rest: Vec<(SessionId, RestPort)>,
     /// What earlier runs of trading sessions left behind, while there is more to tell.
     earlier: Vec<Recall>,
 }
@@ -85,7 +86,7 @@ impl SessionCore {
             instruments: Instruments::new(symbols),
             clock,
             traces: Traces::new(traces),
-            rest: None,
+            rest: Vec::new(),
             earlier: Vec::new(),
         }
     }

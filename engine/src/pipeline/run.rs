@@ -42,8 +42,8 @@ pub(super) struct Path<S: Strategy> {
     /// When the engine was asked to start.
     pub(super) started: UtcTime,
     pub(super) records: rtrb::Consumer<Record>,
-    /// Makes calls by REST.
-    pub(super) caller: Option<Caller>,
+    /// Make calls by REST, one for each market.
+    pub(super) callers: Vec<Caller>,
 }
 
 impl<S: Strategy + Send> Path<S> {
@@ -60,7 +60,7 @@ impl<S: Strategy + Send> Path<S> {
             clock,
             started,
             mut records,
-            mut caller,
+            mut callers,
         } = self;
         let layout = config.path.layout;
         let idle = idle_policy(&config);
@@ -103,7 +103,7 @@ impl<S: Strategy + Send> Path<S> {
                     }
                 })?;
             }
-            if let Some(caller) = &mut caller {
+            for caller in &mut callers {
                 let over = &over;
                 let builder = std::thread::Builder::new().name("taut-rest".into());
                 builder.spawn_scoped(scope, move || {

@@ -71,9 +71,10 @@ pub struct Engine {
     config: EngineConfig,
     credentials: Credentials,
     trust: Option<Trust>,
-    judge: Option<ResendJudge>,
+    judges: Vec<(SessionId, ResendJudge)>,
     rest_credentials: Option<Credentials>,
     second_credentials: Option<Credentials>,
+    second_rest_credentials: Option<Credentials>,
 }
 
 impl Engine {
@@ -87,9 +88,10 @@ impl Engine {
             config,
             credentials,
             trust: None,
-            judge: None,
+            judges: Vec::new(),
             rest_credentials: None,
             second_credentials: None,
+            second_rest_credentials: None,
         })
     }
 
@@ -115,11 +117,19 @@ impl Engine {
         self
     }
 
-    /// Has `judge` decide whether a message of the (first) trading session is sent again, where the
-    /// configuration (`[journal.resend]`) says "ask". Without one it is not.
+    /// Calls by REST for the second market are signed by another key than its Logons.
     #[must_use]
-    pub fn ask_before_resend(mut self, judge: ResendJudge) -> Self {
-        self.judge = Some(judge);
+    pub fn with_second_rest_credentials(mut self, credentials: Credentials) -> Self {
+        self.second_rest_credentials = Some(credentials);
+        self
+    }
+
+    /// Has `judge` decide whether a message of a session is sent again, where the configuration
+    /// (`[journal.resend]`) says "ask". Without one it is not. Each session has a judge of its own; of two for
+    /// one the later counts. [`Engine::start`] refuses one of a session that is not configured.
+    #[must_use]
+    pub fn ask_before_resend(mut self, session: SessionId, judge: ResendJudge) -> Self {
+        self.judges.push((session, judge));
         self
     }
 
@@ -153,7 +163,7 @@ impl Engine {
         let (traces, records) = RingBuffer::new(TRACE_RING);
         let (mut core, recovered) = self.session_core(clock.clone(), traces)?;
         let tls = self.client_tls()?;
-        let caller = self.caller(&mut core, tls.clone());
+        let callers = self.callers(&mut core, tls.as_ref());
         let desk = Desk::new(&self.desk_config(&core)?, clock.clone(), strategy)?;
         let conductors = self.conductors(&recovered, &clock);
         let dialling = self.dialling(tls)?;
@@ -176,7 +186,7 @@ impl Engine {
             clock,
             started,
             records,
-            caller,
+            callers,
         };
         let shared = Arc::clone(&control);
         let thread =
@@ -228,16 +238,28 @@ impl Engine {
         Ok(Dialling { hosts, tls, network, timeout })
     }
 
-    /// Who makes calls by REST, if a host is named.
-    fn caller(&self, core: &mut SessionCore, tls: Option<ClientTls>) -> Option<Caller> {
-        let section = self.config.rest.as_ref()?;
-        let credentials = self.rest_credentials.as_ref().unwrap_or(&self.credentials).clone();
-        let market = self.config.market();
-        let client = RestClient::new(market, section.host.clone(), section.port, tls, credentials);
-        let (port, end) = rest_link();
-        core.set_rest(port);
-        let timeout = Duration::from_millis(section.timeout_ms.into());
-        Some(Caller { client, end, timeout })
+    /// Who makes calls by REST, for each market of which a host is named.
+    fn callers(&self, core: &mut SessionCore, tls: Option<&ClientTls>) -> Vec<Caller> {
+        let mut callers = Vec::new();
+        let mut caller = |session, market, section: &RestSection, credentials: &Credentials| {
+            let (host, tls) = (section.host.clone(), tls.cloned());
+            let client = RestClient::new(market, host, section.port, tls, credentials.clone());
+            let (port, end) = rest_link();
+            core.set_rest(session, port);
+            let timeout = Duration::from_millis(section.timeout_ms.into());
+            callers.push(Caller { client, end, timeout });
+        };
+        if let Some(section) = &self.config.rest {
+            let credentials = self.rest_credentials.as_ref().unwrap_or(&self.credentials);
+            caller(TRADING, self.config.market(), section, credentials);
+        }
+        if let Some(second) = &self.config.second
+            && let Some(section) = &second.rest
+        {
+            let own = self.second_rest_credentials.as_ref().or(self.second_credentials.as_ref());
+            caller(SECOND_TRADING, second.market(), section, own.unwrap_or(&self.credentials));
+        }
+        callers
     }
 
     /// Of every connection; `None`: plain TCP.
@@ -304,8 +326,12 @@ impl Engine {
                 recovered.push((session, found));
             }
         }
-        if let Some(judge) = self.judge.take() {
-            core.ask_before_resend(TRADING, judge);
+        for (session, judge) in self.judges.drain(..) {
+            if !self.config.sessions().iter().any(|(configured, _)| *configured == session) {
+                let problem = format!("session {} has none: it is not configured", session.0);
+                return Err(ConfigError::Value { field: "journal.resend", problem }.into());
+            }
+            core.ask_before_resend(session, judge);
         }
         Ok((core, recovered))
     }
@@ -337,6 +363,7 @@ impl Engine {
                 venue_rate: second.venue_rate.venue_rate(),
                 cl_ord_id_watermark: watermark(SECOND_TRADING),
                 reach: second.reach,
+                rest: second.rest.as_ref().map(RestSection::policy),
             }),
             rest: self.config.rest.as_ref().map(RestSection::policy),
         })
@@ -352,3 +379,6 @@ fn session_config(section: &SessionSection) -> Result<SessionConfig, ConfigError
         ..kraken::session::client(sender, target)
     })
 }
+
+#[cfg(test)]
+mod tests;

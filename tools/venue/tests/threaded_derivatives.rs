@@ -212,7 +212,8 @@ fn engine(layout: Layout, ports: [u16; 4], journal: &Path, both: bool) -> Engine
         config.market_data = session(ports[0], "TAUT", "KRAKEN-MD", "always");
         config.trading = session(ports[1], "TAUT", "KRAKEN-TRD", "never");
         let (venue_rate, reach) = Default::default();
-        config.second = Some(SecondSection { symbols, market_data, trading, venue_rate, reach });
+        config.second =
+            Some(SecondSection { symbols, market_data, trading, venue_rate, reach, rest: None });
     } else {
         (config.market_data, config.trading) = (market_data, trading);
         config.instruments.symbols = symbols;

@@ -7,21 +7,23 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use taut::config::{EngineConfig, RestSection};
+use taut::config::{EngineConfig, RestSection, SecondSection, SessionSection};
 use taut::kraken::logon::Credentials;
-use taut::pipeline::{Engine, IdlePolicy, Layout, TRADING};
+use taut::pipeline::{Engine, IdlePolicy, Layout, SECOND_TRADING, TRADING};
 use taut::secret::Secret;
 use taut::strategy::{
-    Context, InstrumentId, OrderUpdate, Px, RestKind, RestSaid, SessionUpdate, Strategy, UpdateKind,
+    Context, InstrumentId, OrderUpdate, Px, RestKind, RestSaid, SessionId, SessionUpdate, Strategy,
+    UpdateKind,
 };
 use taut::trace::Clock;
 use taut::wire::WireKind;
 use taut::wire::tls::{TlsMode, Trust};
-use taut_venue::Venue;
 use taut_venue::certificate::Certificate;
 use taut_venue::config::VenueConfig;
 use taut_venue::gateway::{Logons, Market};
+use taut_venue::liquidity::SyntheticMarket;
 use taut_venue::server::{Listen, Server};
+use taut_venue::{Service, Venue};
 
 const SECRET: &str = "c2VjcmV0";
 /// Longest wait for anything.
@@ -29,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Leaves an order in the book, and tells what it hears of calls.
 struct Resting {
+    traded: Traded,
     tell: Sender<Heard>,
     sent: bool,
 }
@@ -44,7 +47,9 @@ enum Heard {
 impl Strategy for Resting {
     fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
         let bid = ctx.book(id).and_then(|book| book.best_bid()).map(|level| level.px);
-        if let (false, Some(px), Some(facts)) = (self.sent, bid, ctx.instrument(id)) {
+        if let (false, Some(px), Some(facts)) = (self.sent, bid, ctx.instrument(id))
+            && facts.symbol.as_str() == self.traded.symbol
+        {
             let far = Px(px.0 * 95 / 100 / facts.tick_size.0 * facts.tick_size.0);
             self.sent = ctx.buy(id, facts.qty_min, far).is_ok();
         }
@@ -59,7 +64,7 @@ impl Strategy for Resting {
 
     fn on_session(&mut self, _: &mut Context<'_>, update: &SessionUpdate) {
         let heard = match update {
-            SessionUpdate::Down { session: TRADING, .. } => Heard::Down,
+            SessionUpdate::Down { session, .. } if *session == self.traded.session() => Heard::Down,
             SessionUpdate::Rest { kind, said } => Heard::Rest(*kind, *said),
             _ => return,
         };
@@ -73,17 +78,30 @@ struct Traded {
     market: Market,
     sender: &'static str,
     symbol: &'static str,
+    /// Whether it is the second market of an engine whose first is spot.
+    is_second: bool,
 }
 
-const SPOT: Traded = Traded { market: Market::Spot, sender: "TAUT", symbol: "BTC/USD" };
-const DERIVATIVES: Traded =
-    Traded { market: Market::Derivatives, sender: "TAUT_DRV", symbol: "PF_XBTUSD" };
+impl Traded {
+    fn session(self) -> SessionId {
+        if self.is_second { SECOND_TRADING } else { TRADING }
+    }
+}
+
+const SPOT: Traded =
+    Traded { market: Market::Spot, sender: "TAUT", symbol: "BTC/USD", is_second: false };
+const DERIVATIVES: Traded = Traded {
+    market: Market::Derivatives,
+    sender: "TAUT_DRV",
+    symbol: "PF_XBTUSD",
+    is_second: false,
+};
 
 /// A venue on a thread, which refuses the trading session while it is `closed`.
 struct Running {
     traded: Traded,
-    /// Market data, trading, REST.
-    ports: [u16; 3],
+    /// Market data, trading, REST; and market data and trading of spot.
+    ports: [u16; 5],
     pem: Vec<u8>,
     closed: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -100,6 +118,10 @@ fn venue(traded: Traded) -> Running {
         let secrets = |_: &str| Some(SECRET.to_owned());
         let mut config = VenueConfig::default();
         config.liquidity.symbol = traded.symbol.to_owned();
+        if traded.is_second {
+            let (symbol, synthetic) = (SPOT.symbol.to_owned(), config.liquidity.synthetic.clone());
+            config.liquidity.markets = vec![SyntheticMarket { symbol, synthetic }];
+        }
         let venue = Venue::with_secrets(&config, None, clock.now(), secrets).expect("it is good");
         let certificate = Certificate::generate(&["localhost"]).expect("a certificate");
         let tls = certificate.server_tls(TlsMode::RecordLayer).expect("TLS");
@@ -108,7 +130,8 @@ fn venue(traded: Traded) -> Running {
         let port = |service| server.address_of(service).expect("it listens").port();
         let rest = server.rest_address().expect("it listens").port();
         let [market_data, trading] = [traded.market.market_data(), traded.market.trading()];
-        let ports = [port(market_data), port(trading), rest];
+        let spot = [Service::SpotMarketData, Service::SpotTrading].map(port);
+        let ports = [port(market_data), port(trading), rest, spot[0], spot[1]];
         tell.send((ports, certificate.pem())).expect("the test waits");
         let mut is_closed = false;
         let mut most_open = 0;
@@ -137,20 +160,36 @@ fn engine(layout: Layout, venue: &Running) -> Engine {
     config.path.layout = layout;
     config.path.wire = WireKind::BusyPoll;
     config.path.idle = Some(IdlePolicy::Park);
-    let [market_data, trading, rest] = venue.ports;
-    let Traded { market, sender, symbol } = venue.traded;
-    for (section, port, service) in [
-        (&mut config.market_data, market_data, market.market_data()),
-        (&mut config.trading, trading, market.trading()),
-    ] {
-        (section.host, section.port) = ("localhost".into(), port);
-        (section.sender, section.target) = (sender.into(), service.comp_id().into());
-    }
-    config.instruments.symbols = vec![symbol.into()];
-    config.trading.cancel_on_disconnect = false;
-    let section = RestSection::at("localhost".into(), rest);
+    let [market_data, trading, rest, spot_market_data, spot_trading] = venue.ports;
+    let (own, template) = (venue.traded, config.trading.clone());
+    let section = |traded: Traded, port, service: Service| SessionSection {
+        host: "localhost".into(),
+        port,
+        sender: traded.sender.into(),
+        target: service.comp_id().into(),
+        cancel_on_disconnect: false,
+        ..template.clone()
+    };
+    let market_data = section(own, market_data, own.market.market_data());
+    let trading = section(own, trading, own.market.trading());
+    let symbols = vec![own.symbol.into()];
     // A slow machine is no reason to call twice.
-    config.rest = Some(RestSection { cancel_after_seconds: 3_600, timeout_ms: 30_000, ..section });
+    let rest = RestSection {
+        cancel_after_seconds: 3_600,
+        timeout_ms: 30_000,
+        ..RestSection::at("localhost".into(), rest)
+    };
+    if own.is_second {
+        config.market_data = section(SPOT, spot_market_data, Service::SpotMarketData);
+        config.trading = section(SPOT, spot_trading, Service::SpotTrading);
+        let (venue_rate, reach) = Default::default();
+        let rest = Some(rest);
+        config.second =
+            Some(SecondSection { symbols, market_data, trading, venue_rate, reach, rest });
+    } else {
+        (config.market_data, config.trading) = (market_data, trading);
+        (config.instruments.symbols, config.rest) = (symbols, Some(rest));
+    }
     let credentials = Credentials::new(Secret::new(SECRET), Secret::new(SECRET));
     let engine = Engine::new(config, credentials.expect("they are usable"));
     engine.expect("it is checked").with_trust(Trust::Pem(venue.pem.clone()))
@@ -166,7 +205,8 @@ fn until(heard: &Receiver<Heard>, wanted: impl Fn(&Heard) -> bool) {
 fn is_killed_without_a_session(layout: Layout, traded: Traded) {
     let venue = venue(traded);
     let (tell, heard) = mpsc::channel();
-    let running = engine(layout, &venue).start(Resting { tell, sent: false }).expect("it starts");
+    let strategy = Resting { traded, tell, sent: false };
+    let running = engine(layout, &venue).start(strategy).expect("it starts");
     let alive = RestKind::CancelAllAfter { seconds: 3_600 };
     // In either order.
     let mut wanted = vec![Heard::Acked, Heard::Rest(alive, RestSaid::TimerSet)];
@@ -205,4 +245,11 @@ fn an_engine_on_three_threads_is_killed_without_a_session() {
 #[test]
 fn an_engine_on_derivatives_is_killed_without_a_session() {
     is_killed_without_a_session(Layout::Inline, DERIVATIVES);
+}
+
+#[test]
+fn an_engine_on_two_markets_is_killed_without_the_session_of_the_second() {
+    let second = Traded { is_second: true, ..DERIVATIVES };
+    is_killed_without_a_session(Layout::Inline, second);
+    is_killed_without_a_session(Layout::Full, second);
 }

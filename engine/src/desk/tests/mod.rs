@@ -1,3 +1,4 @@
+mod both_reach;
 mod held;
 mod ladder;
 mod model;

@@ -1,16 +1,17 @@
 //! A desk of two trading sessions: spot, and derivatives.
 
 use super::*;
-use crate::command::CancelScope;
+use crate::command::{CancelScope, RestKind};
 use crate::desk::SecondSession;
+use crate::event::{RestAnswer, RestSaid};
 use crate::risk::KillCause;
 
 const MD_2: SessionId = SessionId(2);
-const TRADING_2: SessionId = SessionId(3);
+pub(super) const TRADING_2: SessionId = SessionId(3);
 /// The instrument of the second session.
-const FUTURE: InstrumentId = InstrumentId(1);
+pub(super) const FUTURE: InstrumentId = InstrumentId(1);
 
-fn two() -> DeskConfig {
+pub(super) fn two() -> DeskConfig {
     let first = config();
     let symbol = "PF_XBTUSD".parse().unwrap();
     let second = SecondSession {
@@ -20,6 +21,7 @@ fn two() -> DeskConfig {
         venue_rate: VenueRate::UNLIMITED,
         cl_ord_id_watermark: 0,
         reach: Reach::default(),
+        rest: None,
     };
     DeskConfig { second: Some(second), ..first }
 }
@@ -43,7 +45,7 @@ fn market_data_up(fixture: &mut Fixture, session: SessionId, id: InstrumentId, s
 }
 
 /// Both pairs up, the strategy started, nothing queued.
-fn started(config: &DeskConfig) -> Fixture {
+pub(super) fn started(config: &DeskConfig) -> Fixture {
     let mut fixture = blank(config);
     market_data_up(&mut fixture, MD, ID, "BTC/USD");
     fixture.up(TRADING);
@@ -60,7 +62,7 @@ fn buys(fixture: &mut Fixture, id: InstrumentId) -> OrderHandle {
 }
 
 /// Takes what is queued: for which session, and what; everything ends on the wire.
-fn sent(fixture: &mut Fixture) -> Vec<(SessionId, CommandKind)> {
+pub(super) fn sent(fixture: &mut Fixture) -> Vec<(SessionId, CommandKind)> {
     let commands: Vec<Command> = fixture.desk.commands().collect();
     for command in &commands {
         let cl_ord_id = match &command.kind {
@@ -198,6 +200,41 @@ fn a_kill_while_one_session_is_down_cancels_there_when_it_is_back() {
         *session == TRADING_2 && matches!(kind, CommandKind::MassCancel(_))
     };
     assert!(sent(&mut fixture).iter().any(sweeps));
+}
+
+#[test]
+fn a_kill_while_the_second_session_is_down_goes_by_the_rest_of_its_own_market() {
+    let policy = RestPolicy {
+        attempts: 3,
+        retry_ms: 100,
+        answer_ms: 1_000,
+        climb_ms: 500,
+        may_cancel_all: true,
+        cancel_after_seconds: 0,
+    };
+    let mut config = two();
+    config.second.as_mut().unwrap().rest = Some(policy);
+    let mut fixture = started(&config);
+    let [_, future] = one_on_each(&mut fixture);
+    fixture.event(TRADING_2, EventKind::SessionDown(DownReason::ConnectionLost));
+    fixture.desk.kill(KillCause::Operator);
+    let commands = sent(&mut fixture);
+    let calls: Vec<_> = commands
+        .iter()
+        .filter_map(|(session, kind)| match kind {
+            CommandKind::Rest(call) => Some((*session, *call)),
+            _ => None,
+        })
+        .collect();
+    let [(TRADING_2, call)] = calls[..] else { panic!("{commands:?}") };
+    assert_eq!(call.kind, RestKind::CancelAll);
+    let said = RestSaid::Canceled { count: 1 };
+    fixture.event(TRADING_2, EventKind::Rest(RestAnswer { id: call.id, said }));
+    let told = SessionUpdate::Rest { kind: call.kind, said };
+    assert_eq!(fixture.desk.strategy().sessions.last(), Some(&told));
+    let order = *fixture.ctx().order_state(future).unwrap();
+    assert!(order.is_rest_done() && !order.is_by_rest());
+    assert_eq!(fixture.desk.stats().rest_cancels, 1);
 }
 
 #[test]

@@ -7,13 +7,13 @@ use crate::command::{RestCall, SessionId};
 use crate::event::{EventKind, RestAnswer, RestProblem, RestSaid};
 use crate::journal::Keeper;
 use crate::limits::REST_PARTS_MAX;
-use crate::pipeline::TRADING;
 use crate::pipeline::rest::{RestPort, RestRequest};
 
 impl SessionCore {
-    /// Where calls by REST go. Without it each fails at once.
-    pub fn set_rest(&mut self, port: RestPort) {
-        self.rest = Some(port);
+    /// Where the calls by REST of a trading session go. Without it each fails at once.
+    pub fn set_rest(&mut self, session: SessionId, port: RestPort) {
+        self.rest.retain(|(of, _)| *of != session);
+        self.rest.push((session, port));
     }
 
     /// Passes a call on, with its nonce, which is noted before anybody can see it.
@@ -28,7 +28,8 @@ impl SessionCore {
         let kept = Keeper::outbound(&mut lane.session, &lane.outbox, now);
         lane.journal_failed = lane.journal_failed.or(kept.err());
         let request = RestRequest { call, nonce };
-        let sent = self.rest.as_mut().is_some_and(|port| port.calls.push(request).is_ok());
+        let port = self.rest.iter_mut().find(|(of, _)| *of == session);
+        let sent = port.is_some_and(|(_, port)| port.calls.push(request).is_ok());
         if !sent {
             let said = RestSaid::Failed(RestProblem::NotReached);
             let answer = EventKind::Rest(RestAnswer { id: call.id, said });
@@ -38,15 +39,19 @@ impl SessionCore {
 
     /// Passes on what calls came to, [`REST_PARTS_MAX`] parts at most. Whoever calls has room for them.
     pub(crate) fn take_answers(&mut self, sink: &mut impl EventSink) {
-        let Some(port) = &mut self.rest else { return };
-        for _ in 0..REST_PARTS_MAX {
-            let Ok(answer) = port.answers.pop() else { return };
-            self.lanes[usize::from(TRADING.0)].emit(EventKind::Rest(answer), sink);
+        let mut left = REST_PARTS_MAX;
+        for (session, port) in &mut self.rest {
+            while left > 0
+                && let Ok(answer) = port.answers.pop()
+            {
+                left -= 1;
+                self.lanes[usize::from(session.0)].emit(EventKind::Rest(answer), sink);
+            }
         }
     }
 
     /// Whether [`SessionCore::take_answers`] has something to do.
     pub(crate) fn has_answers(&self) -> bool {
-        self.rest.as_ref().is_some_and(|port| !port.answers.is_empty())
+        self.rest.iter().any(|(_, port)| !port.answers.is_empty())
     }
 }

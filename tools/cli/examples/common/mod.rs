@@ -155,6 +155,7 @@ fn two_markets(ports: Ports) -> Result<EngineConfig, Box<dyn Error>> {
         venue_rate: VenueRateSection { rule: VenueRateName::Derivatives, ..Default::default() },
         // As in production.
         reach: Reach { amends: false, ..Reach::default() },
+        rest: None,
     });
     Ok(config)
 }

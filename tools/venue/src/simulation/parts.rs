@@ -45,7 +45,7 @@ pub(super) fn engine<S: Strategy>(
     let mut core = session_core(config, sender, credentials.clone(), clock.clone());
     let rest = config.rest.clone().map(|route| {
         let (port, end) = rest_link();
-        core.set_rest(port);
+        core.set_rest(TRADING, port);
         RestNet::new(config.market(), route, credentials, end)
     });
     if let Some(dir) = &config.journal {
