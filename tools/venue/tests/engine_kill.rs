@@ -5,6 +5,10 @@
 //! end it holds it against what the venue has numbered, against its arrival log, and against every byte
 //! that was on the wire. `TAUT_KILLS=N` for more kills than the usual two dozen.
 
+#[path = "engine_kill/life.rs"]
+mod life;
+#[path = "engine_kill/markets.rs"]
+mod markets;
 #[path = "engine_kill/other.rs"]
 mod other;
 #[path = "common/rollover.rs"]
@@ -20,21 +24,19 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use life::{live, orders_stay};
+use markets::Markets;
 use rollover::wait_out_rollover;
 use stored::{Stored, last_number, reports, stored};
 use tap::Tap;
-use taut::config::EngineConfig;
 use taut::journal::{Direction, Journal, JournalConfig, State};
 use taut::kraken::logon::Credentials;
-use taut::pipeline::Engine;
 use taut::secret::Secret;
-use taut::strategy::{Context, InstrumentId, OrderSpec, Px, Qty, Side, Strategy};
 use taut::trace::Clock;
 use taut_codec::scan::Field;
+use taut_venue::Venue;
 use taut_venue::config::{ClientConfig, TierName, VenueConfig};
 use taut_venue::server::{Listen, Server};
-use taut_venue::simulation::strategies::Storm;
-use taut_venue::{Service, Venue};
 
 /// Set in the child: the journal's directory, the ports, and the seed of its storm; 0: it only listens.
 const DIR: &str = "TAUT_ENGINE_KILL_DIR";
@@ -49,100 +51,30 @@ fn credentials() -> Credentials {
     Credentials::new(Secret::new("APIKEY"), Secret::new("c2VjcmV0")).expect("good ones")
 }
 
-/// Whether the orders of a life outlive it: of every other one, by its seed.
-const fn orders_stay(seed: u64) -> bool {
-    seed % 2 == 1
-}
-
-fn engine_config(dir: &str, market_data: &str, trading: &str, stays: bool) -> EngineConfig {
-    let session = |port: &str, target: &str, reset: &str| {
-        format!(
-            "host = '127.0.0.1'\nport = {port}\nsender = 'TAUT'\ntarget = '{target}'\n\
-             heartbeat_seconds = 30\nreset = '{reset}'\n"
-        )
-    };
-    let text = format!(
-        "[path]\nlayout = 'inline'\nwire = 'busy-poll'\nidle = 'park'\n\
-         [tls]\nenabled = false\nmode = 'record-layer'\n[market_data]\n{}[trading]\n{}\
-         cancel_on_disconnect = {}\n\
-         [instruments]\nsymbols = ['BTC/USD']\ndepth = 10\n\
-         [risk]\nmax_order_qty = '100'\nmax_notional = '100000'\ncollar_bps = 5000\n\
-         max_position = '100'\nmax_open_orders = 20\ncommands_per_second = 500\nburst = 50\n\
-         [journal]\ndir = '{dir}'\ndurability = 'none'\nsegment_mib = 1\nsegments_kept = 0\n\
-         [rollover]\nenabled = false\n",
-        session(market_data, "KRAKEN-MD", "always"),
-        session(trading, "KRAKEN-TRD", "never"),
-        !stays,
-    );
-    EngineConfig::from_toml(&text).expect("a good configuration")
-}
-
-/// Does nothing.
-struct Listener;
-
-impl Strategy for Listener {}
-
-/// Keeps a few orders away from the market, so that there are some whenever it is killed.
-struct Patient;
-
-impl Patient {
-    const ORDERS: usize = 6;
-    const TICKS: i64 = 30;
-}
-
-impl Strategy for Patient {
-    fn on_book(&mut self, ctx: &mut Context<'_>, id: InstrumentId) {
-        if ctx.open_orders().count() >= Self::ORDERS {
-            return;
-        }
-        let Some(facts) = ctx.instrument(id) else { return };
-        let (qty, away) = (Qty(facts.qty_min.0 * 10), Self::TICKS * facts.tick_size.0);
-        for side in [Side::Buy, Side::Sell] {
-            let Some(best) = ctx.book(id).and_then(|book| book.best(side)) else { return };
-            let px = Px(best.px.0 - side.sign() * away);
-            // A refusal is no more than an order less.
-            let _ = ctx.order(OrderSpec::limit(id, side, qty, px));
-        }
-    }
-}
-
-/// The child: trades until it is killed.
-fn live(dir: &str) -> ! {
-    let ports = std::env::var(PORTS).expect("the parent sets it");
-    let (market_data, trading) = ports.split_once(' ').expect("two of them");
-    let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    let config = engine_config(dir, market_data, trading, orders_stay(seed));
-    let engine = Engine::new(config, credentials()).expect("a good configuration");
-    match seed {
-        0 => trade(engine, Listener),
-        _ if orders_stay(seed) => trade(engine, Patient),
-        _ => trade(engine, Storm::new(seed, 4)),
-    }
-    // Only a lost venue ends the engine.
-    std::process::exit(3)
-}
-
-fn trade<S: Strategy + Send + 'static>(engine: Engine, strategy: S) {
-    drop(engine.start(strategy).expect("the venue is there").join());
-}
-
 /// The venue, which the parent drives itself.
 struct World {
     server: Server,
     clock: Clock,
-    /// Between the engine and the venue's trading port.
-    tap: Tap,
+    /// Between the engine and the venue's trading ports, one for each market that it trades.
+    taps: Vec<Tap>,
+    /// What is traded, and for each market the ports of market data and of trading.
     ports: String,
 }
 
 impl World {
-    fn new(dir: &Path) -> Self {
+    fn new(dir: &Path, markets: Markets) -> Self {
         let mut config = VenueConfig::default();
         config.replay.journal = Some(dir.join("journal"));
         config.liquidity.synthetic.events_per_second = 2_000;
         // Else the storm is soon refused everything, or logged out for its errors, and nothing rests.
-        config.clients[0].tier = TierName::Unlimited;
+        for client in &mut config.clients {
+            client.tier = TierName::Unlimited;
+        }
+        (config.derivatives_limits.tokens, config.derivatives_limits.rest_tokens) =
+            (u32::MAX, u32::MAX);
+        config.switches.derivatives_amends = true;
         config.switches.session.errors_per_second_max = 0;
+        markets.supply(&mut config.liquidity);
         let other = ClientConfig {
             sender: other::SENDER.into(),
             tier: TierName::Unlimited,
@@ -157,9 +89,13 @@ impl World {
             Server::bind(venue, None, &Listen::loopback(), clock.clone()).expect("free ports");
         server.log_arrivals(&dir.join("arrivals")).expect("it can be written");
         let port = |service| server.address_of(service).expect("it listens").port();
-        let tap = Tap::before(port(Service::SpotTrading)).expect("a free port");
-        let ports = format!("{} {}", port(Service::SpotMarketData), tap.port());
-        Self { server, clock, tap, ports }
+        let (mut taps, mut ports) = (Vec::new(), markets.name().to_owned());
+        for traded in markets.traded() {
+            let tap = Tap::before(port(traded.market.trading())).expect("a free port");
+            ports += &format!(" {} {}", port(traded.market.market_data()), tap.port());
+            taps.push(tap);
+        }
+        Self { server, clock, taps, ports }
     }
 
     /// Runs the venue until `done` says so; `false` if that takes too long.
@@ -177,9 +113,10 @@ impl World {
         true
     }
 
-    fn start(&self, dir: &Path, seed: u64) -> Child {
+    /// A life of the test of this name.
+    fn start(&self, name: &str, dir: &Path, seed: u64) -> Child {
         Command::new(std::env::current_exe().expect("there is one"))
-            .args(["--exact", NAME, "--nocapture", "--quiet"])
+            .args(["--exact", name, "--nocapture", "--quiet"])
             .env(DIR, dir)
             .env(PORTS, &self.ports)
             .env(SEED, seed.to_string())
@@ -193,8 +130,10 @@ impl World {
     fn kill(&mut self, mut child: Child) {
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
-        let tap = self.tap.clone();
-        let gone = |venue: &mut Venue| tap.open() == 0 && venue.stats().connections == 0;
+        let taps = self.taps.clone();
+        let gone = |venue: &mut Venue| {
+            taps.iter().all(|tap| tap.open() == 0) && venue.stats().connections == 0
+        };
         assert!(self.until(PATIENCE, gone));
     }
 
@@ -210,7 +149,15 @@ impl World {
     }
 
     fn is_up(&mut self) -> bool {
-        self.until(PATIENCE, |venue| venue.stats().sessions_up == 2)
+        let sessions = 2 * self.taps.len();
+        self.until(PATIENCE, |venue| venue.stats().sessions_up == sessions)
+    }
+
+    /// Waits for a command on each market.
+    fn trades(&mut self) -> bool {
+        let taps = self.taps.clone();
+        let before: Vec<usize> = taps.iter().map(Tap::commands).collect();
+        self.until(PATIENCE, |_| taps.iter().zip(&before).all(|(tap, &n)| tap.commands() > n))
     }
 }
 
@@ -242,7 +189,7 @@ fn check(dir: &Path, before: State) -> State {
 
 /// No command was on the wire twice, whatever the venue made of it; and what is in its arrival log, once
 /// each, was on the wire.
-fn check_wire(tap: &Tap, log: &str) -> usize {
+fn check_wire(tap: &Tap, sender: &str, log: &str) -> usize {
     let mut fields = vec![Field::default(); 256];
     let mut wire = Vec::new();
     for bytes in tap.messages() {
@@ -254,7 +201,7 @@ fn check_wire(tap: &Tap, log: &str) -> usize {
     }
     let once: BTreeSet<_> = wire.iter().collect();
     assert_eq!(once.len(), wire.len(), "a ClOrdID was on the wire twice");
-    let ours = log.lines().filter(|line| line.starts_with("TAUT "));
+    let ours = log.lines().filter(|line| line.split(' ').next() == Some(sender));
     let ids: Vec<&str> = ours.filter_map(|line| line.split(' ').nth(3)).collect();
     let arrived: BTreeSet<_> = ids.iter().collect();
     assert_eq!(arrived.len(), ids.len(), "a ClOrdID arrived twice");
@@ -273,7 +220,7 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
     let (ours, theirs) = (ours.expect("a directory"), theirs.expect("a directory"));
     let trading = ours.path().join("trading");
     let venue_journal = theirs.path().join("journal/TAUT");
-    let mut world = World::new(theirs.path());
+    let mut world = World::new(theirs.path(), Markets::Spot);
     let mut random = fastrand::Rng::with_seed(kills);
     let mut state = State::START;
     // Lives by how far they came for certain; reports that arose between lives; numbers of the reports of
@@ -282,7 +229,7 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
     let mut swept: Vec<RangeInclusive<u64>> = Vec::new();
     for kill in 0..kills {
         let stays = orders_stay(kill + 1);
-        let child = world.start(ours.path(), kill + 1);
+        let child = world.start(NAME, ours.path(), kill + 1);
         let aim = random.u8(..4);
         // A quarter dies while it starts, dials, logs on or reads its journal.
         early += u64::from(aim == 0);
@@ -292,9 +239,7 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
         // A quarter soon after the logon, before or after its first command; half while it trades.
         up += u64::from(aim == 1);
         if aim > 1 {
-            let (tap, commands) = (world.tap.clone(), world.tap.commands());
-            let trades = world.until(PATIENCE, |_| tap.commands() > commands);
-            assert!(trades, "life {kill} did not trade");
+            assert!(world.trades(), "life {kill} did not trade");
         }
         world.pass(Duration::from_micros(random.u64(..60_000)));
         if aim > 1 && stays {
@@ -318,7 +263,7 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
         while_down += world.server.venue().stats().replay.kept - before;
     }
     // The last life only listens: it gets what is left. The market goes on, so both are looked at at once.
-    let child = world.start(ours.path(), 0);
+    let child = world.start(NAME, ours.path(), 0);
     let look = || {
         let sent = stored(&venue_journal, Direction::Out);
         (stored(&trading, Direction::In), sent)
@@ -354,11 +299,11 @@ fn a_killed_engine_loses_no_report_and_sends_no_order_twice() {
     let stats = world.server.venue().stats();
     assert_eq!((stats.reports_lost, stats.replay.journal_failures), (0, 0));
 
-    let tap = world.tap.clone();
+    let tap = world.taps[0].clone();
     // The log is written to its end.
     drop(world);
     let log = std::fs::read_to_string(theirs.path().join("arrivals")).expect("it was written");
-    let arrived = check_wire(&tap, &log);
+    let arrived = check_wire(&tap, "TAUT", &log);
     println!(
         "{kills} kills: {early} while starting, {up} after logon, {traded} while trading; {arrived} \
          commands arrived, each once; {} reports came, each once, {replayed} of them by replay, of \
