@@ -7,6 +7,7 @@ use taut::strategy::Strategy;
 use taut::types::{Instrument, InstrumentId, Market};
 
 use super::Simulation;
+use super::parts::Seat;
 use crate::matching::{
     AccountId, Asset, AssetId, DerivativesEngine, FuturesPosition, MONEY_SCALE, SpotEngine, Wallet,
 };
@@ -18,16 +19,21 @@ impl<S: Strategy> Simulation<S> {
     /// All that must not change, whatever is traded: the money of the venue, and the sum of all positions in
     /// each contract.
     pub(super) fn conserved(&self) -> Vec<i128> {
-        match self.market {
+        let of = |seat: &Seat| match seat.market {
             Market::Spot => spot_money(self.venue.engine()),
             Market::Derivatives => futures_money(self.venue.derivatives()),
-        }
+        };
+        self.seats.iter().flat_map(of).collect()
     }
 
-    /// What the venue has booked for the client since it was there.
+    /// What the venue has booked for the client since it was there, market after market.
     pub(super) fn booked(&self) -> Vec<i128> {
-        let account = self.account();
-        if self.market == Market::Spot {
+        self.seats.iter().flat_map(|seat| self.booked_of(seat)).collect()
+    }
+
+    fn booked_of(&self, seat: &Seat) -> Vec<i128> {
+        let account = self.account(seat);
+        if seat.market == Market::Spot {
             let balance = |asset| self.venue.engine().balance(account, AssetId(asset));
             return (0..).map_while(balance).map(|balance| balance.total).collect();
         }
@@ -78,16 +84,33 @@ impl<S: Strategy> Simulation<S> {
         &self,
         of: impl Fn(&Instrument, &Position) -> (i128, i128, i128, i128),
     ) -> Result<Vec<i128>, String> {
-        let mut amounts = vec![0; self.booked().len()];
+        let mut amounts = Vec::new();
+        for seat in &self.seats {
+            let start = amounts.len();
+            amounts.resize(start + self.booked_of(seat).len(), 0);
+            self.add_amounts(seat, &mut amounts[start..], &of)?;
+        }
+        Ok(amounts)
+    }
+
+    fn add_amounts(
+        &self,
+        seat: &Seat,
+        amounts: &mut [i128],
+        of: &impl Fn(&Instrument, &Position) -> (i128, i128, i128, i128),
+    ) -> Result<(), String> {
         for (id, market) in self.desk().markets().iter() {
             let (Some(position), Some(facts)) =
                 (self.desk().positions().get(id), market.instrument())
             else {
                 continue;
             };
+            if facts.market() != seat.market {
+                continue;
+            }
             let (qty, cash, fees_base, fees_quote) = of(facts, position);
             let symbol = facts.symbol.as_str();
-            if self.market == Market::Spot {
+            if seat.market == Market::Spot {
                 let engine = self.venue.engine();
                 for (name, amount) in symbol.split('/').zip([qty - fees_base, cash - fees_quote]) {
                     let asset = name.parse().ok().and_then(|name: Asset| engine.asset_id(name));
@@ -103,13 +126,17 @@ impl<S: Strategy> Simulation<S> {
             amounts[at + 1] += cash;
             *amounts.last_mut().expect("the fees") -= fees_quote;
         }
-        Ok(amounts)
+        Ok(())
     }
 
     /// Whether what the client has is what a client can have.
     pub(super) fn check_means(&self) -> Result<(), String> {
-        let account = self.account();
-        if self.market == Market::Derivatives {
+        self.seats.iter().try_for_each(|seat| self.check_means_of(seat))
+    }
+
+    fn check_means_of(&self, seat: &Seat) -> Result<(), String> {
+        let account = self.account(seat);
+        if seat.market == Market::Derivatives {
             let wallet = self.venue.derivatives().wallet(account, Wallet::Flex);
             let sane = wallet.is_some_and(|wallet| wallet.equity >= wallet.maintenance);
             return if sane { Ok(()) } else { Err(format!("the client's wallet is {wallet:?}")) };
@@ -121,8 +148,8 @@ impl<S: Strategy> Simulation<S> {
         }
     }
 
-    pub(super) fn account(&self) -> AccountId {
-        self.venue.account(&self.sender).expect("the sender is a client of the venue")
+    fn account(&self, seat: &Seat) -> AccountId {
+        self.venue.account(&seat.sender).expect("the sender is a client of the venue")
     }
 }
 
@@ -164,9 +191,12 @@ fn flex_cash(engine: &DerivativesEngine, account: AccountId) -> i128 {
     engine.balance(account, Wallet::Flex, dollars).map_or(0, |balance| balance.total)
 }
 
-/// The market of a simulation's instruments, and who trades there.
-pub(super) fn sender(config: &super::SimConfig) -> String {
-    let market = config.market();
-    let client = config.venue.clients.iter().find(|one| one.market == market.into());
-    client.expect("the venue has a client on that market").sender.clone()
+/// The markets that are traded in a simulation, and who trades there.
+pub(super) fn seats(config: &super::SimConfig) -> Vec<Seat> {
+    let seat = |market: Market| {
+        let client = config.venue.clients.iter().find(|one| one.market == market.into());
+        let client = client.expect("the venue has a client on that market");
+        Seat { market, sender: client.sender.clone() }
+    };
+    std::iter::once(config.market()).chain(config.second_market()).map(seat).collect()
 }

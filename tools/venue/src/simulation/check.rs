@@ -1,12 +1,12 @@
 //! What must hold after every step of a simulation.
 
-use taut::order::{Order, OrderState};
+use taut::order::{Order, OrderState, OrderTable};
 use taut::strategy::Strategy;
-use taut::types::Market;
-use taut::types::Side;
+use taut::types::{Market, Side, Symbol, market_of};
 use taut_codec::value::UtcTime;
 
 use super::Simulation;
+use super::parts::Seat;
 use crate::matching::{Book, Order as TheirOrder};
 use crate::venue::Outcome;
 
@@ -27,7 +27,7 @@ pub(super) struct Checks {
     pub orders: u64,
 }
 
-fn require(holds: bool, text: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn require(holds: bool, text: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(text()) }
 }
 
@@ -41,7 +41,9 @@ impl<S: Strategy> Simulation<S> {
     pub(super) fn check(&mut self) -> Result<(), String> {
         for arrival in self.venue.take_arrivals().collect::<Vec<_>>() {
             if arrival.outcome == Outcome::Arrived {
-                self.engine.watch_mut().arrived(arrival);
+                let is_its = |seat: &Seat| seat.sender.as_bytes() == arrival.sender.as_bytes();
+                let seat = self.seats.iter().position(is_its).unwrap_or(0);
+                self.engine.watch_mut().arrived(seat, arrival);
             }
         }
         if let Some(violation) = &self.engine.watch().violation {
@@ -90,7 +92,8 @@ impl<S: Strategy> Simulation<S> {
         require(now == *before, || format!("money was {before:?} and is {now:?}"))?;
         self.check_means()?;
         let stats = self.venue.stats();
-        let sane = stats.sessions_up <= 2 && stats.slow_drops == 0 && stats.arrivals_lost == 0;
+        let most = self.lanes.len();
+        let sane = stats.sessions_up <= most && stats.slow_drops == 0 && stats.arrivals_lost == 0;
         require(sane, || format!("{stats:?}"))
     }
 
@@ -100,10 +103,10 @@ impl<S: Strategy> Simulation<S> {
             && self.desk().is_started()
             && self.desk().commands_under_way() == 0
             && self.lanes.iter().all(super::network::Lane::is_quiet)
-            && self.links.len() == 2
+            && self.links.len() == self.lanes.len()
             && self.links.is_flushed(&self.venue)
             && !self.venue.are_requests_under_way()
-            && self.rest.as_ref().is_none_or(super::rest::RestNet::is_quiet)
+            && self.rest.iter().all(super::rest::RestNet::is_quiet)
     }
 
     fn check_books(&self) -> Result<(), String> {
@@ -112,7 +115,7 @@ impl<S: Strategy> Simulation<S> {
             let Some(ours) = market.live_book() else {
                 return Err(format!("{symbol} has no live book: {:?}", market.status()));
             };
-            let theirs = self.their_book(symbol.as_bytes());
+            let theirs = self.their_book(&symbol);
             let theirs = theirs.ok_or_else(|| format!("{symbol} is not listed"))?;
             for side in [Side::Buy, Side::Sell] {
                 let depth = usize::from(self.depth);
@@ -124,21 +127,21 @@ impl<S: Strategy> Simulation<S> {
         Ok(())
     }
 
-    fn their_book(&self, symbol: &[u8]) -> Option<&Book> {
-        match self.market {
+    fn their_book(&self, symbol: &Symbol) -> Option<&Book> {
+        match market_of(symbol) {
             Market::Spot => {
                 let engine = self.venue.engine();
-                engine.book(engine.instrument_id(symbol)?)
+                engine.book(engine.instrument_id(symbol.as_bytes())?)
             }
             Market::Derivatives => {
                 let engine = self.venue.derivatives();
-                engine.book(engine.instrument_id(symbol)?)
+                engine.book(engine.instrument_id(symbol.as_bytes())?)
             }
         }
     }
 
-    fn their_order(&self, id: &[u8]) -> Option<&TheirOrder> {
-        match self.market {
+    fn their_order(&self, market: Market, id: &[u8]) -> Option<&TheirOrder> {
+        match market {
             Market::Spot => {
                 let engine = self.venue.engine();
                 engine.order(engine.order_ref(id)?)
@@ -152,12 +155,23 @@ impl<S: Strategy> Simulation<S> {
 
     fn check_orders(&mut self) -> Result<(), String> {
         let desk = self.desk();
+        let mut compared = 0;
+        for (seat, orders) in self.seats.iter().zip([Some(desk.orders()), desk.second_orders()]) {
+            compared += self.check_orders_of(seat, orders.expect("a table for each market"))?;
+        }
+        self.checks.orders += compared;
+        Ok(())
+    }
+
+    /// Returns how many were compared.
+    fn check_orders_of(&self, seat: &Seat, orders: &OrderTable) -> Result<u64, String> {
+        let desk = self.desk();
         let certain = |order: &&Order| order.state != OrderState::Uncertain;
         let mut ours = 0;
-        for order in desk.orders().live().filter(certain) {
+        for order in orders.live().filter(certain) {
             ours += 1;
             let theirs = self
-                .their_order(order.order_id.as_bytes())
+                .their_order(seat.market, order.order_id.as_bytes())
                 .ok_or_else(|| format!("the venue does not have {order:?}"))?;
             let same = theirs.qty == order.qty
                 && theirs.cum == order.cum
@@ -171,15 +185,14 @@ impl<S: Strategy> Simulation<S> {
                 format!("ours {order:?}, theirs {theirs:?}")
             })?;
         }
-        let theirs = self.venue.open_orders(&self.sender);
-        let uncertain = desk.orders().live_len() - ours;
+        let theirs = self.venue.open_orders(&seat.sender);
+        let uncertain = orders.live_len() - ours;
         let fits =
             if desk.is_reconciled() { ours == theirs && uncertain == 0 } else { ours <= theirs };
         require(fits, || {
             format!("{ours} orders live here ({uncertain} more may), {theirs} there")
         })?;
-        self.checks.orders += ours as u64;
-        Ok(())
+        Ok(ours as u64)
     }
 
     /// What the desk counted, and what is not in it because its report was lost with a connection,

@@ -15,10 +15,13 @@ use taut::wire::memory::{Cut, Direction, LinkConfig};
 use taut_codec::value::{Decimal, UtcTime};
 
 use crate::config::{TierName, VenueConfig};
-use crate::liquidity::LiquiditySource;
+use crate::liquidity::{LiquiditySource, SyntheticMarket};
 
 /// When a simulation starts, unless told otherwise: at 08:00:00, far from midnight.
 const START: UtcTime = UtcTime(1_800_000_000_000_000_000);
+
+/// What is traded on derivatives.
+const FUTURE: &str = "PF_XBTUSD";
 
 /// From the engine to the venue.
 pub const TO_VENUE: Direction = Direction::AToB;
@@ -41,6 +44,8 @@ pub struct SimConfig {
     pub instruments: Vec<InstrumentConfig>,
     /// Its limits of all instruments together.
     pub total: TotalLimits,
+    /// The other market in the same engine; `None`: there is one.
+    pub second: Option<SecondMarket>,
     /// What it knows of the venue's rate limit.
     pub venue_rate: VenueRate,
     /// MarketDepth(264) of the subscriptions.
@@ -76,6 +81,17 @@ pub struct SimConfig {
     /// How many nanoseconds a dial takes after a session was lost; the conductors wait a little before.
     /// `None`: sessions come back only by [`Simulation::reconnect`](super::Simulation::reconnect).
     pub reconnect_after: Option<RangeInclusive<u64>>,
+}
+
+/// The other market that an engine trades. Its calls by REST are those of the first, to its own interface.
+#[derive(Debug, Clone)]
+pub struct SecondMarket {
+    /// What the desk follows there, with its limits.
+    pub instruments: Vec<InstrumentConfig>,
+    /// What it knows of the venue's rate limit there.
+    pub venue_rate: VenueRate,
+    /// Which orders it takes which request to reach there.
+    pub reach: Reach,
 }
 
 /// Calls by REST, and their way to the venue.
@@ -213,7 +229,7 @@ pub enum FaultKind {
     },
 }
 
-/// Faults by chance: any kind, any direction, either session.
+/// Faults by chance: any kind, any direction, any session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RandomFaults {
     /// From the end of one to the next, nanoseconds.
@@ -225,7 +241,7 @@ pub struct RandomFaults {
 }
 
 impl RandomFaults {
-    pub(super) fn draw(&self, at_ns: u64, rng: &mut Rng) -> Fault {
+    pub(super) fn draw(&self, at_ns: u64, sessions: u8, rng: &mut Rng) -> Fault {
         let direction = if rng.bool() { TO_VENUE } else { TO_ENGINE };
         let cut = if rng.bool() { Cut::Close } else { Cut::Reset };
         let nanos = rng.u64(self.lasts_ns.clone());
@@ -235,7 +251,7 @@ impl RandomFaults {
             2 => FaultKind::Stall { direction, nanos },
             _ => FaultKind::Delay { direction, extra_ns: rng.u64(0..20_000_000), nanos },
         };
-        Fault { at_ns, session: SessionId(rng.u8(..2)), kind }
+        Fault { at_ns, session: SessionId(rng.u8(..sessions)), kind }
     }
 }
 
@@ -266,6 +282,7 @@ impl SimConfig {
             liquidity: None,
             instruments: vec![InstrumentConfig { symbol, risk }],
             total: TotalLimits::UNLIMITED,
+            second: None,
             venue_rate: VenueRate::UNLIMITED,
             depth: 25,
             heartbeat_seconds: 30,
@@ -291,22 +308,49 @@ impl SimConfig {
     /// Never: the symbol is short.
     #[must_use]
     pub fn on_derivatives(mut self) -> Self {
-        let symbol = "PF_XBTUSD";
-        self.venue.liquidity.symbol = symbol.to_owned();
-        self.venue.switches.derivatives_amends = true;
-        for client in &mut self.venue.clients {
-            client.tier = TierName::Unlimited;
-        }
-        // What is simulated is order and truth at any speed.
-        let limits = &mut self.venue.derivatives_limits;
-        (limits.tokens, limits.rest_tokens) = (u32::MAX, u32::MAX);
+        self.open_derivatives();
+        self.venue.liquidity.symbol = FUTURE.to_owned();
         for instrument in &mut self.instruments {
-            instrument.symbol = symbol.parse().expect("it is short");
+            instrument.symbol = FUTURE.parse().expect("it is short");
         }
         self
     }
 
-    /// The market of its instruments.
+    /// The same on both markets at once, with PF_XBTUSD as the second, which reaches as far as the first.
+    ///
+    /// # Panics
+    /// Never: the symbol is short.
+    #[must_use]
+    pub fn on_both(mut self) -> Self {
+        self.open_derivatives();
+        let symbol = FUTURE.parse().expect("it is short");
+        let synthetic = self.venue.liquidity.synthetic.clone();
+        self.venue.liquidity.markets =
+            vec![SyntheticMarket { symbol: FUTURE.to_owned(), synthetic }];
+        let of_first = self.instruments.iter().take(1);
+        let instruments = of_first.map(|one| InstrumentConfig { symbol, ..*one }).collect();
+        let (venue_rate, reach) = (VenueRate::UNLIMITED, self.reach);
+        self.second = Some(SecondMarket { instruments, venue_rate, reach });
+        self
+    }
+
+    /// Nothing limits an engine there: what is simulated is order and truth at any speed.
+    fn open_derivatives(&mut self) {
+        self.venue.switches.derivatives_amends = true;
+        for client in &mut self.venue.clients {
+            client.tier = TierName::Unlimited;
+        }
+        let limits = &mut self.venue.derivatives_limits;
+        (limits.tokens, limits.rest_tokens) = (u32::MAX, u32::MAX);
+    }
+
+    /// The market of the second instruments, if there are any.
+    pub(super) fn second_market(&self) -> Option<Market> {
+        let first = self.second.as_ref()?.instruments.first()?;
+        Some(market_of(&first.symbol))
+    }
+
+    /// The market of its (first) instruments.
     #[must_use]
     pub fn market(&self) -> Market {
         self.instruments.first().map_or(Market::Spot, |one| market_of(&one.symbol))

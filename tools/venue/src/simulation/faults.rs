@@ -1,11 +1,10 @@
 //! What goes wrong on the way: connections, and the end of either side.
 
 use taut::command::SessionId;
-use taut::pipeline::{MARKET_DATA, TRADING};
 use taut::strategy::Strategy;
 use taut::wire::memory::Cut;
 
-use super::parts::{With, credentials, engine, open_venue};
+use super::parts::{With, credentials, engine, open_venue, sessions};
 use super::{Fault, FaultKind, Record, SimConfig, Simulation, TO_VENUE};
 use crate::links::Links;
 
@@ -17,7 +16,7 @@ impl<S: Strategy> Simulation<S> {
         }
         let Some(random) = &self.config.random_faults else { return };
         if self.next_random_fault.is_some_and(|at| at <= now_ns) {
-            let fault = random.draw(elapsed, &mut self.rng);
+            let fault = random.draw(elapsed, self.lanes.len() as u8, &mut self.rng);
             let next = now_ns + self.rng.u64(random.every_ns.clone());
             self.next_random_fault = (next <= self.start.0 + random.until_ns).then_some(next);
             self.suffer(&fault, now_ns);
@@ -44,18 +43,16 @@ impl<S: Strategy> Simulation<S> {
     where
         S: Default,
     {
-        for session in [TRADING, MARKET_DATA] {
-            self.inject(session, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
-        }
+        self.cut_all();
         let now = self.now();
-        let blank = || Record::new(now, self.config.rollover);
+        let blank = || Record::new(now, self.config.rollover, self.lanes.len());
         let mut record = std::mem::replace(self.engine.watch_mut(), blank());
         record.crashed();
         let none = SimConfig { journal: None, ..self.config.clone() };
         let mut made = |config: &SimConfig, record| {
             let credentials = credentials();
             let with = With { credentials, clock: self.clock.clone(), rng: &mut self.rng };
-            engine(config, &self.sender, with, S::default(), record)
+            engine(config, &self.seats, with, S::default(), record)
         };
         // The lock of the journal ends with the first engine.
         let (placeholder, _) = made(&none, blank());
@@ -75,13 +72,18 @@ impl<S: Strategy> Simulation<S> {
     /// # Panics
     /// If the venue refuses its configuration or its state.
     pub fn kill_venue(&mut self) {
-        for session in [TRADING, MARKET_DATA] {
-            self.inject(session, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
-        }
+        self.cut_all();
         self.links = Links::default();
         let now = self.now();
         // The state is held until the venue is gone.
         self.venue = open_venue(&self.config, false, now);
         self.venue = open_venue(&self.config, true, now);
+    }
+
+    /// Every connection is reset.
+    fn cut_all(&mut self) {
+        for session in sessions(&self.seats) {
+            self.inject(*session, FaultKind::Cut { direction: TO_VENUE, cut: Cut::Reset });
+        }
     }
 }

@@ -15,7 +15,7 @@ impl<S: Strategy> Simulation<S> {
         self.engine.is_over()
     }
 
-    /// Whether both sessions are logged on and the desk has started.
+    /// Whether all sessions are logged on and the desk has started.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.record().are_sessions_up() && self.desk().is_started()
@@ -43,10 +43,16 @@ impl<S: Strategy> Simulation<S> {
         self.engine.watch()
     }
 
-    /// Every order command in the order of issue, with its end and its arrival.
+    /// Every order command of the (first) trading session in the order of issue, with its end and its arrival.
     #[must_use]
     pub fn sent_log(&self) -> &[Issued] {
-        &self.record().issued
+        &self.record().tracks[0].issued
+    }
+
+    /// The same of the second trading session.
+    #[must_use]
+    pub fn second_sent_log(&self) -> &[Issued] {
+        &self.record().tracks[1].issued
     }
 
     /// Every command that reached the venue's trading engine, in that order.

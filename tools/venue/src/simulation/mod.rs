@@ -1,4 +1,4 @@
-//! Engine, venue, strategy, network and clock in one thread, from one seed.
+//! Engine, venue, strategy, network and clock in one thread, from one seed; on one market or on both.
 //!
 //! The parts are the real ones: [`InlineEngine`] (sessions, desk, strategy) and [`Venue`], each with
 //! its own pump, over [`memory`] links under a virtual clock. A [`Simulation`] only decides what time
@@ -43,15 +43,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 use taut::command::SessionId;
 use taut::conductor::DialProblem;
-use taut::pipeline::{Dial, Dialled, InlineEngine, MARKET_DATA, TRADING};
+use taut::pipeline::{Dial, Dialled, InlineEngine, SECOND_TRADING, TRADING};
 use taut::strategy::Strategy;
 use taut::trace::Clock;
-use taut::types::Market;
 use taut::wire::{Receiver, Transmitter, channel, memory};
 use taut_codec::value::UtcTime;
 
 pub use config::{
-    Fault, FaultKind, RandomFaults, RestRoute, Route, SimConfig, TO_ENGINE, TO_VENUE,
+    Fault, FaultKind, RandomFaults, RestRoute, Route, SecondMarket, SimConfig, TO_ENGINE, TO_VENUE,
 };
 pub use record::{End, Issued, Record};
 pub use taut::wire::memory::Cut;
@@ -61,7 +60,8 @@ use crate::links::Links;
 use crate::venue::Venue;
 use check::Checks;
 use network::Lane;
-use parts::{With, credentials, engine, open_venue};
+use parts::{Seat, With, credentials, engine, open_venue, sessions};
+use record::seat_of;
 use rest::RestNet;
 
 /// Time that passes at least from one step to the next while only deadlines are due, nanoseconds.
@@ -79,15 +79,15 @@ pub struct Simulation<S: Strategy> {
     clock: Clock,
     start: UtcTime,
     depth: u16,
-    market: Market,
-    sender: String,
+    seats: Vec<Seat>,
     config: SimConfig,
     engine: InlineEngine<S, Record>,
     venue: Venue,
     links: Links,
     /// By [`SessionId`].
-    lanes: [Lane; 2],
-    rest: Option<RestNet>,
+    lanes: Vec<Lane>,
+    /// For each market.
+    rest: Vec<RestNet>,
     next_random_fault: Option<u64>,
     steps: u64,
     checks: Checks,
@@ -105,11 +105,11 @@ impl<S: Strategy> Simulation<S> {
         let clock = Clock::virtual_at(Arc::clone(&time));
         let mut rng = Rng::with_seed(config.seed);
         let venue = open_venue(&config, true, start);
-        let sender = accounts::sender(&config);
+        let seats = accounts::seats(&config);
         let credentials = credentials();
-        let record = Record::new(start, config.rollover);
+        let record = Record::new(start, config.rollover, sessions(&seats).len());
         let with = With { credentials, clock: clock.clone(), rng: &mut rng };
-        let (engine, rest) = engine(&config, &sender, with, strategy, record);
+        let (engine, rest) = engine(&config, &seats, with, strategy, record);
         let next_random_fault =
             config.random_faults.as_ref().map(|faults| start.0 + rng.u64(faults.every_ns.clone()));
         let mut sim = Self {
@@ -119,13 +119,12 @@ impl<S: Strategy> Simulation<S> {
             clock,
             start,
             depth: config.depth,
-            market: config.market(),
-            sender,
+            lanes: sessions(&seats).iter().map(|_| Lane::default()).collect(),
+            seats,
             config,
             engine,
             venue,
             links: Links::default(),
-            lanes: Default::default(),
             rest,
             next_random_fault,
             steps: 0,
@@ -139,7 +138,7 @@ impl<S: Strategy> Simulation<S> {
     /// Dials every session that has no connection now, however long it was to wait: a fresh link, a new
     /// Logon. What became of its orders is for the reports to tell.
     pub fn reconnect(&mut self) {
-        for session in [TRADING, MARKET_DATA] {
+        for &session in sessions(&self.seats) {
             if !self.engine.is_connected(session) {
                 self.engine.wish_up(session);
             }
@@ -156,7 +155,7 @@ impl<S: Strategy> Simulation<S> {
             self.lanes[usize::from(dial.session.0)].dialling = Some((dial, now_ns + takes));
         }
         let mut worked = false;
-        for session in [TRADING, MARKET_DATA] {
+        for &session in sessions(&self.seats) {
             let lane = &mut self.lanes[usize::from(session.0)];
             if let Some((dial, _)) = lane.dialling.take_if(|(_, at)| *at <= now_ns) {
                 worked = true;
@@ -172,8 +171,9 @@ impl<S: Strategy> Simulation<S> {
     }
 
     fn connect(&mut self, session: SessionId) -> (Receiver, Transmitter) {
-        let market = gateway::Market::from(self.market);
-        let service = if session == TRADING { market.trading() } else { market.market_data() };
+        let market = gateway::Market::from(self.seats[seat_of(session)].market);
+        let is_trading = matches!(session, TRADING | SECOND_TRADING);
+        let service = if is_trading { market.trading() } else { market.market_data() };
         let now = self.now();
         let (ours, theirs, link) = memory::pair(memory::LinkConfig::default());
         let routes = [&self.config.to_venue, &self.config.to_engine];
@@ -235,7 +235,7 @@ impl<S: Strategy> Simulation<S> {
         let deadline = self.engine.next_deadline().min(self.venue.next_deadline()).0;
         let faults = self.config.faults.last().map(|fault| self.start.0 + fault.at_ns);
         let mut next = deadline.max(now + STEP_MIN_NS).min(now + STEP_MAX_NS);
-        let calls = self.rest.as_ref().and_then(RestNet::next_ns);
+        let calls = self.rest.iter().filter_map(RestNet::next_ns);
         for at in faults.into_iter().chain(self.next_random_fault).chain(calls) {
             next = next.min(at);
         }
@@ -275,7 +275,7 @@ impl<S: Strategy> Simulation<S> {
             }
             worked |= self.engine.step();
             worked |= self.dial(now.0);
-            if let Some(rest) = &mut self.rest {
+            for rest in &mut self.rest {
                 worked |= rest.step(&mut self.venue, now, &mut self.rng);
             }
             if !venue_first {
@@ -299,8 +299,8 @@ impl<S: Strategy> Simulation<S> {
         worked
     }
 
-    fn traffic(&self) -> [(u64, usize); 2] {
-        [self.lanes[0].traffic(), self.lanes[1].traffic()]
+    fn traffic(&self) -> [(u64, usize); 4] {
+        std::array::from_fn(|at| self.lanes.get(at).map_or((0, 0), Lane::traffic))
     }
 
     /// Asks the engine to end: the strategy cancels, the sessions log out.

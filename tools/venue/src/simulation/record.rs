@@ -7,11 +7,12 @@ use std::fmt::Write;
 use taut::command::{Command, CommandKind, SessionId};
 use taut::conductor::Rollover;
 use taut::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
-use taut::pipeline::{TRADING, Watch};
+use taut::pipeline::{SECOND_TRADING, TRADING, Watch};
 use taut::session::SessionEvent;
 use taut::types::{ClOrdId, ExecId};
 use taut_codec::value::UtcTime;
 
+use super::check::require;
 use crate::venue::Arrival;
 
 /// How long after the window of a rollover a session may still end because of it, nanoseconds.
@@ -69,6 +70,16 @@ impl Write for Digest {
     }
 }
 
+/// The order commands of one trading session.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    pub issued: Vec<Issued>,
+    epoch: u32,
+    last_ended: Option<usize>,
+    last_on_wire: (u32, u64),
+    last_arrived: Option<usize>,
+}
+
 /// Watches the engine and judges what can be judged event by event.
 #[derive(Debug)]
 pub struct Record {
@@ -83,20 +94,23 @@ pub struct Record {
     /// a constant after each.
     pub(super) breaks: u64,
     pub(super) violation: Option<String>,
-    pub(super) issued: Vec<Issued>,
+    /// By the seat of the trading session.
+    pub(super) tracks: [Track; 2],
     pub(super) arrivals: Vec<Arrival>,
     pub(super) alarms: Vec<(UtcTime, Alarm)>,
     pub(super) downs: Vec<(UtcTime, SessionId, DownReason)>,
     exec_ids: BTreeSet<ExecId>,
-    up: [bool; 2],
-    epoch: u32,
-    last_ended: Option<usize>,
-    last_on_wire: (u32, u64),
-    last_arrived: Option<usize>,
+    /// By [`SessionId`].
+    up: Vec<bool>,
+}
+
+/// Which of the engine's trading sessions a session is, or is beside.
+pub(super) fn seat_of(session: SessionId) -> usize {
+    usize::from(session.0) / 2
 }
 
 impl Record {
-    pub(super) fn new(now: UtcTime, rollover: Option<Rollover>) -> Self {
+    pub(super) fn new(now: UtcTime, rollover: Option<Rollover>, sessions: usize) -> Self {
         Self {
             now,
             rollover,
@@ -105,32 +119,30 @@ impl Record {
             stopping: false,
             breaks: 0,
             violation: None,
-            issued: Vec::new(),
+            tracks: Default::default(),
             arrivals: Vec::new(),
             alarms: Vec::new(),
             downs: Vec::new(),
             exec_ids: BTreeSet::new(),
-            up: [false; 2],
-            epoch: 0,
-            last_ended: None,
-            last_on_wire: (0, 0),
-            last_arrived: None,
+            up: vec![false; sessions],
         }
     }
 
     /// The engine was killed, and another one takes its place.
     pub(super) fn crashed(&mut self) {
-        self.up = [false; 2];
+        self.up.fill(false);
         self.faults += 1;
         self.breaks += 1;
         // What the venue tells from here on is counted by the second.
         self.exec_ids.clear();
-        self.last_on_wire = (0, 0);
+        for track in &mut self.tracks {
+            track.last_on_wire = (0, 0);
+        }
     }
 
-    /// Whether both sessions are logged on.
-    pub(super) const fn are_sessions_up(&self) -> bool {
-        self.up[0] && self.up[1]
+    /// Whether all sessions are logged on.
+    pub(super) fn are_sessions_up(&self) -> bool {
+        self.up.iter().all(|&up| up)
     }
 
     /// Different fills that the venue reported to the engine.
@@ -150,58 +162,17 @@ impl Record {
         }
     }
 
-    fn find(&self, id: ClOrdId) -> Option<usize> {
-        self.issued.binary_search_by_key(&id.bits(), |one| one.cl_ord_id.bits()).ok()
-    }
-
-    fn end(&mut self, id: ClOrdId, end: End) {
-        let Some(at) = self.find(id) else {
-            return self.violated(format!("{id} ended as {end:?} and was never issued"));
-        };
-        let before = self.issued[at];
-        if before.end.is_some() {
-            return self.violated(format!("a command ended twice: {before:?}, now {end:?}"));
-        }
-        self.issued[at].end = Some(end);
-        if let End::OnWire { epoch, msg_seq_num } = end {
-            let (last_epoch, last_number) = self.last_on_wire;
-            if epoch == last_epoch && msg_seq_num <= last_number {
-                self.violated(format!("{id} has MsgSeqNum {msg_seq_num} after {last_number}"));
-            }
-            self.last_on_wire = (epoch, msg_seq_num);
-            if self.last_ended.is_some_and(|last| last > at) {
-                self.violated(format!("{id} reached the wire after a later command"));
-            }
-            self.last_ended = Some(at);
-            if before.arrived.is_some_and(|number| number != msg_seq_num) {
-                self.violated(format!("{before:?} arrived with another number than {end:?}"));
-            }
-        } else if before.arrived.is_some() {
-            self.violated(format!("{before:?} was withdrawn after it had arrived"));
+    fn judge(&mut self, judged: Result<(), String>) {
+        if let Err(violation) = judged {
+            self.violated(violation);
         }
     }
 
     /// A command reached the trading engine of the venue.
-    pub(super) fn arrived(&mut self, arrival: Arrival) {
+    pub(super) fn arrived(&mut self, seat: usize, arrival: Arrival) {
         self.arrivals.push(arrival);
-        let Some(at) = arrival.cl_ord_id.and_then(|id| self.find(id)) else {
-            return self.violated(format!("{arrival:?} was never issued"));
-        };
-        let sent = self.issued[at];
-        let number = arrival.msg_seq_num;
-        let fits = match sent.end {
-            None => true,
-            Some(End::OnWire { msg_seq_num, .. }) => msg_seq_num == number,
-            Some(End::Withdrawn(_)) => false,
-        };
-        if !fits || sent.msg_type != arrival.msg_type || arrival.poss_dup {
-            self.violated(format!("{arrival:?} arrived, but was {sent:?}"));
-        }
-        if self.last_arrived.is_some_and(|last| last >= at) {
-            self.violated(format!("{arrival:?} arrived again or after a later command"));
-        }
-        self.last_arrived = Some(at);
-        self.issued[at].arrived = Some(number);
+        let judged = self.tracks[seat].arrived(&arrival);
+        self.judge(judged);
     }
 
     fn alarm(&mut self, alarm: Alarm) {
@@ -237,8 +208,8 @@ impl Watch for Record {
         match &event.kind {
             EventKind::SessionUp { epoch, .. } => {
                 self.session(event.session, true);
-                if event.session == TRADING {
-                    self.epoch = *epoch;
+                if matches!(event.session, TRADING | SECOND_TRADING) {
+                    self.tracks[seat_of(event.session)].epoch = *epoch;
                 }
             }
             EventKind::SessionDown(reason) => {
@@ -250,11 +221,15 @@ impl Watch for Record {
                 }
             }
             EventKind::OnWire { cl_ord_id, msg_seq_num, .. } => {
-                let end = End::OnWire { epoch: self.epoch, msg_seq_num: *msg_seq_num };
-                self.end(*cl_ord_id, end);
+                let track = &mut self.tracks[seat_of(event.session)];
+                let end = End::OnWire { epoch: track.epoch, msg_seq_num: *msg_seq_num };
+                let judged = track.end(*cl_ord_id, end);
+                self.judge(judged);
             }
             EventKind::Withdrawn { cl_ord_id, reason } => {
-                self.end(*cl_ord_id, End::Withdrawn(*reason));
+                let track = &mut self.tracks[seat_of(event.session)];
+                let judged = track.end(*cl_ord_id, End::Withdrawn(*reason));
+                self.judge(judged);
             }
             EventKind::Report(report) if report.fill.is_some() => {
                 self.exec_ids.insert(report.exec_id);
@@ -281,10 +256,69 @@ impl Watch for Record {
             | CommandKind::Rest(_)
             | CommandKind::Logout => return,
         };
-        if self.issued.last().is_some_and(|last| last.cl_ord_id.bits() >= cl_ord_id.bits()) {
-            self.violated(format!("{cl_ord_id} is not above the ClOrdID before it"));
-        }
         let at = self.now;
+        let judged = self.tracks[seat_of(command.session)].issue(cl_ord_id, msg_type, at);
+        self.judge(judged);
+    }
+}
+
+impl Track {
+    fn find(&self, id: ClOrdId) -> Option<usize> {
+        self.issued.binary_search_by_key(&id.bits(), |one| one.cl_ord_id.bits()).ok()
+    }
+
+    fn issue(&mut self, cl_ord_id: ClOrdId, msg_type: u8, at: UtcTime) -> Result<(), String> {
+        let last = self.issued.last().map(|last| last.cl_ord_id.bits());
         self.issued.push(Issued { cl_ord_id, msg_type, at, end: None, arrived: None });
+        require(last.is_none_or(|last| last < cl_ord_id.bits()), || {
+            format!("{cl_ord_id} is not above the ClOrdID before it")
+        })
+    }
+
+    fn end(&mut self, id: ClOrdId, end: End) -> Result<(), String> {
+        let at = self.find(id);
+        let at = at.ok_or_else(|| format!("{id} ended as {end:?} and was never issued"))?;
+        let before = self.issued[at];
+        require(before.end.is_none(), || {
+            format!("a command ended twice: {before:?}, now {end:?}")
+        })?;
+        self.issued[at].end = Some(end);
+        let End::OnWire { epoch, msg_seq_num } = end else {
+            return require(before.arrived.is_none(), || {
+                format!("{before:?} was withdrawn after it had arrived")
+            });
+        };
+        let (last_epoch, last_number) = self.last_on_wire;
+        require(epoch != last_epoch || msg_seq_num > last_number, || {
+            format!("{id} has MsgSeqNum {msg_seq_num} after {last_number}")
+        })?;
+        self.last_on_wire = (epoch, msg_seq_num);
+        require(self.last_ended.is_none_or(|last| last <= at), || {
+            format!("{id} reached the wire after a later command")
+        })?;
+        self.last_ended = Some(at);
+        require(before.arrived.is_none_or(|number| number == msg_seq_num), || {
+            format!("{before:?} arrived with another number than {end:?}")
+        })
+    }
+
+    fn arrived(&mut self, arrival: &Arrival) -> Result<(), String> {
+        let at = arrival.cl_ord_id.and_then(|id| self.find(id));
+        let at = at.ok_or_else(|| format!("{arrival:?} was never issued"))?;
+        let sent = self.issued[at];
+        let number = arrival.msg_seq_num;
+        let fits = match sent.end {
+            None => true,
+            Some(End::OnWire { msg_seq_num, .. }) => msg_seq_num == number,
+            Some(End::Withdrawn(_)) => false,
+        };
+        let is_it = fits && sent.msg_type == arrival.msg_type && !arrival.poss_dup;
+        require(is_it, || format!("{arrival:?} arrived, but was {sent:?}"))?;
+        require(self.last_arrived.is_none_or(|last| last < at), || {
+            format!("{arrival:?} arrived again or after a later command")
+        })?;
+        self.last_arrived = Some(at);
+        self.issued[at].arrived = Some(number);
+        Ok(())
     }
 }

@@ -97,7 +97,7 @@ impl Storm {
                 (1, _) => ctx.cancel_all(CancelScope::Instrument(id)).is_ok(),
                 (2, _) => ctx.cancel_all(CancelScope::SenderCompId).is_ok(),
                 (3..30, Some((order, _))) => ctx.cancel(order).is_ok(),
-                (30..75, Some((order, cum))) => self.replaces(ctx, id, order, cum),
+                (30..75, Some((order, cum))) => self.replaces(ctx, order, cum),
                 _ => self.order(ctx, id),
             };
         }
@@ -133,14 +133,9 @@ impl Storm {
         if self.rng.u8(..10) == 0 { ctx.cancel(order).is_ok() } else { true }
     }
 
-    fn replaces(
-        &mut self,
-        ctx: &mut Context<'_>,
-        id: InstrumentId,
-        order: OrderHandle,
-        cum: Qty,
-    ) -> bool {
-        let Some(side) = ctx.order_state(order).map(|order| order.side) else { return false };
+    fn replaces(&mut self, ctx: &mut Context<'_>, order: OrderHandle, cum: Qty) -> bool {
+        let own = ctx.order_state(order).map(|order| (order.side, order.instrument));
+        let Some((side, id)) = own else { return false };
         let mut sent = false;
         for _ in 0..self.rng.u32(1..=4) {
             let Some((px, qty)) = self.terms(ctx, id, side) else { return sent };
