@@ -12,9 +12,8 @@ use crate::types::{Instrument, InstrumentId, Market, PairStatus, Px, Qty, Symbol
 #[derive(Debug, Clone)]
 pub struct Instruments {
     entries: Box<[(Symbol, Option<Instrument>)]>,
-    /// Whether the lists of spot and of derivatives have come to their ends.
-    ended: [bool; 2],
-    listed: bool,
+    /// Of spot and of derivatives: whether the list has come to its end, or no instrument is of that market.
+    listed: [bool; 2],
 }
 
 impl Instruments {
@@ -26,22 +25,20 @@ impl Instruments {
     pub fn new(symbols: &[Symbol]) -> Self {
         assert!(symbols.len() <= INSTRUMENTS_MAX, "more instruments than limits.rs allows");
         let entries = symbols.iter().map(|&symbol| (symbol, None)).collect();
-        Self { entries, ended: [false; 2], listed: symbols.is_empty() }
+        let is_without = |market| symbols.iter().all(|symbol| market_of(symbol) != market);
+        Self { entries, listed: [Market::Spot, Market::Derivatives].map(is_without) }
     }
 
-    /// Whether the venue's list of each market that an instrument is of has come to its end: an instrument
-    /// without facts has none.
+    /// Whether the venue's list of a market has come to its end, or no instrument is of that market: an
+    /// instrument of it without facts has none.
     #[must_use]
-    pub const fn is_listed(&self) -> bool {
-        self.listed
+    pub const fn is_listed(&self, market: Market) -> bool {
+        self.listed[place(market)]
     }
 
     /// The list of a market has come to its end.
     pub(super) fn end_list(&mut self, market: Market) {
-        let place = |market| usize::from(market == Market::Derivatives);
-        self.ended[place(market)] = true;
-        let is_ended = |symbol| self.ended[place(market_of(symbol))];
-        self.listed = self.entries.iter().all(|(symbol, _)| is_ended(symbol));
+        self.listed[place(market)] = true;
     }
 
     /// Which instrument `symbol` is.
@@ -98,6 +95,10 @@ impl Instruments {
         }
         Ok(())
     }
+}
+
+const fn place(market: Market) -> usize {
+    matches!(market, Market::Derivatives) as usize
 }
 
 fn read_entry(symbol: Symbol, entry: &related_sym::View<'_>) -> Result<Instrument, u32> {

@@ -24,6 +24,7 @@ use crate::kraken::decode::decode;
 use crate::kraken::encode::{Templates, encodable};
 use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
+use crate::kraken::market_of_comp_id;
 use crate::limits::COMMAND_RING;
 use crate::order::ClOrdIdSource;
 use crate::session::{Outbox, Received, SendError, Session, SessionConfig};
@@ -68,6 +69,7 @@ impl SessionCore {
     ) -> Self {
         let lanes = sessions.into_iter().enumerate().map(|(i, (config, logon))| Lane {
             id: SessionId(u8::try_from(i).expect("fewer than 256 sessions")),
+            market: market_of_comp_id(config.target.as_bytes()),
             session: Session::new(config),
             logon,
             outbox: Outbox::new(),

@@ -13,7 +13,7 @@ use crate::kraken::instruments::Instruments;
 use crate::kraken::logon::Logon;
 use crate::session::{Outbox, SendError, Session, SessionEvent};
 use crate::trace::{Clock, Record, Stage, Stamps};
-use crate::types::ClOrdId;
+use crate::types::{ClOrdId, Market};
 use crate::wire::{Transmitter, WireError};
 
 use super::EventSink;
@@ -23,6 +23,8 @@ use super::under_way::UnderWay;
 /// One session: the ordered road from commands to the wire.
 pub(super) struct Lane {
     pub(super) id: SessionId,
+    /// The market that it is of.
+    pub(super) market: Market,
     pub(super) session: Session,
     pub(super) logon: Logon,
     pub(super) outbox: Outbox,
