@@ -1,11 +1,14 @@
 //! What is wrong with a Logon, in the words of the Logout that refuses it.
 
+use super::header::reason;
+
 /// Why a Logon is not accepted; printed, it is the Text(58) of the Logout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LogonFlaw {
     BeginString,
     CompId,
     Header { tag: u32 },
+    PossDup { reason: u32 },
     SendingTime,
     EncryptMethod,
     HeartBtInt { min: u32, max: u32 },
@@ -24,6 +27,14 @@ impl std::fmt::Display for LogonFlaw {
             Self::BeginString => f.write_str("Incorrect BeginString, expecting FIX.4.4"),
             Self::CompId => f.write_str("CompID problem"),
             Self::Header { tag } => write!(f, "Invalid Logon: tag {tag}"),
+            // In the words of the Reject that any other message would get.
+            Self::PossDup { reason: reason::REQUIRED_TAG_MISSING } => {
+                f.write_str("Invalid Logon: required tag missing, OrigSendingTime(122)")
+            }
+            Self::PossDup { reason: reason::SENDING_TIME_PROBLEM } => {
+                f.write_str("Invalid Logon: OrigSendingTime(122) is behind SendingTime(52)")
+            }
+            Self::PossDup { .. } => f.write_str("Invalid Logon: OrigSendingTime(122)"),
             Self::SendingTime => f.write_str("SendingTime accuracy problem"),
             Self::EncryptMethod => f.write_str("Invalid Logon: EncryptMethod(98) must be 0"),
             Self::HeartBtInt { min, max } => {

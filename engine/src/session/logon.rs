@@ -284,6 +284,11 @@ impl Session {
         if self.sending_time_flaw(header, now).is_some() {
             return Err(LogonFlaw::SendingTime);
         }
+        if header.poss_dup
+            && let Some(flaw) = header.orig_sending_time_flaw()
+        {
+            return Err(LogonFlaw::PossDup { reason: flaw.reason });
+        }
         if message.get(tag::ENCRYPT_METHOD) != Some(b"0") {
             return Err(LogonFlaw::EncryptMethod);
         }

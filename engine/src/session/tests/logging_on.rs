@@ -203,6 +203,33 @@ fn an_invalid_logon_is_refused_with_the_reason_1s_d() {
 }
 
 #[test]
+fn a_possible_duplicate_of_a_logon_without_orig_sending_time_or_with_a_later_one_is_refused_2f_2g()
+{
+    for (orig, text) in [
+        ("", "Invalid Logon: required tag missing, OrigSendingTime(122)"),
+        (
+            "122=20260407-14:32:02.000|",
+            "Invalid Logon: OrigSendingTime(122) is behind SendingTime(52)",
+        ),
+        ("122=yesterday|", "Invalid Logon: OrigSendingTime(122)"),
+        ("122=20260407-14:32:00.000|", ""),
+    ] {
+        let logon = format!("35=A|34=1|43=Y|{orig}98=0|108=30|");
+        let logout = |number| format!("35=5|34={number}|58={text}|");
+        let is_right = text.is_empty();
+        let mut rig = acceptor();
+        assert_eq!(rig.feed(&logon) == Received::Logon, is_right, "{orig}");
+        assert_eq!(rig.sent(), if is_right { vec![] } else { vec![logout(1)] });
+        assert_eq!(rig.session.should_close(), !is_right);
+        let mut rig = initiator();
+        rig.sent();
+        assert_eq!(rig.feed(&logon) == Received::Admin, is_right, "{orig}");
+        assert_eq!(rig.sent(), if is_right { vec![] } else { vec![logout(2)] });
+        assert_eq!(rig.session.should_close(), !is_right);
+    }
+}
+
+#[test]
 fn a_logon_with_a_wrong_begin_string_is_refused_by_name_1s_d() {
     let mut rig = acceptor();
     let fields = rig.complete("35=A|34=1|98=0|108=30|");
