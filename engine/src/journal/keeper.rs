@@ -118,6 +118,9 @@ impl Keeper {
     /// every one before; nothing, if it has no journal. With no message (`None`: it was ignored, or
     /// garbled), only what it changed.
     ///
+    /// An acceptor stores a Logon behind [`Session::accept_logon`], which may begin a new sequence space: the
+    /// Logon is the first message of that. One that was refused is not stored.
+    ///
     /// # Errors
     /// [`AppendError`].
     #[inline]

@@ -242,15 +242,15 @@ impl End {
                 return;
             }
         }
+        if received == Received::Logon {
+            let _ = self.session.accept_logon(now, &mut self.out);
+        }
         let taken = (received != Received::Ignored).then_some((number, bytes));
         let stored = match self.pending.is_empty() {
             true => Keeper::inbound(&mut self.session, taken, now),
             false => Keeper::ahead(&mut self.session, taken, now),
         };
         stored.expect("the disk has room");
-        if received == Received::Logon {
-            let _ = self.session.accept_logon(now, &mut self.out);
-        }
         self.events();
     }
 

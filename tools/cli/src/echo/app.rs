@@ -184,6 +184,12 @@ impl Peer {
         let check = |message: &Message<'_>| flaw.or_else(|| rules.fault(message));
         let expected = session.next_in();
         let received = session.received_checked(message, now, outbox, check);
+        // A Logon is stored behind the verdict: it may be the first message of a new sequence space.
+        if received == Received::Logon
+            && let Err(error) = session.accept_logon(now, outbox)
+        {
+            eprintln!("taut: cannot answer the logon: {error}");
+        }
         let came = (message.msg_seq_num().unwrap_or(0), message.bytes());
         let stored = if received == Received::Ignored {
             Keeper::not_taken(session, expected, came, now)
@@ -202,12 +208,7 @@ impl Peer {
                 self.waiting.push_back(Waiting { epoch, msg_seq_num, bytes });
                 self.waiting_bytes += message.bytes().len();
             }
-            Received::Logon => {
-                if let Err(error) = self.session.accept_logon(now, &mut self.outbox) {
-                    eprintln!("taut: cannot answer the logon: {error}");
-                }
-            }
-            Received::Admin | Received::Ignored => {}
+            Received::Logon | Received::Admin | Received::Ignored => {}
         }
     }
 

@@ -91,9 +91,17 @@ impl Gateway {
         while let Some(event) = known.session.next_event() {
             errors += u32::from(matches!(event, SessionEvent::Rejected { .. }));
         }
-        let came = (message, received);
-        if !self.replay.store_inbound(&mut known.session, connection, came, expected, now) {
-            return None;
+        // A Logon is stored behind the verdict: it may be the first message of a new sequence space.
+        let is_logon = received == Received::Logon;
+        let logged_on = if is_logon { self.logon(id, client, message, now) } else { None };
+        let connection = self.connections.get_mut(&id)?;
+        let known = self.clients[usize::from(client)].known_mut(service)?;
+        // Nothing of one that was refused is in force.
+        let is_refused = is_logon && !connection.logged_on;
+        let came = (message, if is_refused { Received::Ignored } else { received });
+        let stored = self.replay.store_inbound(&mut known.session, connection, came, expected, now);
+        if is_logon || !stored {
+            return logged_on;
         }
         (0..errors).for_each(|_| self.note_error(client, service, now));
         let known = self.clients[usize::from(client)].known_mut(service)?;
@@ -102,7 +110,6 @@ impl Gateway {
             return None;
         }
         match received {
-            Received::Logon => self.logon(id, client, message, now),
             Received::Application => {
                 self.under_way = self.keeps_journals.then_some((client, service));
                 let request = self.application(client, service, message, now);
@@ -117,7 +124,7 @@ impl Gateway {
                 }
                 request
             }
-            Received::Admin => {
+            Received::Admin | Received::Logon => {
                 known.logged_out |= message.msg_type() == b"5";
                 None
             }

@@ -157,3 +157,53 @@ fn a_journal_that_had_no_room_goes_on_by_itself_and_every_order_is_answered() {
         assert_eq!(missing, Vec::<usize>::new(), "never answered");
     }
 }
+
+/// Epoch, direction and number of every Logon in a journal, in order.
+fn logons(dir: &std::path::Path) -> Vec<(u32, Direction, u64)> {
+    let reader = Reader::open(dir).unwrap();
+    let mut all = Vec::new();
+    for &number in reader.segments() {
+        let segment = reader.segment(number).unwrap();
+        all.extend(segment.entries().filter_map(|entry| match entry.kind {
+            EntryKind::Message { direction, seq, bytes, .. }
+                if bytes.windows(6).any(|field| field == b"\x0135=A\x01") =>
+            {
+                Some((entry.epoch, direction, seq))
+            }
+            _ => None,
+        }));
+    }
+    all
+}
+
+#[test]
+fn a_logon_that_resets_the_numbers_is_in_the_journal_as_the_first_of_the_new_space() {
+    use Direction::{In, Out};
+    for role in [Role::Initiator, Role::Acceptor] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = JournalConfig { durability: Durability::None, ..JournalConfig::default() };
+        let mut peer = peer(role);
+        Keeper::attach(peer.session(), Journal::open(dir.path(), config).unwrap().0).unwrap();
+        log_on(&mut peer, 1);
+        say(&mut peer, "35=D|34=2|11=a|40=1|");
+        // At the logon, then within the session.
+        peer.disconnected(NOW);
+        peer.session().set_reset_on_logon(role == Role::Initiator);
+        peer.connected(NOW);
+        peer.settle(NOW).unwrap();
+        say(&mut peer, "35=A|34=1|98=0|108=30|141=Y|");
+        assert_eq!((peer.session().phase(), peer.session().next_in()), (Phase::Active, 2));
+        say(&mut peer, "35=D|34=2|11=b|40=1|");
+        say(&mut peer, "35=A|34=1|98=0|108=30|141=Y|");
+        say(&mut peer, "35=D|34=2|11=c|40=1|");
+        drop(peer);
+        let mut found = logons(dir.path());
+        // Which of the two is stored first in a space is the role's.
+        found.sort_by_key(|&(epoch, direction, _)| (epoch, direction == Out));
+        let pair = |epoch| [(epoch, In, 1), (epoch, Out, 1)];
+        assert_eq!(found, [pair(0), pair(1), pair(2)].concat(), "{role:?}");
+        let (journal, _) = Journal::open(dir.path(), config).unwrap();
+        let state = journal.state();
+        assert_eq!((state.epoch, state.next_in, state.next_out), (2, 3, 3), "{role:?}");
+    }
+}

@@ -171,6 +171,32 @@ fn a_report_that_arises_during_a_long_replay_comes_behind_it() {
 }
 
 #[test]
+fn a_logon_that_resets_the_numbers_is_in_the_venues_journal_as_the_first_of_the_new_space() {
+    use taut::journal::{Direction, EntryKind, Reader};
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.replay.journal = Some(dir.path().to_owned());
+    let mut world = World::with(&config);
+    for _ in 0..2 {
+        let peer = world.logon_with("TAUT", Service::SpotTrading, "141=Y|");
+        world.lose(&peer);
+    }
+    // The answer was on its way when the connection was lost.
+    world.logon_with("TAUT", Service::SpotTrading, "141=Y|");
+    drop(world);
+    let reader = Reader::open(dir.path().join("TAUT")).unwrap();
+    let mut logons = Vec::new();
+    for &number in reader.segments() {
+        let segment = reader.segment(number).unwrap();
+        logons.extend(segment.entries().filter_map(|entry| match entry.kind {
+            EntryKind::Message { direction: Direction::In, seq, .. } => Some((entry.epoch, seq)),
+            _ => None,
+        }));
+    }
+    assert_eq!(logons, [(1, 1), (2, 1), (3, 1)]);
+}
+
+#[test]
 fn with_a_journal_numbers_and_reports_survive_the_end_of_the_venue() {
     let dir = tempfile::tempdir().unwrap();
     let config = with_journal(&dir);
