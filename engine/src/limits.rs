@@ -1,6 +1,8 @@
 //! Every limit of the engine, in one place, with the relations between them asserted at compile
 //! time. Reaching one is an event, never a stall, a panic or a silent drop.
 
+use std::time::Duration;
+
 /// Longest FIX message that is accepted, bytes. Kraken's L3 snapshots reach 88 KB (venue file 4.10).
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Most fields in one message that is accepted. The shortest field, `1=<SOH>`, has 3 bytes, but a
@@ -62,6 +64,8 @@ pub const SEQ_NUM_MAX: u64 = 999_999_999_999;
 pub const SEQ_JUMP_MAX: u64 = 100_000_000;
 /// Longest HeartBtInt that is accepted from a peer, seconds.
 pub const HEARTBEAT_SECONDS_MAX: u32 = 3600;
+/// Longest wait for the answer to a Logout that tells the peer what it broke (FIX session case 2.c).
+pub const ERROR_LOGOUT_WAIT: Duration = Duration::from_secs(2);
 /// Room of an outbox that only admin messages may use, so that a session can always answer and log
 /// out.
 pub const OUTBOX_ADMIN_BYTES: usize = 16 * 1024;

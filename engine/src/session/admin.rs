@@ -151,11 +151,18 @@ impl Session {
     ) -> Received {
         let next = match number_of(message, tag::NEW_SEQ_NO) {
             Ok(next) if next > number && self.may_jump_to(next) => next,
-            Ok(_) => {
+            Ok(next) => {
                 // The number is used up all the same, or the same gap fill would be asked for again.
                 let flaw = Flaw { reason: reason::VALUE_OUT_OF_RANGE, tag: tag::NEW_SEQ_NO };
                 self.advance_to(number + 1, now);
-                self.reject_flaw(b"4", number, flaw, now, out);
+                if next > number {
+                    self.reject_flaw(b"4", number, flaw, now, out);
+                } else {
+                    let text = Line::new(format_args!(
+                        "Attempt to lower sequence number, invalid value NewSeqNo(36)={next}"
+                    ));
+                    self.reject_flaw_as(text.as_str(), b"4", number, flaw, now, out);
+                }
                 return Received::Admin;
             }
             Err(flaw) => {

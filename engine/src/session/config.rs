@@ -81,7 +81,8 @@ pub struct SessionConfig {
     /// How long a logon may take, from the connection to the session being up. Default 10 s.
     pub logon_timeout: Duration,
     /// How long to wait for the peer's Logout, or for its end of the connection after ours, and for
-    /// the last bytes to leave. Default 2 s (FIX session cases 2.c, 12, 13.b).
+    /// the last bytes to leave. Default 2 s (FIX session cases 2.c, 12, 13.b). A peer that broke a rule has
+    /// no longer than [`ERROR_LOGOUT_WAIT`](crate::limits::ERROR_LOGOUT_WAIT).
     pub logout_timeout: Duration,
     /// How long to wait for the peer to close after our Logout answered its own, before we close.
     /// Default 2 s (FIX session case 13.b: at most 10).

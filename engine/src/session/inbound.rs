@@ -377,6 +377,19 @@ impl Session {
             reason::GROUP_COUNT => "Incorrect NumInGroup count for repeating group",
             _ => "",
         };
+        self.reject_flaw_as(text, msg_type, number, flaw, now, out);
+    }
+
+    /// [`Session::reject_flaw`] in other words.
+    pub(super) fn reject_flaw_as(
+        &mut self,
+        text: &str,
+        msg_type: &[u8],
+        number: u64,
+        flaw: Flaw,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) {
         let Flaw { reason, tag } = flaw;
         let tag = (tag != 0).then_some(tag);
         let sent = self.reject(number, msg_type, tag, Some(reason), text, now, out);

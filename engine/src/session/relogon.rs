@@ -1,6 +1,7 @@
 //! A Logon while logged on: a reset of both spaces, or a mistake.
 
 use taut_codec::message::Message;
+use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::event::Line;
@@ -30,6 +31,7 @@ impl Session {
         }
         let flaw = match number {
             _ if !self.config.reset_by_peer => Some(LogonFlaw::ResetNotAllowed),
+            _ if message.get(tag::ENCRYPT_METHOD) != Some(b"0") => Some(LogonFlaw::EncryptMethod),
             1 => None,
             received => Some(LogonFlaw::ResetNumber { received }),
         };

@@ -124,7 +124,8 @@ impl Session {
     fn logout_deadline(&self) -> UtcTime {
         self.phase_deadline(match self.logout {
             LogoutKind::Answer => self.config.answer_linger,
-            LogoutKind::Ours | LogoutKind::Error => self.config.logout_timeout,
+            LogoutKind::Ours => self.config.logout_timeout,
+            LogoutKind::Error => self.config.logout_timeout.min(limits::ERROR_LOGOUT_WAIT),
         })
     }
 

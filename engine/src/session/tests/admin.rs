@@ -157,6 +157,7 @@ fn a_fake_reset_within_the_session_is_fatal_and_resets_nothing() {
         ("35=A|34=1|98=0|108=10|141=Y|", false),
         ("35=A|34=2|98=0|108=10|141=Y|", true),
         ("35=A|34=1|98=0|108=-5|141=Y|", true),
+        ("35=A|34=1|98=1|108=10|141=Y|", true),
     ] {
         both_with(
             |config| config.reset_by_peer = allowed,

@@ -125,6 +125,22 @@ fn too_low_a_number_is_fatal_2c() {
 }
 
 #[test]
+fn a_peer_that_broke_a_rule_is_waited_for_two_seconds_however_long_its_logout_may_take_2c() {
+    for (logout_seconds, waits_ms) in [(5, 2000), (1, 1000)] {
+        for role in [Role::Initiator, Role::Acceptor] {
+            let wait = Duration::from_secs(logout_seconds);
+            let mut rig = Rig::active(role, |config| config.logout_timeout = wait);
+            rig.feed("35=8|34=1|");
+            assert!(rig.sent()[0].contains("58=MsgSeqNum too low"));
+            rig.tick_after(waits_ms - 1);
+            assert_eq!(rig.session.phase(), Phase::LogoutSent);
+            rig.tick_after(1);
+            assert!(rig.session.should_close(), "{waits_ms} ms");
+        }
+    }
+}
+
+#[test]
 fn garbled_input_is_ignored_and_too_much_of_it_ends_the_connection_2d() {
     both(|mut rig| {
         rig.session.garbled(100, rig.now, &mut rig.out);
@@ -332,6 +348,9 @@ fn a_gap_fill_that_does_not_move_forward_or_jumps_too_far_is_rejected_10e() {
             assert_eq!(rig.feed(&format!("35=4|34=2|36={new_seq_no}|123=Y|")), Received::Admin);
             let sent = rig.sent();
             assert!(sent.len() == 1 && sent[0].ends_with("371=36|372=4|373=5|"), "{sent:?}");
+            let lowers = new_seq_no.len() == 1;
+            let text = format!("58=Attempt to lower sequence number, invalid value NewSeqNo(36)={new_seq_no}|");
+            assert_eq!(sent[0].contains(&text), lowers, "{sent:?}");
             assert_eq!(rig.session.next_in(), 3);
         });
     }
