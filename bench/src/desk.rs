@@ -125,7 +125,10 @@ impl Default for Bench {
         let desk = Desk::new(&config, Clock::system(), commander).expect("one instrument");
         let mut bench = Self { desk, waiting: Vec::with_capacity(BATCH), exec: 0 };
         for session in [MARKET_DATA, TRADING] {
-            bench.event(session, EventKind::SessionUp { epoch: 1, connection: 1 });
+            bench.event(
+                session,
+                EventKind::SessionUp { epoch: 1, connection: 1, next_in: 2, next_out: 2 },
+            );
         }
         bench.event(MARKET_DATA, EventKind::Instrument { id: ID, instrument: facts() });
         bench.book(Side::Sell, 1_010, BookAction::Restart, false);

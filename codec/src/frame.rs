@@ -27,10 +27,12 @@
 //! proportion to its length, however it is cut.
 
 mod ahead;
+mod too_long;
 
 use crate::SOH;
 use crate::value::swar;
 use ahead::Ahead;
+pub use too_long::TooLong;
 
 /// What stands at the front of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +62,8 @@ pub enum GarbageReason {
     /// BodyLength(9) is not the second field, is no number, or has more than 9 digits. Leading zeros
     /// are legal.
     BodyLengthMalformed,
-    /// BodyLength is larger than this framer takes; refused before waiting for the bytes.
-    TooLong,
+    /// The message is longer than this framer takes; refused when its head has come.
+    TooLong(TooLong),
     /// There is no `10=nnn<SOH>` where BodyLength says.
     BodyLengthWrong,
     /// BodyLength reaches over the end of its message and a whole other one.
@@ -75,13 +77,16 @@ impl core::fmt::Display for GarbageReason {
         f.write_str(match self {
             Self::NoBeginString => "no BeginString",
             Self::BodyLengthMalformed => "malformed BodyLength",
-            Self::TooLong => "message too long",
+            Self::TooLong(head) => return head.fmt(f),
             Self::BodyLengthWrong => "BodyLength does not lead to a CheckSum",
             Self::ReachesOver => "BodyLength reaches over another message",
             Self::MsgTypeNotThird => "MsgType is not the third field",
         })
     }
 }
+
+/// How far the head of a message that is too long is looked at, bytes.
+pub const TOO_LONG_HEAD: usize = 256;
 
 /// Finds messages in a stream of bytes. Holds no bytes itself, but remembers what it saw of them: each
 /// connection has one of its own.
@@ -220,7 +225,7 @@ fn claim(bytes: &[u8], message_bytes_max: usize) -> Claim {
     if head < BEGIN.len() {
         return Claim::Unknown;
     }
-    let (start, length) = match body(bytes, message_bytes_max) {
+    let (start, length) = match body(bytes) {
         Ok(Some(body)) => body,
         Ok(None) => return Claim::Unknown,
         Err(reason) => return Claim::Wrong(reason),
@@ -229,7 +234,14 @@ fn claim(bytes: &[u8], message_bytes_max: usize) -> Claim {
     if bytes[start..start + head] != b"35="[..head] {
         return Claim::Wrong(GarbageReason::MsgTypeNotThird);
     }
-    Claim::Ends(start + length + TRAILER)
+    let end = start + length + TRAILER;
+    if end <= message_bytes_max {
+        return Claim::Ends(end);
+    }
+    match TooLong::read(bytes, length, message_bytes_max) {
+        Some(head) => Claim::Wrong(GarbageReason::TooLong(head)),
+        None => Claim::Unknown,
+    }
 }
 
 /// Whether `bytes` end like a message.
@@ -238,7 +250,7 @@ fn has_trailer(bytes: &[u8]) -> bool {
 }
 
 /// Start and length of the body; `None` if more bytes are needed.
-fn body(bytes: &[u8], message_bytes_max: usize) -> Result<Option<(usize, usize)>, GarbageReason> {
+fn body(bytes: &[u8]) -> Result<Option<(usize, usize)>, GarbageReason> {
     let window = &bytes[2..bytes.len().min(2 + BEGIN_STRING_MAX + 1)];
     let Some(soh) = window.iter().position(|&b| b == SOH) else {
         return if window.len() > BEGIN_STRING_MAX {
@@ -261,9 +273,6 @@ fn body(bytes: &[u8], message_bytes_max: usize) -> Result<Option<(usize, usize)>
             let start = tag_at + 2 + i + 1;
             if length < BODY_MIN {
                 return Err(GarbageReason::BodyLengthWrong);
-            }
-            if start + length + TRAILER > message_bytes_max {
-                return Err(GarbageReason::TooLong);
             }
             return Ok(Some((start, length)));
         }

@@ -76,7 +76,7 @@
 //!
 //! | risk | here |
 //! |---|---|
-//! | BodyLength huge, negative, overflowing | at most 9 digits, refused before its bytes are awaited ([`frame`]) |
+//! | BodyLength huge, negative, overflowing | at most 9 digits, refused with its head before its bytes are awaited ([`frame::TooLong`]) |
 //! | garbage | skipped in time proportional to its length ([`frame`]) |
 //! | delimiters in data fields | length first, and only in the field that belongs to the length ([`scan`]) |
 //! | control bytes in what we send | the encoder and [`value::FixStr`] refuse them |
@@ -94,6 +94,8 @@ pub mod dictionary;
 pub mod encode;
 #[forbid(unsafe_code)]
 pub mod frame;
+#[forbid(unsafe_code)]
+pub mod garbled;
 #[forbid(unsafe_code)]
 pub mod ids;
 #[forbid(unsafe_code)]

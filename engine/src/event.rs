@@ -9,6 +9,8 @@ mod words;
 pub use journal::{FirstKept, FromJournal};
 pub use rest::{Listed, RestAnswer, RestProblem, RestSaid};
 
+use taut_codec::frame::TooLong;
+use taut_codec::garbled::Garbled;
 use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use crate::command::SessionId;
@@ -57,9 +59,20 @@ pub enum EventKind {
         epoch: u32,
         /// The TCP life, counted per session.
         connection: u32,
+        /// The next MsgSeqNum expected of the venue.
+        next_in: u64,
+        /// The next that we use.
+        next_out: u64,
     },
     /// The connection is gone; nothing is sent until the next [`EventKind::SessionUp`].
-    SessionDown(DownReason),
+    SessionDown {
+        /// Why.
+        reason: DownReason,
+        /// The next MsgSeqNum expected of the venue.
+        next_in: u64,
+        /// The next that we use.
+        next_out: u64,
+    },
     /// What is done about the connection of the session, and why.
     Link(LinkEvent),
     /// What else the session has to say; its ups, downs and gaps come as events of their own.
@@ -156,6 +169,10 @@ pub enum DownReason {
         /// How long we waited, milliseconds.
         ms: u64,
     },
+    /// The venue sent a message that is longer than
+    /// [`MESSAGE_BYTES_MAX`](crate::limits::MESSAGE_BYTES_MAX): what its head says. It is not used up, and
+    /// may come again.
+    TooLong(TooLong),
     /// The venue broke the protocol; the text says how.
     ProtocolError(EventText),
 }
@@ -399,10 +416,12 @@ pub enum Alarm {
         /// The same by OrderID(37); empty if that cannot be read.
         order_id: OrderId,
     },
-    /// Garbled input was skipped: how many bytes.
+    /// Garbled input was skipped.
     Garbled {
         /// Bytes skipped.
         bytes: u32,
+        /// Why they are no message.
+        why: Garbled,
     },
     /// A ring between two threads was full this many times.
     RingFull {

@@ -115,6 +115,10 @@ pub enum SessionUpdate {
         epoch: u32,
         /// The TCP life.
         connection: u32,
+        /// The next MsgSeqNum expected of the venue.
+        next_in: u64,
+        /// The next that we use.
+        next_out: u64,
     },
     /// A session is down. If it is the trading session, every open order has become uncertain: the
     /// updates follow.
@@ -123,6 +127,10 @@ pub enum SessionUpdate {
         session: SessionId,
         /// Why.
         reason: DownReason,
+        /// The next MsgSeqNum expected of the venue.
+        next_in: u64,
+        /// The next that we use.
+        next_out: u64,
     },
     /// What is done about the connection of a session, and why, with the numbers: dialling, waiting,
     /// holding orders for the rollover, giving up.

@@ -167,7 +167,7 @@ fn runs(markets: usize) {
 
     let armed = allocation::arm();
     let event = |session, kind| Event { session, stamps: Stamps::NONE, kind };
-    let up = EventKind::SessionUp { epoch: 1, connection: 1 };
+    let up = EventKind::SessionUp { epoch: 1, connection: 1, next_in: 1, next_out: 1 };
     for at in 0..markets {
         desk.on_event(&event(MD[at], up));
         desk.on_event(&event(TRADING[at], up));
@@ -213,7 +213,8 @@ fn runs(markets: usize) {
         desk.on_time(UtcTime(nanos.load(Ordering::Relaxed)));
     }
     for session in &TRADING[..markets] {
-        let lost = EventKind::SessionDown(DownReason::ConnectionLost);
+        let lost =
+            EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 };
         desk.on_event(&event(*session, lost));
     }
     drop(armed);

@@ -249,13 +249,15 @@ fn what_the_journal_does_not_take_is_not_sent() {
     peer.step(&ours.clock);
     let full = EventKind::Alarm(Alarm::Journal(AppendError::NoSegment));
     assert!(ours.events.0.contains(&full));
-    let ours_failed = EventKind::SessionDown(DownReason::JournalFailed);
-    assert_eq!(ours.events.0.last(), Some(&ours_failed));
+    let is_ours = |event: Option<&EventKind>| {
+        matches!(event, Some(EventKind::SessionDown { reason: DownReason::JournalFailed, .. }))
+    };
+    assert!(is_ours(ours.events.0.last()));
     // A Logon that is not stored does not go out either, and that is not taken for the venue's silence.
     let received = peer.received.len();
     ours.connect(&mut peer);
     peer.step(&ours.clock);
-    assert_eq!(ours.events.0.last(), Some(&ours_failed));
+    assert!(is_ours(ours.events.0.last()));
     assert_eq!(peer.received.len(), received);
 
     let stored: BTreeSet<u64> = stored(dir.path(), Direction::Out).into_iter().collect();

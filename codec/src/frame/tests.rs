@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Frame, Framer, GarbageReason};
+use super::{Frame, Framer, GarbageReason, TOO_LONG_HEAD, TooLong};
 
 const MAX: usize = 4096;
 
@@ -235,8 +235,44 @@ fn a_data_field_whose_length_leads_nowhere_hides_no_message() {
 #[test]
 fn a_huge_body_length_is_refused_before_its_bytes_are_awaited() {
     for huge in ["4096", "5000", "999999999"] {
-        assert_eq!(reason(&text(&format!("8=FIX.4.4|9={huge}|"))), Some(GarbageReason::TooLong));
+        let said = reason(&text(&format!("8=FIX.4.4|9={huge}|35=D|34=7|")));
+        assert!(matches!(said, Some(GarbageReason::TooLong(_))), "{huge}: {said:?}");
     }
+}
+
+#[test]
+fn a_message_too_long_is_told_with_its_head_wherever_the_stream_is_cut() {
+    let head = |msg_type: &str, msg_seq_num| TooLong {
+        msg_type: msg_type.parse().expect("short"),
+        msg_seq_num,
+        body_length: 5000,
+        limit: MAX as u32,
+    };
+    let far = std::format!("35=D|49={}|34=7|", "x".repeat(TOO_LONG_HEAD));
+    for (body, expected) in [
+        ("35=D|34=7|49=A|", head("D", Some(7))),
+        ("35=AE|49=A|56=B|34=12|52=now|", head("AE", Some(12))),
+        ("35=D|34=x|49=A|", head("D", None)),
+        ("35=D|49=A|10=000|", head("D", None)),
+        ("35=MUCH.LONGER|34=7|", head("", Some(7))),
+        ("35=\x02|34=7|", head("", Some(7))),
+        (&far, head("D", None)),
+    ] {
+        let bytes = text(&std::format!("8=FIX.4.4|9=5000|{body}8=FIX"));
+        let verdict = |end: usize| match next(&bytes[..end]) {
+            Frame::Incomplete => None,
+            Frame::Garbage { reason, .. } => Some(reason),
+            Frame::Message { .. } => panic!("{body}"),
+        };
+        let first = (0..=bytes.len()).find(|&end| verdict(end).is_some()).expect("it comes");
+        for end in first..=bytes.len() {
+            assert_eq!(verdict(end), Some(GarbageReason::TooLong(expected)), "{body} at {end}");
+        }
+    }
+    assert_eq!(
+        std::format!("{}", GarbageReason::TooLong(head("D", Some(7)))),
+        "message too long: MsgType D, MsgSeqNum 7, BodyLength 5000, at most 4096 bytes are taken"
+    );
 }
 
 #[test]
@@ -245,7 +281,8 @@ fn the_longest_message_that_fits_is_taken_and_one_byte_more_is_refused() {
     let body = |length: usize| format!("35=0|58={}|", "x".repeat(length - "35=0|58=|".len()));
     let longest = message(&body(MAX - around));
     assert_eq!((longest.len(), next(&longest)), (MAX, Frame::Message { len: MAX }));
-    assert_eq!(reason(&message(&body(MAX - around + 1))), Some(GarbageReason::TooLong));
+    let refused = reason(&message(&body(MAX - around + 1)));
+    assert!(matches!(refused, Some(GarbageReason::TooLong(_))), "{refused:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use taut::limits;
 use taut::session::{
     MemoryStore, Outbox, Phase, Received, ResendPolicy, Role, Session, SessionConfig,
 };
-use taut_codec::frame::{Frame, Framer};
+use taut_codec::frame::{Frame, Framer, GarbageReason};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
@@ -119,7 +119,8 @@ impl World {
                 let _ = self.session.reset_out(number, self.now, &mut self.out);
             }
             9 => {
-                self.session.garbled(usize::from(script.byte()) * 100, self.now, &mut self.out);
+                let why = GarbageReason::NoBeginString.into();
+                self.session.garbled(usize::from(script.byte()) * 100, why, self.now);
             }
             10 => self.logon(),
             _ => self.message(script),
@@ -166,9 +167,9 @@ impl World {
         loop {
             match Framer::new(4096).next(&self.inbox) {
                 Frame::Incomplete => break,
-                Frame::Garbage { skip, .. } => {
+                Frame::Garbage { skip, reason } => {
                     self.inbox.drain(..skip);
-                    self.session.garbled(skip, self.now, &mut self.out);
+                    self.session.garbled(skip, reason.into(), self.now);
                 }
                 Frame::Message { len } => {
                     let message: Vec<u8> = self.inbox.drain(..len).collect();

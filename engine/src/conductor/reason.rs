@@ -15,7 +15,7 @@ pub(super) fn cause_of(reason: &DownReason) -> Cause {
         DownReason::JournalFailed => Cause::Journal,
         DownReason::InstrumentsUnknown => Cause::Unlisted,
         DownReason::TimedOut { .. } => Cause::Silent,
-        DownReason::ProtocolError(_) => Cause::Protocol,
+        DownReason::TooLong(_) | DownReason::ProtocolError(_) => Cause::Protocol,
     }
 }
 

@@ -14,12 +14,15 @@ impl<S: Strategy> Desk<S> {
         self.core.stats.events += 1;
         self.core.cause = event.stamps;
         match &event.kind {
-            EventKind::SessionUp { epoch, connection } => {
-                self.on_session_up(event.session, *epoch, *connection);
+            &EventKind::SessionUp { epoch, connection, next_in, next_out } => {
+                let session = event.session;
+                self.on_session_up(session, epoch, connection);
+                self.tell(&SessionUpdate::Up { session, epoch, connection, next_in, next_out });
             }
-            EventKind::SessionDown(reason) => {
-                let update = SessionUpdate::Down { session: event.session, reason: *reason };
-                self.on_session_down(event.session, &update);
+            &EventKind::SessionDown { reason, next_in, next_out } => {
+                let session = event.session;
+                let update = SessionUpdate::Down { session, reason, next_in, next_out };
+                self.on_session_down(session, &update);
             }
             EventKind::Link(link) => {
                 let (session, event) = (event.session, *link);
@@ -113,7 +116,6 @@ impl<S: Strategy> Desk<S> {
             self.core.flatten_again();
             self.core.truth.on_up(epoch, self.core.clock.now());
         }
-        self.tell(&SessionUpdate::Up { session, epoch, connection });
     }
 
     fn on_session_down(&mut self, session: SessionId, update: &SessionUpdate) {

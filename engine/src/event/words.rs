@@ -29,6 +29,7 @@ impl Display for DownReason {
                 f.write_str("we closed: a report came before the instruments were known")
             }
             Self::TimedOut { awaited, ms } => write!(f, "{awaited} within {ms} ms"),
+            Self::TooLong(head) => write!(f, "the venue sent more than is taken: {head}"),
             Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
         }
     }
@@ -68,7 +69,7 @@ impl Display for Alarm {
                 write!(f, "a message of type {msg_type} could not be read")?;
                 if tag == 0 { Ok(()) } else { write!(f, ", for its field {tag}") }
             }
-            Self::Garbled { bytes } => write!(f, "{bytes} garbled bytes were skipped"),
+            Self::Garbled { bytes, why } => write!(f, "{bytes} garbled bytes were skipped: {why}"),
             Self::RingFull { count } => {
                 write!(f, "a ring between two threads was full {count} times")
             }

@@ -176,11 +176,11 @@ impl SessionCore {
                 let kept = lane.store_taken(stored, now, sink);
                 lane.journal_failed = lane.journal_failed.or(sent.and(kept).err());
             }
-            Inbound::Garbled { bytes } => {
-                lane.session.garbled(bytes, now, &mut lane.outbox);
+            Inbound::Garbled { bytes, why } => {
+                lane.session.garbled(bytes, why, now);
                 lane.session_events(sink);
                 let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-                lane.emit(EventKind::Alarm(Alarm::Garbled { bytes }), sink);
+                lane.emit(EventKind::Alarm(Alarm::Garbled { bytes, why }), sink);
             }
             Inbound::Closed(_) => lane.down(now, &mut self.traces, sink),
         }

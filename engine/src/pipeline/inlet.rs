@@ -3,6 +3,7 @@
 use std::iter::{once, repeat_n};
 
 use taut_codec::frame::Framer;
+use taut_codec::garbled::Garbled;
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanned, Scanner};
 
@@ -20,6 +21,8 @@ pub enum Inbound<'a> {
     Garbled {
         /// How many.
         bytes: usize,
+        /// Why.
+        why: Garbled,
     },
     /// The connection is over; nothing follows.
     Closed(WireError),
@@ -63,7 +66,7 @@ pub struct Inlet {
 /// What stands at the front of the buffer, without borrowing it.
 enum Front {
     Message { len: usize, fields: usize },
-    Garbled { len: usize },
+    Garbled { len: usize, why: Garbled },
 }
 
 impl Inlet {
@@ -147,9 +150,9 @@ impl Inlet {
                 let bytes = &self.buffer[self.start..self.start + len];
                 Inbound::Message(Message::new(bytes, &self.fields[..fields]))
             }
-            Front::Garbled { len } => {
+            Front::Garbled { len, why } => {
                 self.handed_out = len;
-                Inbound::Garbled { bytes: len }
+                Inbound::Garbled { bytes: len, why }
             }
         };
         Some((inbound, stamps))
@@ -161,9 +164,8 @@ impl Inlet {
         let begun = clock.ticks();
         let front = match self.scanner.scan(&mut self.framer, bytes, &mut self.fields) {
             Scanned::Incomplete => return None,
-            Scanned::Garbage { skip: len, .. } | Scanned::Garbled { len, .. } => {
-                Front::Garbled { len }
-            }
+            Scanned::Garbage { skip, reason } => Front::Garbled { len: skip, why: reason.into() },
+            Scanned::Garbled { len, error } => Front::Garbled { len, why: error.into() },
             Scanned::Message { len, fields } => Front::Message { len, fields },
         };
         stamps.set(Stage::Frame, begun);
@@ -250,7 +252,9 @@ mod tests {
                 Some((Inbound::Message(m), _)) => {
                     seen.push(format!("{}", m.msg_seq_num().expect("it has one")));
                 }
-                Some((Inbound::Garbled { bytes }, _)) => seen.push(format!("garbled {bytes}")),
+                Some((Inbound::Garbled { bytes, why }, _)) => {
+                    seen.push(format!("garbled {bytes}: {why}"));
+                }
                 Some((Inbound::Closed(error), _)) => seen.push(format!("{error:?}")),
             }
         }
@@ -290,7 +294,8 @@ mod tests {
         broken[at] = if broken[at] == b'0' { b'1' } else { b'0' };
         send(&mut far, &broken);
         send(&mut far, &message(2));
-        assert_eq!(drain(&mut inlet), [format!("garbled {}", broken.len()), "2".into()]);
+        let told = format!("garbled {}: wrong CheckSum at byte {}", broken.len(), broken.len() - 7);
+        assert_eq!(drain(&mut inlet), [told, "2".into()]);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Sessions {
                 *ended = None;
                 self.first_up[at].get_or_insert_with(now);
             }
-            EventKind::SessionDown(reason) => *ended = Some(reason),
+            EventKind::SessionDown { reason, .. } => *ended = Some(reason),
             EventKind::Link(LinkEvent::Over { .. }) => *over = true,
             EventKind::Link(LinkEvent::Dialling { .. }) => *over = false,
             _ => {}

@@ -2,6 +2,7 @@
 //! travel in pre-allocated slots, whose owners pass through one ring and come back through another.
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use taut_codec::garbled::Garbled;
 use taut_codec::message::Message;
 use taut_codec::scan::Field;
 
@@ -37,7 +38,7 @@ pub struct Slot {
 #[derive(Clone, Copy)]
 enum Content {
     Message { bytes: usize, fields: usize },
-    Garbled { bytes: usize },
+    Garbled { bytes: usize, why: Garbled },
     Closed(WireError),
 }
 
@@ -49,7 +50,7 @@ impl Slot {
             session: SessionId(0),
             attempt: 0,
             stamps: Stamps::NONE,
-            content: Content::Garbled { bytes: 0 },
+            content: Content::Message { bytes: 0, fields: 0 },
         })
     }
 
@@ -60,7 +61,7 @@ impl Slot {
             Content::Message { bytes, fields } => {
                 Inbound::Message(Message::new(&self.bytes[..bytes], &self.fields[..fields]))
             }
-            Content::Garbled { bytes } => Inbound::Garbled { bytes },
+            Content::Garbled { bytes, why } => Inbound::Garbled { bytes, why },
             Content::Closed(error) => Inbound::Closed(error),
         };
         (self.session, inbound, self.stamps)
@@ -76,7 +77,7 @@ impl Slot {
                 self.fields[..fields.len()].copy_from_slice(fields);
                 Content::Message { bytes: bytes.len(), fields: fields.len() }
             }
-            Inbound::Garbled { bytes } => Content::Garbled { bytes: *bytes },
+            Inbound::Garbled { bytes, why } => Content::Garbled { bytes: *bytes, why: *why },
             Inbound::Closed(error) => Content::Closed(*error),
         };
     }
@@ -195,7 +196,7 @@ mod tests {
         while sender.has_room() {
             sender.send(
                 Origin { session: SessionId(0), attempt: 1 },
-                &Inbound::Garbled { bytes: 1 },
+                &Inbound::Closed(WireError::Closed),
                 Stamps::NONE,
             );
         }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt::Write;
 
+use taut_codec::garbled::Garbled;
+
 use crate::event::{DownReason, EventText, cut_text};
 use crate::limits;
 
@@ -15,6 +17,10 @@ pub enum SessionEvent {
         epoch: u32,
         /// The TCP life.
         connection: u32,
+        /// The next number expected of the peer.
+        next_in: u64,
+        /// The next number that we use.
+        next_out: u64,
     },
     /// Both sides have what they missed; [`SessionEvent::Up`] follows.
     Synchronised {
@@ -41,6 +47,10 @@ pub enum SessionEvent {
     Down {
         /// Why.
         reason: DownReason,
+        /// The next number expected of the peer.
+        next_in: u64,
+        /// The next number that we use.
+        next_out: u64,
     },
     /// Messages are missing; a resend was requested.
     Gap {
@@ -110,6 +120,8 @@ pub enum SessionEvent {
     Garbled {
         /// Bytes skipped.
         bytes: u32,
+        /// Why they are no message.
+        why: Garbled,
     },
     /// The peer had both spaces start at 1 (141=Y).
     ResetByPeer {
@@ -276,7 +288,8 @@ mod tests {
         for _ in 0..limits::SESSION_EVENTS_MAX {
             events.push(SessionEvent::TestRequestSent { silent_ms: 1 });
         }
-        let down = SessionEvent::Down { reason: DownReason::ConnectionLost };
+        let reason = DownReason::ConnectionLost;
+        let down = SessionEvent::Down { reason, next_in: 1, next_out: 1 };
         events.push(down);
         let all: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
         assert_eq!(all[all.len() - 2], down);
@@ -292,7 +305,8 @@ mod tests {
             events.push(SessionEvent::TestRequestSent { silent_ms: 1 });
             events.push(SessionEvent::Forgotten { from: number, to: number });
         }
-        let down = SessionEvent::Down { reason: DownReason::ConnectionLost };
+        let reason = DownReason::ConnectionLost;
+        let down = SessionEvent::Down { reason, next_in: 1, next_out: 1 };
         events.push(down);
         let all: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
         let (mut withheld, mut last, mut forgotten) = (0, 0, 0);

@@ -50,7 +50,7 @@ impl Session {
         }
         self.last_received = now;
         self.test_request_at = None;
-        self.garbled_in_a_row = 0;
+        (self.garbled_in_a_row, self.first_garbled) = (0, None);
         let header = Inbound::read(message);
         if self.config.reject_reverses_route {
             self.route = Route::back(message);

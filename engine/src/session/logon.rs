@@ -34,7 +34,7 @@ impl Session {
         out.clear();
         self.connection = self.connection.wrapping_add(1);
         self.down_reason = None;
-        self.garbled_in_a_row = 0;
+        (self.garbled_in_a_row, self.first_garbled) = (0, None);
         self.resend_asked = Asked::NOTHING;
         self.last_sent = now;
         self.last_received = now;

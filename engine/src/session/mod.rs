@@ -47,6 +47,7 @@ mod words;
 mod tests;
 
 use taut_codec::encode::EncodeError;
+use taut_codec::garbled::Garbled;
 use taut_codec::value::UtcTime;
 
 use crate::event::DownReason;
@@ -170,6 +171,8 @@ pub struct Session {
     /// Why the connection ends, as soon as that is known.
     down_reason: Option<DownReason>,
     garbled_in_a_row: usize,
+    /// Why the first of it was garbled.
+    first_garbled: Option<Garbled>,
     resend_asked: Asked,
     resender: Option<Resender>,
     /// What is known of what was sent without a store.
@@ -272,6 +275,7 @@ impl Session {
             logout: LogoutKind::Ours,
             down_reason: None,
             garbled_in_a_row: 0,
+            first_garbled: None,
             resend_asked: Asked::NOTHING,
             resender: None,
             sent_numbers: SentNumbers::new(),
@@ -378,7 +382,8 @@ impl Session {
         self.test_request_at = None;
         self.sync = None;
         self.enter(Phase::Disconnected, now);
-        self.events.push(SessionEvent::Down { reason });
+        let (next_in, next_out) = (self.next_in, self.next_out);
+        self.events.push(SessionEvent::Down { reason, next_in, next_out });
     }
 
     fn enter(&mut self, phase: Phase, now: UtcTime) {

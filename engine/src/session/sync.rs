@@ -132,7 +132,7 @@ impl Session {
     }
 
     pub(super) fn push_up(&mut self) {
-        let (epoch, connection) = (self.epoch, self.connection);
-        self.events.push(SessionEvent::Up { epoch, connection });
+        let Self { epoch, connection, next_in, next_out, .. } = *self;
+        self.events.push(SessionEvent::Up { epoch, connection, next_in, next_out });
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use taut_codec::frame::GarbageReason;
+use taut_codec::garbled::Garbled;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
@@ -154,22 +156,31 @@ impl Session {
         nanos(self.config.resend_timeout)
     }
 
-    /// Input that is no message was skipped (FIX session case 2.d): the numbers stay. Too much of it
-    /// in a row ends the connection; any of it does where a Logon must come first (case 2S).
-    pub fn garbled(&mut self, bytes: usize, now: UtcTime, _out: &mut Outbox) {
+    /// Input that is no message was skipped, and why (FIX session case 2.d): the numbers stay. Too much
+    /// of it in a row ends the connection, for what was wrong first; any of it does where a Logon must come
+    /// first (case 2S).
+    pub fn garbled(&mut self, bytes: usize, why: Garbled, now: UtcTime) {
         if matches!(self.phase, Phase::Disconnected | Phase::Closing) {
             return;
         }
         self.garbled_in_a_row = self.garbled_in_a_row.saturating_add(bytes);
+        let first = *self.first_garbled.get_or_insert(why);
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.events.push(SessionEvent::Garbled { bytes: count });
-        let first = self.phase == Phase::AwaitLogon;
+        self.events.push(SessionEvent::Garbled { bytes: count, why });
         let hopeless = self.garbled_in_a_row > limits::RESYNC_BYTES_MAX;
-        if first || hopeless {
-            self.logout = LogoutKind::Error;
-            let text = Line::new(format_args!("garbled input, {} bytes", self.garbled_in_a_row));
-            self.close(DownReason::ProtocolError(event_text(text.as_str().as_bytes())), now);
+        if self.phase != Phase::AwaitLogon && !hopeless {
+            return;
         }
+        self.logout = LogoutKind::Error;
+        let reason = match first {
+            Garbled::Frame(GarbageReason::TooLong(head)) => DownReason::TooLong(head),
+            first => {
+                let bytes = self.garbled_in_a_row;
+                let text = Line::new(format_args!("garbled input, {bytes} bytes: {first}"));
+                DownReason::ProtocolError(event_text(text.as_str().as_bytes()))
+            }
+        };
+        self.close(reason, now);
     }
 }
 

@@ -10,9 +10,11 @@ use super::SessionEvent;
 impl Display for SessionEvent {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
-            Self::Up { epoch, connection } => {
-                write!(f, "up: sequence space {epoch}, connection {connection}")
-            }
+            Self::Up { epoch, connection, next_in, next_out } => write!(
+                f,
+                "up: sequence space {epoch}, connection {connection}; the peer's next MsgSeqNum is \
+                 {next_in}, ours {next_out}"
+            ),
             Self::Synchronised { next_in, next_out, asks } => write!(
                 f,
                 "in step with the peer after {asks} test requests: its next MsgSeqNum is {next_in}, \
@@ -24,7 +26,9 @@ impl Display for SessionEvent {
             Self::ClockSkew { nanos } => {
                 write!(f, "the peer's clock minus ours is {} ms", nanos / 1_000_000)
             }
-            Self::Down { reason } => write!(f, "down: {reason}"),
+            Self::Down { reason, next_in, next_out } => {
+                write!(f, "down: {reason}; the peer's next MsgSeqNum is {next_in}, ours {next_out}")
+            }
             Self::Gap { from, to } => write!(
                 f,
                 "MsgSeqNum {to} came where {from} was expected: what is between is asked for again"
@@ -55,7 +59,7 @@ impl Display for SessionEvent {
             Self::ResendStorm { from, times } => {
                 write!(f, "the peer asked {times} times for what is behind {from}: logging out")
             }
-            Self::Garbled { bytes } => write!(f, "{bytes} garbled bytes were skipped"),
+            Self::Garbled { bytes, why } => write!(f, "{bytes} garbled bytes were skipped: {why}"),
             Self::ResetByPeer { epoch, next_in, next_out } => write!(
                 f,
                 "the peer reset both numbers to 1: sequence space {epoch}; before, its next MsgSeqNum was \

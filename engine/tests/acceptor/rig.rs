@@ -216,7 +216,9 @@ impl Rig {
     /// Waits for the end of a session and returns the reason.
     pub fn wait_down(&self, session: SessionId) -> DownReason {
         self.wait(|heard| match *heard {
-            Heard::Session(SessionUpdate::Down { session: which, reason }) if which == session => {
+            Heard::Session(SessionUpdate::Down { session: which, reason, .. })
+                if which == session =>
+            {
                 Some(reason)
             }
             _ => None,

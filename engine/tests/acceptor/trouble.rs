@@ -97,7 +97,7 @@ fn garbled_bytes_are_passed_over_and_the_session_lives() {
         rig.trading.send_raw(&bad);
         rig.trading.send("1", "112=good|");
         assert_eq!(get(&rig.trading.expect("0"), 112), "good");
-        assert!(matches!(rig.wait(alarm), Alarm::Garbled { bytes: 1.. }));
+        assert!(matches!(rig.wait(alarm), Alarm::Garbled { bytes: 1.., .. }));
         serve_the_order(&mut rig, &id);
         rig.end(true, true);
     }
@@ -184,7 +184,7 @@ fn a_peer_that_falls_silent_is_asked_and_then_left() {
         assert!(seen.contains(&"1".to_owned()), "asked first: {seen:?}");
         assert!(seen.iter().all(|kind| kind == "0" || kind == "1"), "{seen:?}");
         let reason = rig.wait(|heard| match *heard {
-            Heard::Session(SessionUpdate::Down { session: TRADING, reason }) => Some(reason),
+            Heard::Session(SessionUpdate::Down { session: TRADING, reason, .. }) => Some(reason),
             _ => None,
         });
         // HeartBtInt and a fifth, twice.

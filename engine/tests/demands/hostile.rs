@@ -3,7 +3,8 @@
 use taut::event::DownReason;
 use taut::limits;
 use taut::session::{Outbox, Phase, Received, Role, SessionEvent};
-use taut_codec::frame::{Frame, Framer};
+use taut_codec::frame::{Frame, Framer, GarbageReason};
+use taut_codec::garbled::Garbled;
 use taut_codec::scan::{Field, Scanner};
 
 use crate::rig::{Rig, both, fix, read};
@@ -16,19 +17,19 @@ fn stream(rig: &mut Rig, bytes: &[u8]) -> (usize, usize) {
     while !rig.session.should_close() {
         let len = match framer.next(&bytes[at..]) {
             Frame::Incomplete => break,
-            Frame::Garbage { skip, .. } => {
-                rig.session.garbled(skip, rig.now, &mut rig.out);
+            Frame::Garbage { skip, reason } => {
+                rig.session.garbled(skip, reason.into(), rig.now);
                 garbage += skip;
                 skip
             }
             Frame::Message { len } => {
                 let message = &bytes[at..at + len];
-                if scanner.index(message, &mut fields).is_ok() {
+                if let Err(error) = scanner.index(message, &mut fields) {
+                    rig.session.garbled(len, error.into(), rig.now);
+                    garbage += len;
+                } else {
                     read(message, |message| rig.session.received(message, rig.now, &mut rig.out));
                     messages += 1;
-                } else {
-                    rig.session.garbled(len, rig.now, &mut rig.out);
-                    garbage += len;
                 }
                 len
             }
@@ -68,14 +69,44 @@ fn demand_16_garbage_without_end_ends_the_connection_with_a_reason() {
             }
             rig.session.disconnected(rig.now);
             let down = rig.events().into_iter().find_map(|event| match event {
-                SessionEvent::Down { reason: DownReason::ProtocolError(text) } => Some(text),
+                SessionEvent::Down { reason: DownReason::ProtocolError(text), .. } => Some(text),
                 _ => None,
             });
             let text = down.unwrap();
             let text = text.as_str().strip_prefix("garbled input, ");
-            let bytes = text.and_then(|text| text.strip_suffix(" bytes")?.parse().ok());
+            let bytes =
+                text.and_then(|text| text.strip_suffix(" bytes: no BeginString")?.parse().ok());
             assert!(bytes > Some(limits::RESYNC_BYTES_MAX), "{bytes:?}");
         }
+    });
+}
+
+#[test]
+fn demand_16_a_message_over_the_limit_ends_the_connection_as_that_with_what_its_head_says() {
+    both(|role| {
+        let mut rig = Rig::active(role, |_| {});
+        let long = "x".repeat(limits::MESSAGE_BYTES_MAX);
+        let bytes = rig.peers(&format!("35=B|34=2|148={long}|"));
+        stream(&mut rig, &bytes[..1024]);
+        let told = rig.events();
+        let [SessionEvent::Garbled { why: Garbled::Frame(GarbageReason::TooLong(told)), .. }] =
+            told[..]
+        else {
+            panic!("it is told as soon as its head is here: {told:?}");
+        };
+        assert!(!rig.session.should_close(), "a short one whose BodyLength lies is passed over");
+        stream(&mut rig, &bytes[1024..]);
+        assert!(rig.session.should_close());
+        rig.session.disconnected(rig.now);
+        let down = rig.events().into_iter().find_map(|event| match event {
+            SessionEvent::Down { reason: DownReason::TooLong(head), next_in: 2, .. } => Some(head),
+            _ => None,
+        });
+        let head = down.expect("as what it is, and not used up");
+        assert_eq!(head, told);
+        assert_eq!((head.msg_type.as_str(), head.msg_seq_num), ("B", Some(2)));
+        assert_eq!(head.limit as usize, limits::MESSAGE_BYTES_MAX);
+        assert!(head.body_length > head.limit && (head.body_length as usize) < bytes.len());
     });
 }
 
@@ -100,7 +131,7 @@ fn demand_16_control_bytes_of_the_peer_do_not_reach_an_event() {
         rig.feed("35=5|34=2|58=bye\x1b[31m\x02|");
         rig.session.disconnected(rig.now);
         let text = rig.events().into_iter().find_map(|event| match event {
-            SessionEvent::Down { reason: DownReason::VenueLoggedOut(text) } => Some(text),
+            SessionEvent::Down { reason: DownReason::VenueLoggedOut(text), .. } => Some(text),
             _ => None,
         });
         assert_eq!(text.unwrap().as_str(), "bye?[31m?");

@@ -11,7 +11,7 @@ use crate::rig::{Rig, both, number, read};
 fn down(rig: &mut Rig) -> DownReason {
     rig.session.disconnected(rig.now);
     let reason = rig.events().into_iter().find_map(|event| match event {
-        SessionEvent::Down { reason } => Some(reason),
+        SessionEvent::Down { reason, .. } => Some(reason),
         _ => None,
     });
     reason.expect("every end says why")

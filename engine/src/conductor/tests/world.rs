@@ -308,7 +308,7 @@ impl World {
     fn hear(&mut self) {
         while let Some(event) = self.us.next_event() {
             self.session_events.push(event);
-            if let SessionEvent::Down { reason } = event {
+            if let SessionEvent::Down { reason, .. } = event {
                 self.conductor.down(&reason, self.numbers(), self.now);
             }
         }

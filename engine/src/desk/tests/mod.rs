@@ -158,11 +158,14 @@ impl Fixture {
     }
 
     fn up_again(&mut self, session: SessionId, epoch: u32, connection: u32) {
-        self.event(session, EventKind::SessionUp { epoch, connection });
+        self.event(session, EventKind::SessionUp { epoch, connection, next_in: 1, next_out: 1 });
     }
 
     fn down(&mut self) {
-        self.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
+        self.event(
+            TRADING,
+            EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
+        );
     }
 
     /// Sends what is queued: each order command ends on the wire.
@@ -375,7 +378,10 @@ fn new_orders_are_held_before_the_rollover_and_open_ones_can_still_be_cancelled(
 fn a_dropped_session_makes_orders_uncertain_and_refuses_the_rest() {
     let mut fixture = Fixture::started();
     let (order, id) = fixture.buy();
-    fixture.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
+    fixture.event(
+        TRADING,
+        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
+    );
     assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::SessionDown));
     let kept = CancelRoute { rung: Rung::Kept, reason: RungReason::SessionDown };
     assert_eq!(fixture.ctx().cancel(order), Ok(kept));
@@ -399,7 +405,10 @@ fn a_stop_waits_for_nothing_but_the_session_while_that_is_down() {
     fixture.desk.stop();
     assert!(!fixture.desk.is_done());
     fixture.kinds();
-    fixture.event(TRADING, EventKind::SessionDown(DownReason::ConnectionLost));
+    fixture.event(
+        TRADING,
+        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
+    );
     assert!(!fixture.desk.waits_in_vain(|_| true), "the cancel has not ended");
     let cancel = fixture.desk.core.ids.watermark();
     let cl_ord_id = ClOrdId::numeric(cancel).unwrap();
@@ -450,7 +459,7 @@ fn a_command_carries_the_stamps_of_its_cause_and_its_own() {
         stamps.set(Stage::Poll, 17);
         desk.on_event(&Event { session, stamps, kind });
     };
-    let up = EventKind::SessionUp { epoch: 1, connection: 1 };
+    let up = EventKind::SessionUp { epoch: 1, connection: 1, next_in: 1, next_out: 1 };
     send(MD, up);
     send(TRADING, up);
     send(MD, EventKind::Instrument { id: ID, instrument: facts() });
@@ -551,7 +560,10 @@ fn a_timer_that_was_taken_back_does_not_fire_and_the_others_do() {
 fn a_strategy_can_ask_whether_its_orders_have_a_session() {
     let mut fixture = Fixture::started();
     assert!(fixture.ctx().is_trading_up());
-    fixture.event(MD, EventKind::SessionDown(DownReason::ConnectionLost));
+    fixture.event(
+        MD,
+        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
+    );
     assert!(fixture.ctx().is_trading_up(), "the other session is none of it");
     fixture.down();
     assert!(!fixture.ctx().is_trading_up());
@@ -605,7 +617,7 @@ fn a_thread_that_stood_still_is_no_alarm_of_a_session() {
     let before = stats(&fixture);
     fixture.event(TRADING, EventKind::Alarm(Alarm::Resumed { thread: "taut-strategy", ms: 900 }));
     assert_eq!(stats(&fixture), (before.0, before.1 + 1));
-    fixture.event(TRADING, EventKind::Alarm(Alarm::Garbled { bytes: 1 }));
+    fixture.event(TRADING, EventKind::Alarm(Alarm::Gap { from: 1, to: 1 }));
     assert_eq!(stats(&fixture), (before.0 + 1, before.1 + 1));
 }
 

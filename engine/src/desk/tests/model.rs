@@ -336,8 +336,8 @@ proptest! {
             let instrument = InstrumentId(u16::from(r[3] == 0));
             let order = handles.get(usize::from(r[4]) % handles.len().max(1)).copied();
             let kind = match what {
-                0 => EventKind::SessionUp { epoch: u32::from(r[5]), connection: 1 },
-                1 => EventKind::SessionDown(DownReason::ConnectionLost),
+                0 => EventKind::SessionUp { epoch: u32::from(r[5]), connection: 1, next_in: 1, next_out: 1 },
+                1 => EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
                 2 => EventKind::Instrument { id: instrument, instrument: Instrument {
                     status: if r[5] < 32 { PairStatus::CancelOnly } else { PairStatus::Online },
                     tick_size: Px(number(r[6]) % 4),

@@ -131,12 +131,12 @@ impl Lane {
     pub(super) fn session_events(&mut self, sink: &mut impl EventSink) {
         while let Some(event) = self.session.next_event() {
             let kind = match event {
-                SessionEvent::Up { epoch, connection } => {
-                    EventKind::SessionUp { epoch, connection }
+                SessionEvent::Up { epoch, connection, next_in, next_out } => {
+                    EventKind::SessionUp { epoch, connection, next_in, next_out }
                 }
-                SessionEvent::Down { reason } => {
+                SessionEvent::Down { reason, next_in, next_out } => {
                     self.ended = Some(reason);
-                    EventKind::SessionDown(reason)
+                    EventKind::SessionDown { reason, next_in, next_out }
                 }
                 SessionEvent::Gap { from, to } => EventKind::Alarm(Alarm::Gap { from, to }),
                 SessionEvent::Withheld { from, to, messages } => {

@@ -50,7 +50,7 @@ fn a_full_event_ring_holds_messages_back_but_never_the_end_of_a_command() {
     let mut core = session_core();
     let mut noise = 0;
     while session.has_room() {
-        session.push(&event(EventKind::Alarm(Alarm::Garbled { bytes: 1 })));
+        session.push(&event(EventKind::Alarm(Alarm::Gap { from: 1, to: 1 })));
         noise += 1;
     }
     assert!(!session.has_room());
@@ -116,7 +116,7 @@ fn a_strategy_that_never_catches_up_is_stopped_all_the_same() {
         session.push(&Event { session: session_id, ..event(EventKind::Link(over)) });
     }
     for _ in 0..10 * EVENTS_PER_ROUND {
-        session.push(&event(EventKind::Alarm(Alarm::Garbled { bytes: 1 })));
+        session.push(&event(EventKind::Alarm(Alarm::Gap { from: 1, to: 1 })));
     }
     control.stop.store(true, Ordering::Relaxed);
     control.ring_full.store(3, Ordering::Relaxed);

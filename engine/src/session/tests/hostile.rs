@@ -5,7 +5,7 @@ use super::*;
 fn reason_of(rig: &mut Rig) -> String {
     rig.session.disconnected(rig.now);
     let down = rig.events().into_iter().find_map(|event| match event {
-        SessionEvent::Down { reason: DownReason::ProtocolError(text) } => Some(text),
+        SessionEvent::Down { reason: DownReason::ProtocolError(text), .. } => Some(text),
         _ => None,
     });
     down.map_or(String::new(), |text| text.as_str().to_string())

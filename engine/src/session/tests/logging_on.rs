@@ -73,7 +73,7 @@ fn a_valid_logon_answer_brings_the_session_up_1b_c() {
     let mut rig = initiator();
     assert_eq!(rig.feed("35=A|34=1|98=0|108=30|"), Received::Admin);
     assert_eq!((rig.session.phase(), rig.numbers()), (Phase::Active, (2, 2)));
-    assert_eq!(rig.events(), [SessionEvent::Up { epoch: 0, connection: 1 }]);
+    assert_eq!(rig.events(), [up(0, 1, 2, 2)]);
 }
 
 #[test]
@@ -140,15 +140,14 @@ fn a_logout_as_the_answer_means_that_the_logon_was_refused() {
     assert!(rig.session.should_close() && rig.sent().is_empty());
     rig.session.disconnected(rig.now);
     let text = event::event_text(b"Logon failed: invalid credentials");
-    assert_eq!(rig.events(), [SessionEvent::Down { reason: DownReason::LogonRefused(text) }]);
+    assert_eq!(rig.events(), [down(DownReason::LogonRefused(text), 1, 2)]);
 }
 
 #[test]
 fn a_connection_closed_without_an_answer_to_the_logon_is_a_reason_of_its_own() {
     let mut rig = initiator();
     rig.session.disconnected(rig.now);
-    let reason = DownReason::ClosedAtLogon;
-    assert_eq!(rig.events(), [SessionEvent::Down { reason }]);
+    assert_eq!(rig.events(), [down(DownReason::ClosedAtLogon, 1, 2)]);
 }
 
 #[test]
@@ -251,7 +250,7 @@ fn a_first_message_that_is_no_logon_is_closed_without_a_word_2s() {
 #[test]
 fn garbage_before_the_logon_ends_the_connection_2s() {
     let mut rig = acceptor();
-    rig.session.garbled(16, rig.now, &mut rig.out);
+    rig.session.garbled(16, NOISE, rig.now);
     assert!(rig.session.should_close() && rig.sent().is_empty());
 }
 
@@ -420,8 +419,7 @@ fn the_numbers_go_on_over_a_lost_connection_and_the_epoch_stays() {
         rig.log_on("35=A|34=3|98=0|108=30|");
         assert_eq!(rig.sent(), ["35=A|34=3|98=0|108=30|"], "and nothing of the dead connection");
         assert_eq!(rig.numbers(), (4, 4));
-        let down = SessionEvent::Down { reason: DownReason::ConnectionLost };
-        assert_eq!(rig.events(), [down, SessionEvent::Up { epoch: 0, connection: 2 }]);
+        assert_eq!(rig.events(), [down(DownReason::ConnectionLost, 3, 3), up(0, 2, 4, 4)]);
     });
 }
 

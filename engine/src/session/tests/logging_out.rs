@@ -14,7 +14,7 @@ fn our_logout_waits_for_the_answer_and_closes_without_another_message_12_13a() {
         assert_eq!(rig.feed("35=5|34=3|"), Received::Admin);
         assert!(rig.session.should_close() && rig.sent().is_empty());
         rig.session.disconnected(rig.now);
-        assert_eq!(rig.events(), [SessionEvent::Down { reason: DownReason::LoggedOut }]);
+        assert_eq!(rig.events(), [down(DownReason::LoggedOut, 4, 4)]);
         assert_eq!(rig.numbers(), (4, 4));
     });
 }
@@ -44,7 +44,7 @@ fn a_logout_that_is_not_answered_times_out_12() {
         assert!(rig.session.should_close());
         rig.session.disconnected(rig.now);
         let reason = DownReason::TimedOut { awaited: Awaited::LogoutAnswer, ms: 2_000 };
-        assert_eq!(rig.events(), [SessionEvent::Down { reason }]);
+        assert_eq!(rig.events(), [down(reason, 2, 3)]);
     });
 }
 
@@ -58,7 +58,7 @@ fn the_peers_logout_is_answered_and_the_peer_may_close_13b() {
         assert!(rig.session.should_close(), "if it does not close, we do");
         rig.session.disconnected(rig.now);
         let reason = DownReason::VenueLoggedOut(event::event_text(b"rollover"));
-        assert_eq!(rig.events(), [SessionEvent::Down { reason }]);
+        assert_eq!(rig.events(), [down(reason, 3, 3)]);
     });
 }
 
@@ -124,7 +124,7 @@ fn nothing_is_taken_once_the_connection_is_to_be_closed() {
         rig.sent();
         assert_eq!(rig.feed("35=8|34=3|"), Received::Ignored);
         assert_eq!(rig.session.next_in(), 3);
-        rig.session.garbled(1, rig.now, &mut rig.out);
+        rig.session.garbled(1, NOISE, rig.now);
         assert!(rig.sent().is_empty());
     });
 }

@@ -17,7 +17,7 @@ mod timing;
 mod withholding;
 
 use taut_codec::encode::Encoder;
-use taut_codec::frame::{Frame, Framer};
+use taut_codec::frame::{Frame, Framer, GarbageReason};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
@@ -173,6 +173,17 @@ fn both_with(change: impl Fn(&mut SessionConfig), test: impl Fn(Rig)) {
     for role in [Role::Initiator, Role::Acceptor] {
         test(Rig::active(role, &change));
     }
+}
+
+/// Why bytes are garbled that begin no message.
+const NOISE: Garbled = Garbled::Frame(GarbageReason::NoBeginString);
+
+const fn up(epoch: u32, connection: u32, next_in: u64, next_out: u64) -> SessionEvent {
+    SessionEvent::Up { epoch, connection, next_in, next_out }
+}
+
+const fn down(reason: DownReason, next_in: u64, next_out: u64) -> SessionEvent {
+    SessionEvent::Down { reason, next_in, next_out }
 }
 
 fn protocol_error(text: &str) -> DownReason {

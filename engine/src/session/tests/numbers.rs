@@ -1,5 +1,9 @@
 //! Cases 2.a to 2.o, 10, 11, 20: numbers, identity, time.
 
+use std::time::Duration;
+
+use taut_codec::frame::TooLong;
+
 use super::*;
 
 #[test]
@@ -120,7 +124,7 @@ fn too_low_a_number_is_fatal_2c() {
         assert!(rig.session.should_close());
         rig.session.disconnected(rig.now);
         let reason = protocol_error("MsgSeqNum too low, expecting 3 but received 2");
-        assert_eq!(rig.events(), [SessionEvent::Down { reason }]);
+        assert_eq!(rig.events(), [down(reason, 3, 3)]);
     });
 }
 
@@ -143,15 +147,44 @@ fn a_peer_that_broke_a_rule_is_waited_for_two_seconds_however_long_its_logout_ma
 #[test]
 fn garbled_input_is_ignored_and_too_much_of_it_ends_the_connection_2d() {
     both(|mut rig| {
-        rig.session.garbled(100, rig.now, &mut rig.out);
+        rig.session.garbled(100, NOISE, rig.now);
         assert_eq!((rig.session.phase(), rig.numbers()), (Phase::Active, (2, 2)));
-        assert_eq!(rig.events(), [SessionEvent::Garbled { bytes: 100 }]);
+        assert_eq!(rig.events(), [SessionEvent::Garbled { bytes: 100, why: NOISE }]);
         assert_eq!(rig.feed("35=8|34=2|"), Received::Application);
-        rig.session.garbled(limits::RESYNC_BYTES_MAX, rig.now, &mut rig.out);
+        rig.session.garbled(limits::RESYNC_BYTES_MAX, NOISE, rig.now);
         assert!(!rig.session.should_close(), "the valid message in between counts");
-        rig.session.garbled(1, rig.now, &mut rig.out);
+        rig.session.garbled(1, NOISE, rig.now);
         assert!(rig.session.should_close());
         assert!(rig.sent().is_empty());
+        rig.session.disconnected(rig.now);
+        let reason = protocol_error("garbled input, 65537 bytes: no BeginString");
+        assert_eq!(rig.events().last(), Some(&down(reason, 3, 2)));
+    });
+}
+
+#[test]
+fn a_message_too_long_ends_as_that_with_its_head_and_not_as_garbled_input() {
+    let head = TooLong {
+        msg_type: "y".parse().unwrap(),
+        msg_seq_num: Some(2),
+        body_length: 300_000,
+        limit: 262_144,
+    };
+    let too_long = Garbled::Frame(GarbageReason::TooLong(head));
+    both(|mut rig| {
+        rig.session.garbled(100, too_long, rig.now);
+        assert_eq!(rig.events(), [SessionEvent::Garbled { bytes: 100, why: too_long }]);
+        assert!(!rig.session.should_close(), "it may be a BodyLength that lies: 2.m");
+        rig.session.garbled(limits::RESYNC_BYTES_MAX, NOISE, rig.now);
+        assert!(rig.session.should_close());
+        rig.session.disconnected(rig.now);
+        let reason = DownReason::TooLong(head);
+        assert_eq!(rig.events().last(), Some(&down(reason, 2, 2)));
+        assert_eq!(
+            reason.to_string(),
+            "the venue sent more than is taken: message too long: MsgType y, MsgSeqNum 2, \
+             BodyLength 300000, at most 262144 bytes are taken"
+        );
     });
 }
 
@@ -349,7 +382,9 @@ fn a_gap_fill_that_does_not_move_forward_or_jumps_too_far_is_rejected_10e() {
             let sent = rig.sent();
             assert!(sent.len() == 1 && sent[0].ends_with("371=36|372=4|373=5|"), "{sent:?}");
             let lowers = new_seq_no.len() == 1;
-            let text = format!("58=Attempt to lower sequence number, invalid value NewSeqNo(36)={new_seq_no}|");
+            let text = format!(
+                "58=Attempt to lower sequence number, invalid value NewSeqNo(36)={new_seq_no}|"
+            );
             assert_eq!(sent[0].contains(&text), lowers, "{sent:?}");
             assert_eq!(rig.session.next_in(), 3);
         });

@@ -44,7 +44,7 @@ fn a_silent_peer_is_asked_and_then_left_6() {
         rig.session.disconnected(rig.now);
         let reason = DownReason::TimedOut { awaited: Awaited::AnyMessage, ms: 72_000 };
         let asked = SessionEvent::TestRequestSent { silent_ms: 36_000 };
-        assert_eq!(rig.events(), [asked, SessionEvent::Down { reason }]);
+        assert_eq!(rig.events(), [asked, down(reason, 2, 5)]);
     });
 }
 
@@ -173,7 +173,7 @@ fn a_disconnected_session_has_nothing_to_do() {
 #[test]
 fn a_connection_whose_end_the_peer_does_not_let_through_is_dropped_after_the_logout_timeout() {
     both(|mut rig| {
-        rig.session.garbled(limits::RESYNC_BYTES_MAX + 1, rig.now, &mut rig.out);
+        rig.session.garbled(limits::RESYNC_BYTES_MAX + 1, NOISE, rig.now);
         rig.session.logout(None, rig.now, &mut rig.out);
         assert!(rig.session.should_close() && !rig.session.must_drop());
         let deadline = rig.session.next_deadline();

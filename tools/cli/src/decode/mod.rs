@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 
 use taut_codec::dictionary::Dictionary;
+use taut_codec::frame::{Frame, Framer, GarbageReason};
 use taut_codec::tag;
 
 use self::dialect::Dialect;
@@ -149,10 +150,17 @@ fn problems(message: &[u8], length: Option<&[u8]>, check_sum: Option<&[u8]>) -> 
     // The last: a data field may hold what looks like one.
     let trailer = wire.windows(4).rposition(|window| window == [soh, b'1', b'0', b'=']);
     let trailer = trailer.map(|at| at + 1);
-    let (Some(body), Some(trailer)) = (body, trailer) else {
-        return " [unfinished]".into();
+    // A wrong BodyLength is told below with the right one.
+    let garbage = match Framer::new(MESSAGE_BYTES_MAX).next(&wire) {
+        Frame::Garbage { reason, .. } if reason != GarbageReason::BodyLengthWrong => {
+            format!(" [{reason}]")
+        }
+        _ => String::new(),
     };
-    let mut text = String::new();
+    let (Some(body), Some(trailer)) = (body, trailer) else {
+        return format!(" [unfinished]{garbage}");
+    };
+    let mut text = garbage;
     let real = trailer.saturating_sub(body);
     if length.and_then(number) != Some(real) {
         text += &format!(" [BodyLength wrong: {real} bytes]");

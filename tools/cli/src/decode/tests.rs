@@ -45,6 +45,22 @@ fn a_wrong_length_or_checksum_is_said() {
 }
 
 #[test]
+fn what_a_session_would_not_take_as_a_message_is_said_with_the_reason() {
+    let long = "x".repeat(MESSAGE_BYTES_MAX);
+    let text = format!("8=FIX.4.4|9={}|35=B|34=7|148={long}|10=000|", long.len() + 15);
+    let told = format!(
+        "[message too long: MsgType B, MsgSeqNum 7, BodyLength {}, at most {MESSAGE_BYTES_MAX} bytes \
+         are taken]",
+        long.len() + 15
+    );
+    for text in [text.replace('|', "\x01"), text] {
+        assert!(decoded(text.as_bytes()).contains(&told));
+    }
+    let third = decoded(REPORT.replace("35=j|34=16|", "34=16|35=j|").as_bytes());
+    assert!(third.contains(" [MsgType is not the third field]\n"), "{third}");
+}
+
+#[test]
 fn several_messages_and_garbage_between_them_are_told_apart() {
     let text =
         decoded(format!("x{REPORT}garbage 8=FI{REPORT}{REPORT}8=FIX.4.4|9=12|35").as_bytes());

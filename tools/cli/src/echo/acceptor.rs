@@ -7,6 +7,7 @@ use taut::session::Role;
 use taut::trace::Clock;
 use taut::wire::tls::{ServerHandshake, ServerTls, TlsMode};
 use taut::wire::{WireKind, channel};
+use taut_codec::garbled::Garbled;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 use taut_venue::certificate::Certificate;
@@ -151,8 +152,8 @@ impl Acceptor {
                     }
                     return (busy, over || late);
                 }
-                Introduction::Babble => {
-                    tell_closed(format_args!("what it began with is no message of FIX 4.4"));
+                Introduction::Babble(why) => {
+                    tell_closed(format_args!("what it began with is no message of FIX 4.4: {why}"));
                     *babbled = Some(now);
                     return (true, over || late);
                 }
@@ -249,8 +250,8 @@ fn settle(peer: &mut Peer, now: UtcTime) -> bool {
 
 enum Introduction {
     Waiting,
-    /// What came is no message.
-    Babble,
+    /// What came is no message, and why.
+    Babble(Garbled),
     /// Why it is not served.
     Stranger(String),
     Known(usize),
@@ -265,7 +266,7 @@ fn introduce(link: &mut Link, peers: &[Peer]) -> Introduction {
     let message = match &front {
         Front::Message { len, fields } => link.message(*len, *fields),
         Front::Flawed { repaired, fields, .. } => link.indexed(repaired, *fields),
-        Front::Garbled { .. } => return Introduction::Babble,
+        Front::Garbled { why, .. } => return Introduction::Babble(*why),
     };
     let id = |tag| message.get(tag).unwrap_or(b"");
     let named = |peer: &Peer| peer.is_named(id(tag::SENDER_COMP_ID), id(tag::TARGET_COMP_ID));

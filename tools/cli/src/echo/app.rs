@@ -21,6 +21,7 @@ use taut::event::DownReason;
 use taut::journal::{AppendError, Keeper};
 use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, OUTBOX_ADMIN_BYTES, SEND_MESSAGE_BYTES_MAX};
 use taut::session::{Fault, Outbox, Phase, Received, Session, SessionConfig, SessionEvent};
+use taut_codec::garbled::Garbled;
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
@@ -149,7 +150,7 @@ impl Peer {
     /// Does something with a message that came before.
     fn again(&mut self, bytes: &[u8], act: impl FnOnce(&mut Self, &Message<'_>)) {
         let mut fields = std::mem::take(&mut self.fields);
-        if let Some(count) = index(&self.scanner, bytes, &mut fields) {
+        if let Ok(count) = index(&self.scanner, bytes, &mut fields) {
             act(self, &Message::new(bytes, &fields[..count]));
         }
         self.fields = fields;
@@ -212,9 +213,9 @@ impl Peer {
         }
     }
 
-    /// Bytes that are no message.
-    pub fn garbled(&mut self, bytes: usize, now: UtcTime) {
-        self.session.garbled(bytes, now, &mut self.outbox);
+    /// Bytes that are no message, and why.
+    pub fn garbled(&mut self, bytes: usize, why: Garbled, now: UtcTime) {
+        self.session.garbled(bytes, why, now);
     }
 
     /// Time passes; what happened is told, and what is to be sent is stored. Before bytes leave.
@@ -245,7 +246,7 @@ impl Peer {
         match event {
             _ if self.verbose => eprintln!("{name}: {event}"),
             SessionEvent::Up { .. } => self.told.clear(),
-            SessionEvent::Down { reason } if reason != DownReason::LoggedOut => {
+            SessionEvent::Down { reason, .. } if reason != DownReason::LoggedOut => {
                 let reason = reason.to_string();
                 if self.told != reason {
                     eprintln!("taut: {name}: {reason}");

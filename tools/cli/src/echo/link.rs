@@ -4,8 +4,9 @@ use taut::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, RECEIVE_BYTES};
 use taut::session::{Fault, Outbox};
 use taut::wire::{Receiver, Transmitter, WireError};
 use taut_codec::frame::{Frame, Framer, GarbageReason};
+use taut_codec::garbled::Garbled;
 use taut_codec::message::Message;
-use taut_codec::scan::{DataFields, Field, ScanErrorKind, Scanner, fix44_data_tag};
+use taut_codec::scan::{DataFields, Field, ScanError, ScanErrorKind, Scanner, fix44_data_tag};
 
 /// Most malformed tags of one message that are looked behind.
 const REPAIRS_MAX: usize = 8;
@@ -37,6 +38,8 @@ pub enum Front {
     Garbled {
         /// Bytes.
         len: usize,
+        /// Why.
+        why: Garbled,
     },
 }
 
@@ -90,19 +93,21 @@ impl Link {
             Frame::Incomplete => None,
             Frame::Garbage { skip, reason } => {
                 self.framer = Framer::new(MESSAGE_BYTES_MAX);
-                Some(Front::Garbled { len: garbled_len(bytes, skip, reason)? })
+                let len = garbled_len(bytes, skip, reason)?;
+                Some(Front::Garbled { len, why: reason.into() })
             }
             Frame::Message { len } => {
                 let bytes = &bytes[..len];
-                if let Some(fields) = index(&self.scanner, bytes, &mut self.fields) {
-                    return Some(Front::Message { len, fields });
-                }
+                let error = match index(&self.scanner, bytes, &mut self.fields) {
+                    Ok(fields) => return Some(Front::Message { len, fields }),
+                    Err(error) => error,
+                };
                 let repaired = repair(&self.scanner, bytes, &mut self.fields);
                 Some(match repaired {
                     Some((repaired, fields, fault)) => {
                         Front::Flawed { len, repaired, fields, fault }
                     }
-                    None => Front::Garbled { len },
+                    None => Front::Garbled { len, why: error.into() },
                 })
             }
         }
@@ -153,17 +158,21 @@ impl Link {
 
 /// Indexes a message: by the scanner, or field by field if it has a data field that the scanner, which
 /// knows those of the venue, does not. Returns how many fields there are.
-pub fn index(scanner: &Scanner, bytes: &[u8], fields: &mut [Field]) -> Option<usize> {
+pub fn index(scanner: &Scanner, bytes: &[u8], fields: &mut [Field]) -> Result<usize, ScanError> {
     let foreign =
         |field: &Field| fix44_data_tag(field.tag) != DataFields::KRAKEN.data_of(field.tag);
     match scanner.index(bytes, fields) {
         Ok(count) => {
-            let Some(first) = fields[..count].iter().position(foreign) else { return Some(count) };
+            let Some(first) = fields[..count].iter().position(foreign) else { return Ok(count) };
+            let offset = fields[first].start;
+            let error = ScanError { kind: ScanErrorKind::DataLengthWrong, offset };
             // What stands before it is right already.
-            index_slowly(bytes, fields, first)
+            index_slowly(bytes, fields, first).ok_or(error)
         }
-        Err(error) if error.kind == ScanErrorKind::TagMalformed => index_slowly(bytes, fields, 0),
-        Err(_) => None,
+        Err(error) if error.kind == ScanErrorKind::TagMalformed => {
+            index_slowly(bytes, fields, 0).ok_or(error)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -319,7 +328,7 @@ mod tests {
             assert_eq!(message.fields().last().unwrap().tag, 10);
         }
         let wrong = framed("35=n|34=2|212=9|213=a|35=8|b|52=x|");
-        assert_eq!(index(&scanner, &wrong, &mut fields), None);
+        assert!(index(&scanner, &wrong, &mut fields).is_err());
     }
 
     #[test]

@@ -356,8 +356,8 @@ fn feed(link: &mut Link, peer: &mut Peer, now: UtcTime) -> bool {
                 peer.received(&link.indexed(&repaired, fields), Some(fault), now);
                 len
             }
-            Some(Front::Garbled { len }) => {
-                peer.garbled(len, now);
+            Some(Front::Garbled { len, why }) => {
+                peer.garbled(len, why, now);
                 len
             }
         };

@@ -52,6 +52,7 @@ impl Gateway {
                 while let Some(event) = known.session.next_event() {
                     if let SessionEvent::Down {
                         reason: DownReason::LogonRefused(text) | DownReason::ProtocolError(text),
+                        ..
                     } = event
                     {
                         let Connection { service, source, .. } = connection;
@@ -78,7 +79,7 @@ impl Gateway {
         let mut timed_out = false;
         while let Some(event) = known.session.next_event() {
             timed_out |=
-                matches!(event, SessionEvent::Down { reason: DownReason::TimedOut { .. } });
+                matches!(event, SessionEvent::Down { reason: DownReason::TimedOut { .. }, .. });
         }
         let rolling = std::mem::take(&mut known.rolling);
         let why = why.unwrap_or(match (rolling, known.logged_out, timed_out) {

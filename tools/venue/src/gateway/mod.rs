@@ -38,6 +38,7 @@ use std::net::IpAddr;
 use taut::limits::OUTBOX_BYTES;
 use taut::session::{Outbox, Session};
 use taut_codec::frame::Frame;
+use taut_codec::garbled::Garbled;
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
@@ -200,8 +201,8 @@ impl Gateway {
             let Some(connection) = self.connections.get_mut(&id) else { break };
             match connection.framer.next(&input[at..]) {
                 Frame::Incomplete => break,
-                Frame::Garbage { skip, .. } => {
-                    self.garbled(id, skip, now);
+                Frame::Garbage { skip, reason } => {
+                    self.garbled(id, skip, reason.into(), now);
                     at += skip;
                 }
                 Frame::Message { len } => {
@@ -212,7 +213,7 @@ impl Gateway {
                             let message = Message::new(bytes, &fields[..count]);
                             out = self.message(id, &message, now);
                         }
-                        Err(_) => self.garbled(id, len, now),
+                        Err(error) => self.garbled(id, len, error.into(), now),
                     }
                 }
             }
@@ -306,13 +307,13 @@ impl Gateway {
         client.known(connection.service).map(|known| &known.session)
     }
 
-    fn garbled(&mut self, id: ConnectionId, bytes: usize, now: UtcTime) {
+    fn garbled(&mut self, id: ConnectionId, bytes: usize, why: Garbled, now: UtcTime) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match connection.client {
             Some(client) => {
                 let client = &mut self.clients[usize::from(client)];
                 if let Some(known) = client.known_mut(connection.service) {
-                    known.session.garbled(bytes, now, &mut connection.outbox);
+                    known.session.garbled(bytes, why, now);
                 }
             }
             // A Logon has to come first (FIX session case 2S).

@@ -212,7 +212,7 @@ impl Watch for Record {
                     self.tracks[seat_of(event.session)].epoch = *epoch;
                 }
             }
-            EventKind::SessionDown(reason) => {
+            EventKind::SessionDown { reason, .. } => {
                 self.downs.push((self.now, event.session, *reason));
                 self.session(event.session, false);
                 self.faults += u64::from(self.is_rolling_over());
