@@ -172,11 +172,10 @@ impl World {
 
     fn step(&mut self, (kind, side, pick): (u8, usize, usize)) {
         let session = SIDES[side].0;
-        let lost = EventKind::SessionDown(DownReason::ConnectionLost);
         match kind {
             0..3 => self.buy(side),
             3 if self.up[side] => {
-                self.fixture.event(session, lost);
+                self.fixture.event(session, lost());
                 self.up[side] = false;
             }
             3 => self.up(side, 1 + pick as u32 % 2),

@@ -77,6 +77,11 @@ struct Fixture {
     nanos: Arc<AtomicU64>,
 }
 
+/// A session whose connection was lost.
+fn lost() -> EventKind {
+    EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 }
+}
+
 fn facts() -> Instrument {
     Instrument {
         symbol: "BTC/USD".parse().unwrap(),
@@ -162,10 +167,7 @@ impl Fixture {
     }
 
     fn down(&mut self) {
-        self.event(
-            TRADING,
-            EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
-        );
+        self.event(TRADING, lost());
     }
 
     /// Sends what is queued: each order command ends on the wire.
@@ -378,10 +380,7 @@ fn new_orders_are_held_before_the_rollover_and_open_ones_can_still_be_cancelled(
 fn a_dropped_session_makes_orders_uncertain_and_refuses_the_rest() {
     let mut fixture = Fixture::started();
     let (order, id) = fixture.buy();
-    fixture.event(
-        TRADING,
-        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
-    );
+    fixture.event(TRADING, lost());
     assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::SessionDown));
     let kept = CancelRoute { rung: Rung::Kept, reason: RungReason::SessionDown };
     assert_eq!(fixture.ctx().cancel(order), Ok(kept));
@@ -405,10 +404,7 @@ fn a_stop_waits_for_nothing_but_the_session_while_that_is_down() {
     fixture.desk.stop();
     assert!(!fixture.desk.is_done());
     fixture.kinds();
-    fixture.event(
-        TRADING,
-        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
-    );
+    fixture.event(TRADING, lost());
     assert!(!fixture.desk.waits_in_vain(|_| true), "the cancel has not ended");
     let cancel = fixture.desk.core.ids.watermark();
     let cl_ord_id = ClOrdId::numeric(cancel).unwrap();
@@ -560,10 +556,7 @@ fn a_timer_that_was_taken_back_does_not_fire_and_the_others_do() {
 fn a_strategy_can_ask_whether_its_orders_have_a_session() {
     let mut fixture = Fixture::started();
     assert!(fixture.ctx().is_trading_up());
-    fixture.event(
-        MD,
-        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
-    );
+    fixture.event(MD, lost());
     assert!(fixture.ctx().is_trading_up(), "the other session is none of it");
     fixture.down();
     assert!(!fixture.ctx().is_trading_up());

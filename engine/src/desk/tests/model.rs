@@ -337,7 +337,7 @@ proptest! {
             let order = handles.get(usize::from(r[4]) % handles.len().max(1)).copied();
             let kind = match what {
                 0 => EventKind::SessionUp { epoch: u32::from(r[5]), connection: 1, next_in: 1, next_out: 1 },
-                1 => EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
+                1 => lost(),
                 2 => EventKind::Instrument { id: instrument, instrument: Instrument {
                     status: if r[5] < 32 { PairStatus::CancelOnly } else { PairStatus::Online },
                     tick_size: Px(number(r[6]) % 4),

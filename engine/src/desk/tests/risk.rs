@@ -361,8 +361,7 @@ fn the_kill_switch_cancels_everything_once_and_refuses_until_an_operator_rearms(
 #[test]
 fn a_kill_without_a_session_is_sent_when_there_is_one_and_again_if_it_did_not_leave() {
     let mut fixture = Fixture::started();
-    let down =
-        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 };
+    let down = lost();
     fixture.event(TRADING, down);
     fixture.desk.kill(KillCause::Operator);
     assert_eq!(fixture.kinds(), []);

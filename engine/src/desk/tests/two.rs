@@ -135,10 +135,7 @@ fn a_handle_names_an_order_of_its_own_session_alone() {
 fn the_orders_of_one_session_are_uncertain_while_the_other_trades_on() {
     let mut fixture = started(&two());
     let [spot, future] = one_on_each(&mut fixture);
-    fixture.event(
-        TRADING_2,
-        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
-    );
+    fixture.event(TRADING_2, lost());
     assert_eq!(state(&mut fixture, future), OrderState::Uncertain);
     assert_eq!(state(&mut fixture, spot), OrderState::New);
     assert_eq!(fixture.ctx().buy(FUTURE, Qty(1), Px(1_000)), Err(Refusal::SessionDown));
@@ -195,10 +192,7 @@ fn the_kill_switch_cancels_on_both_sessions_and_refuses_on_both() {
 fn a_kill_while_one_session_is_down_cancels_there_when_it_is_back() {
     let mut fixture = started(&two());
     one_on_each(&mut fixture);
-    fixture.event(
-        TRADING_2,
-        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
-    );
+    fixture.event(TRADING_2, lost());
     fixture.desk.kill(KillCause::Operator);
     assert!(sent(&mut fixture).iter().all(|(session, _)| *session == TRADING));
     fixture.up_again(TRADING_2, 1, 2);
@@ -222,7 +216,7 @@ fn a_kill_while_the_second_session_is_down_goes_by_the_rest_of_its_own_market() 
     config.second.as_mut().unwrap().rest = Some(policy);
     let mut fixture = started(&config);
     let [_, future] = one_on_each(&mut fixture);
-    fixture.event(TRADING_2, EventKind::SessionDown(DownReason::ConnectionLost));
+    fixture.event(TRADING_2, lost());
     fixture.desk.kill(KillCause::Operator);
     let commands = sent(&mut fixture);
     let calls: Vec<_> = commands
@@ -315,10 +309,7 @@ fn fills_of_both_sessions_are_in_the_positions_and_own_quotes_are_told_apart() {
 #[test]
 fn a_book_that_is_lost_on_one_session_leaves_those_of_the_other() {
     let mut fixture = started(&two());
-    fixture.event(
-        MD_2,
-        EventKind::SessionDown { reason: DownReason::ConnectionLost, next_in: 1, next_out: 1 },
-    );
+    fixture.event(MD_2, lost());
     assert!(fixture.ctx().book(FUTURE).is_none() && fixture.ctx().book(ID).is_some());
     assert_eq!(fixture.ctx().buy(FUTURE, Qty(10), Px(1_000)), Err(Refusal::NoBook));
     buys(&mut fixture, ID);
