@@ -129,7 +129,7 @@ fn the_acceptor_tells_why_it_closes_on_whoever_does_not_log_on() {
         let line = told.next().unwrap();
         line.strip_prefix("taut: a connection was closed without a word: ").unwrap().to_owned()
     };
-    let no_fix = "what it began with is no message of FIX 4.4";
+    let no_fix = "what it began with is no message of FIX 4.4: no BeginString";
     for (first, why) in [
         (&b"GET / HTTP/1.0\r\n\r\n"[..], no_fix),
         (b"\x16\x03\x01\x00\xc8\x01", no_fix),
