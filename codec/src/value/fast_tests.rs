@@ -31,6 +31,14 @@ pub(crate) fn time_text() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+#[test]
+fn a_time_that_jumps_back_from_the_last_second_of_all_to_the_epoch_is_not_of_that_second() {
+    let mut cache = TimestampCache::new();
+    for time in [u64::MAX, 0, u64::MAX, 1].map(UtcTime) {
+        assert_eq!(*cache.to_fix_millis(time), TimeText::new(time));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 

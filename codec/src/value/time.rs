@@ -281,8 +281,9 @@ impl TimestampCache {
     /// What [`UtcTime::to_fix_millis`] writes.
     #[inline]
     pub fn to_fix_millis(&mut self, time: UtcTime) -> &TimeText {
-        let since = time.0.wrapping_sub(self.second);
-        if since < NANOS_PER_SECOND {
+        if let Some(since) = time.0.checked_sub(self.second)
+            && since < NANOS_PER_SECOND
+        {
             let digits = fraction_digits((since / 1_000_000) as u32);
             self.text.text[17..].copy_from_slice(&fraction_text(digits));
             // The digits' values, added up in the top byte.
