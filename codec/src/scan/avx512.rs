@@ -9,8 +9,9 @@
 //! ```
 //! The columns of a few blocks are put one behind the other, up to 32 fields. Where a column has its `=`s,
 //! tags end. Digits are moved to columns of ones, tens, hundreds and thousands, by two columns and by one; a
-//! table and one multiplication make tags of them. All of it is bytes, positions too, until at the end a
-//! permutation spreads them to [`Field`]s. What is true of a lane stands in vectors, not in mask registers,
+//! table and one multiplication make tags of them. All of it is bytes, positions too, a place in a block and the
+//! number of the block, until at the end multiplications make words of them and permutations spread those to
+//! [`Field`]s. What is true of a lane stands in vectors, not in mask registers,
 //! which take longer to come by.
 //!
 //! Everything stays in registers: what is stored by a block and loaded across blocks would be waited for.
@@ -23,19 +24,20 @@
 
 use core::arch::x86_64::{
     __m256i, __m512i, _bzhi_u32, _mm_cvtsi128_si32, _mm256_add_epi8, _mm256_adds_epi8,
-    _mm256_andnot_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_max_epu8, _mm256_or_si256,
-    _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_subs_epu8, _mm256_ternarylogic_epi32,
-    _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_add_epi32, _mm512_broadcast_i64x4,
-    _mm512_castsi256_si512, _mm512_castsi512_si128, _mm512_castsi512_si256,
+    _mm256_andnot_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_loadu_si256,
+    _mm256_max_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_subs_epu8,
+    _mm256_ternarylogic_epi32, _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_add_epi16,
+    _mm512_and_si512, _mm512_broadcast_i64x4, _mm512_castsi256_si512, _mm512_castsi512_si256,
     _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maddubs_epi16,
-    _mm512_mask_add_epi8, _mm512_mask_cmpeq_epi8_mask, _mm512_mask_permutexvar_epi8,
-    _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8, _mm512_movepi8_mask,
-    _mm512_permutexvar_epi8, _mm512_reduce_add_epi64, _mm512_sad_epu8, _mm512_set1_epi8,
-    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
-    _mm512_ternarylogic_epi32, _mm512_unpackhi_epi16, _mm512_unpacklo_epi16, _mm512_xor_si512,
+    _mm512_mask_add_epi8, _mm512_mask_add_epi32, _mm512_mask_cmpeq_epi8_mask,
+    _mm512_mask_permutexvar_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8,
+    _mm512_movepi8_mask, _mm512_permutex2var_epi16, _mm512_permutexvar_epi8,
+    _mm512_reduce_add_epi64, _mm512_sad_epu8, _mm512_set1_epi8, _mm512_set1_epi16,
+    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi16,
+    _mm512_unpacklo_epi16, _mm512_xor_si512,
 };
 
-use self::tables::{SHIFT, SPREAD, TABLES, TENS};
+use self::tables::{POSITIONS, REGISTERS, SHIFT, SPREAD, TABLES, TENS, WITHOUT_FIRST};
 use super::walk::{BLOCK, has_trailer};
 use super::{Field, Kernel, ScanError, avx2, detect};
 use crate::SOH;
@@ -50,9 +52,11 @@ const TEXT: usize = 5;
 /// Bytes from one block to the next. Behind a SOH among them the block has all columns.
 const STEP: usize = BLOCK - TEXT;
 
-/// Most blocks whose columns come together, so that positions are bytes.
-const BLOCKS: usize = 4;
-const _: () = assert!((BLOCKS - 1) * STEP + BLOCK <= 256);
+/// Most blocks whose columns come together.
+const BLOCKS: usize = 16;
+/// A field's place in its block, from 0 to 64, and the number of the block together are a byte, and a place in
+/// all of them is a positive integer of sixteen bits.
+const _: () = assert!(BLOCK + BLOCKS <= 128 && (BLOCK + BLOCKS) * STEP < 1 << 15);
 
 /// Most fields whose columns come together: half a register of bytes.
 const LANES: usize = 32;
@@ -98,6 +102,7 @@ fn by_columns(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
     let (mut columns, mut listed) = (Columns::of_first_field(), 1);
     while at < message.len() {
         let base = at;
+        let mut numbers = _mm512_set1_epi8(1);
         for _ in 0..BLOCKS {
             let rest = &message[at..];
             let (block, block_at, own, next) = match rest.first_chunk() {
@@ -115,7 +120,9 @@ fn by_columns(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
             if with_these > LANES {
                 break;
             }
-            columns.add(block, is_soh, listed, (block_at as u8).wrapping_sub(base as u8));
+            let before = (block_at as u8).wrapping_sub(at as u8);
+            columns.add(block, is_soh, listed, before, numbers);
+            numbers = _mm512_add_epi8(numbers, load(&TABLES.second_half));
             listed = with_these;
             sums = _mm512_mask_add_epi8(sums, own, sums, block);
             at = next;
@@ -130,7 +137,7 @@ fn by_columns(message: &[u8], fields: &mut [Field]) -> Option<(usize, u32)> {
         if listed > 0
             && let Some(before) = count.checked_sub(1)
         {
-            fields[before].end = base as u32 + columns.first_soh();
+            fields[before].end = base as u32 + columns.first_at() - 1;
         }
         let room = fields.get_mut(count..)?.first_chunk_mut()?;
         if !columns.decode(listed, base as u32, room) {
@@ -151,8 +158,9 @@ struct Columns {
     third_and_fourth: __m512i,
     /// In both halves.
     fifth: __m512i,
-    /// The positions of the SOHs before the fields, from the first block on, in both halves.
-    soh: __m512i,
+    /// Where the fields start: the first half has the place in the block, from 0 to 64, the second that and the
+    /// number of the block, added up.
+    at: __m512i,
 }
 
 impl Columns {
@@ -162,7 +170,7 @@ impl Columns {
     )]
     fn new() -> Self {
         let none = _mm512_setzero_si512();
-        Self { first_and_second: none, third_and_fourth: none, fifth: none, soh: none }
+        Self { first_and_second: none, third_and_fourth: none, fifth: none, at: none }
     }
 
     /// Those of a field `8=` that starts with the first block.
@@ -171,17 +179,17 @@ impl Columns {
         enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
     )]
     fn of_first_field() -> Self {
-        let first_and_second = load(&TABLES.first_field);
-        Self { first_and_second, soh: _mm512_set1_epi8(-1), ..Self::new() }
+        Self { first_and_second: load(&TABLES.first_field), ..Self::new() }
     }
 
-    /// Adds the fields behind the SOHs of a block, behind the first `listed`. The block starts `offset`
-    /// bytes behind the first one, or before it.
+    /// Adds the fields behind the SOHs of the block of a number, behind the first `listed`. What is new of the
+    /// block starts where each block does, [`STEP`] bytes behind the one before, and the block `before` bytes
+    /// behind that, or rather before it.
     #[inline]
     #[target_feature(
         enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
     )]
-    fn add(&mut self, block: __m512i, is_soh: u64, listed: usize, offset: u8) {
+    fn add(&mut self, block: __m512i, is_soh: u64, listed: usize, before: u8, numbers: __m512i) {
         let shift = SHIFT[LANES - listed..].first_chunk().expect("no more than are lanes");
         let shift = _mm512_broadcast_i64x4(load_half(shift));
         let free = _mm512_movepi8_mask(shift);
@@ -194,16 +202,20 @@ impl Columns {
         self.first_and_second = column(self.first_and_second, &TABLES.first_and_second);
         self.third_and_fourth = column(self.third_and_fourth, &TABLES.third_and_fourth);
         self.fifth = column(self.fifth, &TABLES.fifth);
-        self.soh = _mm512_mask_add_epi8(self.soh, free, soh, _mm512_set1_epi8(offset as i8));
+        let behind = _mm512_add_epi8(numbers, _mm512_set1_epi8(before as i8));
+        self.at = _mm512_mask_add_epi8(self.at, free, soh, behind);
     }
 
-    /// The position of the SOH before the first field.
+    /// Where the first field starts.
     #[inline]
     #[target_feature(
         enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
     )]
-    fn first_soh(&self) -> u32 {
-        _mm_cvtsi128_si32(_mm512_castsi512_si128(self.soh)) as u32 & 0xff
+    fn first_at(&self) -> u32 {
+        let of_byte = |half: __m256i| _mm_cvtsi128_si32(_mm256_castsi256_si128(half)) as u32 & 0xff;
+        let place = of_byte(_mm512_castsi512_si256(self.at));
+        let number = of_byte(_mm512_extracti64x4_epi64::<1>(self.at)) - place;
+        number * STEP as u32 + place
     }
 
     /// Makes the first `listed` fields, and behind them whatever comes of the other columns; the end of the
@@ -242,23 +254,29 @@ impl Columns {
         if _bzhi_u32(_mm256_test_epi8_mask(odd, odd), listed as u32) != 0 {
             return false;
         }
-        // A value starts behind the SOH, the digits and the `=`. It ends with the next field's SOH.
+        // In the first half of a register, then in the second, in turn.
+        let in_pairs = |halves| _mm512_permutexvar_epi8(load(&TABLES.pairs), halves);
+        let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
+        let tags = _mm512_maddubs_epi16(in_pairs(both), _mm512_set1_epi16(100 << 8 | 1));
+        // The second half, less the first, is the number of the block.
+        let weights = _mm512_set1_epi16((STEP as i16) << 8 | (1 - STEP as i16) & 0xff);
+        let at = _mm512_maddubs_epi16(in_pairs(self.at), weights);
+        // A value starts behind the digits and the `=`, and ends one before the next field.
         let fewer = _mm256_adds_epi8(_mm256_adds_epi8(by_two, by_two), by_one);
-        let behind_four = _mm256_add_epi8(low_half(self.soh), byte(6));
-        let start = _mm256_add_epi8(behind_four, fewer);
-        let end = low_half(_mm512_permutexvar_epi8(load(&TABLES.next), self.soh));
-        let in_pairs = |first, second| {
-            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), second);
-            _mm512_permutexvar_epi8(load(&TABLES.pairs), both)
-        };
-        let tags = _mm512_maddubs_epi16(in_pairs(low, high), _mm512_set1_epi16(100 << 8 | 1));
-        let bounds = in_pairs(start, end);
+        let behind = _mm512_castsi256_si512(_mm256_add_epi8(fewer, byte(5)));
+        let behind = _mm512_maskz_permutexvar_epi8(LOW_BYTES, load(&TABLES.pairs), behind);
+        let start = _mm512_add_epi16(at, behind);
+        let ends = _mm512_add_epi16(at, _mm512_set1_epi16(-1));
+        let ends = _mm512_and_si512(ends, load_words(&WITHOUT_FIRST));
         let (first, second) = room.split_at_mut(LANES / 2);
-        store(first, _mm512_unpacklo_epi16(tags, bounds), base);
-        store(second, _mm512_unpackhi_epi16(tags, bounds), base);
+        store(first, &SPREAD[0], _mm512_unpacklo_epi16(tags, start), ends, base);
+        store(second, &SPREAD[1], _mm512_unpackhi_epi16(tags, start), ends, base);
         true
     }
 }
+
+/// Of each two bytes the first.
+const LOW_BYTES: u64 = 0x5555_5555_5555_5555;
 
 /// The value of `=`, where digits have theirs.
 const EQUALS: u8 = b'=' ^ b'0';
@@ -308,23 +326,29 @@ fn none_of(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
     _mm256_ternarylogic_epi32::<0b0000_0001>(a, b, c)
 }
 
-/// Writes sixteen fields. Of each there are the tag in two bytes, and where the value starts and ends, from
-/// `base` on, in one each.
+/// Writes sixteen fields. There are the tag and the start of the value of each, and the ends of all the values,
+/// of sixteen bits each, the starts and ends from `base` on.
 #[inline]
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-fn store(fields: &mut [Field], packed: __m512i, base: u32) {
-    const REGISTERS: usize = 3;
+fn store(
+    fields: &mut [Field],
+    spread: &[[u16; BLOCK / 2]; REGISTERS],
+    tags_and_starts: __m512i,
+    ends: __m512i,
+    base: u32,
+) {
     const { assert!(LANES / 2 * size_of::<Field>() == REGISTERS * size_of::<__m512i>()) };
     assert!(fields.len() == LANES / 2);
     let to = fields.as_mut_ptr().cast::<__m512i>();
-    for (n, spread) in SPREAD.iter().enumerate() {
-        let words = _mm512_maskz_permutexvar_epi8(spread.kept, load(&spread.from), packed);
-        let base = _mm512_set1_epi32(base as i32);
-        let positions = load(&spread.positions);
-        let base = _mm512_ternarylogic_epi32::<0b1100_0000>(base, positions, positions);
-        let words = _mm512_add_epi32(words, base);
+    for (n, (from, positions)) in spread.iter().zip(POSITIONS).enumerate() {
+        let words = _mm512_permutex2var_epi16(tags_and_starts, load_words(from), ends);
+        // Not in the first stretch, and most messages have no other.
+        let words = match base {
+            0 => words,
+            _ => _mm512_mask_add_epi32(words, positions, words, _mm512_set1_epi32(base as i32)),
+        };
         // SAFETY: sixteen fields are as many registers as there are; every bit pattern is a `Field`. The
         // store has no alignment requirement.
         unsafe { _mm512_storeu_si512(to.add(n), words) };
@@ -338,6 +362,15 @@ fn store(fields: &mut [Field], packed: __m512i, base: u32) {
 fn load(block: &[u8; BLOCK]) -> __m512i {
     // SAFETY: the array is 64 readable bytes; the load has no alignment requirement.
     unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn load_words(words: &[u16; BLOCK / 2]) -> __m512i {
+    // SAFETY: the array is 64 readable bytes; the load has no alignment requirement.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
 }
 
 #[inline]

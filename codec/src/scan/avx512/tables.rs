@@ -14,8 +14,8 @@ pub(super) struct Tables {
     pub(super) fifth: [u8; BLOCK],
     /// The first and second column of `8=` in the first lane of each half.
     pub(super) first_field: [u8; BLOCK],
-    /// From each lane the next one.
-    pub(super) next: [u8; BLOCK],
+    /// Zeros, then ones.
+    pub(super) second_half: [u8; BLOCK],
     /// The lanes of the two halves in turn: 0, 0, 1, 1 ... in the order in which two of 16 bits each are put
     /// together by `unpacklo` (the first 16 lanes) and `unpackhi` (the last 16).
     pub(super) pairs: [u8; BLOCK],
@@ -29,7 +29,7 @@ pub(super) static TABLES: Tables = {
         third_and_fourth: [3; BLOCK],
         fifth: [5; BLOCK],
         first_field: zeros,
-        next: zeros,
+        second_half: zeros,
         pairs: zeros,
     };
     out.first_field[0] = b'8';
@@ -38,9 +38,9 @@ pub(super) static TABLES: Tables = {
     while n < BLOCK {
         out.position[n] = n as u8;
         let half = n / LANES;
+        out.second_half[n] = half as u8;
         out.first_and_second[n] += half as u8;
         out.third_and_fourth[n] += half as u8;
-        out.next[n] = ((n + 1) % LANES) as u8;
         // A quarter of a register has four pairs for `unpacklo`, then four for `unpackhi`.
         let (quarter, pair) = (n / 16, n % 16 / 2);
         let lane = pair / 4 * 16 + quarter * 4 + pair % 4;
@@ -74,37 +74,52 @@ pub(super) static TENS: [u8; LANES] = {
     out
 };
 
-/// How sixteen times four bytes become a third of sixteen [`Field`](super::Field)s.
-#[derive(Clone, Copy)]
-pub(super) struct Spread {
-    /// Which byte goes to each byte.
-    pub(super) from: [u8; BLOCK],
-    /// Whether one does.
-    pub(super) kept: u64,
-    /// Ones in the words of four bytes that are positions.
-    pub(super) positions: [u8; BLOCK],
-}
+/// How many registers sixteen [`Field`](super::Field)s are.
+pub(super) const REGISTERS: usize = 3;
 
-pub(super) const SPREAD: [Spread; 3] = {
-    let mut out = [Spread { from: [0; BLOCK], kept: 0, positions: [0; BLOCK] }; 3];
+/// In each of these registers the words of four bytes that are positions; the rest are tags.
+pub(super) const POSITIONS: [u16; REGISTERS] = {
+    let mut out = [0; REGISTERS];
     let mut n = 0;
-    while n < 3 * BLOCK {
-        let (field, word, byte) = (n / 12, n % 12 / 4, n % 4);
-        let (spread, at) = (&mut out[n / BLOCK], n % BLOCK);
-        // Two bytes are the tag, then one is the start and one the end.
-        let from = match (word, byte) {
-            (0, 0 | 1) => Some(byte),
-            (1 | 2, 0) => Some(word + 1),
-            _ => None,
-        };
-        if let Some(from) = from {
-            spread.from[at] = (4 * field + from) as u8;
-            spread.kept |= 1 << at;
-        }
-        if word > 0 {
-            spread.positions[at] = 0xff;
-        }
+    while n < REGISTERS * 16 {
+        out[n / 16] |= ((n % 3 > 0) as u16) << (n % 16);
         n += 1;
     }
     out
 };
+
+/// Zero for the first of the lanes in the order of [`Tables::pairs`], ones for the others.
+pub(super) const WITHOUT_FIRST: [u16; BLOCK / 2] = {
+    let mut out = [u16::MAX; BLOCK / 2];
+    out[place_of(0) as usize] = 0;
+    out
+};
+
+/// How sixteen fields, the first of 32 and then the last, are made of words of two bytes, each zero-extended: of
+/// the tags and the starts of their values, in turn, and, from 32 on, of where each of all 32 fields ends the one
+/// before, in the order of [`Tables::pairs`]. Where the first would is a zero: it stands between the others, and
+/// for the end of the last field, which comes with the next.
+pub(super) static SPREAD: [[[u16; BLOCK / 2]; REGISTERS]; 2] = {
+    let zero = BLOCK as u16 / 2 + place_of(0);
+    let mut out = [[[zero; BLOCK / 2]; REGISTERS]; 2];
+    let mut n = 0;
+    while n < 2 * REGISTERS * BLOCK / 4 {
+        let (field, word) = (n / 3, n % 3);
+        let register = n / 16;
+        out[register / REGISTERS][register % REGISTERS][n % 16 * 2] = match word {
+            2 => BLOCK as u16 / 2 + place_of((field + 1) % LANES),
+            word => (2 * (field % 16) + word) as u16,
+        };
+        n += 1;
+    }
+    out
+};
+
+/// Where [`Tables::pairs`] has the pair of a lane.
+const fn place_of(lane: usize) -> u16 {
+    let mut pair = 0;
+    while TABLES.pairs[2 * pair] as usize != lane {
+        pair += 1;
+    }
+    pair as u16
+}
