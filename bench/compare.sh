@@ -3,6 +3,7 @@
 # made by this. With the machine, the date and the compiler at its head.
 #
 #   bench/compare.sh [ROUNDS]
+#   HFFIX_INCLUDE=DIR bench/compare.sh [ROUNDS]     with hffix, a C++ library: see rivals/README.md
 #
 # For figures that mean something: a quiet machine, or as root `nice -n -15 taskset -c 1 bench/compare.sh`.
 set -euo pipefail

@@ -3,7 +3,11 @@
 //! Every method gets the same bytes and does the same work: find the frame, verify BodyLength and CheckSum,
 //! visit or index all fields ("index"), and read five of them with types (MsgSeqNum, SendingTime, an integer,
 //! two decimals). Rivals read values with our parsers, so that only their way to the fields counts. hotfix
-//! checks against a dictionary besides and reads no values here.
+//! checks against a dictionary besides and reads no values here. hffix, if there is one (README.md), is C++ and reads
+//! values by itself.
+
+#[cfg(hffix)]
+mod hffix;
 
 use std::hint::black_box;
 
@@ -98,6 +102,13 @@ fn decoding(corpus: &Corpus, tags: Option<[u32; 3]>) -> Vec<Method<'_>> {
             black_box(&mut fields);
         }));
     }
+    #[cfg(hffix)]
+    if let Some(name) = hffix_agrees(corpus, tags) {
+        methods.push(Method::new(name, move |at| match tags {
+            None => _ = black_box(hffix::index(message(at)).expect("a good message")),
+            Some(tags) => _ = black_box(hffix::five(message(at), tags).expect("a good message")),
+        }));
+    }
     let mut index = ironfix_tagvalue::FieldIndex::with_capacity(FIELDS_MAX);
     methods.push(Method::new("ironfix-tagvalue 0.5, decode_into", move |at| {
         let mut decoder =
@@ -165,6 +176,22 @@ fn decoding(corpus: &Corpus, tags: Option<[u32; 3]>) -> Vec<Method<'_>> {
     methods
 }
 
+/// The name of hffix in the table, if its values are ours, but for the time, which it gives in parts.
+#[cfg(hffix)]
+fn hffix_agrees(corpus: &Corpus, tags: Option<[u32; 3]>) -> Option<&'static str> {
+    for message in &corpus.messages {
+        hffix::index(message)?;
+        if let Some(tags) = tags {
+            let mut reader = taut_bench::read::Reader::new(Scanner::new());
+            let (seq, _, id, first, second) = reader.five_by_cursor(message, tags).ok()?;
+            let [own_seq, _, own_id, own_first, own_second] = hffix::five(message, tags)?;
+            let decimals = [first.mantissa, second.mantissa].map(i64::cast_unsigned);
+            assert_eq!((seq, id, decimals), (own_seq, own_id, [own_first, own_second]));
+        }
+    }
+    Some("hffix (C++), its own values")
+}
+
 type Find = fn(u8, &[u8]) -> Option<usize>;
 
 /// What one writes first: the same validation, one field after the other.
@@ -188,6 +215,21 @@ fn split(bytes: &[u8], find: Find, fields: &mut Vec<(u32, usize, usize)>) {
 }
 
 fn encoding() -> Vec<Method<'static>> {
+    let mut methods = encoding_of_ours();
+    #[cfg(hffix)]
+    {
+        let (orders, mut times, mut buffer) = (orders(), TimestampCache::new(), [0; 512]);
+        methods.push(Method::new("hffix (C++), our times", move |at| {
+            let order = black_box(&orders[at % orders.len()]);
+            let time = times.to_fix_millis(order.time).as_bytes();
+            black_box(hffix::order(order, 10_000 + at as u64, time, &mut buffer));
+            black_box(&mut buffer);
+        }));
+    }
+    methods
+}
+
+fn encoding_of_ours() -> Vec<Method<'static>> {
     let (by_template, by_encoder, by_ironfix) = (orders(), orders(), orders());
     let template = Kind::New.template();
     let (mut filled, mut times) = ([0; 512], TimestampCache::new());
