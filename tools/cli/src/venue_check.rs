@@ -8,7 +8,7 @@ use taut::kraken::logon::Credentials;
 use taut::secret::Secret;
 use taut::wire::tls::{ClientTls, TlsMode, Trust};
 use taut_venue::scenario::socket::{Sockets, Target};
-use taut_venue::scenario::{self, Outcome, Peer, Report, Scenario, embedded};
+use taut_venue::scenario::{self, Outcome, Peer, Scenario, embedded};
 
 use crate::Failure;
 
@@ -69,7 +69,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     for scenario in &scenarios {
         let report = match &target {
             None => embedded::play(scenario),
-            Some(target) => at(target, scenario),
+            Some(target) => scenario::run_as_it_is(scenario, &mut Sockets::new(target)),
         };
         match report.outcome {
             Outcome::Passed => passed += 1,
@@ -96,22 +96,6 @@ fn read(args: &CheckArgs) -> Result<Vec<Scenario>, Failure> {
         all.extend(scenario::parse(&file.display().to_string(), &crate::read_file(file)?)?);
     }
     Ok(all)
-}
-
-/// A scenario over sockets. What needs a venue that is set up for it is left out.
-fn at(target: &Target, scenario: &Scenario) -> Report {
-    if scenario.config.is_empty() {
-        return scenario::run(scenario, &mut Sockets::new(target));
-    }
-    Report {
-        file: scenario.file.clone(),
-        title: scenario.title.clone(),
-        outcome: Outcome::Skipped {
-            from: scenario.line,
-            why: "it needs a venue with a configuration of its own".into(),
-        },
-        lines: Vec::new(),
-    }
 }
 
 fn target(args: &CheckArgs, host: &str) -> Result<Target, Failure> {

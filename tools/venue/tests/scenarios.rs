@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use taut_venue::config::{LiquidityMode, VenueConfig};
+use taut_venue::liquidity::SyntheticMarket;
 use taut_venue::scenario::{self, Outcome, Scenario, Step, WAIT_MAX, embedded};
 
 fn root() -> PathBuf {
@@ -59,6 +61,35 @@ fn a_message_that_nobody_expected_fails_the_scenario() {
     let report = embedded::play(&scenarios[0]);
     assert_eq!(report.outcome, Outcome::Failed);
     assert!(report.to_string().contains("no further message"), "{report}");
+}
+
+/// Plays the whole suite in one venue that nobody steers. Returns how many scenarios passed; none may fail.
+fn play_in_one(config: &VenueConfig, alone: bool) -> usize {
+    let reports = embedded::play_all(&suite(), config, alone).expect("a good configuration");
+    let failed: Vec<String> = reports
+        .iter()
+        .filter(|report| report.outcome == Outcome::Failed)
+        .map(ToString::to_string)
+        .collect();
+    assert!(failed.is_empty(), "{} failed: {}", failed.len(), failed.join("\n"));
+    reports.iter().filter(|report| report.outcome == Outcome::Passed).count()
+}
+
+#[test]
+fn no_scenario_leaves_anything_behind_that_fails_another_one_in_the_same_venue() {
+    let passed = play_in_one(&embedded::base_config(), true);
+    assert!(passed > 150, "{passed}");
+}
+
+#[test]
+fn scenarios_that_are_not_alone_pass_beside_a_market_that_others_make() {
+    let mut config = embedded::base_config();
+    config.liquidity.mode = LiquidityMode::Synthetic;
+    config.liquidity.synthetic.events_per_second = 5_000;
+    let market = |symbol: &str| SyntheticMarket { symbol: symbol.into(), ..Default::default() };
+    config.liquidity.markets = ["ETH/USD", "PF_XBTUSD"].map(market).into();
+    let passed = play_in_one(&config, false);
+    assert!(passed > 100, "{passed}");
 }
 
 /// The scenario as far as it goes over sockets, then: everybody leaves, comes back, and cancels all that there

@@ -8,7 +8,8 @@ use taut::secret::Secret;
 use taut_codec::value::UtcTime;
 
 use super::control;
-use super::{Link, LinkError, Outcome, Peer, Report, Scenario, run};
+use super::link::{patient, unsteered};
+use super::{Link, LinkError, Outcome, Peer, Report, Scenario, run, run_as_it_is};
 use crate::config::{ClientConfig, LiquidityMode, VenueConfig};
 use crate::gateway::{ConnectionId, Service};
 use crate::venue::Venue;
@@ -32,6 +33,20 @@ pub fn play(scenario: &Scenario) -> Report {
             lines: Vec::new(),
         },
     }
+}
+
+/// Plays scenarios one after the other in one venue that nobody steers, as [`socket`](super::socket) does;
+/// `alone` says whether `!alone` holds there.
+///
+/// # Errors
+/// What is wrong with the configuration.
+pub fn play_all(
+    scenarios: &[Scenario],
+    config: &VenueConfig,
+    alone: bool,
+) -> Result<Vec<Report>, String> {
+    let mut link = Embedded { unsteered: Some(alone), ..Embedded::with(config)? };
+    Ok(scenarios.iter().map(|scenario| run_as_it_is(scenario, &mut link)).collect())
 }
 
 /// The configuration of the suite: nobody but the clients `TAUT` and `OTHER` in the market, on derivatives
@@ -78,16 +93,23 @@ struct Embedded {
     /// What came on each connection and was not taken.
     received: BTreeMap<usize, Vec<u8>>,
     next: usize,
+    /// Scenarios come and go and none may steer the venue; whether `!alone` holds.
+    unsteered: Option<bool>,
 }
 
 impl Embedded {
     fn new(scenario: &Scenario) -> Result<Self, String> {
+        Self::with(&config(scenario)?)
+    }
+
+    fn with(config: &VenueConfig) -> Result<Self, String> {
         let now = UtcTime::parse(START).map_err(|error| error.to_string())?;
         let secrets =
             |name: &str| Some(if name.ends_with("KEY") { API_KEY } else { API_SECRET }.to_owned());
-        let venue = Venue::with_secrets(&config(scenario)?, None, now, secrets);
+        let venue = Venue::with_secrets(config, None, now, secrets);
         let venue = venue.map_err(|error| error.to_string())?;
-        Ok(Self { venue, now, open: BTreeMap::new(), received: BTreeMap::new(), next: 0 })
+        let (open, received) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { venue, now, open, received, next: 0, unsteered: None })
     }
 
     /// Moves what the venue says to where it is received, and ends what the venue ends.
@@ -160,6 +182,9 @@ impl Link for Embedded {
     }
 
     fn advance(&mut self, time: Duration) -> Result<(), LinkError> {
+        if self.unsteered.is_some() {
+            patient(time)?;
+        }
         let end = self.now.plus_nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         for _ in 0..TURNS_MAX {
             let next = self.venue.next_deadline().max(self.now.plus_nanos(1)).min(end);
@@ -178,6 +203,9 @@ impl Link for Embedded {
         words: &[String],
         connection: &dyn Fn(&str) -> Option<usize>,
     ) -> Result<(), LinkError> {
+        if let Some(alone) = self.unsteered {
+            return unsteered(words, alone);
+        }
         let Self { venue, open, now, .. } = self;
         let id = |name: &str| connection(name).and_then(|one| open.get(&one).copied());
         control::apply(venue, words, &id, *now)?;

@@ -20,7 +20,8 @@
 //! * `{name}` is what was remembered; `{new name}` a fresh numeric ClOrdID, `{comb name}` a fresh COMB UUID
 //!   (both with an offset: `{comb old -130s}`); `{now}`, `{now+5s}`, `{now+60s:s}` (to the second) times;
 //!   `{key}`, `{nonce}`, `{password}` those of a Logon.
-//! * Heartbeats are passed over and TestRequests answered, unless they are what is expected.
+//! * Heartbeats are passed over and TestRequests answered, unless they are what is expected. So are updates of
+//!   books (X) in a scenario without `!alone`: others may trade at any time.
 //! * `!connect A spot-trading TAUT` connects without logon, `!drop A` drops the connection, `!set name value`
 //!   remembers a value.
 //! * `!alone` says that nobody else may trade meanwhile and that the books have to be empty, `!fresh` that the
@@ -32,6 +33,7 @@
 pub mod control;
 pub mod embedded;
 mod expect;
+mod link;
 mod parse;
 mod raw;
 mod report;
@@ -42,9 +44,10 @@ mod values;
 use std::time::Duration;
 
 pub use expect::{Finding, Received};
+pub use link::{Link, LinkError, Peer};
 pub use parse::{ScenarioError, parse};
 pub use report::{LineReport, Outcome, Report};
-pub use run::{Link, LinkError, Peer, run};
+pub use run::{run, run_as_it_is};
 
 /// Longest `!advance` that a run on sockets waits for.
 pub const WAIT_MAX: Duration = Duration::from_secs(5);

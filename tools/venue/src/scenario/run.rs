@@ -3,88 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use taut::kraken::logon::Credentials;
 use taut_codec::value::UtcTime;
 
 use super::expect::{self, Finding, Received};
+use super::link::{Link, LinkError, Peer};
 use super::raw::raw;
 use super::report::{LineReport, Outcome, Report};
 use super::values::Values;
 use super::{Field, Line, Scenario, Step};
 use crate::gateway::Service;
-
-/// Why the other side did not do what a step needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkError {
-    /// It cannot: the scenario ends here, without blame.
-    Unsupported(String),
-    /// It failed.
-    Failed(String),
-}
-
-/// Who a name of a scenario stands for.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// SenderCompID.
-    pub sender: String,
-    /// What it logs on to trading with.
-    pub credentials: Option<Credentials>,
-}
-
-/// The side that a scenario talks to.
-pub trait Link {
-    /// The time there.
-    fn now(&self) -> UtcTime;
-
-    /// Who a SenderCompID of a scenario stands for.
-    ///
-    /// # Errors
-    /// [`LinkError::Unsupported`] if nobody does.
-    fn peer(&self, sender: &str) -> Result<Peer, LinkError>;
-
-    /// Connects; the number names the connection.
-    ///
-    /// # Errors
-    /// [`LinkError`].
-    fn connect(&mut self, service: Service) -> Result<usize, LinkError>;
-
-    /// Sends bytes.
-    ///
-    /// # Errors
-    /// [`LinkError`].
-    fn send(&mut self, connection: usize, bytes: &[u8]) -> Result<(), LinkError>;
-
-    /// Appends what came, waiting for something up to `patience`. `false` once the connection is closed
-    /// and all of it was read.
-    ///
-    /// # Errors
-    /// [`LinkError`].
-    fn receive(
-        &mut self,
-        connection: usize,
-        patience: Duration,
-        into: &mut Vec<u8>,
-    ) -> Result<bool, LinkError>;
-
-    /// Drops a connection without a word.
-    fn drop_connection(&mut self, connection: usize);
-
-    /// Lets time pass.
-    ///
-    /// # Errors
-    /// [`LinkError`].
-    fn advance(&mut self, time: Duration) -> Result<(), LinkError>;
-
-    /// Steers the venue; `connection` knows connections by their names.
-    ///
-    /// # Errors
-    /// [`LinkError`].
-    fn control(
-        &mut self,
-        words: &[String],
-        connection: &dyn Fn(&str) -> Option<usize>,
-    ) -> Result<(), LinkError>;
-}
 
 /// How long a message may take, and how long none has to come.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -92,10 +19,27 @@ const SILENCE: Duration = Duration::from_millis(200);
 /// Most of one answer that is waited for piece by piece.
 const PIECES_MAX: usize = 10_000;
 
+/// Plays a scenario with a venue that is what it is: one that needs a configuration of its own is skipped.
+pub fn run_as_it_is(scenario: &Scenario, link: &mut dyn Link) -> Report {
+    if scenario.config.is_empty() {
+        return run(scenario, link);
+    }
+    let why = "it needs a venue with a configuration of its own".into();
+    let outcome = Outcome::Skipped { from: scenario.line, why };
+    let Scenario { file, title, .. } = scenario;
+    Report { file: file.clone(), title: title.clone(), outcome, lines: Vec::new() }
+}
+
 /// Plays a scenario to its first line that is not as expected.
 pub fn run(scenario: &Scenario, link: &mut dyn Link) -> Report {
-    let mut player =
-        Player { link, values: Values::default(), sessions: BTreeMap::new(), nonce: 0 };
+    let is_alone = |line: &Line| matches!(&line.step, Step::Control(words) if words == &["alone"]);
+    let mut player = Player {
+        link,
+        values: Values::default(),
+        sessions: BTreeMap::new(),
+        nonce: 0,
+        others_trade: !scenario.steps.iter().any(is_alone),
+    };
     let mut lines = Vec::new();
     let mut outcome = Outcome::Passed;
     for line in &scenario.steps {
@@ -148,6 +92,8 @@ struct Player<'a> {
     values: Values,
     sessions: BTreeMap<String, Session>,
     nonce: u64,
+    /// Books may change at any time: nothing says `!alone`.
+    others_trade: bool,
 }
 
 enum Trouble {
@@ -353,7 +299,7 @@ impl Player<'_> {
     }
 
     /// The next message of a connection. Heartbeats are passed over and TestRequests answered, unless
-    /// they are what is wanted.
+    /// they are what is wanted; so are updates of books that others trade in.
     fn next(
         &mut self,
         name: &str,
@@ -365,6 +311,7 @@ impl Player<'_> {
             if let Some(message) = Received::take(&mut session.buffer)? {
                 match message.msg_type() {
                     "0" if wanted != Some("0") => {}
+                    "X" if wanted != Some("X") && self.others_trade => {}
                     "1" if wanted != Some("1") => {
                         let id = message.get(112).unwrap_or_default().to_owned();
                         self.send(name, "0", &[(112, id)])?;

@@ -10,7 +10,8 @@ use taut::wire::tls::ClientTls;
 use taut::wire::{Receiver, Transmitter, WireKind, dial};
 use taut_codec::value::UtcTime;
 
-use super::{Link, LinkError, Peer, WAIT_MAX};
+use super::link::{patient, unsteered};
+use super::{Link, LinkError, Peer};
 use crate::gateway::Service;
 
 /// How long a connection and its handshake may take.
@@ -146,10 +147,7 @@ impl Link for Sockets<'_> {
     }
 
     fn advance(&mut self, time: Duration) -> Result<(), LinkError> {
-        if time > WAIT_MAX {
-            let why = format!("it would take {} s", time.as_secs());
-            return Err(LinkError::Unsupported(why));
-        }
+        patient(time)?;
         std::thread::sleep(time);
         Ok(())
     }
@@ -159,15 +157,6 @@ impl Link for Sockets<'_> {
         words: &[String],
         _: &dyn Fn(&str) -> Option<usize>,
     ) -> Result<(), LinkError> {
-        match words {
-            [word] if word == "alone" && self.target.alone => Ok(()),
-            [word] if word == "alone" => {
-                Err(LinkError::Unsupported("it needs a market without anybody else".into()))
-            }
-            [word] if word == "fresh" => {
-                Err(LinkError::Unsupported("it needs clients that never sent an order".into()))
-            }
-            _ => Err(LinkError::Unsupported(format!("!{} steers the venue", words.join(" ")))),
-        }
+        unsteered(words, self.target.alone)
     }
 }
