@@ -17,7 +17,6 @@ use taut_venue::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server, ServerError};
 use taut_venue::state::WentOn;
-use taut_venue::venue::Step;
 use taut_venue::{LiquiditySource, Venue};
 
 use crate::demo::child::{Farewell, Ready};
@@ -63,8 +62,9 @@ pub struct VenueArgs {
     /// Events a second of the synthetic market
     #[arg(long)]
     pub rate: Option<u32>,
-    /// Do something on purpose so long after the start, such as "10s roll-over"; --print-config lists what
-    #[arg(long, value_name = "STEP")]
+    /// Do something on purpose so long after the start, such as "10s roll-over"; --print-config lists what.
+    /// `-`: steps without a time, such as "roll-over", are read from standard input and done at once
+    #[arg(long, value_name = "STEP", allow_hyphen_values = true)]
     control: Vec<String>,
     /// Let clients trade without rate limits, whatever their tier
     #[arg(long)]
@@ -131,7 +131,8 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
     };
     config.bind = args.bind.unwrap_or(config.bind);
     config.allow_remote |= args.allow_remote;
-    config.control.extend_from_slice(&args.control);
+    let (typed, steps): (Vec<_>, Vec<_>) = args.control.iter().cloned().partition(|one| one == "-");
+    config.control.extend(steps);
     if args.state.is_some() {
         config.state.dir.clone_from(&args.state);
     }
@@ -174,7 +175,7 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         idle: if args.spin { IdlePolicy::Spin } else { IdlePolicy::Park },
     };
     let mut server = Server::bind(venue, tls, &listen, clock)?;
-    server.tell_refused_logons(io::stderr());
+    server.tell(io::stderr());
     if let Some(file) = &args.arrivals {
         let logged = server.log_arrivals(file);
         logged.map_err(|error| Failure::File { path: file.clone(), error })?;
@@ -192,7 +193,8 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         // sessions can log out.
         let ignored = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal_hook::consts::SIGINT, ignored)?;
-        server.follow(listen_to_parent(Arc::clone(&stop)));
+        // The parent closed it, or is gone.
+        server.follow(typed_steps(Some(Arc::clone(&stop))));
         let ready = Ready {
             services: services.into_iter().collect(),
             certificate_pem: (!args.plain).then(|| certificate.pem()),
@@ -208,7 +210,14 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
             println!("{name:<18} {address}");
         }
         println!("liquidity          {liquidity}");
+        let from =
+            if config.bind.is_loopback() { "this machine only" } else { "other machines too" };
+        println!("reachable from     {from}");
         println!("TLS                {}", if args.plain { "none" } else { "1.3" });
+        if !typed.is_empty() {
+            server.follow(typed_steps(None));
+            println!("control            a step a line, such as \"roll-over\"; done at once");
+        }
         println!("Ctrl-C ends.");
     }
     server.run(&stop)?;
@@ -310,18 +319,17 @@ fn say(line: &impl serde::Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The steps that come on standard input. Sets `stop` when it ends: the parent closed it, or is gone.
-fn listen_to_parent(stop: Arc<AtomicBool>) -> mpsc::Receiver<Step> {
+/// The steps that come on standard input, as lines. Sets `stop`, if there is one, when it ends.
+fn typed_steps(stop: Option<Arc<AtomicBool>>) -> mpsc::Receiver<String> {
     let (steps, inbox) = mpsc::channel();
     std::thread::spawn(move || {
         for line in io::stdin().lines().map_while(Result::ok) {
-            match line.parse() {
-                // A venue that has ended takes none.
-                Ok(step) => drop(steps.send(step)),
-                Err(error) => eprintln!("taut: {error}"),
-            }
+            // A venue that has ended takes none.
+            let _ = steps.send(line);
         }
-        stop.store(true, Ordering::Relaxed);
+        if let Some(stop) = stop {
+            stop.store(true, Ordering::Relaxed);
+        }
     });
     inbox
 }

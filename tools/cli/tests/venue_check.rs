@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::process::{Command, Output};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 use common::child::{self, Running};
 use common::ports::free_base;
@@ -40,6 +41,21 @@ fn venue(offset: u16) -> Running {
     let mut running = Running::start(&mut taut(&arguments));
     assert!(running.lines().any(|line| line.contains("Ctrl-C")), "the venue starts");
     running
+}
+
+#[test]
+fn a_running_venue_takes_control_steps_on_its_standard_input() {
+    let mut command = taut(&["venue", "--any-port", "--plain", "--control", "-"]);
+    let mut running = Running::start(command.stdin(Stdio::piped()));
+    assert!(running.lines().any(|line| line.contains("Ctrl-C")), "the venue starts");
+    let mut typed = running.0.stdin.take().unwrap();
+    typed.write_all(b"market BTC/USD cancel_only\ndrop NOBODY spot-trading\n").unwrap();
+    let told = running.errors().find(|line| line.starts_with("control: "));
+    let expected = r#"control: "drop NOBODY spot-trading": there is no such client"#;
+    assert_eq!(told.unwrap(), expected, "the step before it was done");
+    drop(typed);
+    running.signal("INT");
+    assert!(running.wait().success(), "the end of the input is not the venue's");
 }
 
 #[test]

@@ -46,7 +46,9 @@ pub enum ConfigError {
         why: String,
     },
     /// An address beyond this machine without permission.
-    #[error("configuration, bind: {0} is not loopback; set allow_remote = true to serve others")]
+    #[error(
+        "configuration, bind: {0} is not loopback; allow_remote = true, or --allow-remote, serves others"
+    )]
     Remote(IpAddr),
     /// The journal of a session cannot be opened.
     #[error("replay.journal: {0}")]
@@ -61,6 +63,13 @@ pub enum ConfigError {
 
 fn bad(field: impl Into<String>, why: impl std::fmt::Display) -> ConfigError {
     ConfigError::Value { field: field.into(), why: why.to_string() }
+}
+
+impl ConfigError {
+    /// A value that makes no sense for the venue as it was set up.
+    pub(crate) fn value(field: &str, why: impl std::fmt::Display) -> Self {
+        bad(field, why)
+    }
 }
 
 /// The whole configuration. [`VenueConfig::commented_toml`] is the same as text, field by field.

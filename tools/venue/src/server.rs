@@ -1,15 +1,17 @@
 //! The venue on sockets: listeners, TLS, and one thread that moves bytes between connections and the
 //! [`Venue`]. Everything that decides anything is in the venue itself.
 
+mod listen;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver as Inbox;
 use std::time::Duration;
 
-use taut::pipeline::{Idle, IdlePolicy};
+use taut::pipeline::Idle;
 use taut::trace::Clock;
 use taut::wire::tls::{ServerHandshake, ServerTls};
 use taut::wire::{Receiver, Transmitter, WireKind, channel};
@@ -18,8 +20,9 @@ use taut_codec::value::UtcTime;
 use crate::gateway::Service;
 use crate::limits::CONNECTIONS_MAX;
 use crate::links::Links;
-use crate::rest;
-use crate::venue::{Arrival, Step, Venue};
+use crate::venue::{Arrival, Venue};
+use listen::Door;
+pub use listen::{Listen, ServerError};
 
 /// A TLS handshake that takes longer is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,84 +31,6 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT_NS: u64 = 3_000_000_000;
 /// How often listeners and handshakes are looked at, nanoseconds.
 const ACCEPT_PERIOD_NS: u64 = 500_000;
-
-/// Why a server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        error: io::Error,
-    },
-    /// A port beyond the last one.
-    #[error("--base-port {base}: {name} at {port} above it would exceed 65535")]
-    Port {
-        /// What is added to Kraken's ports.
-        base: u16,
-        /// The service.
-        name: &'static str,
-        /// Its port in Kraken's map.
-        port: u16,
-    },
-    /// An address that other machines can reach, without leave.
-    #[error("{0} can be reached from other machines: refused without `allow_remote`")]
-    Remote(IpAddr),
-    /// A wire that does not read the kernel's sockets.
-    #[error("the venue listens on the kernel's sockets, which the wire {0} does not read")]
-    Wire(WireKind),
-    /// The system refused a descriptor or a file.
-    #[error(transparent)]
-    System(#[from] io::Error),
-}
-
-/// Where and how to listen.
-#[derive(Debug, Clone)]
-pub struct Listen {
-    /// The address; loopback unless `allow_remote`.
-    pub address: IpAddr,
-    /// Added to Kraken's ports (venue file 1); `None`: any free ports.
-    pub base_port: Option<u16>,
-    /// Listen on an address that is not loopback.
-    pub allow_remote: bool,
-    /// How connections are read.
-    pub wire: WireKind,
-    /// What the thread does when nothing comes.
-    pub idle: IdlePolicy,
-}
-
-impl Listen {
-    /// Any free ports of this machine, by a thread that sleeps: for tests.
-    #[must_use]
-    pub const fn loopback() -> Self {
-        Self {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            base_port: None,
-            allow_remote: false,
-            wire: WireKind::BusyPoll,
-            idle: IdlePolicy::Park,
-        }
-    }
-
-    /// Where something listens; port 0 for any free one.
-    fn port(&self, door: Door) -> Result<u16, ServerError> {
-        let Some(base) = self.base_port else { return Ok(0) };
-        let (name, port) = match door {
-            Door::Fix(service) => (service.name(), service.port()),
-            Door::Rest => (rest::NAME, rest::PORT),
-        };
-        base.checked_add(port).ok_or(ServerError::Port { base, name, port })
-    }
-}
-
-/// What a connection comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    Fix(Service),
-    Rest,
-}
 
 /// The venue and its sockets.
 pub struct Server {
@@ -116,9 +41,11 @@ pub struct Server {
     handshakes: Vec<Pending>,
     links: Links,
     arrivals: Option<BufWriter<File>>,
-    /// Where refused logons are told.
-    refusals: Option<Box<dyn Write + Send>>,
-    steps: Option<Inbox<Step>>,
+    /// Where whoever runs the venue reads.
+    told: Option<Box<dyn Write + Send>>,
+    steps: Option<Inbox<String>>,
+    /// How many of the missed steps of the script were told.
+    missed_told: usize,
     clock: Clock,
     idle: Idle,
     accept_at: u64,
@@ -169,8 +96,9 @@ impl Server {
             handshakes: Vec::new(),
             links: Links::default(),
             arrivals: None,
-            refusals: None,
+            told: None,
             steps: None,
+            missed_told: 0,
             clock,
             idle: Idle::new(listen.idle)?,
             accept_at: 0,
@@ -189,14 +117,15 @@ impl Server {
         Ok(())
     }
 
-    /// Tells of logons that are refused, a line each: who, on what, from where, and why. The other side may be
-    /// told nothing (venue file 2). See [`Venue::take_refused_logons`].
-    pub fn tell_refused_logons(&mut self, to: impl Write + Send + 'static) {
-        self.refusals = Some(Box::new(to));
+    /// Tells whoever runs the venue, a line each, of logons that are refused: who, on what, from where, and why
+    /// (the other side may be told nothing, venue file 2; see [`Venue::take_refused_logons`]); and of control
+    /// steps that could not be done.
+    pub fn tell(&mut self, to: impl Write + Send + 'static) {
+        self.told = Some(Box::new(to));
     }
 
-    /// Takes the steps that come, at once. One that is about a session which is not up does nothing.
-    pub fn follow(&mut self, steps: Inbox<Step>) {
+    /// Takes the steps that come, each a line such as `roll-over`, at once.
+    pub fn follow(&mut self, steps: Inbox<String>) {
         self.steps = Some(steps);
     }
 
@@ -290,17 +219,10 @@ impl Server {
         if now.0 >= self.accept_at {
             self.accept_at = now.0 + ACCEPT_PERIOD_NS;
             self.clock.discipline();
-            for step in self.steps.iter().flat_map(Inbox::try_iter) {
-                worked |= self.venue.control(&step, now);
-            }
+            worked |= self.control(now);
             self.accept(now);
             self.shake_hands(now);
-            if let Some(to) = &mut self.refusals {
-                for line in self.venue.take_refused_logons(now) {
-                    // Nobody may be reading.
-                    let _ = writeln!(to, "{line}");
-                }
-            }
+            self.tell_what_is_new(now);
         }
         worked |= self.links.receive(&mut self.venue, &self.clock, |_, _| ());
         let now = self.clock.now();
@@ -313,6 +235,31 @@ impl Server {
         // Without its state the venue could only forget what it says from here on.
         self.venue.check_state().map_err(io::Error::other)?;
         Ok(worked)
+    }
+
+    /// The steps that came. Returns whether there were any.
+    fn control(&mut self, now: UtcTime) -> bool {
+        let Self { steps, venue, told, .. } = self;
+        let mut came = false;
+        for line in steps.iter().flat_map(Inbox::try_iter) {
+            came = true;
+            if let (Err(error), Some(to)) = (venue.command(&line, now), told.as_mut()) {
+                let _ = writeln!(to, "control: {error}");
+            }
+        }
+        came
+    }
+
+    fn tell_what_is_new(&mut self, now: UtcTime) {
+        let Self { venue, told: Some(to), missed_told, .. } = self else { return };
+        // Nobody may be reading.
+        for line in venue.take_refused_logons(now) {
+            let _ = writeln!(to, "{line}");
+        }
+        for missed in &venue.steps_missed()[*missed_told..] {
+            let _ = writeln!(to, "control: {missed}");
+        }
+        *missed_told = venue.steps_missed().len();
     }
 
     fn accept(&mut self, now: UtcTime) {
@@ -363,7 +310,16 @@ impl Server {
                     }
                 }
                 // The alert has been sent; dropping the stream closes it.
-                Ok(None) | Err(_) => drop(self.handshakes.swap_remove(at)),
+                failed => {
+                    let Pending { door, source, .. } = self.handshakes.swap_remove(at);
+                    if let Door::Fix(service) = door {
+                        let why = match failed {
+                            Err(error) => error.to_string(),
+                            Ok(_) => "TLS handshake: it took too long".to_owned(),
+                        };
+                        self.venue.handshake_failed(service, source, &why);
+                    }
+                }
             }
         }
     }

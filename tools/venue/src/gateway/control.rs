@@ -1,10 +1,14 @@
 //! Looking at the gateway and steering it.
 
+use std::net::IpAddr;
+
 use taut::session::Phase;
 use taut::types::CompId;
 use taut_codec::value::UtcTime;
 
-use super::{ConnectionId, Gateway, GatewaySwitches, Logons, RefusedLogon, Router, Service};
+use super::{
+    ConnectionId, Gateway, GatewaySwitches, Logons, Refusal, RefusedLogon, Router, Service,
+};
 
 impl Gateway {
     /// The switches.
@@ -42,6 +46,11 @@ impl Gateway {
     /// The logons that were refused and are to be told of now.
     pub fn take_refused_logons(&mut self, now: UtcTime) -> Vec<RefusedLogon> {
         self.refusals.take(now)
+    }
+
+    /// The TLS handshake of a connection failed.
+    pub fn handshake_failed(&mut self, service: Service, source: IpAddr, why: &str) {
+        self.refusals.note(service, b"", Some(source), Refusal::Handshake(why.into()));
     }
 
     /// The clients that can only log on to market data.

@@ -16,6 +16,8 @@ const PERIOD_NS: u64 = 1_000_000_000;
 /// Why a connection came to no session. Holds nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// Its TLS handshake failed, in words: it speaks plain text, no TLS 1.3, or does not trust the certificate.
+    Handshake(Box<str>),
     /// It began with bytes that are no message.
     NoMessage,
     /// Its first message was not a Logon.
@@ -87,7 +89,7 @@ impl Display for Refusal {
             Self::OnPurpose => "Logons are refused on purpose",
             Self::Connected => "the client is connected to this service already",
             Self::Full => "there are too many connections",
-            Self::Session(text) => text,
+            Self::Handshake(text) | Self::Session(text) => text,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::*;
-use crate::venue::Outcome;
+use crate::venue::{Outcome, Step};
 
 #[test]
 fn a_line_of_the_arrival_log_ends_with_how_far_the_command_came() {
@@ -224,7 +224,7 @@ fn a_client_that_sees_a_silent_close_is_a_line_for_whoever_runs_the_venue() {
     let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
     let mut server = Server::bind(venue, None, &Listen::loopback(), clock).unwrap();
     let told = Told::default();
-    server.tell_refused_logons(told.clone());
+    server.tell(told.clone());
     let address = server.address_of(Service::SpotTrading).unwrap();
     let mut client = TcpStream::connect(address).unwrap();
     client.set_nonblocking(true).unwrap();
@@ -243,4 +243,60 @@ fn a_client_that_sees_a_silent_close_is_a_line_for_whoever_runs_the_venue() {
         String::from_utf8(told.0.lock().unwrap().clone()).unwrap(),
         "logon refused: NOBODY on spot-trading from 127.0.0.1: SenderCompID(49) is no client of this market\n"
     );
+}
+
+/// Runs a server until somebody who connects to a service and sends `bytes` is told of.
+fn told_of(mut server: Server, service: Service, bytes: &[u8]) -> String {
+    let told = Told::default();
+    server.tell(told.clone());
+    let mut client = TcpStream::connect(server.address_of(service).unwrap()).unwrap();
+    client.write_all(bytes).unwrap();
+    while told.0.lock().unwrap().is_empty() {
+        server.step().unwrap();
+    }
+    String::from_utf8(told.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn a_handshake_that_fails_is_told_with_its_reason() {
+    let clock = Clock::system();
+    let mut config = crate::VenueConfig::default();
+    config.liquidity.mode = crate::config::LiquidityMode::None;
+    let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+    let certificate = crate::certificate::Certificate::generate(&["localhost"]).unwrap();
+    let tls = certificate.server_tls(taut::wire::tls::TlsMode::RecordLayer).unwrap();
+    let server = Server::bind(venue, Some(tls), &Listen::loopback(), clock).unwrap();
+    let line = told_of(server, Service::SpotTrading, b"8=FIX.4.4\x019=5\x0135=A\x01");
+    let expected = "logon refused: somebody on spot-trading from 127.0.0.1: \
+                    TLS handshake: the peer does not speak TLS\n";
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn a_control_step_that_cannot_be_done_is_told_whether_it_was_written_or_typed() {
+    let mut config = crate::VenueConfig::default();
+    config.liquidity.mode = crate::config::LiquidityMode::None;
+    config.control = vec!["0s cut TAUT spot-trading".into()];
+    let clock = Clock::system();
+    let venue = Venue::with_secrets(&config, None, clock.now(), |_| None).unwrap();
+    let mut server = Server::bind(venue, None, &Listen::loopback(), clock).unwrap();
+    let told = Told::default();
+    server.tell(told.clone());
+    let (typed, steps) = std::sync::mpsc::channel();
+    for line in ["logons refuse", "explode", "drop NOBODY spot-trading", "drop TAUT spot-trading"] {
+        typed.send(line.to_owned()).unwrap();
+    }
+    server.follow(steps);
+    let expected = [
+        r#"control: "explode": there is no such step"#,
+        r#"control: "drop NOBODY spot-trading": there is no such client"#,
+        r#"control: "drop TAUT spot-trading": there is nothing now that it could be done to"#,
+        r#"control: "0s cut TAUT spot-trading": there is nothing now that it could be done to"#,
+    ];
+    let lines = || told.0.lock().unwrap().iter().filter(|&&byte| byte == b'\n').count();
+    while lines() < expected.len() {
+        server.step().unwrap();
+    }
+    let said = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected);
 }

@@ -1,5 +1,7 @@
 //! Looking at the venue and steering it.
 
+use std::net::IpAddr;
+
 use taut::types::{CompId, PairStatus};
 use taut_codec::value::{Decimal, UtcTime};
 
@@ -44,7 +46,7 @@ impl Venue {
             reports_lost: self.reporter.lost(),
             replay: self.gateway.replay_stats(),
             arrivals_lost: self.arrivals.lost,
-            steps_missed: self.steps_missed,
+            steps_missed: self.steps_missed.len() as u64,
             instances: self.gateway.router().connections().to_vec(),
         }
     }
@@ -53,6 +55,11 @@ impl Venue {
     /// at once, and then one line a second that says how many there were.
     pub fn take_refused_logons(&mut self, now: UtcTime) -> Vec<RefusedLogon> {
         self.gateway.take_refused_logons(now)
+    }
+
+    /// The TLS handshake of a connection to a service failed, in words: told as a refused logon.
+    pub fn handshake_failed(&mut self, service: Service, source: IpAddr, why: &str) {
+        self.gateway.handshake_failed(service, source, why);
     }
 
     /// The account of a client in the engine of its market.

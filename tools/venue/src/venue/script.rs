@@ -151,7 +151,15 @@ fn nanos(text: &str) -> Result<u64, &'static str> {
 /// Steps and when they are due, counted from the start of the venue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
-    steps: VecDeque<(UtcTime, Step)>,
+    steps: VecDeque<Timed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Timed {
+    at: UtcTime,
+    step: Step,
+    /// As it was written.
+    text: String,
 }
 
 impl Script {
@@ -165,26 +173,29 @@ impl Script {
             let error = |why| StepError { text: line.clone(), why };
             let (at, step) = line.trim().split_once(' ').ok_or(error("a time comes first"))?;
             let at = time(at, &mut random).map_err(error)?;
-            Ok((start.plus_nanos(at), step.parse()?))
+            Ok(Timed { at: start.plus_nanos(at), step: step.parse()?, text: line.clone() })
         };
         if lines.len() > CONTROL_STEPS_MAX {
             let text = format!("{} steps", lines.len());
             return Err(StepError { text, why: "too many" });
         }
         let mut steps: Vec<_> = lines.iter().map(one).collect::<Result<_, _>>()?;
-        steps.sort_by_key(|&(at, _)| at);
+        steps.sort_by_key(|timed| timed.at);
         Ok(Self { steps: steps.into() })
     }
 
-    pub(super) fn due(&mut self, now: UtcTime) -> Option<Step> {
-        self.steps.front().filter(|(at, _)| *at <= now)?;
-        self.steps.pop_front().map(|(_, step)| step)
+    pub(super) fn due(&mut self, now: UtcTime) -> Option<Timed> {
+        self.steps.front().filter(|timed| timed.at <= now)?;
+        self.steps.pop_front()
     }
 
     pub(super) fn deadline(&self) -> UtcTime {
-        self.steps.front().map_or(UtcTime(u64::MAX), |&(at, _)| at)
+        self.steps.front().map_or(UtcTime(u64::MAX), |timed| timed.at)
     }
 }
+
+/// Why a step that makes sense was not done.
+const NOTHING: &str = "there is nothing now that it could be done to";
 
 impl Venue {
     /// Control: does one step. `false` if there is nothing that it could be done to.
@@ -207,11 +218,60 @@ impl Venue {
         true
     }
 
+    /// Control: does one step that is written as text, such as `roll-over`, at once.
+    ///
+    /// # Errors
+    /// [`StepError`] if it cannot be read, or if there is nothing that it could be done to.
+    pub fn command(&mut self, text: &str, now: UtcTime) -> Result<(), StepError> {
+        let error = |why| StepError { text: text.to_owned(), why };
+        let step: Step = text.trim().parse()?;
+        self.check_step(&step).map_err(error)?;
+        if self.control(&step, now) { Ok(()) } else { Err(error(NOTHING)) }
+    }
+
+    /// Steps of the script that were due and not done: nobody was there.
+    #[must_use]
+    pub fn steps_missed(&self) -> &[StepError] {
+        &self.steps_missed
+    }
+
+    /// Whether every step of the script is about somebody and something that the venue has.
+    pub(super) fn check_script(&self) -> Result<(), StepError> {
+        self.script.steps.iter().try_for_each(|Timed { step, text, .. }| {
+            self.check_step(step).map_err(|why| StepError { text: text.clone(), why })
+        })
+    }
+
+    fn check_step(&self, step: &Step) -> Result<(), &'static str> {
+        match step {
+            Step::Session { sender, service, .. } => {
+                let client =
+                    self.gateway.client(sender.as_bytes()).ok_or("there is no such client")?;
+                let is_its = self.gateway.market(client) == Some(service.market());
+                is_its.then_some(()).ok_or("the client is not of the market of this service")
+            }
+            Step::Market { symbol, .. } => {
+                let symbol = symbol.as_bytes();
+                let spot = self.spot.engine.instrument_id(symbol);
+                let known = spot.or(self.derivatives.engine.instrument_id(symbol));
+                known.map(|_| ()).ok_or("there is no such instrument")
+            }
+            Step::Instance { instance, .. } => {
+                let count = self.gateway.router().connections().len();
+                let known = usize::from(instance.0) < count;
+                known.then_some(()).ok_or("there is no such instance: they count from 0")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Steps of the script that are due.
     pub(super) fn follow_script(&mut self, now: UtcTime) {
-        while let Some(step) = self.script.due(now) {
-            let done = self.control(&step, now);
-            self.steps_missed += u64::from(!done);
+        while let Some(Timed { step, text, .. }) = self.script.due(now) {
+            if !self.control(&step, now) {
+                // A script is bounded, and so are these.
+                self.steps_missed.push(StepError { text, why: NOTHING });
+            }
         }
     }
 }
@@ -226,13 +286,13 @@ mod tests {
         let lines = lines.map(str::to_owned);
         let mut script = Script::read(&lines, 1, UtcTime(0)).unwrap();
         assert_eq!(script.deadline(), UtcTime(1_500_000_000));
-        assert_eq!(script.due(UtcTime(1_499_999_999)), None);
-        let now = UtcTime(1_600_000_000);
+        let mut due = |at| script.due(UtcTime(at)).map(|timed| timed.step);
+        assert_eq!(due(1_499_999_999), None);
         assert_eq!(
-            [(); 3].map(|()| script.due(now)),
+            [(); 3].map(|()| due(1_600_000_000)),
             [Some(Step::RollOver), Some(Step::ReportCopies(2)), None]
         );
-        assert_eq!(script.due(UtcTime(2_000_000_000)), Some(Step::Logons(Logons::Refuse)));
+        assert_eq!(due(2_000_000_000), Some(Step::Logons(Logons::Refuse)));
     }
 
     #[test]
@@ -245,7 +305,7 @@ mod tests {
             .map(|seed| {
                 assert_eq!(read(seed), read(seed), "one seed, one script");
                 let mut script = read(seed);
-                let status = script.due(UtcTime(1_000_000_000));
+                let status = script.due(UtcTime(1_000_000_000)).map(|timed| timed.step);
                 assert_eq!(status, Some(Step::Trading(TradingStatus::PostOnly)));
                 script.deadline()
             })

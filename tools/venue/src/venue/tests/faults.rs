@@ -1,5 +1,7 @@
 //! What the venue does on purpose: faults of a session, lost instances, routing, the script.
 
+use taut_codec::value::UtcTime;
+
 use super::harness::*;
 use crate::config::VenueConfig;
 use crate::gateway::{Fault, Instance, RoutingMode};
@@ -193,7 +195,10 @@ fn the_script_of_the_configuration_is_followed_by_the_clock() {
     world.pass(1_000);
     world.venue.tick(world.now);
     assert!(world.venue.should_close(peer.id));
-    assert_eq!(world.venue.stats().steps_missed, 1, "OTHER is not there");
+    let missed: Vec<String> = world.venue.steps_missed().iter().map(ToString::to_string).collect();
+    let other = r#""1s drop OTHER spot-trading": there is nothing now that it could be done to"#;
+    assert_eq!(missed, [other], "OTHER is not there");
+    assert_eq!(world.venue.stats().steps_missed, 1);
     world.lose(&peer);
     let mut peer = world.trader();
     world.pass(1_000);
@@ -203,4 +208,19 @@ fn the_script_of_the_configuration_is_followed_by_the_clock() {
     world.pass(1_000);
     world.venue.tick(world.now);
     assert_eq!(get(&world.take(peer.id)[0], 58), Some("Daily rollover"));
+}
+
+#[test]
+fn a_step_of_the_script_about_what_the_venue_does_not_have_is_refused_at_the_start() {
+    for (step, why) in [
+        ("1s drop NOBODY spot-trading", "there is no such client"),
+        ("1s drop TAUT derivatives-trading", "the client is not of the market of this service"),
+        ("1s market FOO/USD online", "there is no such instrument"),
+        ("1s instance 2 stop", "there is no such instance: they count from 0"),
+    ] {
+        let mut config = config();
+        config.control = vec![step.into()];
+        let refused = World::try_at(&config, UtcTime(1_800_000_000_000_000_000)).err().unwrap();
+        assert_eq!(refused.to_string(), format!("configuration, control: {step:?}: {why}"));
+    }
 }
