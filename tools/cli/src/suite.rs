@@ -18,6 +18,7 @@ pub const SUITE: &[(&str, &str)] = &[
     scenario!("instruments.fix"),
     scenario!("level3.fix"),
     scenario!("logon.fix"),
+    scenario!("mandatory.fix"),
     scenario!("market_data.fix"),
     scenario!("orders.fix"),
     scenario!("rejects.fix"),

@@ -1,11 +1,16 @@
 //! The scenario suite against the venue in process, and what it covers.
 
+#[path = "common/skipped.rs"]
+mod skipped;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use taut_venue::config::{LiquidityMode, VenueConfig};
 use taut_venue::liquidity::SyntheticMarket;
 use taut_venue::scenario::{self, Outcome, Scenario, Step, WAIT_MAX, embedded};
+
+use skipped::skipped;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
@@ -214,6 +219,49 @@ fn every_scenario_and_test_that_the_coverage_table_names_exists() {
     assert!(rows > 100, "{rows} rows");
     let idle: Vec<&String> = titles.difference(&named).collect();
     assert!(idle.is_empty(), "scenarios that no row names: {idle:#?}");
+}
+
+/// The tags of the tables of the venue file's sections 2 to 5, each with its section and its line. A table names them
+/// in its first column: `11`, `49 / 56`, `>79`.
+fn tags_of_tables(venue_file: &str) -> Vec<(String, String, &str)> {
+    let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let (mut section, mut tags) = (String::new(), Vec::new());
+    for line in venue_file.lines() {
+        if let Some(heading) = line.strip_prefix('#') {
+            let number = heading.trim_start_matches('#').split_whitespace().next().unwrap_or("");
+            if is_number(number) {
+                number.trim_end_matches('.').clone_into(&mut section);
+            }
+        }
+        let Some(row) = line.strip_prefix('|') else { continue };
+        let first = row.split('|').next().unwrap_or("").trim().trim_start_matches('>');
+        let first = first.split('(').next().unwrap_or("");
+        if !is_number(first) || !section.starts_with(['2', '3', '4', '5']) {
+            continue;
+        }
+        let numbers =
+            first.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+        tags.extend(numbers.map(|number| (section.clone(), number.to_owned(), line)));
+    }
+    tags
+}
+
+#[test]
+fn every_tag_of_the_venue_files_tables_is_in_a_row_of_its_section() {
+    let path = root().join("../../../shared/venue/kraken-fix.md");
+    let Ok(venue_file) = std::fs::read_to_string(&path) else {
+        return skipped(format_args!("no venue file at {}", path.display()));
+    };
+    let table = std::fs::read_to_string(root().join("COVERAGE.md")).expect("the table");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).collect();
+    let tags = tags_of_tables(&venue_file);
+    assert!(tags.len() > 120, "{} tags", tags.len());
+    let is_there = |section: &str, tag: &str| {
+        let of_section = rows.iter().filter_map(|row| row.strip_prefix(&format!("| {section} | ")));
+        of_section.flat_map(|row| row.split(|c: char| !c.is_ascii_digit())).any(|word| word == tag)
+    };
+    let missing: Vec<_> = tags.iter().filter(|(section, tag, _)| !is_there(section, tag)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]

@@ -16,7 +16,8 @@ gateway_instances = 2
 # (or cut, reset, half-open), "20s stall TAUT spot-trading 500ms" (or delay), "21s sequence-jump TAUT
 # spot-trading 7" (or resend-storm), "30s logons refuse" (or close, judge), "31s market BTC/USD cancel_only",
 # "35s trading post_only", "40s instance 0 stop" (or start), "50s report-copies 2",
-# "55s trades withhold" (or restate). "60s..90s ..." is some time between the two, by the seed.
+# "55s trades withhold" (or restate). "60s..90s ..." is some time between the two, by the seed. While it runs,
+# `--control -` takes steps without a time on standard input.
 control = []
 control_seed = 1
 
