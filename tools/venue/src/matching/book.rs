@@ -234,8 +234,14 @@ impl Book {
         if by.0 == 0 {
             return;
         }
-        self.levels[level as usize].total -= i128::from(by.0);
+        self.trade(level, by);
         self.touch(level, now);
+    }
+
+    /// Lowers the quantity of a level whose order trades. That it changed is the caller's to say: by
+    /// [`Book::touch`], or by [`Book::remove`] if the order leaves.
+    pub(super) fn trade(&mut self, level: u32, by: Qty) {
+        self.levels[level as usize].total -= i128::from(by.0);
     }
 
     fn find(&self, side: Side, px: Px) -> Option<u32> {
@@ -271,7 +277,8 @@ impl Book {
         }
     }
 
-    fn touch(&mut self, level: u32, now: UtcTime) {
+    /// A level changed.
+    pub(super) fn touch(&mut self, level: u32, now: UtcTime) {
         let place = &mut self.levels[level as usize];
         place.changed_at = now;
         if self.changes_lost {

@@ -62,6 +62,17 @@ impl Ladder {
         let Some((last, before)) = self.blocks.split_last() else {
             return Err(Place { block: 0, at: 0 });
         };
+        // By far the most asked for: the best price, and one that is better.
+        let best = last[last.len() - 1].0;
+        if best <= key {
+            let (block, len) = (before.len(), last.len());
+            let found = best == key;
+            return if found {
+                Ok(Place { block, at: len - 1 })
+            } else {
+                Err(Place { block, at: len })
+            };
+        }
         // The last block that begins at the key or below it; the first, if all begin above. Mostly it is the
         // best one.
         let (block, entries) = if last[0].0 <= key || before.is_empty() {

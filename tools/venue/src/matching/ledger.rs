@@ -184,12 +184,23 @@ impl Ledger {
 
     /// Gives an account what others lose, or takes what they gain.
     pub(super) fn credit(&mut self, account: AccountId, asset: AssetId, amount: i128) {
-        self.flow[usize::from(asset.0)] += amount;
-        let balance = self.balance_mut(account, asset);
-        balance.total = balance
-            .total
-            .checked_add(amount)
-            .expect("amounts are bounded by AMOUNT_MAX, sums of 10^8 of them fit");
+        self.credit_all(account, [(asset, amount)]);
+    }
+
+    /// [`Ledger::credit`] of several assets.
+    pub(super) fn credit_all<const N: usize>(
+        &mut self,
+        account: AccountId,
+        amounts: [(AssetId, i128); N],
+    ) {
+        let balances = &mut self.accounts[account.0 as usize].balances;
+        for (asset, amount) in amounts {
+            let at = usize::from(asset.0);
+            self.flow[at] += amount;
+            let total = &mut balances[at].total;
+            let sum = total.checked_add(amount);
+            *total = sum.expect("amounts are bounded by AMOUNT_MAX, sums of 10^8 of them fit");
+        }
     }
 
     /// What all accounts together gained of an asset, deposits apart.

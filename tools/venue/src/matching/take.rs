@@ -101,16 +101,16 @@ impl<S: Settlement> Engine<S> {
             let Some(maker) = self.books[usize::from(instrument.0)].front(side.opposite()) else {
                 return true;
             };
-            let resting = self.orders.get(maker);
+            let (order, resting) = (self.orders.get(slot), self.orders.get(maker));
             let px = resting.price;
             if limit.is_some_and(|limit| !side.at_least_as_good(limit, px)) {
                 return true;
             }
-            let mut qty = self.orders.get(slot).tradable(px, step);
+            let qty = order.tradable(px, step);
             if qty.0 == 0 {
                 return true;
             }
-            if let Some(mode) = self.self_trade(self.orders.get(slot), resting) {
+            if let Some(mode) = self.self_trade(order, resting) {
                 if mode != SelfTrade::CancelNewest {
                     self.end(now, maker, CancelReason::SelfTrade, None, events);
                 }
@@ -120,14 +120,13 @@ impl<S: Settlement> Engine<S> {
                 }
                 continue;
             }
-            qty = qty.min(resting.visible());
+            let qty = qty.min(resting.visible());
             let room = self.settlement.room(resting);
             if room.0 == 0 {
                 let reason = stopped(resting);
                 self.end(now, maker, reason, None, events);
                 continue;
             }
-            let order = self.orders.get(slot);
             let own_room = self.settlement.room(order);
             let most = room.min(own_room);
             // An account that trades with itself gets nowhere: part by part it would not end.
@@ -148,7 +147,7 @@ impl<S: Settlement> Engine<S> {
         (px, qty): (Px, Qty),
         events: &mut Vec<EngineEvent>,
     ) {
-        let Order { instrument, level, .. } = *self.orders.get(maker);
+        let &Order { instrument, level, .. } = self.orders.get(maker);
         let market = &mut self.markets[usize::from(instrument.0)];
         market.trade_seq += 1;
         let trade_seq = market.trade_seq;
@@ -156,7 +155,7 @@ impl<S: Settlement> Engine<S> {
         let maker_fee = self.fill(maker, Fill { px, qty, liquidity: Liquidity::Maker });
         self.settlement.mark(instrument, px);
         assert!(self.settlement.is_balanced(instrument), "a trade makes and destroys no money");
-        self.books[usize::from(instrument.0)].reduce(level, qty, now);
+        self.books[usize::from(instrument.0)].trade(level, qty);
         self.orders.get_mut(maker).changed_at = now;
         let trade = Trade {
             instrument,
@@ -188,6 +187,8 @@ impl<S: Settlement> Engine<S> {
             book.remove(&mut self.orders, maker, now);
             self.orders.get_mut(maker).refill();
             book.push_back(&mut self.orders, maker, now);
+        } else {
+            book.touch(order.level, now);
         }
     }
 

@@ -111,13 +111,11 @@ impl Spot {
         if !order.reduce_only && closable.0 > 0 && order.leaves() > closable {
             return Err(RejectReason::CannotOpenOpposing);
         }
-        let mut hold =
-            (FeeSchedule::round(order.fee_exact + estimate.cost * i128::from(self.fees.highest()))
-                - order.fee)
-                * pair.quote_factor;
+        let exact = order.fee_exact + estimate.cost * i128::from(self.fees.highest());
+        let mut hold = pair.in_quote(FeeSchedule::round(exact) - order.fee);
         if opens {
             self.may_open(order, position, estimate)?;
-            hold += margin(estimate.cost * pair.quote_factor, pair.margin.leverage);
+            hold += margin(pair.in_quote(estimate.cost), pair.margin.leverage);
         }
         let more = hold - order.hold;
         let available = self.ledger.available(order.account, pair.quote);
@@ -152,10 +150,10 @@ impl Spot {
         }
         let cost = |(id, position): &(InstrumentId, Position)| {
             let other = self.pair(*id);
-            if other.quote == pair.quote { position.cost * other.quote_factor } else { 0 }
+            if other.quote == pair.quote { other.in_quote(position.cost) } else { 0 }
         };
         let used: i128 = own.iter().map(cost).sum();
-        if used + estimate.cost * pair.quote_factor > self.margin_allowance {
+        if used + pair.in_quote(estimate.cost) > self.margin_allowance {
             return Err(RejectReason::MarginAllowance);
         }
         Ok(())
@@ -170,7 +168,7 @@ impl Spot {
             let Some(px) = pair.last.filter(|_| pair.quote == quote) else { return 0 };
             let sign = i128::from(position.qty.signum());
             let worth = i128::from(px.0) * i128::from(position.qty);
-            (worth - sign * position.cost).saturating_mul(pair.quote_factor)
+            (worth - sign * position.cost).saturating_mul(pair.in_quote(1))
         };
         self.positions.of(account).iter().map(gain).fold(0, i128::saturating_add)
     }
@@ -186,7 +184,7 @@ impl Spot {
             let share = |amount: i128| part_of(amount, closed, before.qty.abs());
             let (cost, margin) = (share(before.cost), share(before.margin));
             // A sale closes what was bought: it gains what it brings beyond the cost.
-            let gain = i128::from(-sign) * (px * i128::from(closed) - cost) * pair.quote_factor;
+            let gain = i128::from(-sign) * pair.in_quote(px * i128::from(closed) - cost);
             self.ledger.credit(order.account, pair.quote, gain);
             self.ledger.credit(FEE_ACCOUNT, pair.quote, -gain);
             after.qty += sign * closed;
@@ -198,7 +196,7 @@ impl Spot {
             let cost = px * i128::from(opened);
             after.qty += sign * opened;
             after.cost += cost;
-            after.margin += margin(cost * pair.quote_factor, pair.margin.leverage);
+            after.margin += margin(pair.in_quote(cost), pair.margin.leverage);
         }
         if after.qty == 0 {
             assert_eq!((after.cost, after.margin), (0, 0), "a flat position holds nothing");

@@ -3,7 +3,7 @@
 use taut::types::{Instrument, OrdType, Px, Qty, Side};
 
 use super::margin::MarginTerms;
-use crate::matching::ledger::{Ledger, pow10};
+use crate::matching::ledger::Ledger;
 use crate::matching::{
     AMOUNT_MAX, AssetId, Estimate, FEE_ACCOUNT, FeeCurrency, FeeSchedule, Fill, MONEY_SCALE, Order,
 };
@@ -14,10 +14,11 @@ use crate::state::{Restored, Source, Stored};
 pub(super) struct Pair {
     pub(super) base: AssetId,
     pub(super) quote: AssetId,
-    /// Ledger units per quantity unit.
-    base_factor: i128,
-    /// Ledger units per unit of price x quantity.
-    pub(super) quote_factor: i128,
+    /// Ledger units per quantity unit: a power of ten up to 10^18. Kept in 64 bits, because a product with it is
+    /// cheaper then.
+    base_factor: u64,
+    /// Ledger units per unit of price x quantity, likewise.
+    quote_factor: u64,
     pub(super) margin: MarginTerms,
     /// What positions of all accounts have borrowed, without sign: that of many can leave 64 bits.
     pub(super) lent: i128,
@@ -34,12 +35,17 @@ impl Pair {
         Some(Self {
             base,
             quote,
-            base_factor: pow10(base_digits),
-            quote_factor: pow10(quote_digits),
+            base_factor: 10u64.checked_pow(base_digits.into())?,
+            quote_factor: 10u64.checked_pow(quote_digits.into())?,
             margin: MarginTerms::default(),
             lent: 0,
             last: None,
         })
+    }
+
+    /// A cost, price x quantity, in ledger units.
+    pub(super) const fn in_quote(&self, cost: i128) -> i128 {
+        cost * self.quote_factor as i128
     }
 
     /// The asset of which an order holds: what it gives, or of a margin order the quote currency.
@@ -68,8 +74,8 @@ impl Pair {
 
     /// Whether quantity and cost are small enough to count with.
     pub(super) fn in_range(&self, qty: Qty, cost: i128) -> bool {
-        let within = |amount: i128, factor: i128| {
-            amount.checked_mul(factor).is_some_and(|ledger| ledger <= AMOUNT_MAX)
+        let within = |amount: i128, factor: u64| {
+            amount.checked_mul(factor.into()).is_some_and(|ledger| ledger <= AMOUNT_MAX)
         };
         within(i128::from(qty.0), self.base_factor) && within(cost, self.quote_factor)
     }
@@ -86,7 +92,7 @@ impl Pair {
         } else {
             0
         };
-        (amount + fee) * factor
+        (amount + fee) * i128::from(factor)
     }
 
     /// Moves what one side of a trade gives and gets, and takes its fee, which is returned. What a margin order
@@ -99,8 +105,11 @@ impl Pair {
         fill: Fill,
     ) -> i128 {
         let (qty, cost) = (i128::from(fill.qty.0), i128::from(fill.px.0) * i128::from(fill.qty.0));
-        let sign = i128::from(order.side.sign());
-        let (base, quote) = (sign * qty * self.base_factor, -sign * cost * self.quote_factor);
+        let (given, paid) = (qty * i128::from(self.base_factor), self.in_quote(cost));
+        let (base, quote) = match order.side {
+            Side::Buy => (given, -paid),
+            Side::Sell => (-given, paid),
+        };
         let in_base = Self::currency(fees, order).is_base(order.side);
         let (amount, factor, asset) = if in_base {
             (qty, self.base_factor, self.base)
@@ -110,7 +119,7 @@ impl Pair {
         order.fee_exact += amount * i128::from(fees.rate(fill.liquidity));
         let fee = FeeSchedule::round(order.fee_exact) - order.fee;
         order.fee += fee;
-        let paid = fee * factor;
+        let paid = fee * i128::from(factor);
         ledger.credit(FEE_ACCOUNT, asset, paid);
         if order.leveraged {
             ledger.credit(order.account, asset, -paid);
@@ -118,8 +127,8 @@ impl Pair {
             ledger.credit(FEE_ACCOUNT, self.quote, quote);
         } else {
             let (in_base, in_quote) = if in_base { (paid, 0) } else { (0, paid) };
-            ledger.credit(order.account, self.base, base - in_base);
-            ledger.credit(order.account, self.quote, quote - in_quote);
+            let gains = [(self.base, base - in_base), (self.quote, quote - in_quote)];
+            ledger.credit_all(order.account, gains);
         }
         fee
     }
@@ -135,9 +144,13 @@ impl Pair {
         if order.ord_type == OrdType::Market && order.side == Side::Buy {
             let cost = i128::from(fill.px.0) * i128::from(fill.qty.0);
             let given = Self::currency(fees, order).is_given(order.side);
-            return order.hold - (cost + if given { fee } else { 0 }) * self.quote_factor;
+            return order.hold - self.in_quote(cost + if given { fee } else { 0 });
         }
         let qty = order.leaves();
+        if qty.0 == 0 {
+            // By far the most of them; what a fee is rounded by was paid with it.
+            return 0;
+        }
         let cost = i128::from(qty.0) * i128::from(order.price.0);
         self.hold(fees, order, Estimate { qty, cost })
     }
