@@ -105,12 +105,37 @@ pub struct NewOrder {
     pub time_in_force: TimeInForce,
     /// OrderQty(38).
     pub qty: Qty,
-    /// Price(44) of a limit order.
+    /// Price(44) of a type with a limit.
     pub px: Option<Px>,
+    /// StopPx(99) of a type with a trigger: its price, of one that trails its distance.
+    pub stop_px: Option<Px>,
+    /// DiscretionInst(388): which price the trigger watches.
+    pub watches: Watches,
     /// ExecInst(18) `P`.
     pub post_only: bool,
     /// SelfTradePrevention(7928); `None` leaves it to the venue's default (cancel newest).
     pub self_trade: Option<SelfTrade>,
+}
+
+/// DiscretionInst(388): the price that a trigger watches; venue file 6.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Watches {
+    /// `5`, the venue's default: the last trade.
+    #[default]
+    LastTrade,
+    /// `1`: the index.
+    Index,
+}
+
+impl Watches {
+    /// The value of tag 388.
+    #[must_use]
+    pub const fn fix(self) -> u8 {
+        match self {
+            Self::LastTrade => b'5',
+            Self::Index => b'1',
+        }
+    }
 }
 
 /// SelfTradePrevention(7928); venue file 6.10.
@@ -151,8 +176,10 @@ pub struct ReplaceOrder {
     pub time_in_force: TimeInForce,
     /// OrderQty(38): the new total, fills included.
     pub qty: Qty,
-    /// Price(44) of a limit order.
+    /// Price(44) of a type with a limit.
     pub px: Option<Px>,
+    /// StopPx(99) of a type with a trigger.
+    pub stop_px: Option<Px>,
     /// ExecInst(18) `P`: refuse the amend if it would take liquidity.
     pub post_only: bool,
 }

@@ -31,7 +31,11 @@
 //! }
 //! ```
 
-pub use crate::command::{CancelScope, RestKind, SelfTrade, SessionId};
+mod spec;
+
+pub use spec::{OrderSpec, Trigger, TriggerKind};
+
+pub use crate::command::{CancelScope, RestKind, SelfTrade, SessionId, Watches};
 pub use crate::conductor::LinkEvent;
 pub use crate::desk::{DeskStats, Reconciled, Sweep};
 pub use crate::event::{FirstKept, MarketTrade, RestProblem, RestSaid};
@@ -249,65 +253,6 @@ impl SessionUpdate {
     }
 }
 
-/// An order to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderSpec {
-    /// Which instrument.
-    pub instrument: InstrumentId,
-    /// Buy or sell.
-    pub side: Side,
-    /// The quantity.
-    pub qty: Qty,
-    /// The limit; `None` for a market order.
-    pub px: Option<Px>,
-    /// How long it stays.
-    pub time_in_force: TimeInForce,
-    /// Refused by the venue if it would take liquidity.
-    pub post_only: bool,
-    /// What the venue does if it would trade with an order of ours.
-    pub self_trade: Option<SelfTrade>,
-}
-
-impl OrderSpec {
-    /// A limit order that stays until it is cancelled.
-    #[must_use]
-    pub const fn limit(instrument: InstrumentId, side: Side, qty: Qty, px: Px) -> Self {
-        Self {
-            instrument,
-            side,
-            qty,
-            px: Some(px),
-            time_in_force: TimeInForce::Gtc,
-            post_only: false,
-            self_trade: None,
-        }
-    }
-
-    /// A market order.
-    #[must_use]
-    pub const fn market(instrument: InstrumentId, side: Side, qty: Qty) -> Self {
-        Self { px: None, ..Self::limit(instrument, side, qty, Px(0)) }
-    }
-
-    /// Immediate or cancel: what does not trade at once is cancelled.
-    #[must_use]
-    pub const fn ioc(self) -> Self {
-        Self { time_in_force: TimeInForce::Ioc, ..self }
-    }
-
-    /// Post-only.
-    #[must_use]
-    pub const fn post_only(self) -> Self {
-        Self { post_only: true, ..self }
-    }
-
-    /// With a rule for trades with ourselves.
-    #[must_use]
-    pub const fn self_trade(self, rule: SelfTrade) -> Self {
-        Self { self_trade: Some(rule), ..self }
-    }
-}
-
 /// What a strategy sees and does during a callback. Requests take effect at once in the desk's own
 /// tables and leave for the wire, in the order of issue, when the callback returns.
 pub struct Context<'a> {
@@ -343,13 +288,30 @@ impl<'a> Context<'a> {
         self.core.at(spec.instrument, |core| core.order(spec))
     }
 
-    /// Amends an order to a new total quantity (fills included) and price; whether earlier replaces
-    /// are acknowledged does not matter.
+    /// Amends an order to a new total quantity (fills included) and limit; whether earlier replaces are
+    /// acknowledged does not matter. An order that waits for a trigger keeps it.
     ///
     /// # Errors
-    /// A [`Refusal`]; nothing was sent. [`Refusal::OrderIdUnknown`] until the order is acknowledged.
+    /// A [`Refusal`]; nothing was sent. [`Refusal::OrderIdUnknown`] until the order is acknowledged,
+    /// [`Refusal::NotAmendable`] if it has no limit.
     pub fn replace(&mut self, order: OrderHandle, qty: Qty, px: Px) -> Result<(), Refusal> {
         self.core.at_order(order, |core| core.replace(order, qty, px))
+    }
+
+    /// Amends an order that waits for a trigger to a new total quantity, trigger price (its distance, if it
+    /// trails) and, if it has one, limit. One that has triggered by the time this arrives takes quantity and
+    /// limit only.
+    ///
+    /// # Errors
+    /// As [`Context::replace`]; [`Refusal::NotAmendable`] if it waits for no trigger.
+    pub fn replace_trigger(
+        &mut self,
+        order: OrderHandle,
+        qty: Qty,
+        trigger: Px,
+        px: Option<Px>,
+    ) -> Result<(), Refusal> {
+        self.core.at_order(order, |core| core.replace_trigger(order, qty, trigger, px))
     }
 
     /// Cancels an order, acknowledged or not, by the first request that reaches it (venue file 3.6): a

@@ -155,6 +155,20 @@ impl OrdType {
         !matches!(self, Self::Market | Self::Limit)
     }
 
+    /// Whether its trigger follows the market: its StopPx(99) is a distance.
+    #[must_use]
+    pub const fn trails(self) -> bool {
+        matches!(self, Self::TrailingStop | Self::TrailingStopLimit)
+    }
+
+    /// Whether a rising price reaches the trigger of an order of this type; else a falling one does. A take
+    /// profit waits on the favourable side, the others on the unfavourable one (venue file 6.1).
+    #[must_use]
+    pub const fn fires_rising(self, side: Side) -> bool {
+        let takes_profit = matches!(self, Self::TakeProfit | Self::TakeProfitLimit);
+        matches!(side, Side::Buy) != takes_profit
+    }
+
     /// What an order of this type becomes when it triggers.
     #[must_use]
     pub const fn after_trigger(self) -> Self {

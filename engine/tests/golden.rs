@@ -7,7 +7,7 @@
 
 #![allow(clippy::unwrap_used)] // Tests, whose helpers are outside of test functions.
 
-use taut::command::{CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder};
+use taut::command::{CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder, Watches};
 use taut::event::{BookAction, BookEntry};
 use taut::kraken::encode::{Templates, encodable};
 use taut::kraken::instruments::Instruments;
@@ -176,6 +176,8 @@ fn the_captured_order_is_written_byte_for_byte() {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(1_000_000),
         px: Some(Px(10_000)),
+        stop_px: None,
+        watches: Watches::LastTrade,
         post_only: false,
         self_trade: None,
     };
@@ -201,6 +203,8 @@ fn the_captured_order_on_derivatives_is_written_byte_for_byte() {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(100),
         px: Some(Px(10_000)),
+        stop_px: None,
+        watches: Watches::LastTrade,
         post_only: false,
         self_trade: None,
     };
@@ -234,6 +238,8 @@ fn a_rendered_order_is_the_plain_one_and_takes_the_next_number() {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(1_000_000),
         px: Some(Px(10_000)),
+        stop_px: None,
+        watches: Watches::LastTrade,
         post_only: true,
         self_trade: None,
     };
@@ -254,6 +260,53 @@ fn a_rendered_order_is_the_plain_one_and_takes_the_next_number() {
     assert_eq!((rendered.session.next_out(), rendered.written()), (11, written));
 }
 
+/// A sell of 0.001 BTC at 84,000 that waits for a trigger.
+fn waits(id: u64, ord_type: OrdType, px: Option<i64>, stop_px: i64) -> NewOrder {
+    NewOrder {
+        cl_ord_id: ClOrdId::numeric(id).unwrap(),
+        instrument: ID,
+        side: Side::Sell,
+        ord_type,
+        time_in_force: TimeInForce::Gtc,
+        qty: Qty(100_000),
+        px: px.map(Px),
+        stop_px: Some(Px(stop_px)),
+        watches: Watches::LastTrade,
+        post_only: false,
+        self_trade: None,
+    }
+}
+
+#[test]
+fn documented_orders_that_wait_for_a_trigger_are_written_with_their_length_and_sum() {
+    let now = at("20260407-14:32:05.000");
+    let (mut risk, book) = risk(Px(840_000));
+    let header = HeaderOrder::SeqSenderTimeTarget;
+    // The documentation's fields are in another order: length and sum do not see it.
+    for (order, documented) in [
+        (
+            waits(1_744_036_328_000_000, OrdType::StopLossLimit, Some(795_000), 800_000),
+            "8=FIX.4.4|9=157|35=D|34=2|49=CLIENT|52=20260407-14:32:05.000|56=KRAKEN-TRD|11=1744036328000000|\
+             38=0.001|40=4|44=79500|54=2|55=BTC/USD|59=1|60=20260407-14:32:05.000|99=80000|10=068|",
+        ),
+        (
+            waits(1_744_036_331_000_000, OrdType::TrailingStop, None, 20_000),
+            "8=FIX.4.4|9=147|35=D|34=2|49=CLIENT|52=20260407-14:32:05.000|56=KRAKEN-TRD|11=1744036331000000|\
+             38=0.001|40=U|54=2|55=BTC/USD|59=1|60=20260407-14:32:05.000|99=2000|10=125|",
+        ),
+    ] {
+        let up = || Desk::up("CLIENT", "KRAKEN-TRD", header, 2, now);
+        let kind = CommandKind::New(risk.check(order, &view(&book), now).unwrap());
+        assert_eq!(up().send(&kind, now, now), documented);
+        assert_eq!(up().send_rendered(&kind, now), documented);
+        let by_index = NewOrder { watches: Watches::Index, ..order };
+        let kind = CommandKind::New(risk.check(by_index, &view(&book), now).unwrap());
+        let written = up().send_rendered(&kind, now);
+        assert!(written.contains("|388=1|10="), "{written}");
+        assert_eq!(up().send(&kind, now, now), written);
+    }
+}
+
 #[test]
 fn the_captured_amend_is_written_byte_for_byte() {
     let now = at("20240625-08:57:05.000");
@@ -267,6 +320,7 @@ fn the_captured_amend_is_written_byte_for_byte() {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(20_000_000),
         px: Some(Px(710_000)),
+        stop_px: None,
         post_only: false,
     };
     let (mut risk, book) = risk(Px(710_000));
@@ -278,6 +332,8 @@ fn the_captured_amend_is_written_byte_for_byte() {
         time_in_force: order.time_in_force,
         qty: order.qty,
         px: order.px,
+        stop_px: None,
+        watches: Watches::LastTrade,
         post_only: false,
         self_trade: None,
     };

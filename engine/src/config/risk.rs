@@ -19,6 +19,9 @@ pub struct RiskSection {
     pub max_notional: String,
     /// Farthest that a price may be from the mid price, either way, basis points.
     pub collar_bps: u32,
+    /// Farthest that a trigger may be from the mid price, basis points; absent: as `collar_bps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_bps: Option<u32>,
     /// Largest position, long or short, that all open orders together could lead to.
     pub max_position: String,
     /// Most open orders.
@@ -79,6 +82,7 @@ pub struct InstrumentRisk {
     pub max_order_qty: Option<String>,
     pub max_notional: Option<String>,
     pub collar_bps: Option<u32>,
+    pub trigger_bps: Option<u32>,
     pub max_position: Option<String>,
     pub max_open_orders: Option<u32>,
     pub commands_per_second: Option<u32>,
@@ -214,10 +218,12 @@ impl RiskSection {
         let text =
             |field, own: &Option<String>, all: &String| decimal(field, own.as_ref().unwrap_or(all));
         let loss = own.max_daily_loss.as_ref().or(self.max_daily_loss.as_ref());
+        let collar_bps = own.collar_bps.unwrap_or(self.collar_bps);
         Ok(RiskLimits {
             max_order_qty: text("risk.max_order_qty", &own.max_order_qty, &self.max_order_qty)?,
             max_notional: text("risk.max_notional", &own.max_notional, &self.max_notional)?,
-            collar_bps: own.collar_bps.unwrap_or(self.collar_bps),
+            collar_bps,
+            trigger_bps: own.trigger_bps.or(self.trigger_bps).unwrap_or(collar_bps),
             max_position: text("risk.max_position", &own.max_position, &self.max_position)?,
             max_open_orders: own.max_open_orders.unwrap_or(self.max_open_orders),
             commands_per_second: own.commands_per_second.unwrap_or(self.commands_per_second),

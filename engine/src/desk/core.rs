@@ -14,15 +14,17 @@ use super::subscribing::HOUSEKEEPING;
 use super::timers::Timers;
 use super::truth::Truth;
 use super::{DeskConfig, DeskStats, UnknownOrders};
-use crate::command::{Command, CommandKind, NewOrder, ReplaceOrder, SessionId};
+use crate::command::{Command, CommandKind, NewOrder, ReplaceOrder, SessionId, Watches};
 use crate::conductor::LinkEvent;
 use crate::limits::{BOOK_LEVELS_MAX, COMMANDS_PER_CALLBACK_MAX};
 use crate::market::Markets;
-use crate::order::{ClOrdIdSource, OrderHandle, OrderTable, Positions, Reach};
+use crate::order::{
+    ClOrdIdSource, Order, OrderHandle, OrderTable, Positions, Reach, ReplacePlan, Terms,
+};
 use crate::risk::{Refusal, RiskCheck, RiskView};
 use crate::strategy::OrderSpec;
 use crate::trace::{Clock, Stage, Stamps};
-use crate::types::{ClOrdId, InstrumentId, Market, OrdType, Px, Qty, market_of};
+use crate::types::{ClOrdId, InstrumentId, Market, Px, Qty, market_of};
 
 /// The desk without the strategy.
 ///
@@ -157,7 +159,25 @@ impl Core {
 
     pub fn replace(&mut self, handle: OrderHandle, qty: Qty, px: Px) -> Result<(), Refusal> {
         let stamps = self.stamp_strategy();
-        let result = self.try_replace(handle, qty, px, stamps);
+        let result = self.try_replace(handle, stamps, |order, plan| {
+            let terms = Terms { qty, px: Some(px), stop_px: plan.stop_px };
+            order.ord_type.has_limit().then_some(terms)
+        });
+        self.note(result)
+    }
+
+    pub fn replace_trigger(
+        &mut self,
+        handle: OrderHandle,
+        qty: Qty,
+        trigger: Px,
+        px: Option<Px>,
+    ) -> Result<(), Refusal> {
+        let stamps = self.stamp_strategy();
+        let result = self.try_replace(handle, stamps, |order, _| {
+            let terms = Terms { qty, px, stop_px: Some(trigger) };
+            order.ord_type.has_trigger().then_some(terms)
+        });
         self.note(result)
     }
 
@@ -195,10 +215,12 @@ impl Core {
             cl_ord_id: self.next_id(now)?,
             instrument: spec.instrument,
             side: spec.side,
-            ord_type: if spec.px.is_some() { OrdType::Limit } else { OrdType::Market },
+            ord_type: spec.ord_type(),
             time_in_force: spec.time_in_force,
             qty: spec.qty,
             px: spec.px,
+            stop_px: spec.trigger.map(|trigger| trigger.px),
+            watches: spec.trigger.map_or(Watches::LastTrade, |trigger| trigger.watches),
             post_only: spec.post_only,
             self_trade: spec.self_trade,
         };
@@ -215,9 +237,8 @@ impl Core {
     fn try_replace(
         &mut self,
         handle: OrderHandle,
-        qty: Qty,
-        px: Px,
         stamps: Stamps,
+        terms: impl FnOnce(&Order, &ReplacePlan) -> Option<Terms>,
     ) -> Result<(), Refusal> {
         self.check_open()?;
         self.check_lane()?;
@@ -227,6 +248,7 @@ impl Core {
         }
         let plan = self.orders.plan_replace(handle)?;
         let order = *self.orders.get(handle).ok_or(Refusal::OrderUnknown)?;
+        let terms = terms(&order, &plan).ok_or(Refusal::NotAmendable)?;
         if !self.reach.amend.reaches(self.place(&order)) {
             return Err(Refusal::OutOfReach);
         }
@@ -240,13 +262,14 @@ impl Core {
             side: order.side,
             ord_type: order.ord_type,
             time_in_force: order.time_in_force,
-            qty,
-            px: Some(px),
+            qty: terms.qty,
+            px: terms.px,
+            stop_px: terms.stop_px,
             post_only: order.post_only,
         };
         let view = view(&self.markets, &self.orders, &self.positions, order.instrument);
         let checked = self.risk.check_replace(replace, &order, &view, now)?;
-        self.orders.add_replace(handle, replace.cl_ord_id, qty, Some(px))?;
+        self.orders.add_replace(handle, replace.cl_ord_id, terms)?;
         self.orders.stamp(handle, now);
         self.order_changed(handle, now);
         self.stats.replaces += 1;

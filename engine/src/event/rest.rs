@@ -3,7 +3,7 @@
 use taut_codec::value::Decimal;
 
 use super::EventText;
-use crate::types::{ClOrdId, OrderId, Side};
+use crate::types::{ClOrdId, OrdType, OrderId, Side};
 
 /// The answer to a [`RestCall`](crate::command::RestCall), or a part of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,8 +44,12 @@ pub struct Listed {
     pub cl_ord_id: Option<ClOrdId>,
     /// Its side.
     pub side: Side,
+    /// Its type now, if that was said: what it has become, once it has triggered.
+    pub ord_type: Option<OrdType>,
     /// The limit, of an order that has one.
     pub px: Option<Decimal>,
+    /// Its trigger price, or the distance at which it trails, if it waits for a trigger and that was said.
+    pub stop_px: Option<Decimal>,
     /// The total quantity.
     pub qty: Decimal,
     /// Filled so far.

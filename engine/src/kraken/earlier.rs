@@ -14,7 +14,7 @@ use taut_codec::value::parse_u64;
 
 use super::decode::decode;
 use super::instruments::Instruments;
-use crate::command::NewOrder;
+use crate::command::{NewOrder, Watches};
 use crate::event::{EventKind, FirstKept, FromJournal, Report};
 use crate::journal::{Direction, Entry, EntryKind, JournalError, Reader, State};
 use crate::limits::FIELDS_MAX;
@@ -269,9 +269,16 @@ fn each(
 fn new_order(message: &Message<'_>, instruments: &Instruments) -> Option<NewOrder> {
     let instrument = instruments.find(message.get(tag::SYMBOL)?)?;
     let facts = instruments.facts(instrument)?;
-    let px: Option<Px> = match message.get(tag::PRICE) {
-        Some(_) => Some(facts.px(message.decimal(tag::PRICE).ok()?).ok()?),
-        None => None,
+    // `None` for one that cannot be read.
+    let price = |tag| -> Option<Option<Px>> {
+        match message.get(tag) {
+            Some(_) => facts.px(message.decimal(tag).ok()?).ok().map(Some),
+            None => Some(None),
+        }
+    };
+    let watches = match message.get(tag::DISCRETION_INST) {
+        Some(b"1") => Watches::Index,
+        _ => Watches::LastTrade,
     };
     Some(NewOrder {
         cl_ord_id: cl_ord_id(message, tag::CL_ORD_ID)?,
@@ -280,7 +287,9 @@ fn new_order(message: &Message<'_>, instruments: &Instruments) -> Option<NewOrde
         ord_type: OrdType::from_fix(message.get(tag::ORD_TYPE)?)?,
         time_in_force: TimeInForce::from_fix(message.get(tag::TIME_IN_FORCE)?)?,
         qty: facts.qty(message.decimal(tag::ORDER_QTY).ok()?).ok()?,
-        px,
+        px: price(tag::PRICE)?,
+        stop_px: price(tag::STOP_PX)?,
+        watches,
         post_only: message.get(tag::EXEC_INST).is_some_and(|value| value.contains(&b'P')),
         self_trade: None,
     })

@@ -12,7 +12,7 @@ use taut_codec::value::{FixStr, UtcTime, parse_u32, write_u64};
 
 use super::instruments::Instruments;
 use crate::command::{
-    CancelOrder, CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder, StatusRequest,
+    CancelOrder, CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder, StatusRequest, Watches,
 };
 use crate::types::{ClOrdId, Instrument, InstrumentId, Market, Px, Qty};
 
@@ -111,6 +111,10 @@ impl Encodable<'_> {
             .bytes(tag::SYMBOL, facts.symbol.as_bytes())
             .byte(tag::TIME_IN_FORCE, order.time_in_force.fix())
             .time(tag::TRANSACT_TIME, now);
+        stop(out, facts, order.stop_px);
+        if watches_index(order) {
+            out.byte(tag::DISCRETION_INST, order.watches.fix());
+        }
         if let Some(mode) = order.self_trade {
             out.byte(tag::SELF_TRADE_PREVENTION, mode.fix());
         }
@@ -129,6 +133,7 @@ impl Encodable<'_> {
             .bytes(tag::SYMBOL, facts.symbol.as_bytes())
             .byte(tag::TIME_IN_FORCE, order.time_in_force.fix())
             .time(tag::TRANSACT_TIME, now);
+        stop(out, facts, order.stop_px);
     }
 
     fn cancel(out: &mut Encoder<'_>, cancel: &CancelOrder, facts: &Instrument, now: UtcTime) {
@@ -215,6 +220,11 @@ fn exec_inst(order: &NewOrder, facts: &Instrument) -> Option<&'static [u8]> {
     }
 }
 
+/// Whether DiscretionInst(388) is to be said: the last trade is the venue's default.
+fn watches_index(order: &NewOrder) -> bool {
+    order.stop_px.is_some() && order.watches == Watches::Index
+}
+
 fn cl_ord_id(out: &mut Encoder<'_>, tag: u32, id: ClOrdId) {
     out.bytes(tag, id.write(&mut [0; ClOrdId::TEXT_MAX]));
 }
@@ -232,4 +242,10 @@ fn price<'e, 'b>(
         out.decimal(tag::PRICE, facts.px_decimal(px), 0);
     }
     out
+}
+
+fn stop(out: &mut Encoder<'_>, facts: &Instrument, stop_px: Option<Px>) {
+    if let Some(px) = stop_px {
+        out.decimal(tag::STOP_PX, facts.px_decimal(px), 0);
+    }
 }

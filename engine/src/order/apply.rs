@@ -88,7 +88,7 @@ impl OrderTable {
             }
             (None, ExecType::PendingNew | ExecType::New) if is_first => UpdateKind::Acked,
             (None, ExecType::New) if was == OrderState::PendingNew => UpdateKind::Live,
-            (None, ExecType::Restated) if has_triggered => {
+            (None, ExecType::Restated | ExecType::OrderStatus) if has_triggered => {
                 UpdateKind::Triggered { px: report.trigger_px }
             }
             (None, ExecType::Restated) => {
@@ -128,7 +128,8 @@ impl OrderTable {
         self.chains.backward(&order.ends).find(|&at| {
             let link = self.chains.get(at);
             let may_be = at == order.current || (link.stale && link.kind == RequestKind::Replace);
-            may_be && link.qty == report.order_qty && link.px == report.px
+            let same_stop = !report.ord_type.has_trigger() || link.stop_px == report.stop_px;
+            may_be && link.qty == report.order_qty && link.px == report.px && same_stop
         })
     }
 

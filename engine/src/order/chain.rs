@@ -28,6 +28,7 @@ pub(super) struct Link {
     pub kind: RequestKind,
     pub qty: Qty,
     pub px: Option<Px>,
+    pub stop_px: Option<Px>,
     /// The sequence space that it was sent in.
     pub epoch: u32,
     /// The TCP life that it was sent on.
@@ -60,6 +61,7 @@ impl Link {
             kind,
             qty: Qty(0),
             px: None,
+            stop_px: None,
             epoch: 0,
             connection: 0,
             order,

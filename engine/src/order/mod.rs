@@ -20,7 +20,7 @@ pub use chain::RequestKind;
 pub use ids::ClOrdIdSource;
 pub use positions::{Pnl, Position, Positions};
 pub use reach::{CancelRoute, Place, Reach, Rung, RungReason, Scope};
-pub use request::{CancelPlan, ReplacePlan};
+pub use request::{CancelPlan, ReplacePlan, Terms};
 pub(crate) use resolve::Asked;
 pub use resolve::{Proof, Resolved};
 pub use table::OrderTable;
@@ -105,9 +105,10 @@ pub struct Order {
     pub post_only: bool,
     /// The total quantity that the venue confirmed last (until then: that was sent).
     pub qty: Qty,
-    /// The price that the venue confirmed last; `None` for a market order.
+    /// The limit that the venue confirmed last; `None` for a type without one. Of a trailing stop limit that
+    /// waits it is an offset from the price that triggers.
     pub px: Option<Px>,
-    /// StopPx(99) of an order that has or had a trigger.
+    /// StopPx(99) of an order that has or had a trigger: its price, or the distance at which it trails.
     pub stop_px: Option<Px>,
     /// CumQty(14): filled so far, as the venue says.
     pub cum: Qty,
@@ -217,6 +218,12 @@ impl Order {
         self.asked
     }
 
+    /// Whether it waits for its trigger, as far as is known: it is not in the book, and cannot be filled.
+    #[must_use]
+    pub const fn is_untriggered(&self) -> bool {
+        self.ord_type.has_trigger() && !self.state.is_end()
+    }
+
     /// Whether the venue has told of it.
     #[must_use]
     pub const fn is_acked(&self) -> bool {
@@ -229,7 +236,7 @@ impl Order {
         Qty(self.exposure)
     }
 
-    /// The most aggressive price that it can have, pending replaces included; `None` for a market order.
+    /// The most aggressive limit that it can have, pending replaces included; `None` for a type without one.
     #[must_use]
     pub const fn best_px(&self) -> Option<Px> {
         self.best_px

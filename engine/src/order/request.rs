@@ -16,6 +16,8 @@ pub struct ReplacePlan {
     pub orig_cl_ord_id: ClOrdId,
     /// OrderID(37).
     pub order_id: OrderId,
+    /// StopPx(99) that was asked for last, of an order that waits for a trigger.
+    pub stop_px: Option<Px>,
 }
 
 /// What a cancel of an order must name.
@@ -25,6 +27,17 @@ pub struct CancelPlan {
     pub orig_cl_ord_id: ClOrdId,
     /// OrderID(37), empty if not known; if both are given the venue uses this one (venue file 4.2).
     pub order_id: OrderId,
+}
+
+/// What a replace asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// OrderQty(38): the new total, fills included.
+    pub qty: Qty,
+    /// Price(44) of a type with a limit.
+    pub px: Option<Px>,
+    /// StopPx(99) of a type with a trigger.
+    pub stop_px: Option<Px>,
 }
 
 impl OrderTable {
@@ -48,7 +61,13 @@ impl OrderTable {
             return Err(Refusal::OrderIdUnknown);
         }
         self.check_pending(order)?;
-        Ok(ReplacePlan { orig_cl_ord_id: self.last_issued(order), order_id: order.order_id })
+        let last = self.last_issued(order);
+        let stop_px = if last == order.current { order.stop_px } else { self.chains.get(last).stop_px };
+        Ok(ReplacePlan {
+            orig_cl_ord_id: self.chains.get(last).id,
+            order_id: order.order_id,
+            stop_px: stop_px.filter(|_| order.ord_type.has_trigger()),
+        })
     }
 
     /// What a cancel of the order would have to name.
@@ -61,7 +80,8 @@ impl OrderTable {
             return Err(Refusal::CancelPending);
         }
         self.check_pending(order)?;
-        Ok(CancelPlan { orig_cl_ord_id: self.last_issued(order), order_id: order.order_id })
+        let orig_cl_ord_id = self.chains.get(self.last_issued(order)).id;
+        Ok(CancelPlan { orig_cl_ord_id, order_id: order.order_id })
     }
 
     /// Enters a replace that is about to be sent, as planned.
@@ -72,14 +92,13 @@ impl OrderTable {
         &mut self,
         handle: OrderHandle,
         id: ClOrdId,
-        qty: Qty,
-        px: Option<Px>,
+        Terms { qty, px, stop_px }: Terms,
     ) -> Result<(), Refusal> {
         let orig = self.plan_replace(handle)?.orig_cl_ord_id;
         self.make_link_room()?;
         let (epoch, connection) = (self.epoch, self.connection);
         let link = Link::new(id, orig, RequestKind::Replace, handle.slot);
-        self.push(Link { qty, px, epoch, connection, ..link });
+        self.push(Link { qty, px, stop_px, epoch, connection, ..link });
         Ok(())
     }
 
@@ -123,18 +142,18 @@ impl OrderTable {
         if pending < PENDING_PER_ORDER_MAX { Ok(()) } else { Err(Refusal::TooManyPending) }
     }
 
-    /// The newest ClOrdID that the venue will know when the next request arrives, if it accepts all
+    /// The link with the newest ClOrdID that the venue will know when the next request arrives, if it accepts all
     /// that is under way.
-    fn last_issued(&self, order: &Order) -> ClOrdId {
+    fn last_issued(&self, order: &Order) -> u32 {
         for at in self.chains.backward(&order.ends) {
             let link = self.chains.get(at);
             let may_count = at == order.current
                 || (link.is_waiting() && !link.doomed && link.kind != RequestKind::Cancel);
             if may_count {
-                return link.id;
+                return at;
             }
         }
-        self.chains.get(order.current).id
+        order.current
     }
 
     fn push(&mut self, link: Link) {

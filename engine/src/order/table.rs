@@ -177,6 +177,7 @@ impl OrderTable {
                 post_only: new.post_only,
                 qty: new.qty,
                 px: new.px,
+                stop_px: new.stop_px,
                 leaves: new.qty,
                 epoch: self.epoch,
                 connection: self.connection,
@@ -221,6 +222,7 @@ impl OrderTable {
         let link = Link {
             qty: order.qty,
             px: order.px,
+            stop_px: order.stop_px,
             epoch: order.epoch,
             connection: order.connection,
             ..Link::new(id, id, RequestKind::New, slot)

@@ -1,7 +1,7 @@
 use taut_codec::value::{Decimal, FixStr, UtcTime};
 
 use super::*;
-use crate::command::NewOrder;
+use crate::command::{NewOrder, Watches};
 use crate::event::{ExecType, Fill, OrdStatus, Refusal as VenueRefusal, Report};
 use crate::risk::Refusal;
 use crate::types::{ClOrdId, ExecId, Market};
@@ -21,9 +21,15 @@ fn new_order(n: u64) -> NewOrder {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(10),
         px: Some(Px(100)),
+        stop_px: None,
+        watches: Watches::LastTrade,
         post_only: false,
         self_trade: None,
     }
+}
+
+fn at_100(qty: Qty) -> Terms {
+    Terms { qty, px: Some(Px(100)), stop_px: None }
 }
 
 /// A report about an order of `qty` of which `cum` are filled; `O1` is its OrderID.
@@ -126,7 +132,7 @@ fn requests_chain_to_the_last_issued_id_without_waiting() {
     let order = acked(&mut table, 1);
     for n in [2, 3] {
         assert_eq!(table.plan_replace(order).unwrap().orig_cl_ord_id, id(n - 1));
-        table.add_replace(order, id(n), Qty(10 + n as i64), Some(Px(100))).unwrap();
+        table.add_replace(order, id(n), at_100(Qty(10 + n as i64))).unwrap();
     }
     assert_eq!(table.plan_cancel(order).unwrap().orig_cl_ord_id, id(3));
     table.add_cancel(order, id(4)).unwrap();
@@ -154,7 +160,7 @@ fn a_refused_link_falls_back_and_dooms_what_chains_to_it() {
     let mut table = table();
     let order = acked(&mut table, 1);
     for n in [2, 3, 4] {
-        table.add_replace(order, id(n), Qty(10 * n as i64), Some(Px(100))).unwrap();
+        table.add_replace(order, id(n), at_100(Qty(10 * n as i64))).unwrap();
     }
     apply(&mut table, &report(2, ExecType::Replaced, OrdStatus::Replaced, 20, 0));
     let refused = table.on_refused(&refusal(3)).unwrap();
@@ -162,7 +168,7 @@ fn a_refused_link_falls_back_and_dooms_what_chains_to_it() {
     // The venue does not know 3, so 4 will be refused too and 2 is what it knows.
     assert_eq!(table.plan_replace(order).unwrap().orig_cl_ord_id, id(2));
     assert_eq!(table.open_qty(ID), [20, 0]);
-    table.add_replace(order, id(5), Qty(50), Some(Px(100))).unwrap();
+    table.add_replace(order, id(5), at_100(Qty(50))).unwrap();
     assert_eq!(table.plan_replace(order).unwrap().orig_cl_ord_id, id(5));
     assert!(!table.on_refused(&refusal(4)).unwrap().disagrees);
     apply(&mut table, &report(5, ExecType::Replaced, OrdStatus::Replaced, 50, 0));
@@ -174,7 +180,7 @@ fn a_refused_link_falls_back_and_dooms_what_chains_to_it() {
 fn a_cancel_by_order_id_survives_a_refused_replace_before_it() {
     let mut table = table();
     let order = acked(&mut table, 1);
-    table.add_replace(order, id(2), Qty(20), Some(Px(100))).unwrap();
+    table.add_replace(order, id(2), at_100(Qty(20))).unwrap();
     table.add_cancel(order, id(3)).unwrap();
     table.on_refused(&refusal(2)).unwrap();
     assert!(table.get(order).unwrap().is_cancel_pending());
@@ -203,7 +209,7 @@ fn a_refused_or_withdrawn_new_order_ends() {
 fn a_reject_that_names_only_a_sequence_number_finds_its_request() {
     let mut table = table();
     let order = acked(&mut table, 1);
-    table.add_replace(order, id(2), Qty(20), Some(Px(100))).unwrap();
+    table.add_replace(order, id(2), at_100(Qty(20))).unwrap();
     table.on_wire(id(2), 77, 1).unwrap();
     let by_number = VenueRefusal { cl_ord_id: None, ref_seq_num: 77, ..refusal(2) };
     let applied = table.on_refused(&by_number).unwrap();
@@ -272,7 +278,7 @@ fn a_cancel_by_the_venue_is_found_by_the_order_id() {
 fn an_order_is_uncertain_after_a_drop_until_a_report_tells() {
     let mut table = table();
     let order = acked(&mut table, 1);
-    table.add_replace(order, id(2), Qty(30), Some(Px(100))).unwrap();
+    table.add_replace(order, id(2), at_100(Qty(30))).unwrap();
     table.add_cancel(order, id(3)).unwrap();
     let update = table.mark_uncertain(order, true).unwrap();
     assert_eq!((update.kind, update.state), (UpdateKind::Uncertain, OrderState::Uncertain));
@@ -310,14 +316,14 @@ fn one_order_has_a_limit_of_pending_requests() {
     let mut n = 1;
     let refusal = loop {
         n += 1;
-        if let Err(refusal) = table.add_replace(order, id(n), Qty(10), Some(Px(100))) {
+        if let Err(refusal) = table.add_replace(order, id(n), at_100(Qty(10))) {
             break refusal;
         }
     };
     assert_eq!(refusal, Refusal::TooManyPending);
     assert_eq!(n, 2 + crate::limits::PENDING_PER_ORDER_MAX as u64);
     apply(&mut table, &report(2, ExecType::Replaced, OrdStatus::Replaced, 10, 0));
-    assert!(table.add_replace(order, id(n), Qty(10), Some(Px(100))).is_ok());
+    assert!(table.add_replace(order, id(n), at_100(Qty(10))).is_ok());
 }
 
 #[test]
@@ -325,7 +331,7 @@ fn superseded_ids_are_kept_for_a_while_and_then_forgotten() {
     let mut table = table();
     let order = acked(&mut table, 1);
     for n in 2..200 {
-        table.add_replace(order, id(n), Qty(10), Some(Px(100))).unwrap();
+        table.add_replace(order, id(n), at_100(Qty(10))).unwrap();
         apply(&mut table, &report(n, ExecType::Replaced, OrdStatus::Replaced, 10, 0));
     }
     assert!(table.find(id(195)).is_some(), "the newest four superseded ones");
@@ -496,12 +502,111 @@ fn a_trigger_tells_its_price_and_what_the_order_became() {
     assert_eq!(table.get(order).unwrap().ord_type, OrdType::Market);
 }
 
+/// A buy that waits for 110 and then for no more than 120.
+fn stop_limit(table: &mut OrderTable) -> (OrderHandle, Report) {
+    let new = NewOrder {
+        ord_type: OrdType::StopLossLimit,
+        px: Some(Px(120)),
+        stop_px: Some(Px(110)),
+        ..new_order(1)
+    };
+    let order = table.open(&new).unwrap();
+    let told = Report {
+        ord_type: new.ord_type,
+        px: new.px,
+        stop_px: new.stop_px,
+        ..report(1, ExecType::New, OrdStatus::New, 10, 0)
+    };
+    (order, told)
+}
+
+/// The answer to an amend of it, to a trigger of 111.
+fn amended(told: &Report, n: u64, px: i64) -> Report {
+    Report {
+        cl_ord_id: id(n),
+        exec_type: ExecType::Replaced,
+        ord_status: OrdStatus::Replaced,
+        px: Some(Px(px)),
+        stop_px: Some(Px(111)),
+        ..*told
+    }
+}
+
+#[test]
+fn an_order_waits_for_its_trigger_is_amended_triggers_and_fills() {
+    let mut table = table();
+    let (order, told) = stop_limit(&mut table);
+    assert!(table.get(order).unwrap().is_untriggered());
+    assert_eq!(table.open_qty(ID), [10, 0], "what it could fill counts from the start");
+    assert_eq!(apply(&mut table, &told).update.kind, UpdateKind::Acked);
+    // Two amends that do not wait for each other: the second keeps the trigger of the first.
+    for (n, px, stop) in [(2, 121, 111), (3, 122, 111)] {
+        let plan = table.plan_replace(order).unwrap();
+        assert_eq!(plan.stop_px, Some(Px(if n == 2 { 110 } else { 111 })));
+        let terms = Terms { qty: Qty(10), px: Some(Px(px)), stop_px: Some(Px(stop)) };
+        table.add_replace(order, id(n), terms).unwrap();
+    }
+    let amended = |n, px| amended(&told, n, px);
+    assert!(!apply(&mut table, &amended(2, 121)).disagrees);
+    // It triggers before the second arrives, which changes its limit only.
+    let fired = Report {
+        ord_type: OrdType::Limit,
+        trigger_px: Some(Px(112)),
+        exec_type: ExecType::Restated,
+        ord_status: OrdStatus::New,
+        ..amended(2, 121)
+    };
+    let seen = apply(&mut table, &fired);
+    assert_eq!(seen.update.kind, UpdateKind::Triggered { px: Some(Px(112)) });
+    assert!(!seen.disagrees && !table.get(order).unwrap().is_untriggered());
+    let late = Report { ord_type: OrdType::Limit, ..amended(3, 122) };
+    let seen = apply(&mut table, &late);
+    assert!(!seen.disagrees, "{seen:?}");
+    let now = table.get(order).unwrap();
+    assert_eq!((now.px, now.ord_type, now.pending_replaces()), (Some(Px(122)), OrdType::Limit, 0));
+    assert_eq!(table.plan_replace(order).unwrap().stop_px, None, "there is none to amend any more");
+    let filled = Report {
+        fill: Some(Fill { px: Px(120), qty: Qty(10), liquidity: None }),
+        exec_type: ExecType::Trade,
+        ord_status: OrdStatus::Filled,
+        cum_qty: Qty(10),
+        leaves_qty: Qty(0),
+        ..late
+    };
+    assert_eq!(apply(&mut table, &filled).update.state, OrderState::Filled);
+}
+
+#[test]
+fn a_trigger_of_which_the_report_was_lost_is_told_by_the_answer_to_a_status_request() {
+    let lost = || {
+        let mut table = table();
+        let (order, told) = stop_limit(&mut table);
+        apply(&mut table, &told);
+        let terms = Terms { qty: Qty(10), px: Some(Px(120)), stop_px: Some(Px(115)) };
+        table.add_replace(order, id(2), terms).unwrap();
+        table.mark_uncertain(order, true).unwrap();
+        (table, order, Report { exec_type: ExecType::OrderStatus, cl_ord_id: id(9), ..told })
+    };
+    // Quantity and limit are those of both requests: the trigger says which is in force.
+    for (stop_px, in_force) in [(115, 2), (110, 1)] {
+        let (mut table, order, answer) = lost();
+        let answer = Report { stop_px: Some(Px(stop_px)), ..answer };
+        assert!(apply(&mut table, &answer).resolved);
+        assert_eq!(table.cl_ord_id(order), Some(id(in_force)));
+    }
+    let (mut table, _, answer) = lost();
+    let answer = Report { ord_type: OrdType::Limit, trigger_px: Some(Px(112)), ..answer };
+    let seen = apply(&mut table, &answer);
+    assert_eq!(seen.update.kind, UpdateKind::Triggered { px: Some(Px(112)) });
+    assert!(seen.resolved);
+}
+
 #[test]
 fn a_status_answer_under_its_own_id_shows_which_replace_is_in_force() {
     let mut table = table();
     let order = acked(&mut table, 1);
     for n in [2, 3] {
-        table.add_replace(order, id(n), Qty(10 * n as i64), Some(Px(100))).unwrap();
+        table.add_replace(order, id(n), at_100(Qty(10 * n as i64))).unwrap();
     }
     table.mark_uncertain(order, true).unwrap();
     // The answer names the request for it, which is no id of the order's (venue file C17).

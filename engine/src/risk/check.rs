@@ -18,6 +18,7 @@ pub(super) struct Ask {
     pub time_in_force: TimeInForce,
     pub qty: Qty,
     pub px: Option<Px>,
+    pub stop_px: Option<Px>,
     pub post_only: bool,
     pub self_trade: Option<SelfTrade>,
     /// Quantity that the open orders of the side could reach in addition to today's.
@@ -44,6 +45,7 @@ impl RiskCheck {
             time_in_force: order.time_in_force,
             qty: order.qty,
             px: order.px,
+            stop_px: order.stop_px,
             post_only: order.post_only,
             self_trade: order.self_trade,
             adds: order.qty.0,
@@ -73,6 +75,7 @@ impl RiskCheck {
             time_in_force: order.time_in_force,
             qty: order.qty,
             px: order.px,
+            stop_px: order.stop_px,
             post_only: order.post_only,
             self_trade: None,
             adds: order.qty.0.saturating_sub(cum).saturating_sub(exposure).max(0),
@@ -165,12 +168,14 @@ impl RiskCheck {
         Ok(())
     }
 
-    /// A limit meets orders at its price or better, a market order any.
+    /// A limit meets orders at its price or better, a market order any; one that waits for a trigger meets what
+    /// it would if it had triggered.
     fn check_self_cross(&self, known: &Known, ask: &Ask, px: Px) -> Result<(), Refusal> {
         let Some(own) = self.quotes.best(ask.instrument, ask.side.opposite()) else {
             return Ok(());
         };
-        if ask.px.is_some_and(|px| !ask.side.at_least_as_good(px, own)) {
+        let limit = ask.px.filter(|_| !ask.ord_type.trails());
+        if limit.is_some_and(|px| !ask.side.at_least_as_good(px, own)) {
             return Ok(());
         }
         Err(Refusal::SelfCross(Numbers::new(px.0, own.0, known.instrument.price_precision)))
@@ -196,6 +201,32 @@ impl RiskCheck {
     }
 }
 
+/// The prices that an order is measured at.
+struct Judged {
+    /// Its limit, or what a market order would meet first.
+    px: Px,
+    /// The highest that it may trade at, as things stand.
+    dearest: Px,
+    /// What its limit is held against, doubled.
+    around: i128,
+}
+
+/// Whether a price is within so many basis points of another, which is given doubled.
+fn check_collar(px: Px, twice_mid: i128, bps: i128, decimals: u8) -> Result<(), Refusal> {
+    let twice_distance = (2 * i128::from(px.0) - twice_mid).abs();
+    // |px - mid| <= mid x bps / 10000, doubled so that it stays in whole units.
+    let twice_most = twice_mid.max(0) * bps;
+    if twice_distance * 10_000 <= twice_most {
+        return Ok(());
+    }
+    let bound = if 2 * i128::from(px.0) > twice_mid {
+        (twice_mid * 10_000 + twice_most).div_euclid(20_000)
+    } else {
+        (twice_mid * 10_000 - twice_most + 19_999).div_euclid(20_000).max(0)
+    };
+    Err(Refusal::PriceCollar(Numbers::new(px.0, bound, decimals)))
+}
+
 impl Row {
     /// Quantity, price and cost; returns the price that was judged.
     fn check_price(
@@ -217,28 +248,62 @@ impl Row {
         }
         // A market order is measured at the price that it would meet first.
         let best = view.book.and_then(|book| book.best(ask.side.opposite()));
-        let px = ask.px.or(best.map(|level| level.px)).ok_or(Refusal::NoBook)?;
+        let best = best.map(|level| level.px);
+        let Judged { px, dearest, around } = match ask.stop_px {
+            None => {
+                let px = ask.px.or(best).ok_or(Refusal::NoBook)?;
+                Judged { px, dearest: px, around: twice_mid }
+            }
+            Some(stop) => self.judge_trigger(known, ask, stop, best, twice_mid)?,
+        };
         let cost = i128::from(px.0) * i128::from(ask.qty.0);
         if cost < limits.cost_min {
             return Err(Refusal::CostMin(Numbers::new(cost, limits.cost_min, limits.cost_scale)));
         }
+        let cost = i128::from(dearest.0) * i128::from(ask.qty.0);
         if cost > limits.max_notional {
             let numbers = Numbers::new(cost, limits.max_notional, limits.cost_scale);
             return Err(Refusal::MaxNotional(numbers));
         }
-        let twice_distance = (2 * i128::from(px.0) - twice_mid).abs();
-        // |px - mid| <= mid x bps / 10000, doubled so that it stays in whole units.
-        let twice_most = twice_mid.max(0) * limits.collar_bps;
-        if twice_distance * 10_000 > twice_most {
-            let bound = if 2 * i128::from(px.0) > twice_mid {
-                (twice_mid * 10_000 + twice_most).div_euclid(20_000)
-            } else {
-                (twice_mid * 10_000 - twice_most + 19_999).div_euclid(20_000).max(0)
-            };
-            let numbers = Numbers::new(px.0, bound, instrument.price_precision);
-            return Err(Refusal::PriceCollar(numbers));
-        }
+        check_collar(px, around, limits.collar_bps, instrument.price_precision)?;
         Ok(px)
+    }
+
+    /// What an order is measured at that waits for a trigger. The trigger has a collar of its own around the
+    /// mid price, and may not have been passed: the order would be one at once. Its limit is held against the
+    /// price that triggers, where the market will be then. Of one that trails, all is as if the market turned
+    /// now.
+    fn judge_trigger(
+        &self,
+        known: &Known,
+        ask: &Ask,
+        stop: Px,
+        best: Option<Px>,
+        twice_mid: i128,
+    ) -> Result<Judged, Refusal> {
+        let decimals = known.instrument.price_precision;
+        let rising = ask.ord_type.fires_rising(ask.side);
+        let now = best.ok_or(Refusal::NoBook)?;
+        let at = match (ask.ord_type.trails(), rising) {
+            (false, _) => stop,
+            (true, true) => Px(now.0.saturating_add(stop.0)),
+            (true, false) => Px(now.0.saturating_sub(stop.0)),
+        };
+        let limit = match ask.px {
+            Some(offset) if ask.ord_type.trails() => Px(at.0.saturating_add(offset.0)),
+            limit => limit.unwrap_or(at),
+        };
+        if at.0 <= 0 || limit.0 <= 0 {
+            return Err(Refusal::BadNumber);
+        }
+        let twice_at = 2 * i128::from(at.0);
+        if if rising { twice_at <= twice_mid } else { twice_at >= twice_mid } {
+            return Err(Refusal::TriggerPassed(Numbers::new(at.0, twice_mid / 2, decimals)));
+        }
+        check_collar(at, twice_mid, i128::from(self.limits.trigger_bps), decimals)?;
+        // A falling price that is followed may rise before it falls.
+        let peak = if ask.ord_type.trails() { now } else { at };
+        Ok(Judged { px: limit, dearest: limit.max(at).max(peak), around: twice_at })
     }
 
     fn check_position(&self, known: &Known, ask: &Ask, view: &RiskView<'_>) -> Result<(), Refusal> {

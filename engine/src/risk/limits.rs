@@ -15,6 +15,9 @@ pub struct RiskLimits {
     pub max_notional: Decimal,
     /// Farthest that a price may be from the mid price, either way, in basis points.
     pub collar_bps: u32,
+    /// Farthest that a trigger may be from the mid price, in basis points; the limit of an order that waits
+    /// for one may be [`RiskLimits::collar_bps`] from its trigger.
+    pub trigger_bps: u32,
     /// Largest position, long or short, that all open orders together could lead to.
     pub max_position: Decimal,
     /// Most open orders.
@@ -66,6 +69,7 @@ impl RiskLimits {
         max_order_qty: ANY,
         max_notional: ANY,
         collar_bps: u32::MAX,
+        trigger_bps: u32::MAX,
         max_position: ANY,
         max_open_orders: u32::MAX,
         commands_per_second: u32::MAX,

@@ -23,7 +23,7 @@ use taut_codec::value::{Decimal, UtcTime};
 
 use crate::market::Book;
 use crate::order::{Order, Positions};
-use crate::types::{Instrument, InstrumentId, Market, Side, TimeInForce};
+use crate::types::{Instrument, InstrumentId, Market, Px, Side, TimeInForce};
 use bucket::Bucket;
 use limits::{Resolved, VALUE_SCALE, floor_to_scale};
 use own_quotes::OwnQuotes;
@@ -357,14 +357,20 @@ impl RiskCheck {
     }
 
     #[cfg(test)]
-    pub(crate) fn own_best(&self, id: InstrumentId, side: Side) -> Option<crate::types::Px> {
+    pub(crate) fn own_best(&self, id: InstrumentId, side: Side) -> Option<Px> {
         self.quotes.best(id, side)
     }
 
     /// An order of ours was sent or has changed.
     pub fn on_order(&mut self, order: &Order) {
-        let rests = !matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
-        let px = order.best_px().filter(|_| rests && !order.state.is_end());
+        let at_once = matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
+        let (waits, kind) = (order.is_untriggered(), order.ord_type);
+        let px = match order.best_px() {
+            _ if order.state.is_end() => None,
+            // It may meet any order of the other side.
+            _ if waits && (kind.trails() || !kind.has_limit()) => Some(any_price(order.side)),
+            px => px.filter(|_| waits || !at_once),
+        };
         self.quotes.set(order.handle.slot(), order.instrument, order.side, px);
     }
 
@@ -383,6 +389,14 @@ impl RiskCheck {
             }
             row.share = share;
         }
+    }
+}
+
+/// Where an order would rest that trades at any price.
+const fn any_price(side: Side) -> Px {
+    match side {
+        Side::Buy => Px(i64::MAX),
+        Side::Sell => Px(0),
     }
 }
 

@@ -71,8 +71,8 @@ pub enum Refusal {
     InstrumentStatus,
     /// A quantity of zero or less, or a price below zero.
     BadNumber,
-    /// Fields that exclude each other: a post-only market or immediate order, a limit order without
-    /// price.
+    /// Fields that exclude each other, or one without which the rest means nothing: a post-only market or
+    /// immediate order, a limit order without price, a date of expiry that cannot be named.
     BadCombination,
     /// The price is not a multiple of TickSize(5022), the bound.
     TickSize(Numbers),
@@ -88,6 +88,9 @@ pub enum Refusal {
     MaxNotional(Numbers),
     /// The price is too far from the mid price; the bound is the last price that would pass.
     PriceCollar(Numbers),
+    /// The market has passed the trigger price already: the order would trigger at once. The bound is the mid
+    /// price.
+    TriggerPassed(Numbers),
     /// There is no live two-sided book to compare the price with.
     NoBook,
     /// The last message about the book is too old, milliseconds.
@@ -102,7 +105,8 @@ pub enum Refusal {
     /// Too many open orders on all instruments together.
     MaxOpenOrdersTotal(Numbers),
     /// It could trade with an order of ours, whose price is the bound. A market order is asked at the
-    /// price that it would meet first.
+    /// price that it would meet first. An order that waits for a trigger counts as if it had triggered: without
+    /// a limit at any price, 0 for a sell.
     SelfCross(Numbers),
     /// Too many commands on the instrument in too short a time.
     CommandRate {
@@ -144,7 +148,7 @@ pub enum Refusal {
     RestFailed,
     /// After a drop it is still to be found out what became of the open orders: only cancels pass.
     Reconciling,
-    /// The order has no price and cannot be amended.
+    /// The order has no such price to amend: no limit, or it waits for no trigger.
     NotAmendable,
     /// A cancel of the order is on its way.
     CancelPending,
@@ -160,7 +164,7 @@ pub enum Refusal {
     /// More timers than [`TIMERS_MAX`](crate::limits::TIMERS_MAX).
     TooManyTimers,
     /// The market has no such order or request: on derivatives fill or kill, a date of expiry, a rule for
-    /// trades with ourselves, and amends where `orders.reach.amends` says so (venue file 4, 4.1).
+    /// trades with ourselves, trailing stops with a limit, and amends where `orders.reach.amends` says so (venue file 4, 4.1).
     NotOnThisMarket,
     /// Inverse contracts can be watched, not traded: what they are worth is not counted here.
     InverseContract,
@@ -195,6 +199,7 @@ impl Refusal {
             Self::MaxOrderQty(_) => "quantity above the limit",
             Self::MaxNotional(_) => "notional above the limit",
             Self::PriceCollar(_) => "price outside the collar",
+            Self::TriggerPassed(_) => "the trigger has been passed already",
             Self::NoBook => "no live book to check the price with",
             Self::StaleBook(_) => "the book is too old, ms",
             Self::MaxPosition(_) => "position limit",
@@ -238,6 +243,7 @@ impl Refusal {
             | Self::MaxOrderQty(numbers)
             | Self::MaxNotional(numbers)
             | Self::PriceCollar(numbers)
+            | Self::TriggerPassed(numbers)
             | Self::StaleBook(numbers)
             | Self::MaxPosition(numbers)
             | Self::MaxGross(numbers)

@@ -1,7 +1,7 @@
 use taut_codec::value::{Decimal, FixStr};
 
 use super::*;
-use crate::command::{NewOrder, ReplaceOrder, SelfTrade};
+use crate::command::{NewOrder, ReplaceOrder, SelfTrade, Watches};
 use crate::event::{BookAction, BookEntry, ExecType, Fill, OrdStatus, Report};
 use crate::order::tests::report;
 use crate::order::{OrderState, OrderTable};
@@ -64,6 +64,8 @@ fn order() -> NewOrder {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(1_000),
         px: Some(Px(1_000)),
+        stop_px: None,
+        watches: Watches::LastTrade,
         post_only: false,
         self_trade: None,
     }
@@ -140,6 +142,8 @@ fn derivatives_take_only_the_orders_that_they_have_and_inverse_contracts_none() 
     let (linear, inverse) = (of(b"PF_XBTUSD"), of(b"FI_XBTUSD_260626"));
     let fok = NewOrder { time_in_force: TimeInForce::Fok, ..order() };
     let rule = NewOrder { self_trade: Some(SelfTrade::CancelBoth), ..order() };
+    let trails = waits(Side::Sell, OrdType::TrailingStop, None, 50);
+    let offset = waits(Side::Sell, OrdType::TrailingStopLimit, Some(-5), 50);
     let ioc = NewOrder { time_in_force: TimeInForce::Ioc, ..order() };
     for (facts, order, refusal) in [
         (instrument(), fok, None),
@@ -148,6 +152,10 @@ fn derivatives_take_only_the_orders_that_they_have_and_inverse_contracts_none() 
         (linear, ioc, None),
         (linear, fok, Some(Refusal::NotOnThisMarket)),
         (linear, rule, Some(Refusal::NotOnThisMarket)),
+        (linear, trails, None),
+        (linear, offset, Some(Refusal::NotOnThisMarket)),
+        (instrument(), offset, None),
+        (inverse, trails, Some(Refusal::InverseContract)),
         (inverse, order(), Some(Refusal::InverseContract)),
     ] {
         let result = check_with(facts, order, flat(&book));
@@ -205,23 +213,109 @@ fn the_position_limit_counts_what_open_orders_could_fill() {
     assert_eq!(check_with(instrument(), order(), many), Err(Refusal::MaxOpenOrders(n(4, 3, 0))));
 }
 
+/// An order of 0.09 that waits for a trigger.
+fn waits(side: Side, ord_type: OrdType, px: Option<i64>, stop: i64) -> NewOrder {
+    let (px, stop_px) = (px.map(Px), Some(Px(stop)));
+    NewOrder { side, ord_type, px, stop_px, qty: Qty(900), ..order() }
+}
+
+#[test]
+fn an_order_that_waits_for_a_trigger_is_held_to_the_collar_of_the_trigger_and_its_limit_to_the_trigger() {
+    use OrdType::{
+        StopLoss, StopLossLimit, TakeProfit, TakeProfitLimit, TrailingStop, TrailingStopLimit,
+    };
+    use Side::{Buy, Sell};
+    let book = book();
+    let passed = |at| Some(Refusal::TriggerPassed(n(at, 1_000, 1)));
+    let collar = |asked, bound| Some(Refusal::PriceCollar(n(asked, bound, 1)));
+    // Around 100.0: triggers within 20 %, limits within 10 % of their trigger.
+    for (order, refusal) in [
+        (waits(Buy, StopLoss, None, 1_005), None),
+        (waits(Buy, StopLoss, None, 1_200), None),
+        (waits(Buy, StopLoss, None, 1_205), collar(1_205, 1_200)),
+        (waits(Buy, StopLoss, None, 1_000), passed(1_000)),
+        (waits(Buy, StopLoss, None, 995), passed(995)),
+        (waits(Sell, StopLoss, None, 995), None),
+        (waits(Sell, StopLoss, None, 795), collar(795, 800)),
+        (waits(Sell, StopLoss, None, 1_005), passed(1_005)),
+        (waits(Buy, TakeProfit, None, 900), None),
+        (waits(Buy, TakeProfit, None, 1_005), passed(1_005)),
+        (waits(Sell, TakeProfit, None, 1_005), None),
+        (waits(Sell, TakeProfit, None, 995), passed(995)),
+        (waits(Buy, StopLossLimit, Some(1_320), 1_200), None),
+        (waits(Buy, StopLossLimit, Some(1_325), 1_200), collar(1_325, 1_320)),
+        (waits(Sell, StopLossLimit, Some(720), 800), None),
+        (waits(Sell, StopLossLimit, Some(715), 800), collar(715, 720)),
+        (waits(Sell, TakeProfitLimit, Some(1_080), 1_200), None),
+        // A distance from the best price that it would meet: 100.5 for a buy, 99.5 for a sell.
+        (waits(Buy, TrailingStop, None, 195), None),
+        (waits(Buy, TrailingStop, None, 200), collar(1_205, 1_200)),
+        (waits(Sell, TrailingStop, None, 195), None),
+        (waits(Sell, TrailingStop, None, 200), collar(795, 800)),
+        (waits(Sell, TrailingStop, None, 995), Some(Refusal::BadNumber)),
+        (waits(Sell, TrailingStopLimit, Some(-50), 195), None),
+        (waits(Sell, TrailingStopLimit, Some(0), 195), None),
+        (waits(Sell, TrailingStopLimit, Some(-85), 195), collar(715, 720)),
+        // What does not fit together, or is no number.
+        (waits(Buy, StopLoss, Some(1_005), 1_005), Some(Refusal::BadCombination)),
+        (waits(Buy, StopLossLimit, None, 1_005), Some(Refusal::BadCombination)),
+        (waits(Buy, OrdType::Limit, Some(1_000), 1_005), Some(Refusal::BadCombination)),
+        (NewOrder { stop_px: None, ..waits(Buy, StopLoss, None, 1_005) }, Some(Refusal::BadCombination)),
+        (NewOrder { post_only: true, ..waits(Buy, StopLoss, None, 1_005) }, Some(Refusal::BadCombination)),
+        (NewOrder { time_in_force: TimeInForce::Gtd, ..order() }, Some(Refusal::BadCombination)),
+        (waits(Buy, StopLoss, None, 0), Some(Refusal::BadNumber)),
+        (waits(Buy, StopLossLimit, Some(-5), 1_005), Some(Refusal::BadNumber)),
+        (waits(Buy, TrailingStop, None, -5), Some(Refusal::BadNumber)),
+        (waits(Buy, StopLoss, None, 1_006), Some(Refusal::TickSize(n(1_006, 5, 1)))),
+        // Its cost is that at its trigger or limit, whichever is more; the least, that at its limit.
+        (NewOrder { qty: Qty(8_500), ..waits(Buy, StopLoss, None, 1_055) }, None),
+        (
+            NewOrder { qty: Qty(8_500), ..waits(Buy, StopLoss, None, 1_060) },
+            Some(Refusal::MaxNotional(n(9_010_000, 9_000_000, 5))),
+        ),
+        (
+            NewOrder { qty: Qty(8_500), ..waits(Buy, StopLossLimit, Some(1_010), 1_060) },
+            Some(Refusal::MaxNotional(n(9_010_000, 9_000_000, 5))),
+        ),
+        (
+            NewOrder { qty: Qty(9_050), ..waits(Sell, TrailingStop, None, 100) },
+            Some(Refusal::MaxNotional(n(9_004_750, 9_000_000, 5))),
+        ),
+        (
+            NewOrder { qty: Qty(52), ..waits(Sell, StopLossLimit, Some(900), 990) },
+            Some(Refusal::CostMin(n(46_800, 50_000, 5))),
+        ),
+    ] {
+        let limits = RiskLimits { trigger_bps: 2_000, ..limits() };
+        let mut risk = RiskCheck::new(std::iter::once(limits));
+        risk.set_instrument(InstrumentId(0), &instrument());
+        let result = risk.check(order, &flat(&book), NOW);
+        assert_eq!(result.err(), refusal, "{order:?}");
+    }
+    let none = RiskView { book: None, ..flat(&book) };
+    let stop = waits(Buy, StopLoss, None, 1_005);
+    assert_eq!(check_with(instrument(), stop, none), Err(Refusal::NoBook));
+}
+
 #[test]
 fn the_instruments_status_decides_what_passes() {
     let book = book();
     let post = NewOrder { post_only: true, ..order() };
     let market = NewOrder { ord_type: OrdType::Market, px: None, ..order() };
     let sell = NewOrder { side: Side::Sell, ..order() };
+    let stop = waits(Side::Sell, OrdType::StopLoss, None, 950);
+    let stop_limit = waits(Side::Sell, OrdType::StopLossLimit, Some(945), 950);
     for (status, passes) in [
-        (PairStatus::Online, [true, true, true, true]),
-        (PairStatus::PostOnly, [false, true, false, false]),
-        (PairStatus::LimitOnly, [true, true, false, true]),
-        (PairStatus::ReduceOnly, [false, false, false, true]),
-        (PairStatus::CancelOnly, [false; 4]),
-        (PairStatus::Maintenance, [false; 4]),
-        (PairStatus::Hidden, [false; 4]),
-        (PairStatus::Delisted, [false; 4]),
+        (PairStatus::Online, [true; 6]),
+        (PairStatus::PostOnly, [false, true, false, false, false, false]),
+        (PairStatus::LimitOnly, [true, true, false, true, false, true]),
+        (PairStatus::ReduceOnly, [false, false, false, true, true, true]),
+        (PairStatus::CancelOnly, [false; 6]),
+        (PairStatus::Maintenance, [false; 6]),
+        (PairStatus::Hidden, [false; 6]),
+        (PairStatus::Delisted, [false; 6]),
     ] {
-        for (order, passes) in [order(), post, market, sell].into_iter().zip(passes) {
+        for (order, passes) in [order(), post, market, sell, stop, stop_limit].into_iter().zip(passes) {
             let view = RiskView { position: 1_000, ..flat(&book) };
             let result = check_with(Instrument { status, ..instrument() }, order, view);
             let expected = if passes { Ok(()) } else { Err(Refusal::InstrumentStatus) };
@@ -245,6 +339,7 @@ fn a_replace_counts_only_what_it_adds() {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(qty),
         px: Some(Px(1_000)),
+        stop_px: None,
         post_only: false,
     };
     // 400 of the order's 1,000 are filled and part of the position; 600 are open.
@@ -334,6 +429,46 @@ fn an_order_that_could_meet_one_of_ours_is_refused_with_its_price() {
     own.state = OrderState::Canceled;
     risk.on_order(&own);
     assert!(risk.check(sell(Some(1_000)), &flat(&book), NOW).is_ok());
+}
+
+#[test]
+fn an_order_that_waits_for_a_trigger_counts_for_self_trades_as_if_it_had_triggered() {
+    let book = book();
+    let limits = RiskLimits { allow_self_cross: false, trigger_bps: 2_000, ..limits() };
+    let mut risk = RiskCheck::new(std::iter::once(limits));
+    risk.set_instrument(InstrumentId(0), &instrument());
+    risk.on_order(&part_filled(400));
+    let mut check = |order| risk.check(order, &flat(&book), NOW).err();
+    // Against a bid of ours at 100.0.
+    let crosses = |at| Some(Refusal::SelfCross(n(at, 1_000, 1)));
+    assert_eq!(check(waits(Side::Sell, OrdType::StopLoss, None, 950)), crosses(950));
+    assert_eq!(check(waits(Side::Sell, OrdType::StopLossLimit, Some(945), 950)), crosses(945));
+    assert_eq!(check(waits(Side::Sell, OrdType::TakeProfitLimit, Some(1_005), 1_010)), None);
+    assert_eq!(check(waits(Side::Sell, OrdType::TakeProfit, None, 1_010)), crosses(1_010));
+    assert_eq!(check(waits(Side::Buy, OrdType::StopLoss, None, 1_010)), None, "the same side");
+    // Against orders of ours that wait: with a limit at that, without one, and trailing, at any price.
+    let cases = [
+        (waits(Side::Sell, OrdType::StopLossLimit, Some(945), 950), 945, [None, Some(945)]),
+        (waits(Side::Sell, OrdType::StopLoss, None, 950), 0, [Some(0), Some(0)]),
+        (waits(Side::Sell, OrdType::TrailingStopLimit, Some(-5), 50), 0, [Some(0), Some(0)]),
+    ];
+    for (waiting, best, bounds) in cases {
+        let mut risk = RiskCheck::new(std::iter::once(limits));
+        risk.set_instrument(InstrumentId(0), &instrument());
+        let mut table = OrderTable::with_capacity(1, 1, 1);
+        let handle = table.open(&waiting).unwrap();
+        risk.on_order(table.get(handle).unwrap());
+        assert_eq!(risk.own_best(InstrumentId(0), Side::Sell), Some(Px(best)));
+        for (px, bound) in [940, 945].into_iter().zip(bounds) {
+            let buy = NewOrder { px: Some(Px(px)), ..order() };
+            let refusal = bound.map(|bound| Refusal::SelfCross(n(px.into(), bound, 1)));
+            assert_eq!(risk.check(buy, &flat(&book), NOW).err(), refusal, "{px} {waiting:?}");
+        }
+        let mut ended = *table.get(handle).unwrap();
+        ended.state = OrderState::Canceled;
+        risk.on_order(&ended);
+        assert_eq!(risk.own_best(InstrumentId(0), Side::Sell), None);
+    }
 }
 
 #[test]

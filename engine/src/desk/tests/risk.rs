@@ -47,6 +47,14 @@ struct Own {
     px: i64,
     pending: Vec<(ClOrdId, i64, i64)>,
     cum: i64,
+    /// Of one that waits for a trigger.
+    stop: Option<Stop>,
+}
+
+#[derive(Clone, Copy)]
+struct Stop {
+    px: i64,
+    has_limit: bool,
 }
 
 impl Own {
@@ -55,8 +63,20 @@ impl Own {
         (most - self.cum).max(0)
     }
 
+    /// Where it may rest; one that waits without a limit, anywhere.
     fn prices(&self) -> impl Iterator<Item = i64> + '_ {
-        self.pending.iter().map(|p| p.2).chain([self.px])
+        let anywhere = if self.side == Side::Buy { i64::MAX } else { 0 };
+        let any = self.stop.is_some_and(|stop| !stop.has_limit);
+        let all = self.pending.iter().map(|p| p.2).chain([self.px]);
+        all.map(move |px| if any { anywhere } else { px })
+    }
+
+    fn ord_type(&self) -> OrdType {
+        match self.stop {
+            None => OrdType::Limit,
+            Some(Stop { has_limit: true, .. }) => OrdType::StopLossLimit,
+            Some(_) => OrdType::StopLoss,
+        }
     }
 }
 
@@ -140,7 +160,7 @@ impl World {
 
     fn best(&self, at: usize, side: Side) -> Option<i64> {
         let own = self.own.iter().filter(|o| (o.at, o.side) == (at, side));
-        own.flat_map(Own::prices).max_by_key(|px| px * side.sign())
+        own.flat_map(Own::prices).max_by_key(|px| px.saturating_mul(side.sign()))
     }
 
     /// The limit that an order or replace breaks first, by adding everything up.
@@ -149,7 +169,7 @@ impl World {
         at: usize,
         side: Side,
         adds: i64,
-        px: i64,
+        px: Option<i64>,
         opens: bool,
     ) -> Option<&'static str> {
         if self.fixture.desk.killed().is_some() {
@@ -171,7 +191,8 @@ impl World {
         if after > before && after > 250 * 10i128.pow(18) {
             return Some("gross");
         }
-        let crosses = |own: i64| (px - own) * side.sign() >= 0;
+        let crosses =
+            |own: i64| px.is_none_or(|px| px.saturating_sub(own).saturating_mul(side.sign()) >= 0);
         self.best(at, side.opposite()).is_some_and(crosses).then_some("self-cross")
     }
 
@@ -188,21 +209,46 @@ impl World {
     }
 
     fn order(&mut self, at: usize, side: Side, qty: i64, px: i64) {
-        let expected = self.judge(at, side, qty, px, true);
         let spec = OrderSpec::limit(InstrumentId(at as u16), side, Qty(qty), Px(px));
+        self.send(at, spec, Some(px), None);
+    }
+
+    /// A stop that the market has not passed, with a limit or without.
+    fn stop(&mut self, at: usize, side: Side, qty: i64, by: i64, has_limit: bool) {
+        let id = InstrumentId(at as u16);
+        let stop = (self.mids[at] + side.sign() * (by + 1)).max(1);
+        if stop >= self.mids[at] && side == Side::Sell {
+            return;
+        }
+        let px = (stop + side.sign() * 2).max(1);
+        let limit = has_limit.then_some(px);
+        let spec = match limit {
+            Some(px) => OrderSpec::limit(id, side, Qty(qty), Px(px)),
+            None => OrderSpec::market(id, side, Qty(qty)),
+        };
+        self.send(at, spec.stop_loss(Px(stop)), limit, Some(Stop { px: stop, has_limit }));
+    }
+
+    fn send(&mut self, at: usize, spec: OrderSpec, px: Option<i64>, stop: Option<Stop>) {
+        let (side, qty) = (spec.side, spec.qty.0);
+        let expected = self.judge(at, side, qty, px, true);
         let result = self.fixture.ctx().order(spec);
         assert_eq!(result.err().map(Self::name), expected, "{result:?}");
         let Ok(handle) = result else { return };
         let id = self.fixture.desk.orders().cl_ord_id(handle).unwrap();
-        self.own.push(Own { handle, at, side, id, qty, px, pending: vec![], cum: 0 });
+        let px = px.unwrap_or_default();
+        self.own.push(Own { handle, at, side, id, qty, px, pending: vec![], cum: 0, stop });
         self.tell(self.own.len() - 1, ExecType::New, OrdStatus::New, None);
     }
 
     fn replace(&mut self, which: usize, qty: i64, px: i64) {
         let own = &self.own[which];
         let (at, side, handle) = (own.at, own.side, own.handle);
+        if own.stop.is_some() {
+            return;
+        }
         let adds = (qty - own.cum - own.open()).max(0);
-        let expected = self.judge(at, side, adds, px, false);
+        let expected = self.judge(at, side, adds, Some(px), false);
         let result = self.fixture.ctx().replace(handle, Qty(qty), Px(px));
         if matches!(result, Err(Refusal::TooManyPending)) {
             return;
@@ -226,7 +272,9 @@ impl World {
             side: own.side,
             order_id: if first.is_empty() { fallback } else { first },
             exec_id: ExecId::new(self.exec.to_string().as_bytes()).unwrap(),
-            px: Some(Px(own.px)),
+            ord_type: own.ord_type(),
+            px: own.ord_type().has_limit().then_some(Px(own.px)),
+            stop_px: own.stop.map(|stop| Px(stop.px)),
             order_qty: Qty(own.qty),
             cum_qty: Qty(own.cum),
             leaves_qty: Qty(if status.is_end() { 0 } else { (own.qty - own.cum).max(0) }),
@@ -267,6 +315,11 @@ impl World {
 
     fn fill(&mut self, which: usize, qty: i64) {
         let own = &mut self.own[which];
+        if own.stop.is_some_and(|stop| !stop.has_limit) {
+            // It was at the market for a moment.
+            own.px = self.mids[own.at];
+        }
+        own.stop = None;
         let qty = qty.min(own.qty - own.cum);
         if qty <= 0 {
             return;
@@ -293,6 +346,7 @@ impl World {
             (3, Some(which)) => self.fill(which, qty),
             (4, Some(which)) => self.tell(which, ExecType::Canceled, OrdStatus::Canceled, None),
             (5, _) if b == 0 => self.fixture.desk.rearm(),
+            (6, _) => self.stop(at, side, qty, b, a % 2 == 0),
             _ => self.order(at, side, qty, px),
         }
         self.fixture.kinds();
@@ -321,7 +375,7 @@ proptest! {
     #[test]
     fn running_sums_and_refusals_are_those_of_a_model_that_adds_up_anew_at_every_step(
         steps in prop::collection::vec(
-            (0u8..9, 0usize..3, any::<bool>(), 0i64..100, 0i64..17), 1..150,
+            (0u8..10, 0usize..3, any::<bool>(), 0i64..100, 0i64..17), 1..150,
         ),
     ) {
         let mut world = World::new();

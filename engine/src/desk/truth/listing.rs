@@ -29,7 +29,9 @@ impl<S: Strategy> Desk<S> {
         let facts = self.core.markets.get(order.instrument)?.instrument()?;
         let (order_qty, cum_qty) = (facts.qty(listed.qty).ok()?, facts.qty(listed.cum).ok()?);
         let cost_scale = facts.price_precision + facts.qty_precision;
+        let ord_type = listed.ord_type.unwrap_or(order.ord_type);
         let px = listed.px.map(|px| facts.px(px).ok());
+        let stop_px = listed.stop_px.map(|px| facts.px(px).ok());
         let is_filled = cum_qty.0 > 0;
         Some(Report {
             instrument: order.instrument,
@@ -40,10 +42,10 @@ impl<S: Strategy> Desk<S> {
             exec_type: ExecType::OrderStatus,
             ord_status: if is_filled { OrdStatus::PartiallyFilled } else { OrdStatus::New },
             side: listed.side,
-            ord_type: order.ord_type,
+            ord_type,
             time_in_force: order.time_in_force,
             px: px.unwrap_or(order.px),
-            stop_px: order.stop_px,
+            stop_px: stop_px.unwrap_or(order.stop_px),
             trigger_px: None,
             order_qty,
             cum_qty,

@@ -10,16 +10,16 @@ use taut_codec::encode::{EncodeError, HeaderOrder, TimePrecision};
 use taut_codec::tag;
 use taut_codec::value::{TimestampCache, UtcTime};
 
-use super::exec_inst;
+use super::{exec_inst, watches_index};
 use crate::command::{CancelOrder, CommandKind, NewOrder, ReplaceOrder};
 use crate::kraken::instruments::Instruments;
 use crate::limits::TEMPLATES;
 use crate::session::SessionConfig;
-use crate::types::{CompId, Instrument, InstrumentId};
+use crate::types::{CompId, Instrument, InstrumentId, Px};
 
 /// Pieces of a template: one for each value of an amend, one more, and one for each further 32 bytes of
 /// the longest CompIDs and symbol.
-const PIECES: usize = 13;
+const PIECES: usize = 14;
 
 type Rendered = Template<PIECES>;
 
@@ -119,7 +119,8 @@ impl Prepared<'_> {
         let Self { template, times, order, facts } = self;
         let time = times.to_fix_millis(now);
         let head = template.fill(buffer).uint(msg_seq_num).time(time);
-        match order {
+        let stop_px = order.stop_px();
+        let head = match order {
             Order::New(order) => {
                 let head = head.cl_ord_id(order.cl_ord_id).decimal(facts.qty_decimal(order.qty), 0);
                 match order.px {
@@ -147,7 +148,11 @@ impl Prepared<'_> {
                 head.cl_ord_id(cancel.orig_cl_ord_id)
             }
         }
-        .time(time)
+        .time(time);
+        match stop_px {
+            Some(px) => head.decimal(facts.px_decimal(px), 0),
+            None => head,
+        }
         .finish()
     }
 }
@@ -161,6 +166,14 @@ impl Order<'_> {
         }
     }
 
+    const fn stop_px(&self) -> Option<Px> {
+        match self {
+            Self::New(order) => order.stop_px,
+            Self::Replace(order) => order.stop_px,
+            Self::Cancel(_) => None,
+        }
+    }
+
     /// Each field that decides on bytes outside the values has a byte of its own.
     fn shape(&self) -> Shape {
         let bytes = match self {
@@ -168,7 +181,8 @@ impl Order<'_> {
                 order.side.fix(),
                 order.ord_type.fix(),
                 order.time_in_force.fix(),
-                1 + u8::from(order.post_only) + 2 * u8::from(order.px.is_some()),
+                flags(order.post_only, order.px, order.stop_px)
+                    + 16 * u8::from(watches_index(order)),
                 order.self_trade.map_or(0, |mode| mode.fix()),
                 b'D',
             ],
@@ -176,7 +190,7 @@ impl Order<'_> {
                 order.side.fix(),
                 order.ord_type.fix(),
                 order.time_in_force.fix(),
-                1 + u8::from(order.post_only) + 2 * u8::from(order.px.is_some()),
+                flags(order.post_only, order.px, order.stop_px),
                 0,
                 b'G',
             ],
@@ -218,6 +232,10 @@ impl Order<'_> {
                 byte(&mut out, tag::SIDE, order.side.fix()).bytes(tag::SYMBOL, symbol);
                 byte(&mut out, tag::TIME_IN_FORCE, order.time_in_force.fix());
                 out.slot(tag::TRANSACT_TIME);
+                stop(&mut out, order.stop_px.is_some());
+                if watches_index(order) {
+                    byte(&mut out, tag::DISCRETION_INST, order.watches.fix());
+                }
                 if let Some(mode) = order.self_trade {
                     byte(&mut out, tag::SELF_TRADE_PREVENTION, mode.fix());
                 }
@@ -232,6 +250,7 @@ impl Order<'_> {
                 byte(&mut out, tag::SIDE, order.side.fix()).bytes(tag::SYMBOL, symbol);
                 byte(&mut out, tag::TIME_IN_FORCE, order.time_in_force.fix());
                 out.slot(tag::TRANSACT_TIME);
+                stop(&mut out, order.stop_px.is_some());
             }
             Self::Cancel(cancel) => {
                 if !cancel.order_id.is_empty() {
@@ -254,6 +273,16 @@ fn price(out: &mut Rendered, is_limit: bool) {
     if is_limit {
         out.slot(tag::PRICE);
     }
+}
+
+fn stop(out: &mut Rendered, has_trigger: bool) {
+    if has_trigger {
+        out.slot(tag::STOP_PX);
+    }
+}
+
+fn flags(post_only: bool, px: Option<Px>, stop_px: Option<Px>) -> u8 {
+    1 + 2 * u8::from(post_only) + 4 * u8::from(px.is_some()) + 8 * u8::from(stop_px.is_some())
 }
 
 impl Shape {

@@ -13,7 +13,7 @@ use crate::command::RestKind;
 use crate::event::{Listed, RestProblem, RestSaid};
 use crate::kraken::decode::cut_text;
 use crate::kraken::logon::Credentials;
-use crate::types::{ClOrdId, OrderId};
+use crate::types::{ClOrdId, OrdType, OrderId};
 
 /// What stands before the path of a call, and is not signed.
 pub const PATH: &str = "/derivatives";
@@ -115,8 +115,11 @@ struct OpenOrder<'a> {
     order_id: String,
     cli_ord_id: Option<String>,
     side: String,
+    order_type: Option<String>,
     #[serde(borrow)]
     limit_price: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stop_price: Option<&'a RawValue>,
     #[serde(borrow)]
     unfilled_size: &'a RawValue,
     #[serde(borrow)]
@@ -159,15 +162,35 @@ pub(super) fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestP
 fn entry(raw: &RawValue) -> Option<Listed> {
     let order: OpenOrder<'_> = serde_json::from_str(raw.get()).ok()?;
     let cum = decimal(order.filled_size)?;
+    let has_limit = order.limit_price.is_some();
+    let ord_type = order.order_type.and_then(|name| ord_type(&name, has_limit));
+    let waits = ord_type.is_some_and(|kind| kind.has_trigger() && !kind.trails());
     let id = order.cli_ord_id.and_then(|id| ClOrdId::parse(id.as_bytes()).ok());
     Some(Listed {
         order_id: OrderId::new(order.order_id.as_bytes()).ok()?,
         cl_ord_id: id,
         side: side(&order.side)?,
+        ord_type,
         px: order.limit_price.and_then(decimal),
+        // Of one that trails, it is where it would trigger now.
+        stop_px: order.stop_price.and_then(decimal).filter(|_| waits),
         qty: sum(decimal(order.unfilled_size)?, cum)?,
         cum,
         cost: None,
+    })
+}
+
+fn ord_type(name: &str, has_limit: bool) -> Option<OrdType> {
+    Some(match (name, has_limit) {
+        ("lmt" | "post", _) => OrdType::Limit,
+        ("mkt", _) => OrdType::Market,
+        ("stp", false) => OrdType::StopLoss,
+        ("stp", true) => OrdType::StopLossLimit,
+        ("take_profit", false) => OrdType::TakeProfit,
+        ("take_profit", true) => OrdType::TakeProfitLimit,
+        ("trailing_stop", false) => OrdType::TrailingStop,
+        ("trailing_stop", true) => OrdType::TrailingStopLimit,
+        _ => return None,
     })
 }
 
@@ -293,10 +316,19 @@ mod tests {
              "unfilledSize":304,"filledSize":0.001,"status":"partiallyFilled","reduceOnly":true},
             {"order_id":"b","side":"buy","unfilledSize":1.0E-4,"filledSize":2e3,"limitPrice":null},
             {"order_id":"c","side":"buy","unfilledSize":"1","filledSize":0},
+            {"order_id":"e","side":"sell","orderType":"stp","limitPrice":9.5,"stopPrice":10.5,
+             "unfilledSize":1,"filledSize":0},
+            {"order_id":"f","side":"sell","orderType":"trailing_stop","stopPrice":10.5,
+             "unfilledSize":1,"filledSize":0},
             {"order_id":"d"}]}"#;
         let all = said(RestKind::OpenOrders, text);
-        let [RestSaid::Listed(first), RestSaid::Listed(second), RestSaid::ListEnd { count: 4 }] =
-            all[..]
+        let [
+            RestSaid::Listed(first),
+            RestSaid::Listed(second),
+            RestSaid::Listed(stop),
+            RestSaid::Listed(trailing),
+            RestSaid::ListEnd { count: 6 },
+        ] = all[..]
         else {
             panic!("{all:?}")
         };
@@ -307,6 +339,10 @@ mod tests {
         );
         assert_eq!([second.qty, second.cum].map(at_4), [20_000_001, 20_000_000]);
         assert_eq!((first.side, first.cost, second.px), (Side::Sell, None, None));
+        assert_eq!((first.ord_type, second.ord_type), (Some(OrdType::Limit), None));
+        assert_eq!(stop.ord_type, Some(OrdType::StopLossLimit));
+        assert_eq!([stop.stop_px, stop.px].map(|px| px.map(at_4)), [Some(105_000), Some(95_000)]);
+        assert_eq!((trailing.ord_type, trailing.stop_px), (Some(OrdType::TrailingStop), None));
         assert_eq!(first.order_id.as_str(), "59302619-41d2-4f0b-941f-7e7914760ad3");
         assert!(first.cl_ord_id.is_some_and(ClOrdId::is_uuid_v4) && second.cl_ord_id.is_none());
     }

@@ -10,7 +10,7 @@ use crate::command::RestKind;
 use crate::event::{Listed, RestProblem, RestSaid};
 use crate::kraken::decode::cut_text;
 use crate::kraken::logon::Credentials;
-use crate::types::{ClOrdId, OrderId};
+use crate::types::{ClOrdId, OrdType, OrderId};
 
 impl Credentials {
     /// API-Sign of a call: base64 of HMAC-SHA512, under the decoded secret, of the path and the SHA-256 of
@@ -99,22 +99,43 @@ pub(super) fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestP
 fn entry(order_id: &str, order: &Value) -> Option<Listed> {
     let decimal = |name| Decimal::parse(order.get(name)?.as_str()?.as_bytes()).ok();
     let descr = order.get("descr")?;
-    // Of a type with a trigger, `price` is the trigger.
-    let limit = match descr.get("ordertype")?.as_str()? {
-        "limit" => Some("price"),
-        triggered if triggered.ends_with("-limit") => Some("price2"),
-        _ => None,
+    let ord_type = ord_type(descr.get("ordertype")?.as_str()?);
+    // A distance or an offset has its sign.
+    let price = |name| {
+        let text = descr.get(name)?.as_str()?;
+        Decimal::parse(text.strip_prefix('+').unwrap_or(text).as_bytes()).ok()
     };
-    let px = limit.and_then(|name| Decimal::parse(descr.get(name)?.as_str()?.as_bytes()).ok());
+    // Of a type with a trigger, `price` is the trigger.
+    let (limit, trigger) = match ord_type {
+        Some(kind) if kind.has_trigger() => (kind.has_limit().then_some("price2"), Some("price")),
+        Some(OrdType::Limit) => (Some("price"), None),
+        _ => (None, None),
+    };
     let cl_ord_id = order.get("cl_ord_id").and_then(Value::as_str);
     Some(Listed {
         order_id: OrderId::new(order_id.as_bytes()).ok()?,
         cl_ord_id: cl_ord_id.and_then(|id| ClOrdId::parse(id.as_bytes()).ok()),
         side: side(descr.get("type")?.as_str()?)?,
-        px,
+        ord_type,
+        px: limit.and_then(price),
+        stop_px: trigger.and_then(price),
         qty: decimal("vol")?,
         cum: decimal("vol_exec")?,
         cost: Some(decimal("cost")?),
+    })
+}
+
+fn ord_type(name: &str) -> Option<OrdType> {
+    Some(match name {
+        "market" => OrdType::Market,
+        "limit" => OrdType::Limit,
+        "stop-loss" => OrdType::StopLoss,
+        "stop-loss-limit" => OrdType::StopLossLimit,
+        "take-profit" => OrdType::TakeProfit,
+        "take-profit-limit" => OrdType::TakeProfitLimit,
+        "trailing-stop" => OrdType::TrailingStop,
+        "trailing-stop-limit" => OrdType::TrailingStopLimit,
+        _ => return None,
     })
 }
 
@@ -179,6 +200,9 @@ mod tests {
         let (whole, half) = (100_000_000, 50_000_000);
         assert_eq!(numbers(first), [10_050_000_000, 2 * whole, half, 5_025_000_000]);
         assert_eq!(numbers(second), [6 * whole, whole, 0, 0]);
+        assert_eq!((first.ord_type, first.stop_px), (Some(OrdType::Limit), None));
+        assert_eq!(second.ord_type, Some(OrdType::StopLossLimit));
+        assert_eq!(second.stop_px.map(at_8), Some(7 * whole));
         assert_eq!((first.order_id.as_str(), first.side), ("OKWUQF-YPJM2-DTAJHH", Side::Buy));
         assert_eq!(first.cl_ord_id, ClOrdId::numeric(12));
         assert_eq!((second.cl_ord_id, second.side), (None, Side::Sell));

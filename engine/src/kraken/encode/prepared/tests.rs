@@ -3,7 +3,7 @@ use taut_codec::encode::{Encoder, Header};
 use taut_codec::value::Decimal;
 
 use super::*;
-use crate::command::SelfTrade;
+use crate::command::{SelfTrade, Watches};
 use crate::kraken::encode::Encodable;
 use crate::limits::INSTRUMENTS_MAX;
 use crate::types::{ClOrdId, OrdType, OrderId, PairStatus, Px, Qty, Side, Symbol, TimeInForce};
@@ -51,15 +51,17 @@ enum Any {
 
 fn any_order() -> impl Strategy<Value = Any> {
     let ids = (cl_ord_id(), cl_ord_id(), prop_oneof![Just(OrderId::default()), order_id()]);
-    let flags = (0..3u8, any::<[bool; 5]>(), 0..5u8);
+    let flags = (0..3u8, any::<[bool; 7]>(), 0..5u8);
     let numbers = (0..i64::MAX, 0..i64::MAX, 0..INSTRUMENTS_MAX as u16);
     (ids, flags, numbers).prop_map(|(ids, (kind, flags, mode), (px, qty, instrument))| {
         let (cl_ord_id, orig_cl_ord_id, order_id) = ids;
-        let [buy, market, ioc, post_only, has_px] = flags;
+        let [buy, market, ioc, post_only, has_px, has_stop, index] = flags;
         let instrument = InstrumentId(instrument);
         let side = if buy { Side::Buy } else { Side::Sell };
         let ord_type = if market { OrdType::Market } else { OrdType::Limit };
         let time_in_force = if ioc { TimeInForce::Ioc } else { TimeInForce::Gtc };
+        let stop_px = has_stop.then_some(Px(qty / 3));
+        let watches = if index { Watches::Index } else { Watches::LastTrade };
         let (px, qty) = (has_px.then_some(Px(px)), Qty(qty));
         let self_trade =
             [None, Some(SelfTrade::CancelBoth), Some(SelfTrade::CancelNewest), None, None];
@@ -72,6 +74,8 @@ fn any_order() -> impl Strategy<Value = Any> {
                 time_in_force,
                 qty,
                 px,
+                stop_px,
+                watches,
                 post_only,
                 self_trade: self_trade[usize::from(mode)],
             }),
@@ -85,6 +89,7 @@ fn any_order() -> impl Strategy<Value = Any> {
                 time_in_force,
                 qty,
                 px,
+                stop_px,
                 post_only,
             }),
             _ => Any::Cancel(CancelOrder { cl_ord_id, orig_cl_ord_id, order_id, instrument, side }),
@@ -162,6 +167,8 @@ fn orders_that_differ_outside_their_values_have_different_shapes() {
         time_in_force: TimeInForce::Gtc,
         qty: Qty(1),
         px: Some(Px(1)),
+        stop_px: None,
+        watches: Watches::LastTrade,
         post_only: false,
         self_trade: None,
     };
@@ -173,6 +180,10 @@ fn orders_that_differ_outside_their_values_have_different_shapes() {
         NewOrder { time_in_force: TimeInForce::Ioc, ..order },
         NewOrder { px: None, ..order },
         NewOrder { post_only: true, ..order },
+        NewOrder { stop_px: Some(Px(1)), ..order },
+        NewOrder { stop_px: Some(Px(1)), px: None, ..order },
+        NewOrder { stop_px: Some(Px(1)), post_only: true, ..order },
+        NewOrder { stop_px: Some(Px(1)), watches: Watches::Index, ..order },
         NewOrder { post_only: true, px: None, ..order },
         NewOrder { self_trade: Some(SelfTrade::CancelBoth), ..order },
         NewOrder { self_trade: Some(SelfTrade::CancelOldest), ..order },
