@@ -1,7 +1,8 @@
 //! The last rung of the cancel ladder (venue file 3.6): calls by REST, for what no request of the session
 //! reaches, for what is to be cancelled while the session is down, and for what it does not answer.
 //!
-//! One call is under way at a time. A call that failed in a way that may pass is made again, after a wait
+//! One call is under way at a time; the list of open orders takes turns with cancels of single orders, however
+//! many of those are asked for. A call that failed in a way that may pass is made again, after a wait
 //! that doubles; when that was done often enough it is given up, and the strategy is told. What was kept for
 //! the session stays kept: it is sent there when the session is up, whatever REST came to, and tried again by
 //! REST after a pause while it is not.
@@ -12,6 +13,7 @@ use taut_codec::value::UtcTime;
 
 use super::Core;
 use crate::command::{Command, CommandKind, RestCall, RestKind};
+use crate::limits::REST_AGAIN_NS;
 use crate::order::OrderHandle;
 use crate::trace::Stamps;
 
@@ -70,13 +72,17 @@ pub(crate) struct RestRung {
     has_orders: bool,
     all: bool,
     list: bool,
+    /// The last call was for one order: the list is next, if it is wanted.
+    is_lists_turn: bool,
+    /// How often in a row the list failed.
+    list_failures: u32,
     /// CancelAllOrdersAfter is due.
     timer_at: UtcTime,
     /// Cancels that the session should have answered are looked for.
     climb_at: UtcTime,
     /// Orders that were cancelled by REST should have been reported.
     report_at: UtcTime,
-    /// What was given up while the session is down is tried again.
+    /// What was given up is tried again: cancels while the session is down, the list while it is up.
     again_at: UtcTime,
 }
 
@@ -92,6 +98,8 @@ impl RestRung {
             has_orders: false,
             all: false,
             list: false,
+            is_lists_turn: false,
+            list_failures: 0,
             timer_at: if is_timed { UtcTime(0) } else { NEVER },
             climb_at: NEVER,
             report_at: NEVER,
@@ -125,6 +133,13 @@ impl RestRung {
     pub fn watch(&mut self, now: UtcTime) {
         if let Some(policy) = &self.policy {
             self.climb_at = self.climb_at.min(after(now, policy.climb_ms));
+        }
+    }
+
+    /// What is uncertain still is looked up once more, after a pause.
+    pub fn look_again(&mut self, now: UtcTime) {
+        if self.is_there() {
+            self.again_at = self.again_at.min(now.plus_nanos(REST_AGAIN_NS));
         }
     }
 
@@ -180,7 +195,10 @@ impl Core {
             return;
         }
         let Some((purpose, kind)) = self.next_purpose(is_timer_due) else { return };
-        if self.rest.failing.is_some_and(|(failing, _)| failing != purpose) {
+        // The list takes turns with orders: it counts for itself.
+        let is_list = purpose == Purpose::List;
+        self.rest.is_lists_turn = matches!(purpose, Purpose::Order(_));
+        if !is_list && self.rest.failing.is_some_and(|(failing, _)| failing != purpose) {
             self.rest.failing = None;
         }
         self.rest.last_id = self.rest.last_id.wrapping_add(1);
@@ -195,6 +213,9 @@ impl Core {
     fn next_purpose(&mut self, is_timer_due: bool) -> Option<(Purpose, RestKind)> {
         if self.rest.all {
             return Some((Purpose::All, RestKind::CancelAll));
+        }
+        if self.rest.list && self.rest.is_lists_turn {
+            return Some((Purpose::List, RestKind::OpenOrders));
         }
         if self.rest.has_orders {
             let wanted = self.orders.live().find(|order| order.is_by_rest());

@@ -39,7 +39,7 @@ impl<S: Strategy> Desk<S> {
                 self.core.rest_canceled(None);
             }
             Purpose::List => {
-                self.core.rest.list = false;
+                (self.core.rest.list, self.core.rest.list_failures) = (false, 0);
                 self.on_list_end();
             }
             Purpose::Timer => self.renew_later(now),
@@ -61,16 +61,23 @@ impl<S: Strategy> Desk<S> {
         }
         let now = self.core.clock.now();
         let tries = match self.core.rest.failing {
+            _ if purpose == Purpose::List => self.core.rest.list_failures + 1,
             Some((failing, tries)) if failing == purpose => tries + 1,
             _ => 1,
         };
         let wait = u64::from(policy.retry_ms) << (tries - 1).min(16);
         self.core.rest.not_before = now.plus_nanos(wait * 1_000_000);
-        self.core.rest.failing = Some((purpose, tries));
+        match purpose {
+            Purpose::List => self.core.rest.list_failures = tries,
+            _ => self.core.rest.failing = Some((purpose, tries)),
+        }
         if problem.may_pass() && tries < policy.attempts {
             return;
         }
-        self.core.rest.failing = None;
+        match purpose {
+            Purpose::List => self.core.rest.list_failures = 0,
+            _ => self.core.rest.failing = None,
+        }
         if problem.may_pass() {
             self.core.rest.again_at = now.plus_nanos(REST_AGAIN_NS);
         }
@@ -163,6 +170,7 @@ impl<S: Strategy> Desk<S> {
         if self.core.rest.again_at <= now {
             self.core.rest.again_at = NEVER;
             self.climb_while_down();
+            self.list_again();
         }
         if self.core.rest.report_at <= now {
             self.core.rest.report_at = NEVER;

@@ -312,6 +312,57 @@ fn the_list_of_open_orders_settles_what_nothing_else_may() {
     assert_eq!((proofs, *unresolved), (vec![Proof::Told, Proof::NotListed], 0));
 }
 
+/// Orders that are uncertain, and can be settled by the list only, which is called for.
+fn only_listed() -> (Fixture, [OrderHandle; 2], RestCall) {
+    let recovery = Recovery { status_requests: false, may_cancel: false, ..Recovery::default() };
+    let reach = Reach { mass_cancel_all: Scope::Connection, ..Reach::default() };
+    let config = DeskConfig { rest: Some(POLICY), recovery, reach, ..config() };
+    let mut fixture = Fixture::with(&config);
+    let orders = [fixture.live().0, fixture.live().0];
+    fixture.down();
+    fixture.up_again(TRADING, 2, 2);
+    let kinds = fixture.send();
+    let [CommandKind::Cancel(marker)] = kinds[..] else { panic!("{kinds:?}") };
+    fixture.refuse(marker.cl_ord_id, b'F', 101);
+    let list = call(&mut fixture);
+    assert_eq!(list.kind, RestKind::OpenOrders);
+    (fixture, orders, list)
+}
+
+#[test]
+fn the_list_is_drawn_up_however_often_single_orders_are_to_be_cancelled() {
+    let (mut fixture, orders, list) = only_listed();
+    for order in orders {
+        fixture.ctx().cancel(order).unwrap();
+    }
+    fail(&mut fixture, list, RestProblem::TimedOut);
+    for is_list in [false, true, false, true] {
+        fixture.wait(1_000);
+        let call = call(&mut fixture);
+        assert_eq!(call.kind == RestKind::OpenOrders, is_list, "in turns: {call:?}");
+        fail(&mut fixture, call, RestProblem::TimedOut);
+    }
+}
+
+#[test]
+fn orders_that_a_failed_list_left_uncertain_are_looked_up_again_until_a_list_settles_them() {
+    let (mut fixture, [order, other], mut list) = only_listed();
+    for _ in 1..POLICY.attempts {
+        fail(&mut fixture, list, RestProblem::TimedOut);
+        fixture.wait(1_000);
+        list = call(&mut fixture);
+    }
+    fail(&mut fixture, list, RestProblem::TimedOut);
+    let (_, unresolved, _) = fixture.desk.strategy().reconciled.last().unwrap();
+    assert_eq!((*unresolved, fixture.state(order)), (2, OrderState::Uncertain));
+    assert!(fixture.ctx().buy(ID, Qty(1), Px(1_000)).is_ok(), "trading goes on");
+    fixture.wait(REST_AGAIN_NS / 1_000_000);
+    let list = call(&mut fixture);
+    assert_eq!(list.kind, RestKind::OpenOrders);
+    answer(&mut fixture, list, RestSaid::ListEnd { count: 0 });
+    assert_eq!([order, other].map(|one| fixture.state(one)), [OrderState::Gone; 2]);
+}
+
 #[test]
 fn the_venue_is_told_that_we_live_three_times_in_the_time_after_which_it_cancels() {
     let mut fixture = with(RestPolicy { cancel_after_seconds: 60, ..POLICY }, Reach::default());

@@ -162,6 +162,9 @@ impl<S: Strategy> Desk<S> {
         (truth.phase, truth.is_first) = (Phase::Idle, false);
         let (list, rounds) = (std::mem::take(&mut truth.list), truth.rounds);
         let unresolved = self.uncertain_orders();
+        if unresolved > 0 {
+            self.core.rest.look_again(self.core.clock.now());
+        }
         self.core.stats.reconciled += 1;
         let told = Reconciled { orders: &list, unresolved, rounds };
         self.strategy.on_reconciled(&mut Context::new(&mut self.core), &told);

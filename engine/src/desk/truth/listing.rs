@@ -83,6 +83,22 @@ impl<S: Strategy> Desk<S> {
         self.go_on();
     }
 
+    /// A search that is over has left orders uncertain: they are looked up in the list once more. All that was
+    /// on its way before was answered then.
+    pub(in crate::desk) fn list_again(&mut self) {
+        if self.core.trading.is_none() || !self.core.truth.is_idle() {
+            return;
+        }
+        for at in 0..self.core.orders.live_len() {
+            let order = self.core.orders.live_at(at);
+            let order = order.filter(|order| order.state == OrderState::Uncertain);
+            if let Some(handle) = order.map(|order| order.handle) {
+                self.core.orders.set_asked(handle, Asked::Listing);
+                self.core.rest.want_list();
+            }
+        }
+    }
+
     /// If nothing else is waited for, the search is over.
     fn go_on(&mut self) {
         if self.core.truth.is_settling() && !self.is_hopeful() {
