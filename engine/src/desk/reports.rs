@@ -34,6 +34,7 @@ impl<S: Strategy> Desk<S> {
         match update.kind {
             UpdateKind::Acked => self.core.stats.acks += 1,
             UpdateKind::Replaced { .. } => self.core.stats.replaced += 1,
+            UpdateKind::Triggered { .. } => self.core.stats.triggered += 1,
             UpdateKind::Canceled { .. } => self.core.stats.canceled += 1,
             UpdateKind::Expired => self.core.stats.expired += 1,
             _ => {}

@@ -43,6 +43,8 @@ pub struct DeskStats {
     pub acks: u64,
     /// Replaces acknowledged.
     pub replaced: u64,
+    /// Orders whose trigger was reached, as far as that was told.
+    pub triggered: u64,
     /// Orders cancelled.
     pub canceled: u64,
     /// Orders expired.

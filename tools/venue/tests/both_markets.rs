@@ -9,7 +9,9 @@ use taut::conductor::ResetPolicy;
 use taut::desk::DeskStats;
 use taut::order::{Reach, Scope};
 use taut::pipeline::{SECOND_TRADING, TRADING};
-use taut::strategy::{Context, InstrumentId, OrderUpdate, Refusal, Strategy, TimerId};
+use taut::strategy::{
+    Context, InstrumentId, OrderSpec, OrderUpdate, Px, Qty, Refusal, Side, Strategy, TimerId,
+};
 use taut_venue::simulation::strategies::Storm;
 use taut_venue::simulation::{Cut, FaultKind, RestRoute, SimConfig, Simulation, TO_VENUE};
 
@@ -35,11 +37,14 @@ struct Sum {
     reconciled: u64,
     rest_cancels: u64,
     downs: u64,
+    waiting: u64,
+    triggered: u64,
 }
 
 impl Sum {
     fn add<S: Strategy>(&mut self, sim: &Simulation<S>) {
-        let DeskStats { fills, uncertain, reconciled, rest_cancels, .. } = *sim.desk().stats();
+        let DeskStats { fills, uncertain, reconciled, rest_cancels, triggered, .. } =
+            *sim.desk().stats();
         let (quiet, positions, _) = sim.comparisons();
         self.seeds += 1;
         self.commands[0] += sim.sent_log().len() as u64;
@@ -51,6 +56,8 @@ impl Sum {
         self.reconciled += reconciled;
         self.rest_cancels += rest_cancels;
         self.downs += sim.downs() as u64;
+        self.waiting += sim.waiting_compared();
+        self.triggered += triggered;
     }
 }
 
@@ -109,9 +116,10 @@ fn an_engine_on_both_markets_keeps_every_promise_while_connections_break() {
     println!("{sum:?}");
     assert!(sum.downs > 6 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
     assert!(sum.uncertain > sum.seeds && sum.reconciled > sum.seeds, "{sum:?}");
+    assert!(sum.waiting > sum.seeds && sum.triggered > sum.seeds / 2, "{sum:?}");
 }
 
-/// Follows, and cancels what it likes when it likes, whatever the sessions are doing. No cancel may be out of
+/// Follows, sends orders that wait for a trigger, and cancels what it likes when it likes, whatever the sessions are doing. No cancel may be out of
 /// reach.
 struct Fickle(Follower, fastrand::Rng);
 
@@ -121,6 +129,15 @@ impl Strategy for Fickle {
     }
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: TimerId) {
+        for id in ctx.instruments() {
+            let (Some(facts), Some(book)) = (ctx.instrument(id), ctx.book(id)) else { continue };
+            if let Some(bid) = book.best_bid().filter(|_| self.1.u8(..4) == 0) {
+                let stop = Px(bid.px.0 - self.1.i64(1..60) * facts.tick_size.0);
+                let spec = OrderSpec::market(id, Side::Sell, Qty(facts.qty_min.0 * 10));
+                // Refused while the session is down.
+                let _ = ctx.order(spec.stop_loss(stop)).is_ok();
+            }
+        }
         let orders: Vec<_> = ctx.open_orders().map(|order| order.handle).collect();
         for order in orders.into_iter().filter(|_| self.1.u8(..4) == 0) {
             if let Err(refusal) = ctx.cancel(order) {
@@ -165,7 +182,7 @@ fn no_live_order_of_either_market_is_out_of_reach_or_left_however_narrow_the_ses
         recovers(config.on_both(), fickle, &mut sum);
     }
     println!("{sum:?}");
-    assert!(sum.rest_cancels > sum.seeds / 4, "{sum:?}");
+    assert!(sum.rest_cancels > sum.seeds / 4 && sum.waiting > sum.seeds, "{sum:?}");
 }
 
 #[test]

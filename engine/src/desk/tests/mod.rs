@@ -4,6 +4,7 @@ mod ladder;
 mod model;
 mod rest;
 mod risk;
+mod triggers;
 mod truth;
 mod two;
 

@@ -92,6 +92,12 @@ impl<S: Strategy> Simulation<S> {
         (self.checks.quiet, self.checks.positions, self.checks.orders)
     }
 
+    /// How many of the live orders that were compared waited for a trigger.
+    #[must_use]
+    pub const fn waiting_compared(&self) -> u64 {
+        self.checks.waiting
+    }
+
     /// Steps so far.
     #[must_use]
     pub const fn steps(&self) -> u64 {

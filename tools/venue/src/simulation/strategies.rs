@@ -3,8 +3,8 @@
 use fastrand::Rng;
 use taut::command::CancelScope;
 use taut::strategy::{
-    Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, SelfTrade, Side, Strategy,
-    UpdateKind,
+    Context, InstrumentId, Order, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, SelfTrade, Side,
+    Strategy, UpdateKind,
 };
 use taut::types::Market;
 
@@ -68,7 +68,7 @@ impl Strategy for Quoter {
 }
 
 /// Sends new orders, replaces and cancels at random, several in one callback and many on one order,
-/// and now and then a mass cancel; in front of, at and through the market.
+/// and now and then a mass cancel; in front of, at and through the market, and behind triggers of every kind.
 #[derive(Debug)]
 pub struct Storm {
     rng: Rng,
@@ -116,7 +116,8 @@ impl Storm {
         let side = if self.rng.bool() { Side::Buy } else { Side::Sell };
         let Some((px, qty)) = self.terms(ctx, id, side) else { return false };
         let limit = OrderSpec::limit(id, side, qty, px);
-        let spec = match self.rng.u8(..10) {
+        let spec = match self.rng.u8(..12) {
+            10.. => self.waits(ctx, limit),
             0 => OrderSpec::market(id, side, qty),
             1 | 2 => limit.ioc(),
             3..6 => limit.post_only(),
@@ -133,9 +134,50 @@ impl Storm {
         if self.rng.u8(..10) == 0 { ctx.cancel(order).is_ok() } else { true }
     }
 
+    /// An order that waits for a trigger near the market, of any kind; with a limit or without. `limit`: as it
+    /// would be at once.
+    fn waits(&mut self, ctx: &Context<'_>, limit: OrderSpec) -> OrderSpec {
+        let OrderSpec { instrument, side, qty, .. } = limit;
+        let tick = ctx.instrument(instrument).map_or(1, |facts| facts.tick_size.0);
+        let distance = self.rng.i64(1..20) * tick;
+        let offset = self.rng.i64(-3..6) * tick * side.sign();
+        // Both sides of the price at which it would be.
+        let near = limit.px.map_or(0, |px| px.0);
+        let has_limit = self.rng.bool();
+        let spec = |px| match has_limit {
+            true => OrderSpec::limit(instrument, side, qty, Px(px)),
+            false => OrderSpec::market(instrument, side, qty),
+        };
+        let up = near + side.sign() * distance;
+        let down = near - side.sign() * distance;
+        let spec = match self.rng.u8(..3) {
+            0 => spec(up + offset).stop_loss(Px(up)),
+            1 => spec(down + offset).take_profit(Px(down)),
+            _ => spec(offset).trailing_stop(Px(distance)),
+        };
+        if self.rng.u8(..4) == 0 { spec.by_index() } else { spec }
+    }
+
+    /// A new trigger and limit for one that waits.
+    fn moves(&mut self, ctx: &mut Context<'_>, order: &Order) -> bool {
+        let (side, stop) = (order.side, order.stop_px.unwrap_or_default().0);
+        let tick = ctx.instrument(order.instrument).map_or(1, |facts| facts.tick_size.0);
+        let trigger = Px(stop + self.rng.i64(-3..=3) * tick);
+        let behind = self.rng.i64(-3..6) * tick * side.sign();
+        let limit = if order.ord_type.trails() { behind } else { trigger.0 + behind };
+        let px = order.ord_type.has_limit().then_some(Px(limit));
+        ctx.replace_trigger(order.handle, order.qty, trigger, px).is_ok()
+    }
+
     fn replaces(&mut self, ctx: &mut Context<'_>, order: OrderHandle, cum: Qty) -> bool {
         let own = ctx.order_state(order).map(|order| (order.side, order.instrument));
         let Some((side, id)) = own else { return false };
+        let waiting = ctx.order_state(order).copied().filter(Order::is_untriggered);
+        if let Some(waiting) = waiting
+            && self.rng.u8(..4) > 0
+        {
+            return self.moves(ctx, &waiting);
+        }
         let mut sent = false;
         for _ in 0..self.rng.u32(1..=4) {
             let Some((px, qty)) = self.terms(ctx, id, side) else { return sent };

@@ -39,6 +39,8 @@ struct Sum {
     recovered: u64,
     gone: u64,
     kept_open: u64,
+    waiting: u64,
+    triggered: u64,
 }
 
 impl Sum {
@@ -60,6 +62,8 @@ impl Sum {
         self.recovered += stats.fills_recovered;
         self.gone += stats.gone;
         self.kept_open += stats.found_open;
+        self.waiting += sim.waiting_compared();
+        self.triggered += stats.triggered;
     }
 }
 
@@ -136,6 +140,7 @@ fn a_storm_of_requests_keeps_every_promise_over_any_network() {
     println!("{sum:?}");
     assert!(sum.replaces > sum.seeds && sum.fills > sum.seeds, "{sum:?}");
     assert!(sum.positions > sum.seeds && sum.orders > sum.seeds, "{sum:?}");
+    assert!(sum.waiting > sum.seeds && sum.triggered > sum.seeds, "{sum:?}");
 }
 
 #[test]
@@ -157,6 +162,7 @@ fn a_storm_of_requests_keeps_every_promise_while_connections_break() {
     }
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
+    assert!(sum.waiting > sum.seeds && sum.triggered > sum.seeds / 2, "{sum:?}");
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use taut::conductor::ResetPolicy;
 use taut::order::{Reach, Scope};
 use taut::strategy::{
-    Context, InstrumentId, OrderUpdate, Refusal, Rung, Strategy, TimerId, UpdateKind,
+    Context, InstrumentId, OrderSpec, OrderUpdate, Px, Qty, Refusal, Rung, Side, Strategy, TimerId,
+    UpdateKind,
 };
 use taut::types::Market;
 use taut_codec::value::UtcTime;
-use taut_venue::simulation::strategies::Quoter;
+use taut_venue::simulation::strategies::{Quoter, Storm};
 use taut_venue::simulation::{RestRoute, SimConfig, Simulation};
 
 use super::{MS, SECOND, Sum, end, seeds};
@@ -48,21 +49,44 @@ fn no_live_order_is_out_of_reach_whatever_the_venue_lets_requests_reach() {
         (switches.cancel_scope, switches.amend_scope) = (cancel, amend);
         (switches.mass_cancel_session_scope, switches.mass_cancel_all_scope) = (session, all);
         (config.cancel_on_disconnect, config.reach) = (false, reach);
-        let mut sim = Simulation::new(config, Quoter::default());
-        sim.run_for(1_500 * MS);
-        assert!(sim.run_until(|sim| sim.is_up(), 120 * SECOND), "seed {seed} does not recover");
-        let reconciled = |sim: &Simulation<Quoter>| sim.desk().is_reconciled();
-        assert!(sim.run_until(reconciled, 60 * SECOND), "seed {seed} does not find out");
-        end(&mut sim);
-        assert_eq!(sim.desk().orders().live_len(), 0, "seed {seed} {reach:?}");
-        assert_eq!(sim.venue().open_orders("TAUT"), 0, "seed {seed} {reach:?} left orders behind");
-        sum.add(&sim);
+        if seed % 2 == 0 {
+            leaves_nothing(config.clone(), Quoter::default(), &mut sum);
+        }
+        // With orders that wait for a trigger, on both markets in turn.
+        let config = if seed % 4 == 3 { config.on_derivatives() } else { config };
+        leaves_nothing(config, Storm::new(seed, 3), &mut sum);
     }
     println!("{sum:?}");
     assert!(sum.kept_open > sum.seeds / 2, "orders of earlier connections are among them: {sum:?}");
+    assert!(sum.waiting > sum.seeds, "and some wait for a trigger: {sum:?}");
 }
 
-/// Quotes, and cancels what it likes when it likes, whatever the session is doing. No cancel may be out of
+fn leaves_nothing<S: Strategy>(config: SimConfig, strategy: S, sum: &mut Sum) {
+    let (seed, reach) = (config.seed, config.reach);
+    let mut sim = Simulation::new(config, strategy);
+    sim.run_for(1_500 * MS);
+    assert!(sim.run_until(|sim| sim.is_up(), 120 * SECOND), "seed {seed} does not recover");
+    let reconciled = |sim: &Simulation<S>| sim.desk().is_reconciled();
+    assert!(sim.run_until(reconciled, 60 * SECOND), "seed {seed} does not find out");
+    end(&mut sim);
+    assert_eq!(sim.desk().orders().live_len(), 0, "seed {seed} {reach:?}");
+    let left = ["TAUT", "TAUT_DRV"].map(|sender| sim.venue().open_orders(sender));
+    assert_eq!(left, [0; 2], "seed {seed} {reach:?} left orders behind");
+    sum.add(&sim);
+}
+
+/// Now and then an order that waits for a trigger, near enough that some fire.
+fn waits(ctx: &mut Context<'_>, rng: &mut fastrand::Rng) {
+    let id = InstrumentId(0);
+    let (Some(facts), Some(book)) = (ctx.instrument(id), ctx.book(id)) else { return };
+    let Some(bid) = book.best_bid().filter(|_| rng.u8(..4) == 0) else { return };
+    let stop = Px(bid.px.0 - rng.i64(1..60) * facts.tick_size.0);
+    let spec = OrderSpec::market(id, Side::Sell, Qty(facts.qty_min.0 * 10)).stop_loss(stop);
+    // Refused while the session is down.
+    let _ = ctx.order(spec).is_ok();
+}
+
+/// Quotes, and sends orders that wait for a trigger, and cancels what it likes when it likes, whatever the session is doing. No cancel may be out of
 /// reach.
 struct Fickle {
     quoter: Quoter,
@@ -102,6 +126,7 @@ impl Strategy for Fickle {
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: TimerId) {
         self.cancel_some(ctx);
+        waits(ctx, &mut self.rng);
         let at = UtcTime(ctx.now().0 + self.rng.u64(MS..50 * MS));
         ctx.set_timer(timer, at).expect("one timer");
     }
@@ -172,6 +197,7 @@ fn no_live_order_is_out_of_reach_while_rest_is_there_however_narrow_the_session_
         }
         sum.add(&sim);
     }
+    assert!(sum.seeds < 96 || sum.waiting > sum.seeds, "some wait for a trigger: {sum:?}");
     println!("{sum:?}, cancels {by:?}, calls, cancels, failures {calls:?}");
     let some = |how| by.get(how).is_some_and(|count| *count > sum.seeds / 4);
     assert!(some("F") && some("REST") && by.contains_key("climbed"), "{by:?}");
