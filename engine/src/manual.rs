@@ -80,6 +80,13 @@
 //! link of the chain is refused, those behind it are refused too, after which the order stands where it last
 //! was. A fill can cross any of them.
 //!
+//! An [`OrderSpec`](crate::strategy::OrderSpec) is a market or a limit order, at once or behind a trigger: a
+//! stop, a take profit or a trailing stop, which waits at the venue, out of the book. It is live
+//! ([`UpdateKind::Live`](crate::order::UpdateKind::Live)) while it waits
+//! ([`Order::is_untriggered`](crate::order::Order::is_untriggered)); that it triggered is told by
+//! [`UpdateKind::Triggered`](crate::order::UpdateKind::Triggered), and from then on it is a market or limit order
+//! like any other. An amend that crosses the trigger changes quantity and limit only.
+//!
 //! A strategy that follows the best price must know its own quotes in the book: market data and reports come
 //! on different connections, and amends are faster than either.
 //!
@@ -104,7 +111,11 @@
 //! book, position if every open order filled, open orders, rate, orders of ours that it could meet; against
 //! limits of all instruments together ([`TotalLimits`](crate::risk::TotalLimits)); and against the venue's
 //! own rate limit ([`VenueRate`](crate::risk::VenueRate)), so that what the venue would refuse is not sent.
-//! A [`Refusal`](crate::risk::Refusal) says which limit it was, with the numbers. A cancel is refused by the
+//! An order behind a trigger is judged where it would trade: its trigger around the mid price, on the side that
+//! the market has not passed, its limit around the trigger, its notional at the dearer of the two. Orders of ours
+//! that it could meet, and that could meet it, are those as if it had triggered: where that is too strict, let the
+//! venue decide (`allow_self_cross`). A [`Refusal`](crate::risk::Refusal) says which limit it was, with the numbers.
+//! A cancel is refused by the
 //! venue's rate limit only; a mass cancel by nothing.
 //!
 //! The kill switch ([`KillCause`](crate::risk::KillCause)) is pulled by the strategy

@@ -12,7 +12,8 @@ use taut_codec::value::{FixStr, UtcTime, parse_u32, write_u64};
 
 use super::instruments::Instruments;
 use crate::command::{
-    CancelOrder, CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder, StatusRequest, Watches,
+    CancelOrder, CancelScope, CommandKind, MassCancel, NewOrder, ReplaceOrder, StatusRequest,
+    Watches,
 };
 use crate::types::{ClOrdId, Instrument, InstrumentId, Market, Px, Qty};
 

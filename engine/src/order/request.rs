@@ -62,7 +62,8 @@ impl OrderTable {
         }
         self.check_pending(order)?;
         let last = self.last_issued(order);
-        let stop_px = if last == order.current { order.stop_px } else { self.chains.get(last).stop_px };
+        let stop_px =
+            if last == order.current { order.stop_px } else { self.chains.get(last).stop_px };
         Ok(ReplacePlan {
             orig_cl_ord_id: self.chains.get(last).id,
             order_id: order.order_id,

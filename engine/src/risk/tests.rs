@@ -220,7 +220,8 @@ fn waits(side: Side, ord_type: OrdType, px: Option<i64>, stop: i64) -> NewOrder 
 }
 
 #[test]
-fn an_order_that_waits_for_a_trigger_is_held_to_the_collar_of_the_trigger_and_its_limit_to_the_trigger() {
+fn an_order_that_waits_for_a_trigger_is_held_to_the_collar_of_the_trigger_and_its_limit_to_the_trigger()
+ {
     use OrdType::{
         StopLoss, StopLossLimit, TakeProfit, TakeProfitLimit, TrailingStop, TrailingStopLimit,
     };
@@ -260,8 +261,14 @@ fn an_order_that_waits_for_a_trigger_is_held_to_the_collar_of_the_trigger_and_it
         (waits(Buy, StopLoss, Some(1_005), 1_005), Some(Refusal::BadCombination)),
         (waits(Buy, StopLossLimit, None, 1_005), Some(Refusal::BadCombination)),
         (waits(Buy, OrdType::Limit, Some(1_000), 1_005), Some(Refusal::BadCombination)),
-        (NewOrder { stop_px: None, ..waits(Buy, StopLoss, None, 1_005) }, Some(Refusal::BadCombination)),
-        (NewOrder { post_only: true, ..waits(Buy, StopLoss, None, 1_005) }, Some(Refusal::BadCombination)),
+        (
+            NewOrder { stop_px: None, ..waits(Buy, StopLoss, None, 1_005) },
+            Some(Refusal::BadCombination),
+        ),
+        (
+            NewOrder { post_only: true, ..waits(Buy, StopLoss, None, 1_005) },
+            Some(Refusal::BadCombination),
+        ),
         (NewOrder { time_in_force: TimeInForce::Gtd, ..order() }, Some(Refusal::BadCombination)),
         (waits(Buy, StopLoss, None, 0), Some(Refusal::BadNumber)),
         (waits(Buy, StopLossLimit, Some(-5), 1_005), Some(Refusal::BadNumber)),
@@ -315,7 +322,9 @@ fn the_instruments_status_decides_what_passes() {
         (PairStatus::Hidden, [false; 6]),
         (PairStatus::Delisted, [false; 6]),
     ] {
-        for (order, passes) in [order(), post, market, sell, stop, stop_limit].into_iter().zip(passes) {
+        for (order, passes) in
+            [order(), post, market, sell, stop, stop_limit].into_iter().zip(passes)
+        {
             let view = RiskView { position: 1_000, ..flat(&book) };
             let result = check_with(Instrument { status, ..instrument() }, order, view);
             let expected = if passes { Ok(()) } else { Err(Refusal::InstrumentStatus) };
