@@ -145,6 +145,12 @@ impl EngineConfig {
         if self.path.nice.is_some_and(|nice| !(-20..=19).contains(&nice)) {
             return Err(value("path.nice", "from -20 to 19"));
         }
+        if self.path.kernel_stamps && self.path.wire == WireKind::Xdp {
+            return Err(value(
+                "path.kernel_stamps",
+                "not with the wire \"xdp\", which passes the kernel",
+            ));
+        }
         self.orders.check()?;
         match &self.xdp {
             Some(xdp) => drop(xdp.config()?),

@@ -13,13 +13,13 @@ mod skipped;
 
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use ends::Ends;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use taut::wire::tls::{ClientTls, ServerHandshake, ServerTls, TlsMode, Trust};
-use taut::wire::{Receiver, TlsError, Transmitter, WireError, channel};
+use taut::wire::{Receiver, TlsError, Transmitter, WireError, WireKind, channel};
 
 /// How one combination protects the stream: the client's and the server's TLS mode, or none.
 type Security = Option<(TlsMode, TlsMode)>;
@@ -209,6 +209,59 @@ fn megabytes_in_random_chunks_arrive_intact_and_in_order_both_ways() {
         });
         assert!(from_client == up, "{name}: what the server received");
         assert!(from_server == down, "{name}: what the client received");
+    });
+}
+
+#[test]
+fn the_kernel_tells_when_it_took_what_a_wire_reads() {
+    let now = || UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    everywhere(|name, ends, security| {
+        let (mut client, mut server) = channels(ends, security, 0);
+        if ends.wires[0] == WireKind::Xdp {
+            let refused = client.0.stamp_arrivals().unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Unsupported, "{name}");
+            return;
+        }
+        client.0.stamp_arrivals().unwrap();
+        let (client_rx, (server_rx, server_tx)) = (&mut client.0, &mut server);
+        let mut pass = |size: usize| {
+            let sent = Random(17).bytes(size);
+            send(server_tx, &sent);
+            let mut got = vec![];
+            let mut into = vec![0; 8_192];
+            until(|| {
+                // Both ends, as a stack of our own moves only when it is asked.
+                assert_eq!(server_rx.receive(&mut [0; 100], |_| ()), Ok(0));
+                let count = client_rx.receive(&mut into, |_| ()).unwrap();
+                got.extend_from_slice(&into[..count]);
+                got.len() == size
+            });
+            assert!(got == sent, "{name}");
+            client_rx.arrived()
+        };
+        // The kernel begins to stamp a little after the first socket of the machine asks for it.
+        until(|| pass(1).is_some());
+        let mut last = 0;
+        for size in [1, 100, 5_000, 1] {
+            let before = now();
+            let at = pass(size).unwrap();
+            assert!((before.max(last)..=now()).contains(&at), "{name}: {at} after {before}");
+            last = at;
+        }
+        // Others, as a ring belongs to its thread.
+        let (mut client, mut server) = channels(ends, security, 0);
+        client.0.stamp_arrivals().unwrap();
+        let (up, down) = (Random(7).bytes(400_000), Random(11).bytes(3_000_000));
+        let done = AtomicUsize::new(0);
+        let from_server = std::thread::scope(|scope| {
+            scope.spawn(|| exchange(&mut server, &down, up.len(), 3, &done));
+            exchange(&mut client, &up, down.len(), 5, &done)
+        });
+        assert!(from_server == down, "{name}: nothing of the stamps is among the bytes");
+        server.1.close();
+        if ends.wires[1] != WireKind::Xdp {
+            assert_eq!(drain(&mut client.0), (vec![], WireError::Closed), "{name}");
+        }
     });
 }
 

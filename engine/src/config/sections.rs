@@ -49,6 +49,10 @@ pub struct PathSection {
     /// ([`Alarm::Stalled`](crate::event::Alarm::Stalled)), milliseconds. 0: nobody looks.
     #[serde(default = "stall_ms")]
     pub stall_ms: u32,
+    /// Ask the kernel when it took each message from the network (`SO_TIMESTAMPING`): the stage `recv` then begins
+    /// there ([`Stage::Poll`](crate::trace::Stage::Poll)). Costs a longer system call a read. Not with `xdp`.
+    #[serde(default)]
+    pub kernel_stamps: bool,
     /// Must be `true` to dial a production host.
     #[serde(default)]
     pub live: bool,

@@ -143,6 +143,10 @@ fn the_wire_xdp_needs_to_know_where_it_is() {
         let error = EngineConfig::from_toml(&section.replace("192.0.2.7/24", bad));
         assert!(error.expect_err(bad).to_string().contains("xdp.address"), "{bad}");
     }
+    let stamped = section.replace("kernel_stamps = false", "kernel_stamps = true");
+    let error = EngineConfig::from_toml(&stamped).expect_err("it passes the kernel").to_string();
+    assert!(error.contains("path.kernel_stamps"), "{error}");
+    assert!(EngineConfig::from_toml(&stamped.replace("\"xdp\"", "\"uring\"")).is_ok());
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(super) struct Dialling {
     pub network: Network,
     /// How long one dial may take, TLS included; the resolver's own time is the system's.
     pub timeout: Duration,
+    /// Whether the path begins in the kernel: `path.kernel_stamps`.
+    pub kernel_stamps: bool,
 }
 
 /// What ends a dial early.
@@ -201,13 +203,28 @@ fn connect(
     host: &Host,
     cancel: &Cancel,
 ) -> Result<(Receiver, Transmitter), Failed> {
+    let (mut receiver, transmitter) = channel_to(dialling, host, cancel)?;
+    if dialling.kernel_stamps {
+        receiver.stamp_arrivals().map_err(system)?;
+    }
+    Ok((receiver, transmitter))
+}
+
+fn system(error: std::io::Error) -> Failed {
+    (DialProblem::System, error.to_string())
+}
+
+fn channel_to(
+    dialling: &Dialling,
+    host: &Host,
+    cancel: &Cancel,
+) -> Result<(Receiver, Transmitter), Failed> {
     let deadline = Instant::now() + dialling.timeout;
     let wire = dialling.network.wire();
     let stream = dialling
         .network
         .dial_until(&host.name, host.port, deadline, &cancel.cancelled)
         .map_err(|error| (dial_problem(&error), error.to_string()))?;
-    let system = |error: std::io::Error| (DialProblem::System, error.to_string());
     let Some(tls) = &dialling.tls else {
         return channel::plain(wire, stream).map_err(system);
     };

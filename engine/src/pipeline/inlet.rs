@@ -190,7 +190,11 @@ impl Inlet {
         if count == 0 {
             return Ok(false);
         }
-        self.arrival.set(Stage::Poll, polled);
+        let began = match receiver.arrived() {
+            Some(at) if received != 0 => clock.ticks_at(at).min(received),
+            _ => polled,
+        };
+        self.arrival.set(Stage::Poll, began);
         // 0: the plain text was received by an earlier call and opened by this one.
         self.arrival.set(Stage::Receive, if received == 0 { polled } else { received });
         self.arrival.set(Stage::Open, clock.ticks());
@@ -330,6 +334,27 @@ mod tests {
                 inlet.next(&clock()).map(|(inbound, _)| matches!(inbound, Inbound::Message(_))),
                 Some(true)
             );
+        }
+    }
+
+    #[test]
+    fn the_path_begins_when_the_kernel_took_the_bytes_where_the_wire_tells() {
+        for (asked, began) in [(false, 900), (true, 400)] {
+            let nanos = Arc::new(AtomicU64::new(900));
+            let (mut inlet, mut far, link) = connected(4096);
+            if asked {
+                inlet
+                    .receiver
+                    .as_mut()
+                    .expect("connected")
+                    .stamp_arrivals()
+                    .expect("memory has stamps");
+            }
+            link.advance_to(400);
+            send(&mut far, &message(1));
+            link.advance_to(900);
+            let (_, stamps) = inlet.next(&Clock::virtual_at(nanos)).expect("it is there");
+            assert_eq!((stamps.get(Stage::Poll), stamps.get(Stage::Receive)), (began, 900));
         }
     }
 

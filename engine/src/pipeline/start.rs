@@ -235,7 +235,8 @@ impl Engine {
         };
         let hosts = self.sessions_by_id().into_iter().map(hosts).collect();
         let timeout = Duration::from_millis(self.config.reconnect.dial_timeout_ms.into());
-        Ok(Dialling { hosts, tls, network, timeout })
+        let kernel_stamps = self.config.path.kernel_stamps;
+        Ok(Dialling { hosts, tls, network, timeout, kernel_stamps })
     }
 
     /// Who makes calls by REST, for each market of which a host is named.

@@ -91,6 +91,22 @@ impl Clock {
         }
     }
 
+    /// The stamp of a moment of the system's time of day, nanoseconds of UTC, such as the kernel puts on what it
+    /// receives; never 0, and the present one for a moment that has not come.
+    #[must_use]
+    pub fn ticks_at(&self, utc_nanos: u64) -> u64 {
+        match &self.0 {
+            Source::Tsc { clock, .. } => {
+                let (ticks, age) = (clock.raw(), system_utc().saturating_sub(utc_nanos));
+                const SPAN: u64 = 1 << 32;
+                let span_nanos = clock.delta_as_nanos(0, SPAN).max(1);
+                let back = u128::from(age) * u128::from(SPAN) / u128::from(span_nanos);
+                ticks.saturating_sub(u64::try_from(back).unwrap_or(u64::MAX)).max(1)
+            }
+            Source::Virtual(nanos) => utc_nanos.min(nanos.load(Ordering::Relaxed)).max(1),
+        }
+    }
+
     /// Nanoseconds between two stamps, 0 if `later` is not later.
     #[must_use]
     pub fn nanos_between(&self, earlier: u64, later: u64) -> u64 {
@@ -146,6 +162,27 @@ mod tests {
         nanos.store(5_000, Ordering::Relaxed);
         assert_eq!(clock.now(), UtcTime(5_000));
         assert_eq!(clock.nanos_between(ticks, clock.ticks()), 4_000);
+    }
+
+    #[test]
+    fn a_moment_of_the_system_becomes_a_stamp_between_those_taken_around_it() {
+        let clock = Clock::system();
+        let before = clock.ticks();
+        let moment = system_utc();
+        let after = clock.ticks();
+        let at = clock.ticks_at(moment);
+        // The two clocks are read one after the other, and a thread may be interrupted between: the difference is
+        // bounded by what lies around both.
+        let around = clock.nanos_between(before, clock.ticks());
+        assert!(clock.nanos_between(before, at) <= around, "not after the present");
+        assert!(at <= clock.ticks());
+        let second_ago = clock.ticks_at(moment - 1_000_000_000);
+        let age = clock.nanos_between(second_ago, after);
+        assert!((990_000_000..60_000_000_000).contains(&age), "{age} ns");
+        assert!(clock.ticks_at(u64::MAX) <= clock.ticks(), "the future is now");
+        assert_eq!(clock.ticks_at(0), 1, "before the machine's start");
+        let virtual_clock = Clock::virtual_at(Arc::new(AtomicU64::new(50)));
+        assert_eq!([0, 20, 70].map(|at| virtual_clock.ticks_at(at)), [1, 20, 50]);
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub use collector::{Collector, Latency, Record, Row, Sent};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Stage {
-    /// t0: the poll of the socket that found the bytes begins.
+    /// t0: the poll of the socket that found the bytes begins; with `path.kernel_stamps` when the kernel took the last
+    /// of them from the network, where the wire says so.
     Poll,
     /// t1: the bytes are in our buffer.
     Receive,

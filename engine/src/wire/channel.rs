@@ -121,6 +121,21 @@ impl Receiver {
         }
     }
 
+    /// See [`WireRx::stamp_arrivals`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn stamp_arrivals(&mut self) -> io::Result<()> {
+        self.wire.stamp_arrivals()
+    }
+
+    /// See [`Receive::arrived`].
+    #[inline]
+    #[must_use]
+    pub fn arrived(&self) -> Option<u64> {
+        self.wire.arrived()
+    }
+
     /// The socket, for a sleeper that watches several at once; none for a simulated link.
     #[must_use]
     pub fn readiness_fd(&self) -> Option<RawFd> {

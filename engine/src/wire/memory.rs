@@ -85,7 +85,8 @@ impl End {
     /// resets the peer's transmits.
     #[must_use]
     pub fn split(self) -> (WireRx, WireTx) {
-        let rx = MemoryRx { shared: Arc::clone(&self.shared), direction: self.receives };
+        let rx =
+            MemoryRx { shared: Arc::clone(&self.shared), direction: self.receives, stamps: false };
         let tx = MemoryTx { shared: self.shared, direction: self.sends };
         (WireRx::Memory(rx), WireTx::Memory(tx))
     }
@@ -177,6 +178,8 @@ impl Link {
 pub struct MemoryRx {
     shared: Arc<Mutex<State>>,
     direction: Direction,
+    /// Whether arrivals are told.
+    pub(super) stamps: bool,
 }
 
 impl Receive for MemoryRx {
@@ -184,6 +187,10 @@ impl Receive for MemoryRx {
         let mut state = lock(&self.shared);
         let now_ns = state.now_ns;
         state.directions[self.direction.index()].receive(into, now_ns)
+    }
+
+    fn arrived(&self) -> Option<u64> {
+        self.stamps.then(|| lock(&self.shared).directions[self.direction.index()].arrived_ns)?
     }
 }
 
@@ -239,6 +246,8 @@ struct Flow {
     end: Option<(u64, WireError)>,
     /// The receiving half is gone.
     unread: bool,
+    /// When the last bytes that were received had arrived.
+    arrived_ns: Option<u64>,
 }
 
 impl State {
@@ -295,6 +304,7 @@ impl Flow {
             cut_at: None,
             end: None,
             unread: false,
+            arrived_ns: None,
         }
     }
 
@@ -359,6 +369,7 @@ impl Flow {
             tail.copy_from_slice(&back[..tail.len()]);
             self.bytes.drain(..take);
             filled += take;
+            self.arrived_ns = Some(*arrives_ns);
             *count -= take;
             if *count == 0 {
                 self.segments.pop_front();

@@ -4,32 +4,39 @@
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::{Receive, WireError, busy_poll};
+use super::busy_poll::SocketRx;
+use super::{Receive, WireError};
 
 /// The receiving half.
 #[derive(Debug)]
-pub struct MioRx {
-    stream: TcpStream,
-    ended: Option<WireError>,
-}
+pub struct MioRx(SocketRx);
 
 impl MioRx {
     /// Takes a non-blocking socket.
     #[must_use]
     pub const fn new(stream: TcpStream) -> Self {
-        Self { stream, ended: None }
+        Self(SocketRx::new(stream))
+    }
+
+    pub(super) const fn socket(&mut self) -> &mut SocketRx {
+        &mut self.0
     }
 }
 
 impl AsRawFd for MioRx {
     fn as_raw_fd(&self) -> RawFd {
-        self.stream.as_raw_fd()
+        self.0.stream.as_raw_fd()
     }
 }
 
 impl Receive for MioRx {
     #[inline]
     fn receive(&mut self, into: &mut [u8]) -> Result<usize, WireError> {
-        busy_poll::read(&mut &self.stream, &mut self.ended, into)
+        self.0.receive(into)
+    }
+
+    #[inline]
+    fn arrived(&self) -> Option<u64> {
+        self.0.arrived()
     }
 }

@@ -19,6 +19,7 @@
 //!
 //! [`Network`] is what makes connections, of the kernel or of a stack of our own.
 
+mod arrivals;
 pub mod busy_poll;
 pub mod channel;
 pub mod dial;
@@ -80,6 +81,13 @@ pub trait Receive {
     /// # Errors
     /// [`WireError::Closed`] at the end of the stream, after all bytes before it were delivered.
     fn receive(&mut self, into: &mut [u8]) -> Result<usize, WireError>;
+
+    /// When the last packet that the last `receive` with bytes took something of came in, by the system's
+    /// clock (the link's, in memory): nanoseconds of UTC. `None`: the transport does not say, or
+    /// was not asked to.
+    fn arrived(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The sending half of a transport.
@@ -181,9 +189,41 @@ impl Receive for WireRx {
             Self::Memory(rx) => rx.receive(into),
         }
     }
+
+    #[inline]
+    fn arrived(&self) -> Option<u64> {
+        match self {
+            Self::Uring(rx) => rx.arrived(),
+            Self::BusyPoll(rx) => rx.arrived(),
+            Self::Mio(rx) => rx.arrived(),
+            Self::Memory(rx) => rx.arrived(),
+            Self::Xdp(_) => None,
+        }
+    }
 }
 
 impl WireRx {
+    /// From now on [`Receive::arrived`] says when the kernel took bytes from the network. To be asked
+    /// for before the first `receive`.
+    ///
+    /// # Errors
+    /// The kernel refuses, or the wire reads past it and has no such stamps.
+    pub fn stamp_arrivals(&mut self) -> io::Result<()> {
+        match self {
+            Self::Uring(rx) => rx.stamp_arrivals(),
+            Self::BusyPoll(rx) => rx.socket().stamp_arrivals(),
+            Self::Mio(rx) => rx.socket().stamp_arrivals(),
+            Self::Xdp(_) => Err(io::Error::new(
+                ErrorKind::Unsupported,
+                "the wire `xdp` reads past the kernel, which so has no stamps of what arrives",
+            )),
+            Self::Memory(rx) => {
+                rx.stamps = true;
+                Ok(())
+            }
+        }
+    }
+
     /// The socket, for a sleeper that watches several at once. For io_uring too: the socket becomes
     /// readable before the ring's deferred work has taken the bytes.
     #[must_use]

@@ -21,13 +21,14 @@
 
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::{BufRingEntry, CancelBuilder, Fd, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 
+use super::arrivals::{self, CONTROL};
 use super::{Receive, WireError};
 use crate::limits::{URING_BUFFER_BYTES, URING_BUFFERS};
 
@@ -48,7 +49,32 @@ pub struct UringRx {
     /// The receive is in the kernel and will post more.
     armed: bool,
     held: Option<Held>,
+    /// What the kernel is asked for beside the bytes.
+    stamped: Option<Box<Stamped>>,
+    /// The last stamp.
+    arrived: Option<u64>,
     ended: Option<WireError>,
+}
+
+/// The message header of a receive with stamps: no name, room for a control message, and the buffer is chosen
+/// by the kernel. It fills one as `struct io_uring_recvmsg_out`, the room, the bytes.
+struct Stamped(libc::msghdr);
+
+// SAFETY: its pointers are null and stay so.
+unsafe impl Send for Stamped {}
+
+impl Stamped {
+    /// `struct io_uring_recvmsg_out`: four numbers of 32 bits, the second of which is the length of the control data.
+    const HEAD: usize = 16;
+    /// What stands before the bytes.
+    const BEFORE: usize = Self::HEAD + CONTROL;
+
+    fn new() -> Self {
+        // SAFETY: it is made of integers and pointers, for which zero is a value.
+        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+        header.msg_controllen = CONTROL;
+        Self(header)
+    }
 }
 
 /// A completion whose bytes are partly copied out.
@@ -99,7 +125,25 @@ impl UringRx {
             )
         }
         .map_err(|e| explain("cannot provide buffers", &e))?;
-        Ok(Self { ring, buffers, stream, enabled: false, armed: false, held: None, ended: None })
+        Ok(Self {
+            ring,
+            buffers,
+            stream,
+            enabled: false,
+            armed: false,
+            held: None,
+            stamped: None,
+            arrived: None,
+            ended: None,
+        })
+    }
+
+    /// Has each receive tell when the kernel took the bytes; before the first of them.
+    pub(super) fn stamp_arrivals(&mut self) -> io::Result<()> {
+        assert!(!self.enabled, "the receive is armed without it");
+        arrivals::ask(self.stream.as_fd())?;
+        self.stamped = Some(Box::new(Stamped::new()));
+        Ok(())
     }
 
     /// Enables the ring for this thread and keeps the receive armed.
@@ -108,9 +152,14 @@ impl UringRx {
             self.ring.submitter().register_enable_rings()?;
             self.enabled = true;
         }
-        let entry =
-            opcode::RecvMulti::new(Fd(self.stream.as_raw_fd()), GROUP).build().user_data(RECEIVE);
-        // SAFETY: the entry holds no address; the buffers that it selects are registered and
+        let socket = Fd(self.stream.as_raw_fd());
+        let entry = match &self.stamped {
+            None => opcode::RecvMulti::new(socket, GROUP).build(),
+            Some(stamped) => opcode::RecvMsgMulti::new(socket, &raw const stamped.0, GROUP).build(),
+        };
+        let entry = entry.user_data(RECEIVE);
+        // SAFETY: the entry holds no address but that of the message header, which is in a box of `self` that is not
+        // changed and is dropped after the ring; the buffers that it selects are registered and
         // outlive the ring; the socket is open as long as `self.stream`. The queue has room, as
         // there is never more than this one entry in it.
         if unsafe { self.ring.submission().push(&entry) }.is_err() {
@@ -170,11 +219,15 @@ impl UringRx {
             self.armed = false;
         }
         let buffer = cqueue::buffer_select(flags);
+        let from = if self.stamped.is_some() { Stamped::BEFORE } else { 0 };
         match usize::try_from(result) {
-            Ok(0) => self.ended = Some(WireError::Closed),
+            Ok(count) if count == 0 || count == from => self.ended = Some(WireError::Closed),
             Ok(count) => match buffer {
-                Some(id) if id < URING_BUFFERS && count <= URING_BUFFER_BYTES => {
-                    self.held = Some(Held { id, from: 0, to: count });
+                Some(id) if id < URING_BUFFERS && (from..=URING_BUFFER_BYTES).contains(&count) => {
+                    if from > 0 {
+                        self.arrived = self.stamp(id);
+                    }
+                    self.held = Some(Held { id, from, to: count });
                     return;
                 }
                 _ => self.ended = Some(WireError::Io(ErrorKind::InvalidData)),
@@ -186,6 +239,15 @@ impl UringRx {
         if let Some(id) = buffer.filter(|id| *id < URING_BUFFERS) {
             self.buffers.give_back(id);
         }
+    }
+
+    /// When what is in buffer `id` arrived.
+    fn stamp(&self, id: u16) -> Option<u64> {
+        let mut before = [0; Stamped::BEFORE];
+        self.buffers.copy(id, 0, &mut before);
+        let (head, control) = before.split_at(Stamped::HEAD);
+        let length = u32::from_ne_bytes(head[4..8].try_into().expect("four bytes"));
+        arrivals::in_control(control.get(..length as usize)?)
     }
 }
 
@@ -214,6 +276,11 @@ impl Receive for UringRx {
             Some(error) if filled == 0 => Err(error),
             _ => Ok(filled),
         }
+    }
+
+    #[inline]
+    fn arrived(&self) -> Option<u64> {
+        self.arrived
     }
 }
 

@@ -37,6 +37,8 @@ struct Setup {
     layout: Layout,
     wire: WireKind,
     tls: bool,
+    /// Whether the path begins in the kernel.
+    stamped: bool,
 }
 
 /// An engine with both of its connections.
@@ -56,7 +58,7 @@ impl Setup {
             )
         };
         let text = format!(
-            "[path]\nlayout = '{}'\nwire = '{}'\nidle = 'park'\n\
+            "[path]\nlayout = '{}'\nwire = '{}'\nidle = 'park'\nkernel_stamps = {}\n\
              [tls]\nenabled = {}\nmode = 'record-layer'\n[market_data]\n{}[trading]\n{}\
              [reconnect]\nenabled = false\n[rollover]\nenabled = false\n\
              [journal]\ndir = '{}'\nsegment_mib = 1\n\
@@ -65,6 +67,7 @@ impl Setup {
              max_position = '100'\nmax_open_orders = 10\ncommands_per_second = 1000\nburst = 1000\n",
             format!("{:?}", self.layout).to_lowercase(),
             self.wire,
+            self.stamped,
             self.tls,
             session(ports[0], "KRAKEN-MD"),
             session(ports[1], "KRAKEN-TRD"),
@@ -281,10 +284,16 @@ fn play(setup: Setup) -> Answers {
 
 #[test]
 fn one_recorded_conversation_is_answered_alike_by_every_layout_and_none_of_them_allocates() {
-    for (wire, tls) in [(WireKind::BusyPoll, false), (WireKind::Uring, true)] {
+    let combinations = [
+        (WireKind::BusyPoll, false, false),
+        (WireKind::Uring, true, false),
+        (WireKind::BusyPoll, true, true),
+        (WireKind::Uring, false, true),
+    ];
+    for (wire, tls, stamped) in combinations {
         let mut first = None;
         for layout in [Layout::Inline, Layout::Split, Layout::Full] {
-            let answers = play(Setup { layout, wire, tls });
+            let answers = play(Setup { layout, wire, tls, stamped });
             let counted = allocations();
             assert!(counted.counted, "the allocator is installed");
             assert_eq!(counted.count, 0, "{layout:?}: {}", counted.first_stack.unwrap_or_default());

@@ -34,6 +34,8 @@ pub struct Case {
     pub load: Load,
     /// Market data events a second.
     pub rate: u32,
+    /// Whether the path begins when the kernel took the bytes.
+    pub stamped: bool,
 }
 
 impl fmt::Display for Case {
@@ -48,7 +50,8 @@ impl fmt::Display for Case {
             Some(TlsMode::RecordLayer) => "TLS",
             Some(TlsMode::Rustls) => "TLS by rustls",
         };
-        f.pad(&format!("{}, {layout}, {tls}", self.wire))
+        let stamped = if self.stamped { ", from the kernel" } else { "" };
+        f.pad(&format!("{}, {layout}, {tls}{stamped}", self.wire))
     }
 }
 
@@ -58,7 +61,8 @@ pub struct Measured {
     /// What the strategy saw.
     #[serde(flatten)]
     pub found: Found,
-    /// From the poll that found the cause of an order to the kernel taking the order.
+    /// From the poll that found the cause of an order (or, stamped, from the kernel's taking it in) to the
+    /// kernel taking the order.
     pub total: Row,
     /// The stages of that.
     pub stages: Vec<Row>,
@@ -145,6 +149,7 @@ pub fn run(
 fn set_up(case: &Case, engine: &mut EngineConfig) -> Cores {
     engine.path.wire = case.wire;
     engine.path.layout = case.layout;
+    engine.path.kernel_stamps = case.stamped;
     engine.tls.enabled = case.tls.is_some();
     engine.tls.mode = case.tls.unwrap_or(engine.tls.mode);
     let RiskSection { max_open_orders, commands_per_second, burst, .. } = &mut engine.risk;

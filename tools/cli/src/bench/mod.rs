@@ -72,6 +72,10 @@ pub struct BenchArgs {
     /// What is around the bytes: plain, record-layer (ours) or rustls
     #[arg(long, value_delimiter = ',', value_parser = tls, default_values = ["plain", "record-layer"])]
     tls: Vec<Tls>,
+    /// Begin the path in the kernel: the engine's stage `recv` is then the wait since the kernel took the bytes.
+    /// Not on xdp
+    #[arg(long)]
+    kernel_stamps: bool,
     /// Orders a second of `open`
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     per_second: u32,
@@ -210,7 +214,8 @@ fn cases(args: &BenchArgs) -> Result<Vec<Case>, Failure> {
                 if args.what == What::Wires && wire == WireKind::Xdp && tls.is_none() {
                     continue;
                 }
-                cases.push(Case { wire, layout: *layout, tls: *tls, load, rate });
+                let stamped = args.kernel_stamps && wire != WireKind::Xdp;
+                cases.push(Case { wire, layout: *layout, tls: *tls, load, rate, stamped });
             }
         }
     }
