@@ -152,13 +152,13 @@ impl FieldValue<'_> for UtcSeconds {
 pub struct TimeOfDay(pub u64);
 
 impl TimeOfDay {
-    /// Parses `HH:MM:SS` with an optional fraction of 1 to 9 digits.
+    /// Parses `HH:MM:SS` with an optional fraction of 1 to 12 digits, cut to nanoseconds.
     ///
     /// # Errors
     /// [`ValueError`], as [`UtcTime::parse`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ValueError> {
         const DATE: &[u8; 9] = b"19700101-";
-        const LONGEST: usize = "19700101-HH:MM:SS.nnnnnnnnn".len();
+        const LONGEST: usize = "19700101-HH:MM:SS.pppppppppppp".len();
         let mut text = [0; LONGEST];
         let length = DATE.len() + bytes.len();
         if bytes.is_empty() {

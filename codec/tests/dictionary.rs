@@ -80,6 +80,7 @@ fn fix44_judges_the_session_cases() {
         (GOOD.replace("40=1|", "40=1|40=2|"), Some((13, 40))),
         (format!("{GOOD}43=N|"), Some((14, 43))),
         (format!("{GOOD}78=2|80=50|79=acct1|80=150|79=acct2|"), Some((15, 80))),
+        (format!("{GOOD}78=2|79=acct1|80=50|661=X|79=acct2|80=150|661=X|"), Some((15, 661))),
         (format!("{GOOD}{}", parties.replace("447=D|452=1|", "452=1|447=D|")), Some((15, 447))),
         (format!("{GOOD}386=3|336=PRE-OPEN|336=AFTER-HOURS|"), Some((16, 386))),
         (format!("{GOOD}{}", parties.replace("802=2", "802=3")), Some((16, 802))),
@@ -309,13 +310,16 @@ fn naive_group(
         let Some(entry) = entries.last_mut() else {
             return Err(fault(Reason::GroupOutOfOrder, tag));
         };
-        naive_value(by, &items[place], fields, at)?;
-        if entry.iter().any(|(one, _)| *one == tag) {
-            return Err(fault(Reason::Repeated, tag));
+        let is_again = entry.iter().any(|(one, _)| *one == tag);
+        let behind =
+            |(one, _): &(u32, &[u8])| items[place + 1..].iter().any(|item| item.tag == *one);
+        if entry.last().is_some_and(behind) {
+            let reason = if is_again { Reason::Repeated } else { Reason::GroupOutOfOrder };
+            return Err(fault(reason, tag));
         }
-        let behind = |(one, _): &(u32, &[u8])| items[place..].iter().any(|item| item.tag == *one);
-        if entry.iter().any(behind) {
-            return Err(fault(Reason::GroupOutOfOrder, tag));
+        naive_value(by, &items[place], fields, at)?;
+        if is_again {
+            return Err(fault(Reason::Repeated, tag));
         }
         entry.push((tag, value));
         at += 1;

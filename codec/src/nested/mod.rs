@@ -177,6 +177,8 @@ fn the_generated_checks_look_into_groups_within_groups() {
         ("452=3|", "452=x|", (Reason::FormatIncorrect, 452)),
         ("11=o2|", "11=o2|11=o3|", (Reason::GroupCountIncorrect, 73)),
         ("803=1|", "803=1|803=2|", (Reason::Repeated, 803)),
+        // What stands at the wrong place is told of before what its value is (14.j).
+        ("448=B|452=3|", "448=B|452=3|802=|", (Reason::GroupOutOfOrder, 802)),
         ("95=5|96=r^s^t|", "", (Reason::RequiredMissing, 95)),
         ("354=3|355=p^q|", "354=3|", (Reason::OutOfOrder, 354)),
     ] {

@@ -205,6 +205,13 @@ impl<'d, 'm, D: Dialect + ?Sized> Walk<'d, 'm, D> {
             } else if entries == 0 {
                 return fault(Reason::GroupOutOfOrder, field.tag);
             }
+            // What stands at the wrong place is told of before what its value is, as in the body.
+            if self.options.check_order && slot.position < position {
+                let is_again = seen.has(slot.number);
+                let reason = if is_again { Reason::Repeated } else { Reason::GroupOutOfOrder };
+                return fault(reason, field.tag);
+            }
+            position = slot.position;
             let is_usual = self.is_usual(slot, field, &mut seen);
             let member = &self.layout.members[usize::from(slot.member)];
             if !is_usual {
@@ -214,10 +221,6 @@ impl<'d, 'm, D: Dialect + ?Sized> Walk<'d, 'm, D> {
             if seen.insert(slot.number) {
                 return fault(Reason::Repeated, field.tag);
             }
-            if self.options.check_order && slot.position < position {
-                return fault(Reason::GroupOutOfOrder, field.tag);
-            }
-            position = slot.position;
             at += 1;
             if !is_usual && member.group != 0 {
                 at = self.group::<WORDS, S>(member, at)?;

@@ -229,7 +229,7 @@ fn a_day_that_no_month_has_is_refused() {
 }
 
 #[test]
-fn fractions_of_one_to_nine_digits_are_read() {
+fn fractions_of_one_to_twelve_digits_are_read_and_cut_to_nanoseconds() {
     let whole = UtcTime::parse(b"20230707-13:56:08").expect("good").0;
     for (fraction, nanos) in [
         (".1", 100_000_000),
@@ -237,6 +237,9 @@ fn fractions_of_one_to_nine_digits_are_read() {
         (".717123", 717_123_000),
         (".717123456", 717_123_456),
         (".000000001", 1),
+        (".7171234567", 717_123_456),
+        (".717123456999", 717_123_456),
+        (".000000000999", 0),
     ] {
         let text = format!("20230707-13:56:08{fraction}");
         assert_eq!(UtcTime::parse(text.as_bytes()), Ok(UtcTime(whole + nanos)), "{text}");
@@ -255,7 +258,9 @@ fn what_has_not_the_shape_of_a_timestamp_is_refused() {
         "20230707",
         "20230707-13:56",
         "20230707-13:56:08.",
-        "20230707-13:56:08.1234567890",
+        "20230707-13:56:08.1234567890123",
+        "20230707-13:56:08.12345678901x",
+        "20230707-13:56:08.x23456789012",
         "20230707 13:56:08",
         "2023-07-07T13:56:08",
         "20230707-13:56:08Z",

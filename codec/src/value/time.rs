@@ -78,8 +78,8 @@ impl UtcTime {
         out
     }
 
-    /// Parses `YYYYMMDD-HH:MM:SS` with an optional fraction of 1 to 9 digits. A second of 60 (leap)
-    /// is accepted and counts as the next minute's first.
+    /// Parses `YYYYMMDD-HH:MM:SS` with an optional fraction of 1 to 12 digits, of which those behind
+    /// the ninth, picoseconds, are cut off. A second of 60 (leap) is accepted and counts as the next minute's first.
     ///
     /// # Errors
     /// [`ValueError::Empty`], [`ValueError::BadByte`] for a wrong shape, [`ValueError::Overflow`] for
@@ -156,7 +156,7 @@ impl Parts {
             || bytes[8] != b'-'
             || bytes[11] != b':'
             || bytes[14] != b':'
-            || (bytes.len() > 17 && (bytes[17] != b'.' || bytes.len() < 19 || bytes.len() > 27))
+            || (bytes.len() > 17 && (bytes[17] != b'.' || !(19..=30).contains(&bytes.len())))
         {
             return Err(ValueError::BadByte);
         }
@@ -168,8 +168,14 @@ impl Parts {
         let second = number(&bytes[15..17])?;
         let mut nanos = 0;
         if bytes.len() > 18 {
-            nanos = number(&bytes[18..])?;
-            for _ in bytes.len() - 18..9 {
+            let fraction = &bytes[18..];
+            // Picoseconds are cut off, but have to be digits.
+            let (kept, cut) = fraction.split_at(fraction.len().min(9));
+            if !cut.is_empty() {
+                number(cut)?;
+            }
+            nanos = number(kept)?;
+            for _ in kept.len()..9 {
                 nanos *= 10;
             }
         }

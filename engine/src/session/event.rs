@@ -142,7 +142,8 @@ pub enum SessionEvent {
         /// Whether it was a gap fill.
         gap_fill: bool,
     },
-    /// A message of the peer broke a rule of the session and was answered by a Reject.
+    /// A message of the peer broke a rule of the session and was answered by a Reject; a Reject that did is
+    /// told of only.
     Rejected {
         /// Its MsgSeqNum.
         ref_seq_num: u64,

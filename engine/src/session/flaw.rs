@@ -1,11 +1,34 @@
 //! What is wrong with a Logon, in the words of the Logout that refuses it.
 
+use taut_codec::message::Message;
+use taut_codec::tag;
+use taut_codec::value::FixStr;
+
 use super::header::reason;
+use super::inbound::BEGIN_STRING;
+
+/// A BeginString(8) that is not ours: FIX session case 2.i. Printed, it is the Text(58) of the Logout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WrongBeginString(FixStr<8>);
+
+impl WrongBeginString {
+    pub(super) fn of(message: &Message<'_>) -> Option<Self> {
+        let received = message.get(tag::BEGIN_STRING).unwrap_or_default();
+        // The framer lets no longer one pass.
+        (received != BEGIN_STRING).then(|| Self(FixStr::new(received).unwrap_or_default()))
+    }
+}
+
+impl std::fmt::Display for WrongBeginString {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incorrect BeginString {}, expecting FIX.4.4", self.0)
+    }
+}
 
 /// Why a Logon is not accepted; printed, it is the Text(58) of the Logout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LogonFlaw {
-    BeginString,
+    BeginString(WrongBeginString),
     CompId,
     Header { tag: u32 },
     PossDup { reason: u32 },
@@ -24,7 +47,7 @@ pub(super) enum LogonFlaw {
 impl std::fmt::Display for LogonFlaw {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match *self {
-            Self::BeginString => f.write_str("Incorrect BeginString, expecting FIX.4.4"),
+            Self::BeginString(wrong) => wrong.fmt(f),
             Self::CompId => f.write_str("CompID problem"),
             Self::Header { tag } => write!(f, "Invalid Logon: tag {tag}"),
             // In the words of the Reject that any other message would get.

@@ -6,6 +6,7 @@ use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::event::Line;
+use super::flaw::WrongBeginString;
 use super::header::{Flaw, Inbound, is_header, is_third_party, reason};
 use super::route::Route;
 use super::timers::nanos;
@@ -94,9 +95,8 @@ impl Session {
             }
             return Received::Ignored;
         }
-        if message.get(tag::BEGIN_STRING) != Some(BEGIN_STRING) {
-            let text = Line::new(format_args!("Incorrect BeginString, expecting FIX.4.4"));
-            self.logout_for(&text, now, out);
+        if let Some(wrong) = WrongBeginString::of(message) {
+            self.logout_for(&Line::new(format_args!("{wrong}")), now, out);
             return Received::Ignored;
         }
         let Some(number) = header.msg_seq_num.filter(|&n| n <= limits::SEQ_NUM_MAX) else {
@@ -161,15 +161,8 @@ impl Session {
         out: &mut Outbox,
         check: Check<'_>,
     ) -> Received {
-        if let Some(flaw) = header.flaw {
-            self.advance_to(number + 1, now);
-            self.reject_flaw(header.msg_type, number, flaw, now, out);
-            return Received::Ignored;
-        }
-        if let Some(flaw) = self.third_party_flaw(message, header) {
-            self.advance_to(number + 1, now);
-            self.reject_flaw(header.msg_type, number, flaw, now, out);
-            return Received::Ignored;
+        if let Some(flaw) = header.flaw.or_else(|| self.third_party_flaw(message, header)) {
+            return self.flawed(message, header, number, flaw, now, out);
         }
         if header.poss_dup
             && let Some(flaw) = header.orig_sending_time_flaw()
@@ -177,9 +170,7 @@ impl Session {
             return self.bad_poss_dup(header, number, flaw, now, out);
         }
         if let Some(fault) = check(message) {
-            self.advance_to(number + 1, now);
-            self.reject_flaw(header.msg_type, number, fault.into(), now, out);
-            return Received::Ignored;
+            return self.flawed(message, header, number, fault.into(), now, out);
         }
         // A gap fill sets the next expected number itself.
         if header.msg_type != b"4" {
@@ -197,6 +188,25 @@ impl Session {
             b"5" => self.received_logout(message, Some(number), now, out),
             b"A" => self.second_logon(number, now, out),
             _ => Received::Application,
+        }
+    }
+
+    /// The next message in sequence, one field of which breaks a rule. It is rejected and counts. A Logout is
+    /// answered nevertheless (13.b): a peer that leaves does not wait for its own to be mended.
+    fn flawed(
+        &mut self,
+        message: &Message<'_>,
+        header: &Inbound<'_>,
+        number: u64,
+        flaw: Flaw,
+        now: UtcTime,
+        out: &mut Outbox,
+    ) -> Received {
+        self.advance_to(number + 1, now);
+        self.reject_flaw(header.msg_type, number, flaw, now, out);
+        match header.msg_type {
+            b"5" => self.received_logout(message, None, now, out),
+            _ => Received::Ignored,
         }
     }
 
@@ -353,6 +363,7 @@ impl Session {
         }
     }
 
+    /// Says what is wrong with a message.
     pub(super) fn reject_flaw(
         &mut self,
         msg_type: &[u8],
@@ -380,7 +391,8 @@ impl Session {
         self.reject_flaw_as(text, msg_type, number, flaw, now, out);
     }
 
-    /// [`Session::reject_flaw`] in other words.
+    /// [`Session::reject_flaw`] in other words. A Reject is told of and not answered by another (FIX session case
+    /// 7: go on): two sides that dislike each other's would never come to an end.
     pub(super) fn reject_flaw_as(
         &mut self,
         text: &str,
@@ -392,6 +404,11 @@ impl Session {
     ) {
         let Flaw { reason, tag } = flaw;
         let tag = (tag != 0).then_some(tag);
+        if msg_type == b"3" {
+            let reason = Some(reason);
+            self.events.push(SessionEvent::Rejected { ref_seq_num: number, reason, tag });
+            return;
+        }
         let sent = self.reject(number, msg_type, tag, Some(reason), text, now, out);
         if let Err(error) = sent {
             self.admin_failed(error, out, now);

@@ -6,9 +6,9 @@ use taut_codec::tag;
 use taut_codec::value::{UtcTime, parse_u32, parse_u64};
 
 use super::event::{Line, event_text};
-use super::flaw::LogonFlaw;
+use super::flaw::{LogonFlaw, WrongBeginString};
 use super::header::Inbound;
-use super::inbound::{BEGIN_STRING, Check};
+use super::inbound::Check;
 use super::{
     Asked, Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent,
 };
@@ -272,8 +272,8 @@ impl Session {
         now: UtcTime,
         check: Check<'_>,
     ) -> Result<PendingLogon, LogonFlaw> {
-        if message.get(tag::BEGIN_STRING) != Some(BEGIN_STRING) {
-            return Err(LogonFlaw::BeginString);
+        if let Some(wrong) = WrongBeginString::of(message) {
+            return Err(LogonFlaw::BeginString(wrong));
         }
         if self.identity_flaw(header).is_some() {
             return Err(LogonFlaw::CompId);

@@ -32,6 +32,20 @@ fn a_reject_is_counted_and_given_to_the_application_7() {
 }
 
 #[test]
+fn a_reject_that_breaks_a_rule_is_told_of_and_not_answered_by_another_7() {
+    both(|mut rig| {
+        rig.feed("35=8|34=2|43=X|");
+        assert_eq!(rig.sent().len(), 1, "anything else is rejected");
+        rig.events();
+        assert_eq!(rig.feed("35=3|34=3|43=X|45=1|"), Received::Ignored);
+        assert!(rig.sent().is_empty());
+        let told = SessionEvent::Rejected { ref_seq_num: 3, reason: Some(6), tag: Some(43) };
+        assert_eq!(rig.events(), [told]);
+        assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::Active, 4));
+    });
+}
+
+#[test]
 fn a_resend_request_is_answered_by_one_gap_fill_and_never_by_an_order_8() {
     both(|mut rig| {
         for id in ["1", "2", "3"] {

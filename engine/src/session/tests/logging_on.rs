@@ -233,7 +233,7 @@ fn a_logon_with_a_wrong_begin_string_is_refused_by_name_1s_d() {
     let mut rig = acceptor();
     let fields = rig.complete("35=A|34=1|98=0|108=30|");
     assert_eq!(rig.feed_bytes(&fix_as("FIX.4.2", &fields)), Received::Ignored);
-    assert_eq!(rig.sent(), ["35=5|34=1|58=Incorrect BeginString, expecting FIX.4.4|"]);
+    assert_eq!(rig.sent(), ["35=5|34=1|58=Incorrect BeginString FIX.4.2, expecting FIX.4.4|"]);
     assert!(rig.session.should_close());
 }
 

@@ -140,3 +140,17 @@ fn an_outbox_that_cannot_be_flushed_is_dropped_after_the_logout_timeout() {
         assert!(rig.out.is_empty() && rig.session.should_close());
     });
 }
+
+#[test]
+fn a_logout_with_a_bad_field_is_rejected_and_answered_all_the_same_13b() {
+    both(|mut rig| {
+        assert_eq!(rig.feed("35=5|34=2|43=X|"), Received::Admin);
+        let sent = rig.sent();
+        assert_eq!(sent.len(), 2, "{sent:?}");
+        assert!(
+            sent[0].starts_with("35=3|34=2|45=2|") && sent[1].starts_with("35=5|34=3|"),
+            "{sent:?}"
+        );
+        assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::LogoutSent, 3));
+    });
+}

@@ -247,7 +247,7 @@ fn a_wrong_begin_string_is_fatal_2i() {
     both(|mut rig| {
         let fields = rig.complete("35=8|34=2|");
         assert_eq!(rig.feed_bytes(&fix_as("FIX.4.2", &fields)), Received::Ignored);
-        assert_eq!(rig.sent(), ["35=5|34=2|58=Incorrect BeginString, expecting FIX.4.4|"]);
+        assert_eq!(rig.sent(), ["35=5|34=2|58=Incorrect BeginString FIX.4.2, expecting FIX.4.4|"]);
         rig.feed("35=5|34=2|");
         assert!(rig.session.should_close() && rig.sent().is_empty());
     });
