@@ -24,6 +24,12 @@ fn conductor(rollover: Option<Rollover>, now: UtcTime) -> Conductor {
     Conductor::new(config, None, now)
 }
 
+fn numbers(rig: &Rig) -> Numbers {
+    let (epoch, next_in, next_out) =
+        (rig.session.epoch(), rig.session.next_in(), rig.session.next_out());
+    Numbers { epoch, next_in, next_out }
+}
+
 /// Lets time pass until there is something to do.
 fn next_step(conductor: &mut Conductor, now: &mut UtcTime) -> Step {
     loop {
@@ -36,25 +42,53 @@ fn next_step(conductor: &mut Conductor, now: &mut UtcTime) -> Step {
 
 #[test]
 fn demand_07_a_session_that_never_ends_starts_at_1_once_a_day_and_never_otherwise() {
-    let mut now = UtcTime::parse(b"20260407-12:00:00.000").unwrap();
-    let mut conductor = conductor(Some(Rollover::default()), now);
-    let mut rollovers = 0;
-    let end = now.plus_nanos(10 * 86_400 * SECOND);
-    while now < end {
-        match next_step(&mut conductor, &mut now) {
+    let mut rig = Rig::new(Role::Initiator, |_| {});
+    rig.now = UtcTime::parse(b"20260407-12:00:00.000").unwrap();
+    let mut conductor = conductor(Some(Rollover::default()), rig.now);
+    // What the peer has had of us and sent us since the numbers last began at 1, and when that was.
+    let (mut had, mut sent) = (0, 0);
+    let mut begun = vec![rig.now];
+    let (mut connections, mut goes_on) = (0, 0);
+    let end = rig.now.plus_nanos(10 * 86_400 * SECOND);
+    while rig.now < end {
+        match next_step(&mut conductor, &mut rig.now) {
             Step::Dial(attempt) => {
-                assert_eq!(conductor.dial_done(attempt.number, Ok(()), now), Some(false));
-                conductor.logged_on(Numbers::default(), now);
+                assert_eq!(conductor.dial_done(attempt.number, Ok(()), rig.now), Some(false));
+                rig.connect();
+                let logon = rig.sent().remove(0);
+                let number = had + 1;
+                assert!(logon.starts_with(&format!("35=A|34={number}|")), "{had} before: {logon}");
+                assert!(!logon.contains("|141=Y|"), "neither side asks for what both know");
+                rig.log_on(sent + 1);
+                assert_eq!(rig.session.phase(), Phase::Active);
+                conductor.logged_on(numbers(&rig), rig.now);
+                for id in 0..3 {
+                    rig.order(id).unwrap();
+                    rig.feed(&format!("35=8|34={}|", sent + 2 + id));
+                }
+                (had, sent) = (had + 4, sent + 4);
+                assert_eq!(rig.sent().len(), 3, "orders, and nothing is asked for again");
+                connections += 1;
+                goes_on += u32::from(had > 4);
                 // Every few hours, and at the rollover, the connection is lost.
-                let lost = now.plus_nanos(5 * 3600 * SECOND);
-                now = lost.min(Rollover::default().next(now));
-                conductor.down(&DownReason::ConnectionLost, Numbers::default(), now);
+                let lost = rig.now.plus_nanos(5 * 3600 * SECOND);
+                rig.now = lost.min(Rollover::default().next(rig.now));
+                rig.session.disconnected(rig.now);
+                conductor.down(&DownReason::ConnectionLost, numbers(&rig), rig.now);
             }
-            Step::RollOver => rollovers += 1,
+            Step::RollOver => {
+                assert!(rig.session.rollover());
+                (had, sent) = (0, 0);
+                begun.push(rig.now);
+            }
             other => panic!("{other:?}"),
         }
+        assert_eq!((rig.session.next_out(), rig.session.next_in()), (had + 1, sent + 1));
     }
-    assert_eq!(rollovers, 10);
+    let days: Vec<_> = begun.iter().map(|at| Rollover::default().count(*at)).collect();
+    assert!(days.windows(2).all(|pair| pair[1] == pair[0] + 1), "each day once: {days:?}");
+    assert_eq!(days.len(), 11, "the start and ten rollovers");
+    assert!(goes_on > 20, "{goes_on} of {connections} connections go on where the last one ended");
 }
 
 #[test]
