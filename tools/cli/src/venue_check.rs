@@ -61,6 +61,9 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     if let Some(text) = &args.only {
         scenarios.retain(|one| one.title.contains(text.as_str()));
     }
+    if scenarios.is_empty() {
+        return Err(Failure::Usage("there is no such scenario: nothing would be checked".into()));
+    }
     let target = match &args.address {
         None => None,
         Some(host) => Some(target(args, host)?),

@@ -44,6 +44,15 @@ fn venue(offset: u16) -> Running {
 }
 
 #[test]
+fn a_check_of_nothing_is_no_success() {
+    let output =
+        taut(&["venue", "check", "--only", "a title that no scenario has"]).output().unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("there is no such scenario"), "{text}");
+}
+
+#[test]
 fn a_running_venue_takes_control_steps_on_its_standard_input() {
     let mut command = taut(&["venue", "--any-port", "--plain", "--control", "-"]);
     let mut running = Running::start(command.stdin(Stdio::piped()));

@@ -303,6 +303,7 @@ impl VenueConfig {
         self.replay.check(self.routing.mode)?;
         self.check_state()?;
         self.script(UtcTime(0))?;
+        self.check_ranges()?;
         for instrument in &self.instruments {
             instrument.instrument()?;
             instrument.margin()?;
@@ -318,6 +319,34 @@ impl VenueConfig {
             client.wallets()?;
             client.sub_accounts()?;
             client.sources()?;
+        }
+        Ok(())
+    }
+
+    /// Numbers with which there would be no venue: nothing could ever be sent, or no day would begin.
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let Self { trading, derivatives_limits: bucket, switches, .. } = self;
+        for (field, value, least, most) in [
+            ("trading.market_protection_percent", trading.market_protection_percent, 0, 100),
+            (
+                "trading.derivatives_protection_percent",
+                trading.derivatives_protection_percent,
+                0,
+                100,
+            ),
+            (
+                "trading.collateral_haircut_percent",
+                trading.collateral_haircut_percent.into(),
+                0,
+                100,
+            ),
+            ("derivatives_limits.tokens", bucket.tokens, 1, u32::MAX),
+            ("derivatives_limits.window_ms", bucket.window_ms, 1, u32::MAX),
+            ("switches.session.rollover_window_s", switches.session.rollover_window_s, 0, 3600),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(bad(field, format!("{least} to {most} are possible, not {value}")));
+            }
         }
         Ok(())
     }

@@ -157,3 +157,20 @@ fn each_contradiction_of_the_documents_has_its_switches_or_a_reason_for_none() {
         }
     }
 }
+
+#[test]
+fn a_number_with_which_there_would_be_no_venue_is_refused_by_its_field() {
+    for (field, value, range) in [
+        ("trading.market_protection_percent", 101, "0 to 100"),
+        ("trading.derivatives_protection_percent", 101, "0 to 100"),
+        ("trading.collateral_haircut_percent", 101, "0 to 100"),
+        ("derivatives_limits.tokens", 0, "1 to 4294967295"),
+        ("derivatives_limits.window_ms", 0, "1 to 4294967295"),
+        ("switches.session.rollover_window_s", 3601, "0 to 3600"),
+    ] {
+        let error =
+            VenueConfig::from_toml(&format!("{field} = {value}\n")).unwrap_err().to_string();
+        let expected = format!("configuration, {field}: {range} are possible, not {value}");
+        assert_eq!(error, expected);
+    }
+}

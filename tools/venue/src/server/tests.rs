@@ -1,9 +1,13 @@
 //! The venue on sockets.
 
 use std::io::Read;
+use std::time::Instant;
 
 use super::*;
 use crate::venue::{Outcome, Step};
+
+/// Longest wait for anything on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_line_of_the_arrival_log_ends_with_how_far_the_command_came() {
@@ -251,7 +255,9 @@ fn told_of(mut server: Server, service: Service, bytes: &[u8]) -> String {
     server.tell(told.clone());
     let mut client = TcpStream::connect(server.address_of(service).unwrap()).unwrap();
     client.write_all(bytes).unwrap();
+    let end = Instant::now() + PATIENCE;
     while told.0.lock().unwrap().is_empty() {
+        assert!(Instant::now() < end, "nothing is told");
         server.step().unwrap();
     }
     String::from_utf8(told.0.lock().unwrap().clone()).unwrap()
@@ -294,7 +300,9 @@ fn a_control_step_that_cannot_be_done_is_told_whether_it_was_written_or_typed() 
         r#"control: "0s cut TAUT spot-trading": there is nothing now that it could be done to"#,
     ];
     let lines = || told.0.lock().unwrap().iter().filter(|&&byte| byte == b'\n').count();
+    let end = Instant::now() + PATIENCE;
     while lines() < expected.len() {
+        assert!(Instant::now() < end, "{} lines", lines());
         server.step().unwrap();
     }
     let said = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
