@@ -28,6 +28,8 @@ pub const SYMBOLS_PER_REQUEST_MAX: usize = INSTRUMENTS_MAX;
 pub const DEPTH_MAX: usize = 1000;
 /// Kinds of refused logons that are told of one by one within a second; the others are counted together.
 pub const REFUSALS_MAX: usize = 64;
+/// Sessions that were dropped and are told of one by one until somebody asks; all are counted.
+pub const DROPS_MAX: usize = 1024;
 /// Bytes of a SenderCompID(49) that such a line shows.
 pub const REFUSAL_SENDER_BYTES: usize = 64;
 /// Requests on their way in the `websocket_like` routing; with more, the first arrives early.

@@ -118,8 +118,8 @@ impl Server {
     }
 
     /// Tells whoever runs the venue, a line each, of logons that are refused: who, on what, from where, and why
-    /// (the other side may be told nothing, venue file 2; see [`Venue::take_refused_logons`]); and of control
-    /// steps that could not be done.
+    /// (the other side may be told nothing, venue file 2; see [`Venue::take_refused_logons`]); of sessions that are
+    /// dropped, and why; and of control steps that could not be done.
     pub fn tell(&mut self, to: impl Write + Send + 'static) {
         self.told = Some(Box::new(to));
     }
@@ -254,6 +254,9 @@ impl Server {
         let Self { venue, told: Some(to), missed_told, .. } = self else { return };
         // Nobody may be reading.
         for line in venue.take_refused_logons(now) {
+            let _ = writeln!(to, "{line}");
+        }
+        for line in venue.take_dropped_sessions() {
             let _ = writeln!(to, "{line}");
         }
         for missed in &venue.steps_missed()[*missed_told..] {

@@ -7,7 +7,8 @@ use taut::types::CompId;
 use taut_codec::value::UtcTime;
 
 use super::{
-    ConnectionId, Gateway, GatewaySwitches, Logons, Refusal, RefusedLogon, Router, Service,
+    ConnectionId, DroppedSession, Gateway, GatewaySwitches, Logons, Refusal, RefusedLogon, Router,
+    Service,
 };
 
 impl Gateway {
@@ -48,6 +49,11 @@ impl Gateway {
         self.refusals.take(now)
     }
 
+    /// The sessions that were dropped and are to be told of now.
+    pub fn take_dropped_sessions(&mut self) -> Vec<DroppedSession> {
+        self.drops.take()
+    }
+
     /// The TLS handshake of a connection failed.
     pub fn handshake_failed(&mut self, service: Service, source: IpAddr, why: &str) {
         self.refusals.note(service, b"", Some(source), Refusal::Handshake(why.into()));
@@ -75,13 +81,13 @@ impl Gateway {
     /// Connections that were dropped because their peer did not read.
     #[must_use]
     pub const fn slow_drops(&self) -> u64 {
-        self.slow_drops
+        self.drops.slow
     }
 
     /// Sessions that were disconnected for too many errors.
     #[must_use]
     pub const fn error_drops(&self) -> u64 {
-        self.error_drops
+        self.drops.errors
     }
 
     /// Control: what becomes of logons from now on.

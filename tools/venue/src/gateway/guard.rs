@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use taut_codec::value::UtcTime;
 
-use super::{Gateway, Service};
+use super::{DropReason, Gateway, Service};
 
 /// An address, or all that start with its first bits: `192.0.2.7`, `192.0.2.0/24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,7 @@ impl Gateway {
         }
         let max = self.switches.session.errors_per_second_max;
         let Some(entry) = self.clients.get_mut(usize::from(client)) else { return };
+        let sender = entry.sender;
         let Some(known) = entry.known_mut(service) else { return };
         if !known.errors.count(max, now) {
             return;
@@ -113,7 +114,7 @@ impl Gateway {
         if !connection.close {
             known.session.logout(Some("Too many errors"), now, &mut connection.outbox);
             connection.close_by(now.plus_nanos(FLUSH_NS));
-            self.error_drops += 1;
+            self.drops.note(sender, service, DropReason::Errors);
         }
     }
 }

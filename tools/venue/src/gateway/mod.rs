@@ -6,6 +6,7 @@ mod client;
 mod clients;
 mod connection;
 mod control;
+mod drops;
 pub mod exec_id;
 mod faults;
 mod guard;
@@ -45,6 +46,7 @@ use taut_codec::value::UtcTime;
 
 pub use client::ClientSetup;
 pub use connection::ConnectionId;
+pub use drops::{DropReason, DroppedSession};
 pub use faults::Fault;
 pub use guard::Source;
 pub use inbound::{Inbound, RefusedCommand};
@@ -65,6 +67,7 @@ use crate::limits::CONNECTIONS_MAX;
 use client::Client;
 use clients::Clients;
 use connection::Connection;
+use drops::Drops;
 use leave::Due;
 use refusals::Refusals;
 use rendered::ReportTemplates;
@@ -81,7 +84,7 @@ pub struct Gateway {
     fields: Vec<Field>,
     logons: Logons,
     refusals: Refusals,
-    slow_drops: u64,
+    drops: Drops,
     replay: ReplayStats,
     /// Sessions have journals.
     keeps_journals: bool,
@@ -89,7 +92,6 @@ pub struct Gateway {
     under_way: Option<(u16, Service)>,
     /// The last time that was heard of.
     now: UtcTime,
-    error_drops: u64,
     report_copies: u8,
     /// Taken out while a report is made.
     templates: Option<Box<ReportTemplates>>,
@@ -120,12 +122,11 @@ impl Gateway {
             fields: vec![Field::default(); taut::limits::FIELDS_MAX],
             logons: Logons::default(),
             refusals: Refusals::default(),
-            slow_drops: 0,
+            drops: Drops::default(),
             replay: ReplayStats::default(),
             keeps_journals: false,
             under_way: None,
             now: UtcTime(0),
-            error_drops: 0,
             report_copies: 1,
             templates: None,
             rollover: Rollover::new(),

@@ -7,7 +7,7 @@ use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::report::{self, BusinessReject, ExecutionReport, FieldReject};
-use super::{Gateway, Service, Subscriber, replay};
+use super::{DropReason, Gateway, Service, Subscriber, replay};
 use crate::market_data::Outlet;
 
 impl Gateway {
@@ -106,6 +106,7 @@ impl Gateway {
             });
         }
         let Some(entry) = self.clients.get_mut(usize::from(client)) else { return false };
+        let sender = entry.sender;
         let Some(known) = entry.known_mut(service) else { return false };
         let connection = known.live.and_then(|live| self.connections.get_mut(&live));
         let Some(connection) = connection.filter(|connection| !connection.close) else {
@@ -118,7 +119,7 @@ impl Gateway {
             Err(SendError::NotLoggedOn) => false,
             Err(SendError::OutboxFull | SendError::Encode(_) | SendError::SeqNumExhausted) => {
                 // Its peer would miss a message without knowing: the connection is worth nothing now.
-                self.slow_drops += 1;
+                self.drops.note(sender, service, DropReason::Slow);
                 connection.drop_now();
                 false
             }

@@ -15,7 +15,7 @@ use taut_codec::value::UtcTime;
 use super::client::Known;
 use super::connection::Connection;
 use super::kept::KeptStore;
-use super::{ConnectionId, Gateway, Service};
+use super::{ConnectionId, DropReason, Gateway, Service};
 use crate::limits::{REPLAY_BYTES, REPLAY_MESSAGES};
 
 /// How much is kept for replay.
@@ -101,7 +101,9 @@ impl Gateway {
         post: impl FnOnce(&mut Session, &mut Outbox) -> Result<Posted, SendError>,
     ) -> bool {
         let entry = self.clients.get_mut(usize::from(client));
-        let Some(known) = entry.and_then(|entry| entry.known_mut(service)) else { return false };
+        let Some(entry) = entry else { return false };
+        let sender = entry.sender;
+        let Some(known) = entry.known_mut(service) else { return false };
         let Known { session, live, .. } = known;
         let connection = live.and_then(|live| self.connections.get_mut(&live));
         let mut connection = connection.filter(|connection| !connection.close);
@@ -113,12 +115,12 @@ impl Gateway {
         match (posted, connection) {
             (Ok(Posted::Kept(_)), Some(connection)) if slow => {
                 // Its peer does not read: a slow reader must not hold anybody up.
-                self.slow_drops += 1;
+                self.drops.note(sender, service, DropReason::Slow);
                 self.replay.end(session, connection, now);
             }
             (Ok(_), Some(connection)) => self.replay.store(session, connection, now),
             (Err(SendError::Encode(_) | SendError::SeqNumExhausted), Some(connection)) => {
-                self.slow_drops += 1;
+                self.drops.note(sender, service, DropReason::Slow);
                 self.replay.end(session, connection, now);
             }
             _ => {}

@@ -6,7 +6,7 @@ use taut::types::{CompId, PairStatus};
 use taut_codec::value::{Decimal, UtcTime};
 
 use super::{Venue, VenueStats};
-use crate::gateway::{ConnectionId, Logons, Market, RefusedLogon, Service};
+use crate::gateway::{ConnectionId, DroppedSession, Logons, Market, RefusedLogon, Service};
 use crate::market_data::TradingStatus;
 use crate::matching::{AccountId, Asset, Balance, DerivativesEngine, SpotEngine, Wallet};
 use crate::oes::Oes;
@@ -55,6 +55,11 @@ impl Venue {
     /// at once, and then one line a second that says how many there were.
     pub fn take_refused_logons(&mut self, now: UtcTime) -> Vec<RefusedLogon> {
         self.gateway.take_refused_logons(now)
+    }
+
+    /// Sessions that the gateway ended since the last call, and why, for whoever runs the venue.
+    pub fn take_dropped_sessions(&mut self) -> Vec<DroppedSession> {
+        self.gateway.take_dropped_sessions()
     }
 
     /// The TLS handshake of a connection to a service failed, in words: told as a refused logon.

@@ -130,6 +130,10 @@ fn too_many_errors_in_a_second_end_the_session_and_cancel_its_orders() {
     assert!(world.venue.should_close(peer.id));
     assert!(world.send(&mut peer, &format!("q|11=90|60={time}|530=7|")).is_empty());
     assert_eq!(world.venue.stats().error_drops, 1);
+    let told: Vec<String> =
+        world.venue.take_dropped_sessions().iter().map(ToString::to_string).collect();
+    let why = "too many of its messages were refused within a second";
+    assert_eq!(told, [format!("session dropped: TAUT on spot-trading: {why}")]);
     world.lose(&peer);
     assert_eq!(open(&world), 0);
     let mut peer = world.trader();

@@ -188,6 +188,11 @@ fn a_slow_subscriber_is_dropped_and_the_others_go_on() {
         assert!(id < 100_000, "1 MiB is full long before");
     }
     assert_eq!(world.venue.stats().slow_drops, 1);
+    let told: Vec<String> =
+        world.venue.take_dropped_sessions().iter().map(ToString::to_string).collect();
+    let slow_one = "session dropped: OTHER on spot-market-data: it did not read what it was sent";
+    assert_eq!(told, [slow_one]);
+    assert!(world.venue.take_dropped_sessions().is_empty(), "once");
     assert!(world.venue.outbox(slow.id).is_empty());
     world.lose(&slow);
     assert_eq!(world.venue.stats().subscriptions, 1);
