@@ -54,6 +54,13 @@ impl Instruments {
         self.entries.get(usize::from(id.0))?.1.as_ref()
     }
 
+    /// The instruments of a market of which the venue has said something.
+    pub fn of(&self, market: Market) -> impl Iterator<Item = (InstrumentId, &Instrument)> {
+        let ids = (0..self.entries.len()).map(|at| InstrumentId(at as u16));
+        let known = ids.filter_map(|id| Some((id, self.facts(id)?)));
+        known.filter(move |(_, facts)| market_of(&facts.symbol) == market)
+    }
+
     /// The symbol of an instrument.
     #[must_use]
     pub fn symbol(&self, id: InstrumentId) -> Option<&Symbol> {

@@ -11,12 +11,14 @@ mod under_way;
 use std::collections::VecDeque;
 
 use rtrb::Producer;
+use taut_codec::value::UtcTime;
 
 use self::lane::{Flushed, InFlight, Lane, push_out};
 use self::recall::Recall;
 use self::traces::Traces;
 use super::inlet::Inbound;
 use super::rest::RestPort;
+use super::{SECOND_TRADING, TRADING};
 use crate::command::{Command, CommandKind, SessionId};
 use crate::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use crate::journal::Keeper;
@@ -56,6 +58,8 @@ pub struct SessionCore {
     rest: Vec<(SessionId, RestPort)>,
     /// What earlier runs of trading sessions left behind, while there is more to tell.
     earlier: Vec<Recall>,
+    /// The sending of orders was not rehearsed on every session that has some.
+    is_cold: bool,
 }
 
 impl SessionCore {
@@ -74,6 +78,8 @@ impl SessionCore {
             logon,
             outbox: Outbox::new(),
             templates: Templates::new(&config),
+            // The others send no orders.
+            is_warm: i != usize::from(TRADING.0) && i != usize::from(SECOND_TRADING.0),
             transmitter: None,
             ended: None,
             spent: None,
@@ -90,6 +96,7 @@ impl SessionCore {
             traces: Traces::new(traces),
             rest: Vec::new(),
             earlier: Vec::new(),
+            is_cold: true,
         }
     }
 
@@ -175,6 +182,9 @@ impl SessionCore {
                 // Handed over first, then stored: a life that ends in between is given it again.
                 let kept = lane.store_taken(stored, now, sink);
                 lane.journal_failed = lane.journal_failed.or(sent.and(kept).err());
+                if self.is_cold {
+                    self.warm_up(now);
+                }
             }
             Inbound::Garbled { bytes, why } => {
                 lane.session.garbled(bytes, why, now);
@@ -184,6 +194,18 @@ impl SessionCore {
             }
             Inbound::Closed(_) => lane.down(now, &mut self.traces, sink),
         }
+    }
+
+    /// Rehearses the sending of orders on each session as soon as the instruments of its market are known: the
+    /// strategy hears of them now, and what it sends is encoded behind this.
+    fn warm_up(&mut self, now: UtcTime) {
+        for lane in &mut self.lanes {
+            if !lane.is_warm && self.instruments.is_listed(lane.market) {
+                lane.templates.warm_up(self.instruments.of(lane.market), now);
+                lane.is_warm = true;
+            }
+        }
+        self.is_cold = self.lanes.iter().any(|lane| !lane.is_warm);
     }
 
     /// Encodes a command behind everything that was sent before it. It leaves with the next

@@ -11,17 +11,25 @@ use taut_codec::tag;
 use taut_codec::value::{TimestampCache, UtcTime};
 
 use super::{exec_inst, watches_index};
-use crate::command::{CancelOrder, CommandKind, NewOrder, ReplaceOrder};
+use crate::command::{CancelOrder, CommandKind, NewOrder, ReplaceOrder, Watches};
 use crate::kraken::instruments::Instruments;
 use crate::limits::TEMPLATES;
 use crate::session::SessionConfig;
-use crate::types::{CompId, Instrument, InstrumentId, Px};
+use crate::types::{
+    ClOrdId, CompId, Instrument, InstrumentId, OrdType, OrderId, Px, Side, TimeInForce,
+};
 
 /// Pieces of a template: one for each value of an amend, one more, and one for each further 32 bytes of
 /// the longest CompIDs and symbol.
 const PIECES: usize = 14;
 
 type Rendered = Template<PIECES>;
+
+/// Messages that [`Templates::warm_up`] renders for one instrument: orders and amends of two kinds and a cancel, on
+/// two sides.
+const WARM_SHAPES: usize = 10;
+/// How often it writes each.
+const REHEARSALS: u64 = 32;
 
 /// The rendered messages of one session, of the [`TEMPLATES`] kinds that were sent last. A kind that is
 /// new, or that shares its place with another, is rendered first, which costs about as much as the plain
@@ -87,6 +95,71 @@ impl Templates {
             return None;
         }
         self.prepare_order(order, instruments.facts(order.instrument())?)
+    }
+
+    /// Writes, to nowhere, what a strategy sends most: a limit order, its amend and its cancel, on both sides of
+    /// each of these instruments, over and over. So the first real one finds its message rendered, and the code and
+    /// tables that write it in the caches.
+    pub fn warm_up<'i>(
+        &mut self,
+        instruments: impl Iterator<Item = (InstrumentId, &'i Instrument)>,
+        now: UtcTime,
+    ) {
+        let mut nowhere = [0; 1024];
+        let cl_ord_id = ClOrdId::numeric(u64::from(u32::MAX)).expect("18 digits at most");
+        let order_id = OrderId::new(b"O00000-00000-000000").expect("short");
+        for (instrument, facts) in instruments.take(TEMPLATES / WARM_SHAPES) {
+            for side in [Side::Buy, Side::Sell] {
+                let (px, qty) = (Some(Px(facts.tick_size.0.max(1) * 12_345)), facts.qty_min);
+                let (ord_type, time_in_force) = (OrdType::Limit, TimeInForce::Gtc);
+                let (stop_px, self_trade, watches) = (None, None, Watches::default());
+                for post_only in [false, true] {
+                    let new = NewOrder {
+                        cl_ord_id,
+                        instrument,
+                        side,
+                        ord_type,
+                        time_in_force,
+                        qty,
+                        px,
+                        stop_px,
+                        watches,
+                        post_only,
+                        self_trade,
+                    };
+                    let replace = ReplaceOrder {
+                        cl_ord_id,
+                        orig_cl_ord_id: cl_ord_id,
+                        order_id,
+                        instrument,
+                        side,
+                        ord_type,
+                        time_in_force,
+                        qty,
+                        px,
+                        stop_px,
+                        post_only,
+                    };
+                    let cancel = CancelOrder {
+                        cl_ord_id,
+                        orig_cl_ord_id: cl_ord_id,
+                        order_id,
+                        instrument,
+                        side,
+                    };
+                    let orders =
+                        [Order::New(&new), Order::Replace(&replace), Order::Cancel(&cancel)];
+                    for round in 0..REHEARSALS {
+                        for order in orders {
+                            let Some(one) = self.prepare_order(order, facts) else { return };
+                            let written = one.fill(&mut nowhere, round, now);
+                            // What the compiler knows to be unused it would leave out.
+                            let _ = std::hint::black_box(written);
+                        }
+                    }
+                }
+            }
+        }
     }
 
     fn prepare_order<'a>(

@@ -29,6 +29,8 @@ pub(super) struct Lane {
     pub(super) logon: Logon,
     pub(super) outbox: Outbox,
     pub(super) templates: Templates,
+    /// The sending of orders was rehearsed, or this session has none.
+    pub(super) is_warm: bool,
     pub(super) transmitter: Option<Transmitter>,
     /// The last connection has ended, and nobody has been told yet.
     pub(super) ended: Option<DownReason>,

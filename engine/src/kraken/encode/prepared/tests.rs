@@ -209,3 +209,42 @@ fn a_session_with_another_header_is_left_to_the_plain_encoder() {
         assert!(!Templates::new(&other).usual);
     }
 }
+
+#[test]
+fn what_a_strategy_sends_most_is_rendered_before_its_first_order() {
+    let listed: Vec<_> = (0..3).map(|n| (InstrumentId(n), facts(n, 1, 4))).collect();
+    let config = config(6);
+    let mut templates = Templates::new(&config);
+    let shapes = |templates: &Templates| -> Vec<Shape> {
+        templates.places.iter().map(|(shape, _)| *shape).filter(|one| one.0 != 0).collect()
+    };
+    assert!(shapes(&templates).is_empty());
+    templates.warm_up(listed.iter().map(|(id, facts)| (*id, facts)), UtcTime(0));
+    let warm = shapes(&templates);
+    // Two of them may share a place, of which the last keeps it.
+    assert!(warm.len() > 3 * WARM_SHAPES * 3 / 4, "{}", warm.len());
+    let (instrument, facts) = listed[1];
+    let order = NewOrder {
+        cl_ord_id: ClOrdId::numeric(7).expect("short"),
+        instrument,
+        side: Side::Sell,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::Gtc,
+        qty: Qty(70),
+        px: Some(Px(99_999)),
+        stop_px: None,
+        watches: Watches::default(),
+        post_only: true,
+        self_trade: None,
+    };
+    assert!(warm.contains(&Order::New(&order).shape()));
+    let mut buffer = [0; 512];
+    let now = UtcTime(1_775_572_321_000_000_000);
+    let prepared = templates.prepare_order(Order::New(&order), &facts).expect("rendered");
+    let range = prepared.fill(&mut buffer, 5, now).expect("it fits");
+    assert_eq!(
+        buffer[range],
+        Any::New(order).plain(&config, &facts, 5, now),
+        "as if it were the first"
+    );
+}
