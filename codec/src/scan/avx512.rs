@@ -28,10 +28,10 @@ use core::arch::x86_64::{
     _mm256_max_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_subs_epu8,
     _mm256_ternarylogic_epi32, _mm256_test_epi8_mask, _mm512_add_epi8, _mm512_add_epi16,
     _mm512_and_si512, _mm512_broadcast_i64x4, _mm512_castsi256_si512, _mm512_castsi512_si256,
-    _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maddubs_epi16,
-    _mm512_mask_add_epi8, _mm512_mask_add_epi32, _mm512_mask_cmpeq_epi8_mask,
-    _mm512_mask_permutexvar_epi8, _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8,
-    _mm512_movepi8_mask, _mm512_permutex2var_epi16, _mm512_permutexvar_epi8,
+    _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_maddubs_epi16, _mm512_mask_add_epi8,
+    _mm512_mask_add_epi32, _mm512_mask_cmpeq_epi8_mask, _mm512_mask_permutexvar_epi8,
+    _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8, _mm512_movepi8_mask,
+    _mm512_permutex2var_epi8, _mm512_permutex2var_epi16, _mm512_permutexvar_epi8,
     _mm512_reduce_add_epi64, _mm512_sad_epu8, _mm512_set1_epi8, _mm512_set1_epi16,
     _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi16,
     _mm512_unpacklo_epi16, _mm512_xor_si512,
@@ -256,8 +256,9 @@ impl Columns {
         }
         // In the first half of a register, then in the second, in turn.
         let in_pairs = |halves| _mm512_permutexvar_epi8(load(&TABLES.pairs), halves);
-        let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
-        let tags = _mm512_maddubs_epi16(in_pairs(both), _mm512_set1_epi16(100 << 8 | 1));
+        let [low, high] = [low, high].map(|half| _mm512_castsi256_si512(half));
+        let both = _mm512_permutex2var_epi8(low, load(&TABLES.pairs_of_two), high);
+        let tags = _mm512_maddubs_epi16(both, _mm512_set1_epi16(100 << 8 | 1));
         // The second half, less the first, is the number of the block.
         let weights = _mm512_set1_epi16((STEP as i16) << 8 | (1 - STEP as i16) & 0xff);
         let at = _mm512_maddubs_epi16(in_pairs(self.at), weights);

@@ -19,6 +19,8 @@ pub(super) struct Tables {
     /// The lanes of the two halves in turn: 0, 0, 1, 1 ... in the order in which two of 16 bits each are put
     /// together by `unpacklo` (the first 16 lanes) and `unpackhi` (the last 16).
     pub(super) pairs: [u8; BLOCK],
+    /// The same of the first halves of two registers: from 64 on it is one of the second.
+    pub(super) pairs_of_two: [u8; BLOCK],
 }
 
 pub(super) static TABLES: Tables = {
@@ -31,6 +33,7 @@ pub(super) static TABLES: Tables = {
         first_field: zeros,
         second_half: zeros,
         pairs: zeros,
+        pairs_of_two: zeros,
     };
     out.first_field[0] = b'8';
     out.first_field[LANES] = b'=';
@@ -45,6 +48,7 @@ pub(super) static TABLES: Tables = {
         let (quarter, pair) = (n / 16, n % 16 / 2);
         let lane = pair / 4 * 16 + quarter * 4 + pair % 4;
         out.pairs[n] = (lane + n % 2 * LANES) as u8;
+        out.pairs_of_two[n] = (lane + n % 2 * BLOCK) as u8;
         n += 1;
     }
     out
