@@ -14,12 +14,13 @@ use core::arch::x86_64::{
 
 use core::mem::MaybeUninit;
 
-use super::ends::{Fields, LANES, LIST, List, STRETCH};
+use super::ends::{Fields, LIST, List, STRETCH};
 use super::walk::{BLOCK, last_block};
 use super::{Field, Kernel, ScanError, detect};
 use crate::SOH;
 
-/// Three registers hold eight fields.
+/// Fields whose tags are looked at at once. Three registers hold them.
+const LANES: usize = 8;
 const _: () = assert!(LANES * size_of::<Field>() == 3 * size_of::<__m256i>());
 
 /// The kernel, if this CPU and its operating system can run it.

@@ -13,9 +13,6 @@ const BLOCKS: usize = 16;
 /// Most ends of a block that are listed.
 pub(super) const ENDS_MAX: usize = 16;
 
-/// Fields whose tags a kernel looks at at once.
-pub(super) const LANES: usize = 8;
-
 /// The ends of the fields of one stretch, in order.
 ///
 /// ```text
