@@ -1,6 +1,6 @@
 //! The field checks of a gateway: which fields a message may have, must have and in which form.
 //!
-//! [`check`] walks a message once, in wire order, and then looks for what is missing. What it knows of
+//! [`check()`] walks a message once, in wire order, and then looks for what is missing. What it knows of
 //! the messages comes from a [`Dialect`]: the tables of [`crate::messages`], which are generated from
 //! our dictionary of Kraken's dialect, or a dictionary loaded at run time (feature `dictionary`).
 //!
