@@ -1,5 +1,7 @@
 //! The scenario suite against the venue in process, and what it covers.
 
+#[path = "common/functions.rs"]
+mod functions;
 #[path = "common/skipped.rs"]
 mod skipped;
 
@@ -10,6 +12,7 @@ use taut_venue::config::{LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::SyntheticMarket;
 use taut_venue::scenario::{self, Outcome, Scenario, Step, WAIT_MAX, embedded};
 
+use functions::functions;
 use skipped::skipped;
 
 fn root() -> PathBuf {
@@ -142,23 +145,6 @@ fn a_scenario_that_has_to_stop_on_sockets_leaves_no_order_to_the_next_one() {
     }
     assert!(left.is_empty(), "{left:#?}");
     assert!(played > 5, "{played}");
-}
-
-/// Names of the tests in the sources, also of those within `proptest!`.
-fn functions(folder: &Path, into: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            functions(&path, into);
-        } else if path.extension().is_some_and(|ext| ext == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            let names = text.split("#[test]").skip(1).filter_map(|rest| {
-                let name = rest.split_once("fn ")?.1;
-                Some(name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
-            });
-            into.extend(names.collect::<Vec<String>>());
-        }
-    }
 }
 
 /// What shows a row: what is wrong with it, and the scenarios that it names.
