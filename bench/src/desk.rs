@@ -193,7 +193,7 @@ impl Bench {
     }
 }
 
-fn report(
+pub(crate) fn report(
     cl_ord_id: ClOrdId,
     px: Option<Px>,
     exec_type: ExecType,

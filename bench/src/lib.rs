@@ -6,6 +6,8 @@
 pub mod alternate;
 #[cfg(feature = "engine")]
 pub mod desk;
+#[cfg(feature = "engine")]
+pub mod lookup;
 pub mod orders;
 pub mod read;
 #[cfg(feature = "engine")]
