@@ -13,7 +13,7 @@ use super::timers::nanos;
 use super::{Fault, Gap, LogoutKind, Outbox, Phase, Received, Session, SessionEvent};
 use crate::limits;
 
-pub(super) const BEGIN_STRING: &[u8] = b"FIX.4.4";
+pub(crate) const BEGIN_STRING: &[u8] = b"FIX.4.4";
 
 /// The field checks of the dialect.
 pub(super) type Check<'c> = &'c mut dyn FnMut(&Message<'_>) -> Option<Fault>;

@@ -9,6 +9,7 @@ use super::event::{Line, event_text};
 use super::flaw::{LogonFlaw, WrongBeginString};
 use super::header::Inbound;
 use super::inbound::Check;
+use super::numbers::Ends;
 use super::{
     Asked, Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent,
 };
@@ -85,11 +86,11 @@ impl Session {
             return Err(SendError::OutboxFull);
         }
         self.heartbeat_seconds = logon.heartbeat_seconds;
-        self.numbers_by_hand = false;
+        self.by_hand = Ends::NEITHER;
         if logon.reset == Some(true) {
             self.reset_by_peer();
-        } else if logon.fresh {
-            self.reset_numbers();
+        } else if logon.fresh != Ends::NEITHER {
+            self.begin_space(logon.fresh);
         }
         let expected = self.next_in;
         self.count_logon(logon.msg_seq_num, now);
@@ -137,7 +138,7 @@ impl Session {
     /// `text` is `None`. Nothing of the Logon comes into force, neither its number nor its reset.
     pub fn refuse_logon(&mut self, text: Option<&str>, now: UtcTime, out: &mut Outbox) {
         if let Some(logon) = self.pending_logon.take() {
-            self.refuse(logon.fresh, text, now, out);
+            self.refuse(logon.fresh.next_out, text, now, out);
         }
     }
 
@@ -179,7 +180,7 @@ impl Session {
         match self.judge_logon(message, header, now, check) {
             Err(flaw) => {
                 let text = Line::new(format_args!("{flaw}"));
-                self.refuse(self.begins_anew(message), Some(text.as_str()), now, out);
+                self.refuse(self.begins_anew(message).next_out, Some(text.as_str()), now, out);
                 Received::Ignored
             }
             Ok(logon) => {
@@ -259,9 +260,14 @@ impl Session {
         }
     }
 
-    /// Acceptor: whether both spaces start at 1 if the Logon is accepted.
-    fn begins_anew(&self, logon: &Message<'_>) -> bool {
-        logon.flag(tag::RESET_SEQ_NUM_FLAG) || (self.config.reset_on_logon && !self.numbers_by_hand)
+    /// Acceptor: which numbers start at 1 if the Logon is accepted.
+    fn begins_anew(&self, logon: &Message<'_>) -> Ends {
+        let Ends { next_in, next_out } = self.by_hand;
+        match (logon.flag(tag::RESET_SEQ_NUM_FLAG), self.config.reset_on_logon) {
+            (true, _) => Ends::BOTH,
+            (false, true) => Ends { next_in: !next_in, next_out: !next_out },
+            (false, false) => Ends::NEITHER,
+        }
     }
 
     /// What a Logon of either role must be. Nothing of it is in force yet.
@@ -302,8 +308,11 @@ impl Session {
         let number = header.msg_seq_num.filter(|&n| n <= limits::SEQ_NUM_MAX);
         let msg_seq_num = number.ok_or(LogonFlaw::MsgSeqNum)?;
         let asked = self.config.role == Role::Initiator && self.config.reset_on_logon;
-        let fresh = self.config.role == Role::Acceptor && self.begins_anew(message);
-        let next_in = if fresh { 1 } else { self.next_in };
+        let fresh = match self.config.role {
+            Role::Acceptor => self.begins_anew(message),
+            Role::Initiator => Ends::NEITHER,
+        };
+        let next_in = if fresh.next_in { 1 } else { self.next_in };
         if reset == Some(true) {
             if !asked && !self.config.reset_by_peer {
                 return Err(LogonFlaw::ResetNotAllowed);
@@ -315,7 +324,7 @@ impl Session {
             return Err(LogonFlaw::TooLow { expected: next_in, received: msg_seq_num });
         }
         let reset_by_peer = reset == Some(true) && !asked;
-        let next_expected = self.next_expected_of(message, reset_by_peer || fresh)?;
+        let next_expected = self.next_expected_of(message, reset_by_peer || fresh.next_out)?;
         if let Some(fault) = check(message) {
             return Err(LogonFlaw::Field { reason: fault.reason, tag: fault.tag.unwrap_or(0) });
         }

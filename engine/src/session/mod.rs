@@ -64,10 +64,12 @@ pub use policy::{Resend, ResendPolicy, is_admin};
 pub use resend::Posted;
 pub use store::{Kept, MemoryStore, MsgType, SentStore};
 
+pub(crate) use inbound::BEGIN_STRING;
 pub(crate) use store::behind_begin_string;
 
 use event::EventQueue;
 use held::Held;
+use numbers::Ends;
 use resend::{ResendJob, Resender};
 use route::Route;
 use sent_numbers::SentNumbers;
@@ -186,8 +188,8 @@ pub struct Session {
     skew: Option<i64>,
     /// The application knows that it is large.
     skew_told: bool,
-    /// The numbers were set by hand and not used yet: a logon does not reset them unasked.
-    numbers_by_hand: bool,
+    /// Which numbers were set by hand and not used yet: a logon does not reset them unasked.
+    by_hand: Ends,
     /// Where an answer to the last message received goes, if third parties have a part in it.
     route: Route,
     events: EventQueue,
@@ -237,8 +239,8 @@ struct PendingLogon {
     heartbeat_seconds: u32,
     /// ResetSeqNumFlag(141), if it was there.
     reset: Option<bool>,
-    /// Acceptor: both spaces start at 1, asked or not.
-    fresh: bool,
+    /// Acceptor: which numbers start at 1, asked or not.
+    fresh: Ends,
     /// NextExpectedMsgSeqNum(789), if it was there and we speak it.
     next_expected: Option<u64>,
 }
@@ -284,7 +286,7 @@ impl Session {
             sync: None,
             skew: None,
             skew_told: false,
-            numbers_by_hand: false,
+            by_hand: Ends::NEITHER,
             route: Route::NONE,
             events: EventQueue::new(),
             scratch: vec![0; config.send_message_bytes_max].into_boxed_slice(),

@@ -17,6 +17,20 @@ pub enum SkipError {
     TooFar,
 }
 
+/// Each of the two numbers, or neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Ends {
+    /// What is expected of the peer.
+    pub next_in: bool,
+    /// Our own.
+    pub next_out: bool,
+}
+
+impl Ends {
+    pub const BOTH: Self = Self { next_in: true, next_out: true };
+    pub const NEITHER: Self = Self { next_in: false, next_out: false };
+}
+
 impl Session {
     /// Both spaces start at 1 again and the epoch goes up: the venue's daily rollover (venue file
     /// 3.5). Does nothing, and says so by `false`, while the session is in use.
@@ -69,22 +83,57 @@ impl Session {
     /// what was sent under those that come again is never sent a second time. `false`, and nothing is
     /// set, if a number is not valid.
     pub fn set_numbers(&mut self, next_in: u64, next_out: u64) -> bool {
+        self.set_by_hand(Some(next_in), Some(next_out))
+    }
+
+    /// [`Session::set_numbers`] of the number that is expected of the peer alone: a Logon that resets still
+    /// has ours start at 1.
+    pub fn set_next_in(&mut self, next_in: u64) -> bool {
+        self.set_by_hand(Some(next_in), None)
+    }
+
+    /// [`Session::set_numbers`] of our own number alone: a Logon that resets still has the peer's start at 1.
+    pub fn set_next_out(&mut self, next_out: u64) -> bool {
+        self.set_by_hand(None, Some(next_out))
+    }
+
+    fn set_by_hand(&mut self, next_in: Option<u64>, next_out: Option<u64>) -> bool {
         let numbers = 1..=limits::SEQ_NUM_MAX;
-        let valid = numbers.contains(&next_in) && numbers.contains(&next_out);
-        if valid {
+        let valid = [next_in, next_out].into_iter().flatten().all(|one| numbers.contains(&one));
+        if !valid {
+            return false;
+        }
+        let waits_for_logon = self.phase != Phase::Active;
+        if let Some(next_in) = next_in {
+            self.next_in = next_in;
+            self.by_hand.next_in = waits_for_logon;
+        }
+        if let Some(next_out) = next_out {
             if next_out < self.next_out
                 && let Some(resender) = &mut self.resender
             {
                 // What was sent under numbers that come again must never be taken for what they carry then.
                 resender.store.lowered(self.epoch, next_out);
             }
-            (self.next_in, self.next_out) = (next_in, next_out);
-            self.numbers_by_hand = self.phase != Phase::Active;
-            self.gap = None;
-            self.resend = None;
-            self.held.clear();
+            self.next_out = next_out;
+            self.by_hand.next_out = waits_for_logon;
         }
-        valid
+        self.gap = None;
+        self.resend = None;
+        self.held.clear();
+        true
+    }
+
+    /// Acceptor: a new space begins unasked; what an operator has set goes on in it.
+    pub(super) fn begin_space(&mut self, fresh: Ends) {
+        let (next_in, next_out) = (self.next_in, self.next_out);
+        self.reset_numbers();
+        if !fresh.next_in {
+            self.next_in = next_in;
+        }
+        if !fresh.next_out {
+            self.next_out = next_out;
+        }
     }
 
     pub(super) fn reset_numbers(&mut self) {

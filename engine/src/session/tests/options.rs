@@ -203,6 +203,35 @@ fn an_acceptor_may_start_every_logon_at_one() {
 }
 
 #[test]
+fn a_number_set_by_hand_keeps_itself_from_a_logon_that_resets_and_not_the_other_one() {
+    let set_one: [(fn(&mut Session) -> bool, u64, u64); 2] = [
+        (|session| session.set_next_out(2000), 1, 2000),
+        (|session| session.set_next_in(40), 40, 1),
+    ];
+    for (set, logon, answer) in set_one {
+        let mut rig = Rig::new(Role::Acceptor, |config| config.reset_on_logon = true);
+        assert!(rig.session.restore(0, 7, 9));
+        assert!(set(&mut rig.session));
+        for (logon, answer) in [(logon, answer), (1, 1)] {
+            let epoch = rig.session.epoch();
+            rig.connect();
+            rig.log_on(&format!("35=A|34={logon}|98=0|108=30|"));
+            assert_eq!(rig.sent(), [format!("35=A|34={answer}|98=0|108=30|")]);
+            assert_eq!(rig.numbers(), (logon + 1, answer + 1));
+            assert_eq!(rig.session.epoch(), epoch + 1);
+            rig.session.disconnected(rig.now);
+        }
+    }
+    // A refusal has the number that was set; the other was not named, and is too low for none.
+    let mut rig = Rig::new(Role::Acceptor, |config| config.reset_on_logon = true);
+    assert!(rig.session.restore(0, 7, 9) && rig.session.set_next_out(2000));
+    rig.connect();
+    assert_eq!(rig.feed("35=A|34=1|98=0|108=30|"), Received::Logon);
+    rig.session.refuse_logon(Some("no"), rig.now, &mut rig.out);
+    assert_eq!(rig.sent(), ["35=5|34=2000|58=no|"]);
+}
+
+#[test]
 fn numbers_set_by_hand_must_be_numbers() {
     let mut rig = Rig::active(Role::Acceptor, |_| {});
     for bad in [0, limits::SEQ_NUM_MAX + 1] {
