@@ -113,6 +113,7 @@ fn a_full_disk_is_a_typed_error_and_what_was_confirmed_stays() {
     drop((open, housekeeper));
     let refused = Journal::open(&journal, CONFIG).err().expect("there is no room to begin");
     assert!(matches!(refused, JournalError::DiskFull { .. }), "{refused}");
+    assert!(refused.to_string().contains("the disk is full: a new segment of "), "{refused}");
     assert_eq!(stored(&journal) as u64, seq - 1, "all that was taken is there");
 
     std::fs::remove_file(dir.join("ballast")).expect("it goes");

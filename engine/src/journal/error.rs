@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Identity;
+
 /// Why a journal cannot be opened, prepared or flushed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -52,6 +54,16 @@ pub enum JournalError {
     Missing {
         /// The file that should be there.
         path: PathBuf,
+    },
+    /// The journal is that of another session: its directory was renamed, copied or given twice.
+    #[error("{}: it is the journal of {known}, not of {identity}", dir.display())]
+    OtherSession {
+        /// The directory.
+        dir: PathBuf,
+        /// Whose it is.
+        known: Identity,
+        /// Who wanted to go on from it.
+        identity: Identity,
     },
     /// The disk failed to confirm earlier: nothing is called durable until the journal is opened anew.
     #[error("{}: the disk failed to confirm what was written", dir.display())]

@@ -9,6 +9,8 @@ pub(super) const SEGMENT_HEADER: usize = 128;
 pub(super) const RECORD_HEADER: usize = 32;
 /// Payload of a state.
 pub(super) const STATE_BYTES: usize = 32;
+/// Longest payload that says whose journal it is: BeginString(8), SOH, a CompID, SOH, a CompID.
+pub(super) const IDENTITY_BYTES_MAX: usize = 15 + 1 + 47 + 1 + 47;
 /// Where a segment's header says how far the disk has confirmed it. Not under the header's CRC, because
 /// it is written again and again.
 pub(super) const DURABLE_AT: usize = 64;
@@ -59,6 +61,11 @@ impl SegmentHeader {
         to[DURABLE_AT..DURABLE_AT + 8].copy_from_slice(&self.durable.to_le_bytes());
     }
 
+    /// Whether nothing of a header ever reached the disk: it is not one that has changed.
+    pub fn is_blank(bytes: &[u8]) -> bool {
+        bytes.iter().take(SEGMENT_HEADER).all(|&byte| byte == 0)
+    }
+
     /// `None` if it is none.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let header = bytes.get(..SEGMENT_HEADER)?;
@@ -94,6 +101,8 @@ pub(super) enum Kind {
     /// From the peer, and not taken: it was answered by a Reject. What that did to the numbers is in a
     /// state behind it.
     Rejected,
+    /// Whose journal it is.
+    Identity,
 }
 
 impl From<Direction> for Kind {
@@ -132,6 +141,7 @@ pub(super) fn write_record(to: &mut [u8], segment: u32, header: &RecordHeader, p
         Kind::State => 3,
         Kind::Ahead => 4,
         Kind::Rejected => 5,
+        Kind::Identity => 6,
     };
     let mut head = [0; RECORD_HEADER];
     head[0..4].copy_from_slice(&header.length.to_le_bytes());
@@ -164,6 +174,7 @@ pub(super) fn read_record(bytes: &[u8], segment: u32) -> Option<(RecordHeader, &
         3 => Kind::State,
         4 => Kind::Ahead,
         5 => Kind::Rejected,
+        6 => Kind::Identity,
         _ => return None,
     };
     let end = RECORD_HEADER.checked_add(usize::try_from(length).ok()?)?;

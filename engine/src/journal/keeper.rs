@@ -3,7 +3,7 @@
 
 use taut_codec::value::{UtcTime, parse_u64};
 
-use super::{AppendError, Direction, Journal, JournalError, Record, State};
+use super::{AppendError, Direction, Identity, Journal, JournalError, Record, State};
 use crate::session::{Kept, Outbox, SentStore, Session, behind_begin_string};
 
 /// Keeps the journal of one session, as its [`SentStore`].
@@ -54,8 +54,10 @@ impl Keeper {
     /// answer resend requests from it. Returns where it goes on.
     ///
     /// # Errors
-    /// [`JournalError::Config`] if the session has a connection, or the numbers are used up.
-    pub fn attach(session: &mut Session, journal: Journal) -> Result<State, JournalError> {
+    /// [`JournalError::Config`] if the session has a connection, or the numbers are used up;
+    /// [`JournalError::OtherSession`], and those of [`Journal::claim`].
+    pub fn attach(session: &mut Session, mut journal: Journal) -> Result<State, JournalError> {
+        journal.claim(Identity::of(session))?;
         let state = journal.state();
         if !session.restore(state.epoch, state.next_in, state.next_out) {
             let problem = "the session is in use, or its sequence numbers are used up";

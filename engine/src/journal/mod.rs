@@ -18,6 +18,8 @@
 //! * A [`State`] is where the next life goes on. Messages carry it forward by themselves; a state is
 //!   noted when something else changed it, and at the head of each segment, so that old segments can
 //!   be deleted.
+//! * An [`Identity`] says behind the state at the head of each segment whose journal it is. A session does not
+//!   go on from that of another ([`JournalError::OtherSession`]): its messages would go to the wrong peer.
 //! * One life of a process writes its own segments. [`Journal::open`] reads the last ones, cuts off a torn
 //!   record at the end, says so ([`Recovered`]), and begins a new segment. Damage that a kill or a power
 //!   cut cannot explain is [`JournalError::Corrupt`]: the journal does not open.
@@ -56,8 +58,13 @@
 //! | blank, the one before closed | made ahead: removed | made ahead: removed | - |
 //! | blank, the one before not closed | made ahead: removed | removed; its records, if it had any, were not confirmed: `unconfirmed` | the same |
 //! | blank or short, marked as confirmed further | [`JournalError::Corrupt`] | [`JournalError::Corrupt`] | never so marked |
-//! | empty, or without its header | [`JournalError::Foreign`] | [`JournalError::Foreign`] | [`Lost`] and `unconfirmed` |
+//! | empty, or with zeros for its header | [`JournalError::Foreign`] | [`JournalError::Foreign`] | [`Lost`] and `unconfirmed` |
+//! | with a header that has changed | [`JournalError::Foreign`] | [`JournalError::Foreign`] | [`JournalError::Foreign`] |
 //! | gone | [`JournalError::Missing`] if one behind it is there | the same, or as if blank | as if blank |
+//!
+//! That the machine has restarted is seen by the nearest segment that has a header. If none has, nothing shows
+//! it, and the journal does not open. Where no segment is left at all, it begins anew, and says so
+//! ([`Recovered::emptied`]).
 //!
 //! So what was confirmed is there, or the journal does not open. Where the end is `unconfirmed`, which under
 //! `every-message` costs nothing that was acknowledged, the peer may expect a higher number than ours. It
@@ -74,6 +81,7 @@
 mod error;
 mod format;
 mod housekeeper;
+mod identity;
 mod index;
 mod keeper;
 mod map;
@@ -97,6 +105,7 @@ use crate::limits;
 pub use error::{AppendError, JournalError};
 pub use format::Position;
 pub use housekeeper::Housekeeper;
+pub use identity::Identity;
 pub use keeper::Keeper;
 pub use reader::{Condition, Entry, EntryKind, Part, Reader, StoredSegment};
 pub use recovered::{Lost, Recovered, Torn};

@@ -6,38 +6,39 @@ use taut_codec::value::UtcTime;
 
 use super::error::JournalError;
 use super::format::{
-    BootId, Kind, RECORD_HEADER, RecordHeader, Records, SEGMENT_HEADER, STATE_BYTES, SegmentHeader,
-    Tail, read_state, record_bytes, tail,
+    BootId, Kind, RECORD_HEADER, RecordHeader, Records, SEGMENT_HEADER, SegmentHeader, Tail,
+    read_state, tail,
 };
 use super::index::{Sent, SentIndex, is_blank};
 use super::recover::load;
 use super::recovered::{Lost, Torn};
 use super::segment::{ALL_DURABLE, CLOSED, FIRST, UNFINISHED, path_of, seal, sync_dir};
-use super::{Direction, Durability, State};
+use super::{Direction, Durability, Identity, State};
 use crate::session::MsgType;
 
-/// Whether `bytes`, the last of `numbers`, hold one state and nothing else, and the segment before is whole
-/// and ends in that state. If it is not, both are evidence of what was lost.
+/// Whether `bytes`, the last of `numbers`, hold one state, perhaps whose journal it is, and nothing else, and
+/// the segment before is whole and ends in that state. If it is not, both are evidence of what was lost.
 fn repeats_the_one_before(dir: &Path, numbers: &[u32], bytes: &[u8]) -> Result<bool, JournalError> {
     let [.., before, number] = *numbers else { return Ok(false) };
-    let only = (SEGMENT_HEADER + record_bytes(STATE_BYTES), 1);
+    let kinds: Vec<_> = Records::new(bytes, number).take(3).map(|(_, head, _)| head.kind).collect();
     let (state, end) = end_of(bytes, number);
-    if end != only || tail(bytes, number, end.0) != Tail::Clean {
+    if !matches!(*kinds, [Kind::State] | [Kind::State, Kind::Identity])
+        || tail(bytes, number, end) != Tail::Clean
+    {
         return Ok(false);
     }
     let (_, bytes) = load(dir, before)?;
-    let (state_before, (offset, _)) = end_of(&bytes, before);
-    Ok(state.is_some() && state == state_before && tail(&bytes, before, offset) == Tail::Clean)
+    let (state_before, end) = end_of(&bytes, before);
+    Ok(state.is_some() && state == state_before && tail(&bytes, before, end) == Tail::Clean)
 }
 
-/// In which state a segment ends; where its records end, and how many they are.
-fn end_of(bytes: &[u8], number: u32) -> (Option<State>, (usize, usize)) {
-    let (mut records, mut state, mut count) = (Records::new(bytes, number), None, 0);
+/// In which state a segment ends, and where its records end.
+fn end_of(bytes: &[u8], number: u32) -> (Option<State>, usize) {
+    let (mut records, mut state) = (Records::new(bytes, number), None);
     for (_, header, payload) in records.by_ref() {
         state = state_behind(state, &header, payload);
-        count += 1;
     }
-    (state, (records.offset(), count))
+    (state, records.offset())
 }
 
 /// The first segment is 1, and of those behind it retention leaves the last that was used: one that was not
@@ -57,7 +58,7 @@ pub(super) fn state_behind(
 ) -> Option<State> {
     let direction = match header.kind {
         Kind::State => return read_state(header.epoch, payload).or(before),
-        Kind::Ahead | Kind::Rejected => return before,
+        Kind::Ahead | Kind::Rejected | Kind::Identity => return before,
         Kind::In => Direction::In,
         Kind::Out => Direction::Out,
     };
@@ -67,6 +68,7 @@ pub(super) fn state_behind(
 /// What earlier lives say.
 pub(super) struct Past {
     pub state: Option<State>,
+    pub identity: Option<Identity>,
     pub index: SentIndex,
     pub messages: u64,
     pub last_at: Option<UtcTime>,
@@ -84,18 +86,20 @@ pub(super) struct Opening<'a> {
 
 impl Opening<'_> {
     /// Whether a power cut explains that a segment has no header, `neighbour` being the nearest that has one:
-    /// only if nobody asked for durability has a segment a name before the disk has its header.
-    fn explains_no_header(&self, neighbour: Option<SegmentHeader>) -> bool {
-        let restarted = neighbour.is_none_or(|header| !header.is_of(&self.boot));
-        restarted && self.durability == Durability::None
+    /// only if nobody asked for durability has a segment a name before the disk has its header. Then there
+    /// are zeros in its place, and the neighbour shows that the machine has restarted; without a neighbour
+    /// nothing shows it.
+    fn explains_no_header(&self, bytes: &[u8], neighbour: Option<SegmentHeader>) -> bool {
+        let restarted = neighbour.is_some_and(|header| !header.is_of(&self.boot));
+        restarted && SegmentHeader::is_blank(bytes) && self.durability == Durability::None
     }
 }
 
 impl Past {
     pub fn new(index_messages: usize) -> Self {
-        let (state, torn, lost, unconfirmed) = (None, None, Vec::new(), false);
+        let (state, identity, torn, lost, unconfirmed) = (None, None, None, Vec::new(), false);
         let (index, messages, last_at) = (SentIndex::new(index_messages), 0, None);
-        Self { state, index, messages, last_at, torn, lost, unconfirmed }
+        Self { state, identity, index, messages, last_at, torn, lost, unconfirmed }
     }
 
     /// Removes what says nothing at the end, and returns the last segment that says something: see the table
@@ -119,7 +123,7 @@ impl Past {
             else {
                 let mut before = numbers.iter().rev().skip(1);
                 let before = before.find_map(|&before| load(dir, before).ok());
-                if !opening.explains_no_header(before.map(|(header, _)| header)) {
+                if !opening.explains_no_header(&bytes, before.map(|(header, _)| header)) {
                     return Err(JournalError::Foreign { path });
                 }
                 refuse_if_alone(dir, numbers)?;
@@ -167,11 +171,15 @@ impl Past {
             let (header, bytes) = match last.take_if(|_| is_last) {
                 Some(last) => last,
                 None => match load(dir, number) {
-                    // Where the session stood before it is known, or else there is nothing to go on from.
-                    Err(JournalError::Foreign { .. })
-                        if self.state.is_some()
-                            && opening.explains_no_header(Some(last_header)) =>
-                    {
+                    Err(JournalError::Foreign { path }) => {
+                        let bytes = std::fs::read(&path);
+                        let bytes = bytes.map_err(|error| JournalError::at(&path, error))?;
+                        // Where the session stood before it is known, or else there is nothing to go on from.
+                        let explained = self.state.is_some()
+                            && opening.explains_no_header(&bytes, Some(last_header));
+                        if !explained {
+                            return Err(JournalError::Foreign { path });
+                        }
                         self.set_aside(dir, numbers, at)?;
                         break;
                     }
@@ -230,6 +238,10 @@ impl Past {
                     (Some(_), Some(next)) => self.index.follow(next),
                     (_, None) => {}
                 }
+                continue;
+            }
+            if header.kind == Kind::Identity {
+                self.identity = Identity::read(payload);
                 continue;
             }
             self.messages += 1;

@@ -12,7 +12,7 @@ use super::format::{
 use super::past::state_behind;
 use super::recover::{list, list_any, load};
 use super::segment::FIRST;
-use super::{Direction, State};
+use super::{Direction, Identity, State};
 
 /// A journal's directory.
 #[derive(Debug)]
@@ -102,6 +102,8 @@ pub enum EntryKind<'a> {
     },
     /// Where the session stood.
     State(State),
+    /// Whose journal it is.
+    Identity(Identity),
 }
 
 /// One record.
@@ -184,6 +186,7 @@ impl StoredSegment {
             Kind::Out => message(Direction::Out),
             Kind::Rejected => EntryKind::Rejected { seq, time, bytes: payload },
             Kind::State => EntryKind::State(read_state(epoch, payload).unwrap_or(State::START)),
+            Kind::Identity => EntryKind::Identity(Identity::read(payload).unwrap_or_default()),
         };
         Entry { segment: self.header.number, offset: at as u64, epoch, kind }
     }

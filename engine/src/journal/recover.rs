@@ -19,15 +19,20 @@ use super::segment::{FIRST, Segment, number_of, path_of, sync_dir};
 use super::writer::Journal;
 use super::{JournalConfig, State};
 
+/// Held while a process writes.
+const LOCK: &str = "lock";
+
 pub(super) fn open(
     dir: PathBuf,
     config: JournalConfig,
 ) -> Result<(Journal, Recovered), JournalError> {
     config.check()?;
     make_dir(&dir).map_err(|error| JournalError::at(&dir, error))?;
+    let was_used = dir.join(LOCK).exists();
     let lock = lock(&dir)?;
     let boot = boot_id();
     let mut numbers = list(&dir)?;
+    let emptied = was_used && numbers.is_empty();
     let mut past = Past::new(config.index_messages);
     let opening = Opening { dir: &dir, boot, durability: config.durability };
     if let Some(last) = past.last_used(&opening, &mut numbers)? {
@@ -71,6 +76,7 @@ pub(super) fn open(
         segments,
         at: SEGMENT_HEADER,
         state: past.state.unwrap_or(State::START),
+        identity: past.identity,
         last_at: past.last_at,
         index: past.index,
         ready,
@@ -80,12 +86,15 @@ pub(super) fn open(
         unconfirmed: false,
     };
     journal.write_state();
+    journal.write_identity();
     // Not before: what is deleted may be all that says where the session stands.
     if let Some(housekeeper) = &mut journal.housekeeper {
         housekeeper.delete_old()?;
     }
     let recovered = Recovered {
         state: past.state,
+        unnamed: past.state.is_some() && past.identity.is_none() && config.blanks_secrets,
+        emptied,
         segments: numbers.len(),
         messages: past.messages,
         last_at: past.last_at,
@@ -107,7 +116,7 @@ fn make_dir(dir: &Path) -> io::Result<()> {
 
 /// The directory is ours until the file is closed, which the kernel does for a process that is killed.
 fn lock(dir: &Path) -> Result<std::fs::File, JournalError> {
-    let path = dir.join("lock");
+    let path = dir.join(LOCK);
     let mut options = OpenOptions::new();
     let file = options
         .read(true)

@@ -11,6 +11,11 @@ use super::State;
 pub struct Recovered {
     /// Where the session stood; `None` if the journal is new.
     pub state: Option<State>,
+    /// There are messages of a session, but not whose they are: an earlier version wrote them. Who
+    /// [claims](super::Journal::claim) it first is noted.
+    pub unnamed: bool,
+    /// The directory was used before and there is no segment in it: what there was is gone.
+    pub emptied: bool,
     /// Segments of earlier lives that are there.
     pub segments: usize,
     /// Messages in those that were read, the last
@@ -44,7 +49,14 @@ impl Recovered {
             "the machine went down before the disk had confirmed the end: messages and numbers may be missing"
                 .to_owned()
         });
-        torn.chain(lost).chain(unconfirmed)
+        let unnamed = self.unnamed.then(|| {
+            "it does not say whose it is, because an earlier version wrote it: taken as this session's"
+                .to_owned()
+        });
+        let emptied = self.emptied.then(|| {
+            "its directory was used before, but holds no segment: the numbers start at 1".to_owned()
+        });
+        torn.chain(lost).chain(unconfirmed).chain(unnamed).chain(emptied)
     }
 }
 

@@ -59,7 +59,9 @@ impl Segment {
         made.map_err(|error| {
             // What is left of it must not fill the disk; it is removed at the next open in any case.
             let _ = std::fs::remove_file(&unfinished);
-            JournalError::at(&path, error)
+            let wanted =
+                format!("a new segment of {} bytes was wanted: {error}", config.segment_bytes);
+            JournalError::at(&path, io::Error::new(error.kind(), wanted))
         })
     }
 

@@ -16,6 +16,7 @@ use crate::session::MsgType;
 mod damage;
 mod ends;
 mod lookup;
+mod owner;
 mod unconfirmed;
 
 const SMALL: JournalConfig = JournalConfig {
@@ -331,7 +332,7 @@ fn records_that_are_no_messages_are_kept_as_they_are() {
     let segment = reader.segment(1).expect("the first");
     let kept = segment.entries().find_map(|entry| match entry.kind {
         EntryKind::Message { bytes, .. } => Some(bytes.to_vec()),
-        EntryKind::Rejected { .. } | EntryKind::State(_) => None,
+        _ => None,
     });
     assert_eq!(kept.as_deref(), Some(&bytes[..]));
 }

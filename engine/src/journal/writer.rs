@@ -16,7 +16,7 @@ use super::format::{
 use super::housekeeper::{Housekeeper, Shared};
 use super::index::{Sent, SentIndex};
 use super::segment::{CLOSED, Segment, mark_durable};
-use super::{Direction, Durability, JournalConfig, Record, Recovered, State};
+use super::{Direction, Durability, Identity, JournalConfig, Record, Recovered, State};
 use crate::session::{Kept, MsgType};
 
 /// A journal that is open for writing: see the [module](super).
@@ -29,6 +29,8 @@ pub struct Journal {
     /// Where the next record goes in the last segment.
     pub(super) at: usize,
     pub(super) state: State,
+    /// Whose it is, once that is said.
+    pub(super) identity: Option<Identity>,
     /// When the last message was taken or written, in this life or an earlier one.
     pub(super) last_at: Option<UtcTime>,
     pub(super) index: SentIndex,
@@ -250,7 +252,7 @@ impl Journal {
     }
 
     /// A record of `bytes` bytes is complete.
-    fn taken(&mut self, bytes: usize) -> Position {
+    pub(super) fn taken(&mut self, bytes: usize) -> Position {
         self.at += bytes;
         let position = self.position();
         // Behind the record: who sees the position may have the disk confirm it.
@@ -273,7 +275,7 @@ impl Journal {
     }
 
     #[inline]
-    fn make_room(&mut self, bytes: usize) -> Result<(), AppendError> {
+    pub(super) fn make_room(&mut self, bytes: usize) -> Result<(), AppendError> {
         if self.unconfirmed {
             return Err(AppendError::Unconfirmed);
         }
@@ -303,6 +305,7 @@ impl Journal {
         self.segments.push_back(next);
         self.at = SEGMENT_HEADER;
         self.write_state();
+        self.write_identity();
         if let Some(own) = &mut self.housekeeper {
             // A file that cannot be deleted stays; the next rotation tries again.
             let _ = own.delete_old();

@@ -44,8 +44,10 @@ enum Command {
     /// FIX bytes or a log on standard input, one readable line per field out
     Decode(decode::DecodeArgs),
     /// A generic FIX 4.4 echo application that is dialled, for conformance tests
+    #[command(after_long_help = echo::ANSWERS)]
     Acceptor(echo::AcceptorArgs),
     /// A generic FIX 4.4 echo application that dials, for conformance tests
+    #[command(after_long_help = echo::ANSWERS)]
     Initiator(echo::InitiatorArgs),
     /// Tell a running acceptor or initiator to do something (its --control)
     Control(echo::ControlArgs),
@@ -116,6 +118,9 @@ pub enum Failure {
     /// A journal is not whole, in so many places; what was found is on standard output and error.
     #[error("the journal is damaged: {}", faults(*.0))]
     JournalDamaged(usize),
+    /// So many segments of a journal could not be read; why is on standard output and error.
+    #[error("the journal could not be read in full: {} not readable", segments(*.0))]
+    JournalUnread(usize),
     /// The venue's process failed.
     #[error(transparent)]
     Child(#[from] demo::child::ChildError),
@@ -168,6 +173,10 @@ fn main() -> ExitCode {
 
 fn faults(count: usize) -> String {
     if count == 1 { "1 fault".into() } else { format!("{count} faults") }
+}
+
+fn segments(count: usize) -> String {
+    if count == 1 { "1 segment is".into() } else { format!("{count} segments are") }
 }
 
 fn read_file(path: &Path) -> Result<String, Failure> {

@@ -264,6 +264,16 @@ fn what_is_left_of_a_damaged_journal_can_be_read_around_the_damage() {
 }
 
 #[test]
+fn that_a_segment_cannot_be_made_is_told_with_what_was_wanted() {
+    let dir = dir();
+    // What a segment is called first is in the way.
+    std::fs::create_dir(dir.path().join("next.tmp")).expect("a directory");
+    let refused = Journal::open(dir.path(), SMALL).err().expect("there is no segment");
+    let said = refused.to_string();
+    assert!(said.contains("000000001.journal: a new segment of 4096 bytes was wanted: "), "{said}");
+}
+
+#[test]
 fn a_file_whose_name_only_looks_like_a_segments_is_none() {
     let dir = dir();
     drop(open(&dir, SMALL));

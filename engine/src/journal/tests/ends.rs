@@ -5,6 +5,15 @@ use super::*;
 const CONFIRMED: [Durability; 2] = [Durability::Interval, Durability::EveryMessage];
 const ALL: [Durability; 3] = [Durability::None, Durability::Interval, Durability::EveryMessage];
 
+fn ours() -> Identity {
+    let text = |text: &str| text.parse().expect("it is short");
+    Identity {
+        begin_string: "FIX.4.4".parse().expect("it is short"),
+        sender: text("US"),
+        target: text("THEM"),
+    }
+}
+
 fn config(durability: Durability) -> JournalConfig {
     JournalConfig { durability, ..SMALL }
 }
@@ -12,6 +21,7 @@ fn config(durability: Durability) -> JournalConfig {
 /// A life of messages that ends in the middle of segment `segments`: by a kill, or closed.
 fn life(dir: &TempDir, durability: Durability, segments: u32, closed: bool) -> u64 {
     let (mut journal, _) = open(dir, config(durability));
+    journal.claim(ours()).expect("it is ours");
     let mut seq = journal.state().next_out;
     let first = journal.position().segment;
     while send(&mut journal, seq).expect("room").segment < first + segments - 1 {
@@ -137,7 +147,7 @@ fn a_life_of_which_only_its_first_state_reached_the_disk_is_reported_after_a_pow
         let last = life(&dir, durability, 1, true);
         life(&dir, durability, 1, false);
         let (path, segment) = last_written(dir.path());
-        let second = segment.entries().nth(1).expect("a message").offset;
+        let second = segment.entries().nth(2).expect("a message").offset;
         let rest = 4096 - second as usize;
         patch(&path, second, &vec![0; rest]);
         mark(&path, 0);
@@ -190,6 +200,43 @@ fn without_durability_what_a_power_cut_left_without_a_header_is_set_aside_and_re
             assert_eq!(journal.state(), last);
         }
     }
+}
+
+#[test]
+fn a_header_that_has_changed_is_never_taken_for_one_that_a_power_cut_left_out() {
+    for (segments, length) in [(1, None), (2, None), (1, Some(0)), (1, Some(4096))] {
+        for restarted in [false, true] {
+            let dir = dir();
+            life(&dir, Durability::None, segments, false);
+            if restarted {
+                restart_machine(&dir);
+            }
+            let path = path_of(dir.path(), segments);
+            let mut bytes = std::fs::read(&path).expect("it reads");
+            match length {
+                None => bytes[2] ^= 0xff,
+                // Nothing is left that would show that the machine has restarted.
+                Some(length) => bytes = vec![0; length],
+            }
+            std::fs::write(&path, &bytes).expect("it writes");
+            let refused = Journal::open(dir.path(), SMALL).err().expect("numbers would start at 1");
+            assert!(matches!(&refused, JournalError::Foreign { path: named } if *named == path));
+            assert_eq!(std::fs::read(&path).expect("it is there"), bytes, "as it was");
+        }
+    }
+}
+
+#[test]
+fn a_directory_whose_segments_are_all_gone_begins_anew_and_says_so() {
+    let dir = dir();
+    life(&dir, Durability::None, 1, true);
+    std::fs::remove_file(path_of(dir.path(), 1)).expect("it goes");
+    let (journal, recovered) = open(&dir, SMALL);
+    assert_eq!((journal.state(), recovered.emptied), (State::START, true));
+    assert!(recovered.problems().any(|said| said.contains("holds no segment")));
+    drop(journal);
+    assert!(!open(&dir, SMALL).1.emptied, "said once");
+    assert!(!open(&self::dir(), SMALL).1.emptied, "a new one");
 }
 
 #[test]

@@ -27,9 +27,9 @@ pub struct JournalArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// One line for each record: time, direction (`rej`: came and was rejected), epoch and the message,
-    /// secrets masked
+    /// secrets masked; between them where the session stood (`now`) and whose journal it is (`who`)
     Print(Where),
-    /// Read everything, check every sum, say how each segment ends
+    /// Read everything, check every sum, say how each segment ends and whose journal it is
     Verify(Where),
     /// One JSON object for each record, secrets masked; what is missing or damaged is one too, of kind `fault`
     Export(Where),
@@ -44,7 +44,7 @@ struct Where {
 /// Runs the command. A closed pipe on output is a normal end.
 ///
 /// # Errors
-/// [`Failure::Journal`], [`Failure::JournalDamaged`], [`Failure::System`].
+/// [`Failure::Journal`], [`Failure::JournalDamaged`], [`Failure::JournalUnread`], [`Failure::System`].
 pub fn run(args: &JournalArgs) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match &args.command {
@@ -99,7 +99,7 @@ fn each<W: Write>(
         }
         Ok(())
     })?;
-    if faults == 0 { Ok(()) } else { Err(Failure::JournalDamaged(faults)) }
+    faults.verdict()
 }
 
 /// The journal of a directory.
@@ -125,19 +125,26 @@ fn open(at: &Where) -> Result<Reader, Failure> {
 /// How much each segment holds and how it ends, every fault, and how much that is together.
 fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
     let reader = open(at)?;
-    let mut totals = [0u64; 3];
+    let (mut totals, mut identities) = ([0u64; 3], Vec::new());
     let faults = walk(&at.dir, &reader, |found| {
         match found {
             Found::Segment(segment) => {
                 let mut counts = [0u64; 3];
                 for part in segment.parts() {
                     let Part::Entry(entry) = part else { continue };
-                    counts[match entry.kind {
+                    let way = match entry.kind {
                         EntryKind::Message { direction: Direction::In, .. }
                         | EntryKind::Rejected { .. } => 0,
                         EntryKind::Message { direction: Direction::Out, .. } => 1,
                         EntryKind::State(_) => 2,
-                    }] += 1;
+                        EntryKind::Identity(identity) => {
+                            if !identities.contains(&identity) {
+                                identities.push(identity);
+                            }
+                            continue;
+                        }
+                    };
+                    counts[way] += 1;
                 }
                 let ([received, sent, states], number) = (counts, segment.number());
                 let end = judge::text_of(segment.condition());
@@ -155,10 +162,13 @@ fn verify(at: &Where, out: &mut impl Write) -> Result<(), Failure> {
         }
         Ok(())
     })?;
+    for identity in identities {
+        writeln!(out, "session: {identity}")?;
+    }
     let [received, sent, states] = totals;
     writeln!(out, "total: {received} in, {sent} out, {states} states")?;
     out.flush()?;
-    if faults == 0 { Ok(()) } else { Err(Failure::JournalDamaged(faults)) }
+    faults.verdict()
 }
 
 fn text_of_deleted(number: u32) -> String {
@@ -168,7 +178,7 @@ fn text_of_deleted(number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use taut::journal::{Journal, JournalConfig, Record};
+    use taut::journal::{Identity, Journal, JournalConfig, Record};
     use taut_codec::value::UtcTime;
 
     const LOGON: &[u8] = b"8=FIX.4.4\x019=5\x0135=A\x0134=1\x01553=THEKEY\x01554=THEPASSWORD\x0158=\x1b[2J|\n\x0110=000\x01";
@@ -203,6 +213,45 @@ mod tests {
         let line = text.lines().nth(1).unwrap();
         assert!(line.starts_with("20260407-14:32:01.000 out   1  8=FIX.4.4|"), "{line}");
         assert!(line.contains("|553=***|554=***|58=\\x1b[2J\\x7c\\x0a|10="), "{line}");
+    }
+
+    #[test]
+    fn every_view_shows_whose_journal_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(dir.path(), JournalConfig::default()).unwrap();
+        let [begin_string, sender, target] = ["FIX.4.4", "ISLD", "TW"];
+        let sender = sender.parse().unwrap();
+        let (begin_string, target) = (begin_string.parse().unwrap(), target.parse().unwrap());
+        journal.claim(Identity { begin_string, sender, target }).unwrap();
+        drop(journal);
+        let at = Where { dir: dir.path().to_owned() };
+        let shown = |show: fn(&Where, &mut Vec<u8>) -> Result<(), Failure>| {
+            let mut out = Vec::new();
+            show(&at, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let whose = shown(print).lines().nth(1).map(str::to_owned);
+        assert_eq!(whose.as_deref().map(str::trim), Some("who   0  FIX.4.4 ISLD to TW"));
+        assert!(shown(verify).contains("\nsession: FIX.4.4 ISLD to TW\n"));
+        let line: serde_json::Value =
+            serde_json::from_str(shown(export).lines().nth(1).unwrap()).unwrap();
+        assert_eq!(line["kind"], "identity");
+        assert_eq!(
+            (&line["sender_comp_id"], &line["target_comp_id"]),
+            (&"ISLD".into(), &"TW".into())
+        );
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_read_is_not_called_damaged() {
+        let (dir, at) = journal();
+        // Like a file without permission, and for whoever may read everything too.
+        std::fs::create_dir(dir.path().join("000000002.journal")).unwrap();
+        let mut out = Vec::new();
+        assert!(matches!(verify(&at, &mut out), Err(Failure::JournalUnread(1))));
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("segment 1: 1 in, 2 out, 1 states, whole\nfault: "), "{text}");
+        assert!(text.contains("000000002.journal: Is a directory"), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde::Serialize;
-use taut::journal::{Direction, Entry, EntryKind, State};
+use taut::journal::{Direction, Entry, EntryKind, Identity, State};
 use taut_codec::mask::Masked;
 use taut_codec::value::UtcTime;
 
@@ -27,6 +27,9 @@ pub fn line(out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
                 "{:21} now {epoch:>3}  next in {next_in}, next out {next_out}, ClOrdID {}",
                 "", cl_ord_id_watermark
             )?;
+        }
+        EntryKind::Identity(identity) => {
+            writeln!(out, "{:21} who {epoch:>3}  {identity}", "")?;
         }
     }
     Ok(())
@@ -64,6 +67,14 @@ enum Line<'a> {
         next_out: u64,
         cl_ord_id_watermark: u64,
     },
+    /// Whose journal it is.
+    Identity {
+        segment: u32,
+        offset: u64,
+        begin_string: String,
+        sender_comp_id: String,
+        target_comp_id: String,
+    },
     /// Something is missing or damaged here.
     Fault { segment: u32, text: String },
 }
@@ -94,6 +105,13 @@ pub fn json(out: &mut impl Write, entry: &Entry<'_>) -> Result<(), Failure> {
         EntryKind::State(State { cl_ord_id_watermark, next_in, next_out, .. }) => {
             Line::State { segment, offset, epoch, next_in, next_out, cl_ord_id_watermark }
         }
+        EntryKind::Identity(Identity { begin_string, sender, target }) => Line::Identity {
+            segment,
+            offset,
+            begin_string: begin_string.to_string(),
+            sender_comp_id: sender.to_string(),
+            target_comp_id: target.to_string(),
+        },
     };
     Ok(writeln!(out, "{}", serde_json::to_string(&line)?)?)
 }

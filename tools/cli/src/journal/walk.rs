@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use taut::journal::{Condition, Part, Reader, State, StoredSegment};
+use taut::journal::{Condition, JournalError, Part, Reader, State, StoredSegment};
 
 use super::judge::{Judged, is_deleted, judged, text_of};
 use crate::Failure;
@@ -36,6 +36,29 @@ pub enum Found<'a> {
     Deleted(u32),
 }
 
+/// How many faults there are.
+#[derive(Default)]
+pub struct Faults {
+    /// What is missing or damaged.
+    damaged: usize,
+    /// Segments that the system does not let us read: nothing is known of them.
+    unread: usize,
+}
+
+impl Faults {
+    /// What a command that has shown everything ends with.
+    ///
+    /// # Errors
+    /// [`Failure::JournalDamaged`], [`Failure::JournalUnread`].
+    pub const fn verdict(&self) -> Result<(), Failure> {
+        match *self {
+            Self { damaged: 0, unread: 0 } => Ok(()),
+            Self { damaged: 0, unread } => Err(Failure::JournalUnread(unread)),
+            Self { damaged, unread } => Err(Failure::JournalDamaged(damaged + unread)),
+        }
+    }
+}
+
 /// Shows `reader`'s segments and their faults in order. Returns how many faults there are.
 ///
 /// # Errors
@@ -44,11 +67,12 @@ pub fn walk(
     dir: &Path,
     reader: &Reader,
     mut show: impl FnMut(Found<'_>) -> Result<(), Failure>,
-) -> Result<usize, Failure> {
-    let (mut row, mut faults, mut next, mut is_used) = (Row::default(), 0, None, false);
+) -> Result<Faults, Failure> {
+    let (mut row, mut faults) = (Row::default(), Faults::default());
+    let (mut next, mut is_used) = (None, false);
     for &number in reader.segments() {
         let mut fault = |segment, text| {
-            faults += 1;
+            faults.damaged += 1;
             show(Found::Fault(&Fault { segment, text }))
         };
         let missing = next.replace(number + 1).unwrap_or(number);
@@ -61,6 +85,11 @@ pub fn walk(
             Ok(Judged::Deleted) => {
                 row = Row::default();
                 show(Found::Deleted(number))?;
+                continue;
+            }
+            Err(error @ (JournalError::ReadOnly { .. } | JournalError::System { .. })) => {
+                faults.unread += 1;
+                show(Found::Fault(&Fault { segment: number, text: error.to_string() }))?;
                 continue;
             }
             Err(error) => {
@@ -77,7 +106,7 @@ pub fn walk(
         if is_damaged {
             for text in damage_of(&segment) {
                 show(Found::Fault(&Fault { segment: number, text }))?;
-                faults += 1;
+                faults.damaged += 1;
             }
         } else if segment.condition() != Condition::Whole {
             let text = format!("segment {number}: {}", text_of(segment.condition()));
@@ -88,12 +117,12 @@ pub fn walk(
     // Retention leaves the last segment that was used.
     if let Some(&first) = reader.segments().first()
         && first > 1
-        && faults == 0
+        && faults.verdict().is_ok()
         && !is_used
     {
         let text = format!("all segments before {first} are missing");
         show(Found::Fault(&Fault { segment: 1, text }))?;
-        faults += 1;
+        faults.damaged += 1;
     }
     Ok(faults)
 }

@@ -54,7 +54,7 @@ fn a_message_that_was_rejected_is_in_the_journal_as_rejected_and_is_not_asked_fo
                 assert!(bytes.starts_with(b"8=FIX.4.4\x01") && bytes.ends_with(b"\x01"));
                 Some((seq, "rejected"))
             }
-            EntryKind::Message { .. } | EntryKind::State(_) => None,
+            EntryKind::Message { .. } | EntryKind::State(_) | EntryKind::Identity(_) => None,
         };
         let all: Vec<_> = segment.entries().filter_map(came).collect();
         assert_eq!(all, [(1, "taken"), (2, "rejected"), (3, "taken")], "{role:?}");

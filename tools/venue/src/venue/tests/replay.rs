@@ -284,7 +284,7 @@ fn a_message_that_is_rejected_is_in_the_journal_as_rejected_and_is_not_asked_for
                     assert!(bytes.starts_with(b"8=FIX.4.4\x01") && bytes.ends_with(b"\x01"));
                     came.push((seq, "rejected"));
                 }
-                EntryKind::Message { .. } | EntryKind::State(_) => {}
+                EntryKind::Message { .. } | EntryKind::State(_) | EntryKind::Identity(_) => {}
             }
         }
     }
