@@ -4,48 +4,84 @@ use std::fmt::{Display, Formatter, Result};
 
 use super::{Alarm, Awaited, DownReason, EventText, RestProblem};
 
+/// Who is at the other end, as the engine calls it.
+const VENUE: &str = "the venue";
+
 impl Display for DownReason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let said = |f: &mut Formatter<'_>, what: &str, text: &EventText| {
-            if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
-        };
-        match self {
-            Self::LoggedOut => f.write_str("logged out"),
-            Self::VenueLoggedOut(text) => said(f, "the venue logged us out", text),
-            Self::LogonRefused(text) => said(f, "the logon was refused", text),
-            Self::ClockSkew { ms, text } => {
-                write!(f, "the logon was refused; the venue's clock minus ours is {ms} ms")?;
-                if text.is_empty() { Ok(()) } else { write!(f, ": {text}") }
-            }
-            Self::ClosedAtLogon => f.write_str(
-                "the venue closed without an answer to the logon (a wrong key, a clock that is off, an address \
-                 that is not allowed, or it does not serve)",
-            ),
-            Self::ConnectionLost => f.write_str("the connection was lost"),
-            Self::JournalFailed => f.write_str(
-                "we closed: our own journal did not take what was to be sent or was received",
-            ),
-            Self::InstrumentsUnknown => {
-                f.write_str("we closed: a report came before the instruments were known")
-            }
-            Self::TimedOut { awaited, ms } => write!(f, "{awaited} within {ms} ms"),
-            Self::TooLong(head) => write!(f, "the venue sent more than is taken: {head}"),
-            Self::ProtocolError(text) => said(f, "the venue broke the protocol", text),
-        }
+        self.called(VENUE).fmt(f)
     }
 }
 
-impl Display for Awaited {
+impl DownReason {
+    /// In words, of a session whose other end is called `peer` and not "the venue".
+    #[must_use]
+    pub const fn called(&self, peer: &'static str) -> impl Display + use<> {
+        Called { reason: *self, peer }
+    }
+}
+
+/// A reason, and who is at the other end.
+struct Called {
+    reason: DownReason,
+    peer: &'static str,
+}
+
+impl Display for Called {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.write_str(match self {
-            Self::Logon => "no logon came",
-            Self::LogonAnswer => "the venue did not answer our logon",
-            Self::Synchronisation => "the venue did not answer what we asked behind the logon",
-            Self::AnyMessage => {
-                "the venue was silent, a test request was not answered, nothing came"
+        let peer = self.peer;
+        let text_of = |f: &mut Formatter<'_>, text: &EventText| {
+            if text.is_empty() { Ok(()) } else { write!(f, ": {text}") }
+        };
+        match &self.reason {
+            DownReason::LoggedOut => f.write_str("logged out"),
+            DownReason::VenueLoggedOut(text) => {
+                write!(f, "{peer} logged us out")?;
+                text_of(f, text)
             }
-            Self::LogoutAnswer => "the venue did not answer our logout",
-        })
+            DownReason::LogonRefused(text) => {
+                f.write_str("the logon was refused")?;
+                text_of(f, text)
+            }
+            DownReason::ClockSkew { ms, text } => {
+                write!(f, "the logon was refused; {peer}'s clock minus ours is {ms} ms")?;
+                text_of(f, text)
+            }
+            DownReason::ClosedAtLogon => write!(
+                f,
+                "{peer} closed without an answer to the logon (a wrong key, a clock that is off, an address \
+                 that is not allowed, or it does not serve)"
+            ),
+            DownReason::ConnectionLost => f.write_str("the connection was lost"),
+            DownReason::JournalFailed => f.write_str(
+                "we closed: our own journal did not take what was to be sent or was received",
+            ),
+            DownReason::InstrumentsUnknown => {
+                f.write_str("we closed: a report came before the instruments were known")
+            }
+            DownReason::TimedOut { awaited, ms } => {
+                match awaited {
+                    Awaited::Logon => f.write_str("no logon came"),
+                    Awaited::LogonAnswer => write!(f, "{peer} did not answer our logon"),
+                    Awaited::Synchronisation => {
+                        write!(f, "{peer} did not answer what we asked behind the logon")
+                    }
+                    Awaited::AnyMessage => {
+                        write!(
+                            f,
+                            "{peer} was silent, a test request was not answered, nothing came"
+                        )
+                    }
+                    Awaited::LogoutAnswer => write!(f, "{peer} did not answer our logout"),
+                }?;
+                write!(f, " within {ms} ms")
+            }
+            DownReason::TooLong(head) => write!(f, "{peer} sent more than is taken: {head}"),
+            DownReason::ProtocolError(text) => {
+                write!(f, "{peer} broke the protocol")?;
+                text_of(f, text)
+            }
+        }
     }
 }
 
@@ -113,6 +149,30 @@ impl Display for Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_that_is_not_with_a_venue_calls_its_other_end_by_another_name() {
+        let text = EventText::EMPTY;
+        for awaited in [
+            Awaited::LogonAnswer,
+            Awaited::Synchronisation,
+            Awaited::AnyMessage,
+            Awaited::LogoutAnswer,
+        ] {
+            let reason = DownReason::TimedOut { awaited, ms: 1 };
+            assert!(reason.called("the peer").to_string().starts_with("the peer "));
+        }
+        for reason in [
+            DownReason::VenueLoggedOut(text),
+            DownReason::ClockSkew { ms: 1, text },
+            DownReason::ClosedAtLogon,
+            DownReason::ProtocolError(text),
+        ] {
+            let said = reason.called("the peer").to_string();
+            assert!(said.contains("the peer") && !said.contains("venue"), "{said}");
+            assert_eq!(said.replace("the peer", VENUE), reason.to_string());
+        }
+    }
 
     #[test]
     fn an_end_by_time_is_told_with_what_was_waited_for_and_how_long() {

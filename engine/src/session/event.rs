@@ -151,6 +151,8 @@ pub enum SessionEvent {
         reason: Option<u32>,
         /// RefTagID(371), if it is about one field.
         tag: Option<u32>,
+        /// Text(58) of the Reject.
+        text: EventText,
     },
     /// The peer was silent for 1.2 HeartBtInt; a TestRequest was sent (FIX session case 6).
     TestRequestSent {

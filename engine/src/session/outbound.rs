@@ -6,7 +6,7 @@ use taut_codec::encode::{EncodeError, Encoder, Header, HeaderOrder};
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
-use super::event::Line;
+use super::event::{Line, event_text};
 use super::{Gap, LogoutKind, Outbox, Phase, SendError, Session, SessionEvent};
 use crate::event::DownReason;
 use crate::limits;
@@ -120,7 +120,12 @@ impl Session {
                 body.uint(tag::SESSION_REJECT_REASON, u64::from(reason));
             }
         })?;
-        self.events.push(SessionEvent::Rejected { ref_seq_num, reason, tag: ref_tag });
+        self.events.push(SessionEvent::Rejected {
+            ref_seq_num,
+            reason,
+            tag: ref_tag,
+            text: event_text(text.as_bytes()),
+        });
         Ok(sent)
     }
 

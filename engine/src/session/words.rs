@@ -27,6 +27,7 @@ impl Display for SessionEvent {
                 write!(f, "the peer's clock minus ours is {} ms", nanos / 1_000_000)
             }
             Self::Down { reason, next_in, next_out } => {
+                let reason = reason.called("the peer");
                 write!(f, "down: {reason}; the peer's next MsgSeqNum is {next_in}, ours {next_out}")
             }
             Self::Gap { from, to } => write!(
@@ -69,8 +70,11 @@ impl Display for SessionEvent {
                 let how = if gap_fill { "a gap fill" } else { "a reset" };
                 write!(f, "the peer moved its next MsgSeqNum from {from} to {to} by {how}")
             }
-            Self::Rejected { ref_seq_num, reason, tag } => {
+            Self::Rejected { ref_seq_num, reason, tag, text } => {
                 write!(f, "MsgSeqNum {ref_seq_num} of the peer was rejected")?;
+                if reason.is_none() && !text.is_empty() {
+                    write!(f, ": {text}")?;
+                }
                 if let Some(reason) = reason {
                     write!(f, ", reason {reason}")?;
                     let name =
@@ -96,12 +100,15 @@ mod tests {
 
     #[test]
     fn a_rejected_message_is_told_with_what_is_known_of_it() {
-        let said = |reason, tag| SessionEvent::Rejected { ref_seq_num: 9, reason, tag }.to_string();
+        let said = |reason, tag| {
+            let text = "Already logged on".parse().expect("it is short");
+            SessionEvent::Rejected { ref_seq_num: 9, reason, tag, text }.to_string()
+        };
         assert_eq!(
             said(Some(5), Some(54)),
             "MsgSeqNum 9 of the peer was rejected, reason 5 (value incorrect), tag 54"
         );
-        assert_eq!(said(None, None), "MsgSeqNum 9 of the peer was rejected");
+        assert_eq!(said(None, None), "MsgSeqNum 9 of the peer was rejected: Already logged on");
         let skew = SessionEvent::ClockSkew { nanos: -1_500_000_000 };
         assert_eq!(skew.to_string(), "the peer's clock minus ours is -1500 ms");
     }

@@ -24,7 +24,7 @@ pub enum DialError {
         host: String,
     },
     /// No address answered.
-    #[error("cannot connect to {host}:{port} ({tried} addresses tried), the last said: {source}")]
+    #[error("cannot connect to {host}:{port} ({}), the last said: {source}", addresses_tried(*.tried))]
     Connect {
         /// The name.
         host: String,
@@ -35,6 +35,10 @@ pub enum DialError {
         /// What the last attempt ended with.
         source: io::Error,
     },
+}
+
+fn addresses_tried(count: usize) -> String {
+    if count == 1 { "1 address tried".into() } else { format!("{count} addresses tried") }
 }
 
 /// How often a dial looks whether it is still wanted.
@@ -143,6 +147,7 @@ mod tests {
         drop(listener);
         let error = dial("127.0.0.1", port, Duration::from_secs(5)).unwrap_err();
         assert!(matches!(error, DialError::Connect { tried: 1, .. }), "{error}");
+        assert!(error.to_string().contains("(1 address tried)"), "{error}");
         assert!(error.to_string().contains(&port.to_string()));
     }
 

@@ -159,10 +159,10 @@ fn the_acceptor_tells_why_it_closes_on_whoever_does_not_log_on() {
 fn an_initiator_tells_why_it_is_not_let_in_without_being_asked_to() {
     let refusal = fix("ISLD", "TW", "5", 1, "58=no such user|");
     for (says, stays, told) in [
-        (Vec::new(), false, "taut: ISLD: the venue closed without an answer to the logon"),
+        (Vec::new(), false, "taut: ISLD: the peer closed without an answer to the logon"),
         (refusal, false, "taut: ISLD: the logon was refused: no such user"),
-        (vec![b'z'; 200_000], true, "taut: ISLD: the venue broke the protocol: garbled input, "),
-        (Vec::new(), true, "taut: ISLD: the venue did not answer our logon within 5"),
+        (vec![b'z'; 200_000], true, "taut: ISLD: the peer broke the protocol: garbled input, "),
+        (Vec::new(), true, "taut: ISLD: the peer did not answer our logon within 5"),
     ] {
         let line = told_by_initiator(&peer(says, stays), &[]);
         assert!(line.starts_with(told), "{line}");
