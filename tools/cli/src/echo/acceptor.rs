@@ -15,8 +15,8 @@ use taut_venue::certificate::Certificate;
 use super::app::Peer;
 use super::link::{Front, Link};
 use super::{
-    AcceptorArgs, BABBLE_LINGER, LOGON_TIMEOUT, STRANGERS_MAX, feed, is_over, listen, send,
-    serve_control, stop_on_signals, time,
+    AcceptorArgs, BABBLE_LINGER, LOGON_TIMEOUT, STRANGERS_MAX, TAKEN_MAX, feed, is_over, listen,
+    send, serve_control, stop_on_signals, time,
 };
 use crate::Failure;
 
@@ -105,8 +105,7 @@ impl Acceptor {
             peer.recover(now);
             peer.tell_store_events();
         }
-        self.take_guests(now);
-        let mut worked = false;
+        let mut worked = self.take_guests(now);
         let mut at = 0;
         while at < self.guests.len() {
             let (busy, over) = self.turn(at, now);
@@ -177,14 +176,15 @@ impl Acceptor {
         (busy, over)
     }
 
-    fn take_guests(&mut self, now: UtcTime) {
+    /// Takes new connections, and goes on with their handshakes; whether there was a new one.
+    fn take_guests(&mut self, now: UtcTime) -> bool {
+        let mut taken = 0;
         // An error is one connection's, or nothing is waiting.
-        while let Ok((stream, _)) = self.listener.accept() {
-            let strangers = self.guests.iter().filter(|guest| guest.peer.is_none()).count();
-            if strangers + self.handshakes.len() >= STRANGERS_MAX {
-                tell_closed(format_args!("{STRANGERS_MAX} others have not logged on yet"));
-                continue;
-            }
+        while taken < TAKEN_MAX
+            && let Ok((stream, _)) = self.listener.accept()
+        {
+            taken += 1;
+            self.make_place();
             if stream.set_nonblocking(true).is_err() || stream.set_nodelay(true).is_err() {
                 continue;
             }
@@ -223,6 +223,30 @@ impl Acceptor {
                     drop(self.handshakes.swap_remove(at));
                 }
             }
+        }
+        taken > 0
+    }
+
+    /// Whoever has not logged on for the longest makes place, if there is none: else some that say nothing
+    /// would shut everybody out.
+    fn make_place(&mut self) {
+        let strangers = self.guests.iter().filter(|guest| guest.peer.is_none()).count();
+        if strangers + self.handshakes.len() < STRANGERS_MAX {
+            return;
+        }
+        tell_closed(format_args!(
+            "{STRANGERS_MAX} have not logged on yet, it for the longest, and one more came"
+        ));
+        let guests = self.guests.iter().enumerate().filter(|(_, guest)| guest.peer.is_none());
+        let guest = guests.map(|(at, guest)| (guest.since, at)).min();
+        let handshakes = self.handshakes.iter().enumerate();
+        let handshake = handshakes.map(|(at, (_, _, since))| (*since, at)).min();
+        match (guest, handshake) {
+            (Some((since, at)), other) if other.is_none_or(|(other, _)| since <= other) => {
+                self.guests.swap_remove(at).link.close();
+            }
+            (_, Some((_, at))) => drop(self.handshakes.swap_remove(at)),
+            (_, None) => {}
         }
     }
 

@@ -1,10 +1,12 @@
 //! One counterparty: its session, and the generic application that sends back what it gets ([`answers`]).
 //!
 //! A message that cannot be answered at once, because a resend is under way, the counterparty reads too
-//! slowly, or our Logout has gone out before it came, waits for its turn, perhaps in the next session; if too
-//! many do, nothing more is read (TCP slows the counterparty down).
+//! slowly, or our Logout has gone out before it came, waits for its turn; if too many do, nothing more is read
+//! until the session ends (TCP slows the counterparty down). What still waits then is answered in the next
+//! session, because its number is used up and it will not come again; unless that session begins with a reset,
+//! behind which nothing of the numbers before is asked for or answered any more.
 //! With a store, a message is used up when its answer is stored: a process that is killed in between gets it
-//! again and answers it again, with another number. So every message is answered at least once.
+//! again and answers it again, with another number. So every message is answered at least once, but for a reset.
 //! News that it is asked for through the hook goes out once the session is synchronised: what is
 //! asked for while there is no session waits, and leaves with numbers and times of its own (FIX
 //! session case 16).
@@ -128,6 +130,7 @@ impl Peer {
         if let Err(error) = self.session.connected(now, &mut self.outbox, |_, _| {}) {
             eprintln!("taut: cannot log on: {error}");
         }
+        self.forget_void();
     }
 
     /// The connection is gone.
@@ -156,9 +159,25 @@ impl Peer {
         self.fields = fields;
     }
 
-    /// Whether it takes messages; else what comes has to wait in the connection.
+    /// Whether it takes messages; else what comes has to wait in the connection. A Logon is always taken:
+    /// without it nothing that waits gets its answer.
     pub fn takes_messages(&self) -> bool {
-        self.waiting_bytes < WAITING_BYTES && !self.has_failed()
+        let logged_on = matches!(self.session.phase(), Phase::Active | Phase::LogoutSent);
+        let is_full = logged_on && self.waiting_bytes >= WAITING_BYTES;
+        !is_full && !self.has_failed()
+    }
+
+    /// Messages that wait are not answered in another sequence space than the one in which they came: the
+    /// counterparty has reset, and knows nothing of them.
+    fn forget_void(&mut self) {
+        let epoch = self.session.epoch();
+        if self.waiting.front().is_none_or(|first| first.epoch == epoch) {
+            return;
+        }
+        let (name, count) = (self.session.config().target.as_str(), self.waiting.len());
+        eprintln!("taut: {name}: the numbers were reset: {count} messages of before get no answer");
+        self.waiting.clear();
+        self.waiting_bytes = 0;
     }
 
     /// Whether the session takes an answer, there is room for any, and it would not stand inside a resent
@@ -199,6 +218,7 @@ impl Peer {
             Keeper::ahead(session, Some(came), now)
         };
         self.note_stored(sent.and(stored));
+        self.forget_void();
         match received {
             Received::Application if self.waiting.is_empty() && self.can_answer() => {
                 self.answer(message, now);
@@ -247,7 +267,7 @@ impl Peer {
             _ if self.verbose => eprintln!("{name}: {event}"),
             SessionEvent::Up { .. } => self.told.clear(),
             SessionEvent::Down { reason, .. } if reason != DownReason::LoggedOut => {
-                let reason = reason.to_string();
+                let reason = reason.called("the peer").to_string();
                 if self.told != reason {
                     eprintln!("taut: {name}: {reason}");
                     self.told = reason;

@@ -35,8 +35,10 @@ pub use self::initiator::initiate;
 use self::link::{Front, Link};
 use crate::Failure;
 
-/// Connections that have not said who they are, at the same time; more are closed at once.
+/// Connections that have not said who they are, at the same time; for one more the oldest is closed.
 const STRANGERS_MAX: usize = 256;
+/// Connections that are taken in one round: each is looked at before those that come later can end it.
+const TAKEN_MAX: usize = STRANGERS_MAX / 4;
 /// A logon that takes longer is given up. Below ten seconds, as the definitions expect.
 const LOGON_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait for the answer to our Logout.
@@ -50,6 +52,22 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 const BABBLE_LINGER: Duration = Duration::from_millis(300);
 /// How long a dial may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What both commands do with messages, for their help.
+pub const ANSWERS: &str = "\
+What is answered:
+  NewOrderSingle (D)             itself; not if it has PossResend (97=Y) and its ClOrdID was seen since the logon
+  SecurityDefinition (d), Email (C), QuoteRequest (R)
+                                 itself
+  News (B), Headline echo:TEXT   News with Headline TEXT and nothing else; other news: nothing
+  XMLnonFIX (n)                  News that says that it came
+  TradeCaptureReportRequest (AD), Reject (3), BusinessMessageReject (j)
+                                 nothing
+  anything else                  BusinessMessageReject, 380=3; 380=5 if an order lacks what its type requires, 380=4
+                                 while the application is not available
+
+What cannot be answered at once waits; if that is too much, the counterparty is not read until it reads. What still
+waits when a session ends is answered in the next one, unless that begins with a reset.";
 
 /// What both commands are told.
 #[derive(Debug, Args)]
@@ -294,13 +312,12 @@ fn obey(peers: &mut [Peer], request: &Request, now: UtcTime) -> Result<(), Strin
         return Err(format!("{} is no session of this process", request.target));
     };
     let peer = &mut peers[at];
-    let (next_in, next_out) = (peer.session().next_in(), peer.session().next_out());
     let (done, otherwise) = match &request.order {
         Order::NextIn(number) => {
-            (peer.session().set_numbers(*number, next_out), "a MsgSeqNum cannot be that")
+            (peer.session().set_next_in(*number), "a MsgSeqNum cannot be that")
         }
         Order::NextOut(number) => {
-            (peer.session().set_numbers(next_in, *number), "a MsgSeqNum cannot be that")
+            (peer.session().set_next_out(*number), "a MsgSeqNum cannot be that")
         }
         Order::LogOut => {
             peer.log_out(now);

@@ -1,15 +1,12 @@
 //! The application as either side, without a socket: the test is the counterparty.
 
 mod journal;
+mod slow;
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use taut::limits::{MESSAGE_BYTES_MAX, RESEND_PERIOD_NS};
 use taut::session::{Phase, ResendPolicy, Role, SessionConfig};
-use taut::wire::{WireKind, channel};
 use taut_codec::dictionary::Dictionary;
 use taut_codec::message::Message;
 use taut_codec::rules::Options;
@@ -17,7 +14,6 @@ use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
 
 use super::app::{Peer, QUEUE_MAX, Rules};
-use super::link::Link;
 
 pub(super) const NOW: UtcTime = UtcTime(1_775_572_321_000_000_000);
 const TIME: &str = "20260407-14:32:01.000";
@@ -172,6 +168,18 @@ fn an_unsupported_type_is_answered_by_a_business_reject_2r() {
 }
 
 #[test]
+fn news_that_ask_for_an_echo_are_answered_with_the_text_as_headline_and_nothing_else() {
+    both(|mut peer| {
+        log_on(&mut peer, 1);
+        heard(&mut peer);
+        say(&mut peer, "35=B|34=2|148=echo:one two|33=1|58=line|");
+        say(&mut peer, "35=B|34=3|148=quiet|33=1|58=line|");
+        say(&mut peer, "35=B|34=4|148=echo:|33=1|58=line|");
+        assert_eq!(heard(&mut peer), ["35=B|34=2|148=one two|"]);
+    });
+}
+
+#[test]
 fn a_possible_resend_of_an_order_is_echoed_once_19() {
     both(|mut peer| {
         log_on(&mut peer, 1);
@@ -233,66 +241,41 @@ fn an_order_that_comes_while_we_log_out_is_answered_after_the_next_logon() {
 }
 
 #[test]
-fn a_counterparty_that_reads_slowly_gets_every_echo_and_is_not_read_meanwhile() {
-    const ORDERS: usize = 300;
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut slow = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    slow.set_nonblocking(true).unwrap();
-    let (stream, _) = listener.accept().unwrap();
-    stream.set_nonblocking(true).unwrap();
-    let mut link = Link::new(channel::plain(WireKind::BusyPoll, stream).unwrap());
-    let mut peer = peer(Role::Acceptor);
-    log_on(&mut peer, 1);
-    let long = "x".repeat(100_000);
-    let order = |number: usize| message("THEM", &format!("35=D|34={number}|11={long}|40=1|"));
-    let (mut number, mut to_write) = (2, order(2));
-    let (mut was_full, mut echoes, mut chunk) = (false, 0, vec![0; 64 * 1024]);
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while echoes < ORDERS {
-        assert!(Instant::now() < deadline, "{number} written, full: {was_full}, {echoes} echoes");
-        match slow.write(&to_write) {
-            Ok(count) => drop(to_write.drain(..count)),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-        }
-        if to_write.is_empty() && number <= ORDERS {
-            number += 1;
-            to_write = order(number);
-        }
-        link.receive().unwrap();
-        super::feed(&mut link, &mut peer, NOW);
-        peer.settle(NOW).unwrap();
-        assert!(!super::send(&mut link, &mut peer));
-        was_full |= !peer.takes_messages();
-        if was_full && let Ok(count) = slow.read(&mut chunk) {
-            // One in every echo, and nowhere else.
-            echoes += chunk[..count].iter().filter(|&&byte| byte == b'D').count();
-        }
-    }
+fn a_reset_makes_void_what_still_waits_for_its_answer_13() {
+    both(|mut peer| {
+        log_on(&mut peer, 1);
+        heard(&mut peer);
+        peer.log_out(NOW);
+        say(&mut peer, "35=D|34=2|11=stale|40=1|");
+        say(&mut peer, "35=5|34=3|");
+        peer.disconnected(NOW);
+        let asked = peer.session().config().role == Role::Initiator;
+        peer.session().set_reset_on_logon(asked);
+        peer.connected(NOW);
+        say(&mut peer, "35=A|34=1|98=0|108=30|141=Y|");
+        say(&mut peer, "35=D|34=2|11=new|40=1|");
+        let said = heard(&mut peer);
+        let without_echo: Vec<_> = said.iter().map(|one| one.starts_with("35=D|")).collect();
+        assert_eq!(without_echo, [false, true], "{said:?}");
+        assert_eq!(said[1], "35=D|34=2|11=new|40=1|");
+    });
 }
 
 #[test]
-fn a_counterparty_that_does_not_read_is_left_with_what_it_has_not_taken() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (stream, _) = listener.accept().unwrap();
-    stream.set_nonblocking(true).unwrap();
-    let mut link = Link::new(channel::plain(WireKind::BusyPoll, stream).unwrap());
-    let mut peer = peer(Role::Acceptor);
-    log_on(&mut peer, 1);
-    let id = "x".repeat(200);
-    let mut number = 1;
-    while !peer.should_close() {
-        assert!(!super::send(&mut link, &mut peer));
-        number += 1;
-        say(&mut peer, &format!("35=1|34={number}|112={id}|"));
-    }
-    let timeout = peer.session().config().logout_timeout.as_nanos() as u64;
-    for (nanos, over) in [(timeout - 1, false), (timeout, true)] {
-        peer.settle(NOW.plus_nanos(nanos)).unwrap();
-        assert_eq!(super::send(&mut link, &mut peer), over, "{nanos}");
-    }
-    assert_eq!(peer.session().next_deadline(), UtcTime(u64::MAX), "and nothing is due any more");
-    drop(silent);
+fn a_reset_within_the_session_makes_void_what_waits_behind_a_resend_13() {
+    both(|mut peer| {
+        super::store::in_memory(peer.session());
+        log_on(&mut peer, 1);
+        for number in 2..602 {
+            say(&mut peer, &format!("35=D|34={number}|11={number}|40=1|"));
+        }
+        say(&mut peer, "35=2|34=602|7=1|16=0|");
+        say(&mut peer, "35=D|34=603|11=stale|40=1|");
+        heard(&mut peer);
+        say(&mut peer, "35=A|34=1|98=0|108=30|141=Y|");
+        say(&mut peer, "35=1|34=2|112=a|");
+        assert_eq!(heard(&mut peer)[1..], ["35=0|34=2|112=a|"]);
+    });
 }
 
 #[test]

@@ -98,6 +98,32 @@ fn a_journal_that_fails_ends_the_connections_of_its_own_counterparty_only() {
 }
 
 #[test]
+fn connections_that_say_nothing_shut_nobody_out_because_the_oldest_makes_place() {
+    let (mut acceptor, to) = acceptor(vec![peer_named(Role::Acceptor, "GOOD")]);
+    let mut silent = Vec::new();
+    while acceptor.guests.len() < STRANGERS_MAX {
+        silent.push(TcpStream::connect(to).unwrap());
+        acceptor.step();
+        // Each has a time of its own.
+        acceptor.clock = Clock::virtual_at(Arc::new(AtomicU64::new(NOW.0 + silent.len() as u64)));
+    }
+    let mut good = dial(to, "GOOD");
+    let said = heard(&mut acceptor, &mut good);
+    assert!(said.contains("\x0135=A\x01"), "{said}");
+    // The first is closed, the second is not; whoever has logged on has no place among them.
+    silent[0].set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    assert_eq!(silent[0].read(&mut [0; 8]).unwrap(), 0);
+    silent[1].set_nonblocking(true).unwrap();
+    assert!(silent[1].read(&mut [0; 8]).is_err());
+    assert_eq!(acceptor.guests.len(), STRANGERS_MAX);
+    silent.push(TcpStream::connect(to).unwrap());
+    while acceptor.guests.len() == STRANGERS_MAX {
+        acceptor.step();
+    }
+    assert!(acceptor.peers[0].is_connected());
+}
+
+#[test]
 fn a_step_of_the_systems_clock_is_followed_and_logons_go_on() {
     let (mut acceptor, to) = acceptor(vec![peer_named(Role::Acceptor, "GOOD")]);
     acceptor.clock = Clock::system_stepped(-3_600_000_000_000);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | NewOrderSingle (D) | itself; with PossResend(97)=Y and a ClOrdID seen since the logon: nothing |
 //! | SecurityDefinition (d), Email (C), QuoteRequest (R) | itself |
-//! | News (B) with the headline `echo:TEXT` | itself with the headline TEXT; other news: nothing |
+//! | News (B) with the headline `echo:TEXT` | News with the headline TEXT and nothing else; other news: nothing |
 //! | TradeCaptureReportRequest (AD), Reject (3), BusinessMessageReject (j) | nothing |
 //! | XMLnonFIX (n) | News that says so |
 //! | anything else | BusinessMessageReject 380=3 |
@@ -56,13 +56,16 @@ impl Peer {
                 if self.seen.len() < SEEN_MAX {
                     self.seen.insert(id.to_vec());
                 }
-                self.echo(message, None, now);
+                self.echo(message, now);
             }
-            b"d" | b"C" | b"R" => self.echo(message, None, now),
+            b"d" | b"C" | b"R" => self.echo(message, now),
             b"B" => {
                 let headline = message.get(HEADLINE).unwrap_or(b"");
-                if let Some(text) = headline.strip_prefix(b"echo:") {
-                    self.echo(message, Some(text.trim_ascii()), now);
+                let text = headline.strip_prefix(b"echo:").unwrap_or(b"").trim_ascii();
+                if !text.is_empty() {
+                    self.send(b"B", now, |body| {
+                        body.bytes(HEADLINE, text);
+                    });
                 }
             }
             b"AD" | b"3" | b"j" => {}
@@ -90,21 +93,16 @@ impl Peer {
         });
     }
 
-    /// The message as it was, values unchanged, with a header of its own and perhaps another headline.
-    fn echo(&mut self, message: &Message<'_>, headline: Option<&[u8]>, now: UtcTime) {
-        let headline = headline.filter(|text| !text.is_empty());
+    /// The message as it was, values unchanged, with a header of its own.
+    fn echo(&mut self, message: &Message<'_>, now: UtcTime) {
         self.send(message.msg_type(), now, |body| {
             // 90, 91 and 627 to 630 belong to one sending.
             let hop = |tag| matches!(tag, 90 | 91 | 627..=630);
             let header = |tag| is_header(tag) && !is_session_field(tag) && !hop(tag);
             copy_fields(message, body, header);
-            if let Some(text) = headline {
-                body.bytes(HEADLINE, text);
-            }
-            let replaced = |tag| tag == HEADLINE && headline.is_some();
             let trailer = |tag| matches!(tag, 89 | 93);
             copy_fields(message, body, |tag| {
-                !is_header(tag) && !is_session_field(tag) && !trailer(tag) && !replaced(tag)
+                !is_header(tag) && !is_session_field(tag) && !trailer(tag)
             });
         });
     }

@@ -120,11 +120,6 @@ impl Peer {
 
     /// Below which number of the counterparty all is answered.
     fn next_unanswered(&self) -> u64 {
-        match self.waiting.front() {
-            None => u64::MAX,
-            Some(first) if first.epoch == self.session.epoch() => first.msg_seq_num,
-            // What waits came before the numbers started anew.
-            Some(_) => 1,
-        }
+        self.waiting.front().map_or(u64::MAX, |first| first.msg_seq_num)
     }
 }
