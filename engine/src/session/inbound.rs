@@ -5,7 +5,7 @@ use taut_codec::message::Message;
 use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
-use super::event::Line;
+use super::event::{Line, event_text};
 use super::flaw::WrongBeginString;
 use super::header::{Flaw, Inbound, is_header, is_third_party, reason};
 use super::route::Route;
@@ -406,7 +406,8 @@ impl Session {
         let tag = (tag != 0).then_some(tag);
         if msg_type == b"3" {
             let reason = Some(reason);
-            self.events.push(SessionEvent::Rejected { ref_seq_num: number, reason, tag });
+            let text = event_text(text.as_bytes());
+            self.events.push(SessionEvent::Rejected { ref_seq_num: number, reason, tag, text });
             return;
         }
         let sent = self.reject(number, msg_type, tag, Some(reason), text, now, out);

@@ -39,7 +39,8 @@ fn a_reject_that_breaks_a_rule_is_told_of_and_not_answered_by_another_7() {
         rig.events();
         assert_eq!(rig.feed("35=3|34=3|43=X|45=1|"), Received::Ignored);
         assert!(rig.sent().is_empty());
-        let told = SessionEvent::Rejected { ref_seq_num: 3, reason: Some(6), tag: Some(43) };
+        let text = "Incorrect data format for value".parse().unwrap();
+        let told = SessionEvent::Rejected { ref_seq_num: 3, reason: Some(6), tag: Some(43), text };
         assert_eq!(rig.events(), [told]);
         assert_eq!((rig.session.phase(), rig.session.next_in()), (Phase::Active, 4));
     });
