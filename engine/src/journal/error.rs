@@ -61,9 +61,9 @@ pub enum JournalError {
         /// The directory.
         dir: PathBuf,
         /// Whose it is.
-        known: Identity,
+        known: Box<Identity>,
         /// Who wanted to go on from it.
-        identity: Identity,
+        identity: Box<Identity>,
     },
     /// The disk failed to confirm earlier: nothing is called durable until the journal is opened anew.
     #[error("{}: the disk failed to confirm what was written", dir.display())]

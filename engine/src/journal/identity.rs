@@ -75,7 +75,8 @@ impl Journal {
         match self.identity {
             Some(known) if known == identity => return Ok(()),
             Some(known) => {
-                let dir = self.dir.clone();
+                let (dir, known) = (self.dir.clone(), Box::new(known));
+                let identity = Box::new(identity);
                 return Err(JournalError::OtherSession { dir, known, identity });
             }
             None => {}

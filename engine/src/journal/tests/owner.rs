@@ -37,7 +37,7 @@ fn a_session_does_not_go_on_from_the_journal_of_another_and_that_stays_as_it_is(
         let mut other = session(sender, target);
         let refused = Keeper::attach(&mut other, open(&dir, SMALL).0).expect_err("not theirs");
         let JournalError::OtherSession { known, .. } = &refused else { panic!("{refused}") };
-        assert_eq!(*known, identity("US", "THEM"));
+        assert_eq!(**known, identity("US", "THEM"));
         let said = format!("it is the journal of FIX.4.4 US to THEM, not of FIX.4.4 {sender} to");
         assert!(refused.to_string().contains(&said), "{refused}");
         assert_eq!((other.next_in(), other.next_out()), (1, 1), "no number of theirs");
