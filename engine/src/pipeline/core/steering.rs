@@ -20,7 +20,7 @@ impl SessionCore {
     /// says. Before the first connection.
     ///
     /// A message is stored before its first byte goes to the wire. What cannot be stored does not go: the
-    /// connection ends, with [`Alarm::Journal`](crate::event::Alarm::Journal).
+    /// connection ends, with [`Alarm::Journal`].
     ///
     /// A message of the venue is used up when the strategy has handled it, and before any command that
     /// follows from it leaves: the strategy gets each at least once, across lives; see [`Keeper`].

@@ -131,7 +131,7 @@ const KEY_UPDATE: u8 = 24;
 /// What the two halves of one connection share.
 #[derive(Default)]
 struct Shared {
-    /// Bits of [`UPDATE`]: what the sending half has to do before its next data.
+    /// Bits of [`update`]: what the sending half has to do before its next data.
     update: AtomicU8,
     /// The fatal alert that the receiving half wants sent; 0 is close_notify, so none.
     alert: AtomicU8,
