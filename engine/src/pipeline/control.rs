@@ -28,7 +28,7 @@ pub struct Control {
     /// Which threads of the path stand still, in the order of [`Layout::threads`](super::Layout::threads).
     pub(super) stalls: [Episodes; 3],
     pub(super) progress: Mutex<Progress>,
-    /// What the operator asked for last: nothing, [`KILL`] or [`REARM`].
+    /// What the operator asked for: [`KILL`], [`REARM`] behind it, either or nothing.
     pub(super) wish: AtomicU8,
     /// Whether `limits` holds some that are not in force.
     pub(super) limits_set: AtomicBool,
@@ -36,9 +36,9 @@ pub struct Control {
 }
 
 /// Pull the kill switch.
-pub(super) const KILL: u8 = 1;
+const KILL: u8 = 1;
 /// Release it.
-pub(super) const REARM: u8 = 2;
+const REARM: u8 = 2;
 
 impl Control {
     /// Does what the operator asked for.
@@ -52,14 +52,56 @@ impl Control {
                 desk.set_limits(limits);
             }
         }
+        let wish = self.take_wish();
+        if wish & KILL != 0 {
+            desk.kill(KillCause::Operator);
+        }
+        if wish & REARM != 0 {
+            desk.rearm();
+        }
+    }
+
+    fn take_wish(&self) -> u8 {
         // A load is cheaper than a swap, and nearly always enough.
         if self.wish.load(Ordering::Relaxed) == 0 {
-            return;
+            0
+        } else {
+            self.wish.swap(0, Ordering::Relaxed)
         }
-        match self.wish.swap(0, Ordering::Relaxed) {
-            KILL => desk.kill(KillCause::Operator),
-            REARM => desk.rearm(),
-            _ => {}
+    }
+
+    /// A release that was asked for before and has not been done would come behind: it is void.
+    pub(super) fn wish_kill(&self) {
+        self.wish.store(KILL, Ordering::Relaxed);
+    }
+
+    /// Behind a kill that has not been done: that is done first, and cancels everything.
+    pub(super) fn wish_rearm(&self) {
+        self.wish.fetch_or(REARM, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_release_swallows_a_kill_that_was_asked_for_before_or_behind_it() {
+        for (asked, done) in [
+            (&[][..], 0),
+            (&[KILL], KILL),
+            (&[REARM], REARM),
+            (&[KILL, REARM], KILL | REARM),
+            (&[REARM, KILL], KILL),
+            (&[KILL, REARM, KILL], KILL),
+            (&[REARM, KILL, REARM], KILL | REARM),
+        ] {
+            let control = Control::default();
+            for wish in asked {
+                if *wish == KILL { control.wish_kill() } else { control.wish_rearm() }
+            }
+            assert_eq!(control.take_wish(), done, "{asked:?}");
+            assert_eq!(control.take_wish(), 0, "once");
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::control::{KILL, REARM};
 use super::{Control, IdlePolicy, Layout, Memory, Pinning, Problems, Progress};
 use crate::command::SessionId;
 use crate::desk::Desk;
@@ -43,12 +42,12 @@ impl Operator {
     /// Pulls the kill switch: everything is cancelled, and every order and replace is refused until
     /// [`Operator::rearm`]. The sessions stay.
     pub fn kill(&self) {
-        self.control.wish.store(KILL, Ordering::Relaxed);
+        self.control.wish_kill();
     }
 
     /// Releases the kill switch, whoever pulled it. A loss that is still beyond its limit pulls it again.
     pub fn rearm(&self) {
-        self.control.wish.store(REARM, Ordering::Relaxed);
+        self.control.wish_rearm();
     }
 
     /// Puts other limits in the place of the old ones, from the next command on. Orders that are open
