@@ -12,10 +12,18 @@ use super::inbound::BEGIN_STRING;
 pub(super) struct WrongBeginString(FixStr<8>);
 
 impl WrongBeginString {
+    #[inline]
     pub(super) fn of(message: &Message<'_>) -> Option<Self> {
-        let received = message.get(tag::BEGIN_STRING).unwrap_or_default();
+        match message.get(tag::BEGIN_STRING) {
+            Some(BEGIN_STRING) => None,
+            other => Some(Self::named(other.unwrap_or_default())),
+        }
+    }
+
+    #[cold]
+    fn named(received: &[u8]) -> Self {
         // The framer lets no longer one pass.
-        (received != BEGIN_STRING).then(|| Self(FixStr::new(received).unwrap_or_default()))
+        Self(FixStr::new(received).unwrap_or_default())
     }
 }
 
