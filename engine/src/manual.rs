@@ -124,8 +124,8 @@
 //! is cancelled by one mass cancel for the SenderCompID, again after a reconnect and one by one if the venue
 //! refuses that; orders and replaces are refused until the operator re-arms
 //! ([`Operator::rearm`](crate::pipeline::Operator::rearm)). A loss that is still beyond its limit pulls the
-//! switch again at once. The day ends at midnight, UTC; what was lost before the engine's start is unknown
-//! to it.
+//! switch again at once. The day ends at midnight, UTC. What was lost before the engine's start does not
+//! count: what an earlier run left behind counts from its first mid price on.
 //!
 //! Limits change only by [`Operator::set_limits`](crate::pipeline::Operator::set_limits), between two events,
 //! and hold from the next command on; open orders that the new ones would refuse stay.

@@ -13,6 +13,7 @@ impl<S: Strategy> Desk<S> {
     pub(super) fn on_from_journal(&mut self, told: &FromJournal) {
         match told {
             FromJournal::Report { report, is_new, last } => {
+                self.core.risk.on_recalled(report.instrument);
                 self.core.recall_fill(report, *is_new);
                 if let Some((filled, cost)) = last {
                     self.core.recall_order(report, *filled, *cost);

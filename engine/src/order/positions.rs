@@ -140,9 +140,13 @@ impl Positions {
     /// book while it is needed, of an inverse contract, or if a number is out of range.
     #[must_use]
     pub fn pnl(&self, id: InstrumentId, instrument: &Instrument, book: &Book) -> Option<Pnl> {
-        let position = self.get(id)?;
-        let needs_mid = position.qty != 0 || position.fees_base != 0;
-        self.pnl_at(id, instrument, if needs_mid { book.twice_mid()? } else { 0 })
+        self.get(id)?;
+        self.pnl_at(id, instrument, if self.needs_mid(id) { book.twice_mid()? } else { 0 })
+    }
+
+    /// Whether profit and loss depend on the mid price.
+    pub(crate) fn needs_mid(&self, id: InstrumentId) -> bool {
+        self.get(id).is_some_and(|position| position.qty != 0 || position.fees_base != 0)
     }
 
     /// The same at half of `twice_mid`.

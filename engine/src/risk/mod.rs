@@ -145,7 +145,7 @@ struct Row {
     bucket: Bucket,
     /// When the book was last heard of.
     heard: UtcTime,
-    /// The last mid price that there was, doubled.
+    /// The last mid price that there was, doubled; 0 if there was none.
     twice_mid: i128,
     share: Share,
     /// What the value in `share` was made of; `None` if that is not its value by now.
@@ -153,6 +153,8 @@ struct Row {
     /// Profit and loss, now and when the day began.
     pnl: i128,
     pnl_before: i128,
+    /// An earlier run left something behind: the day begins with what that is worth once there is a price.
+    is_recalled: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +188,7 @@ impl RiskCheck {
             valued: None,
             pnl: 0,
             pnl_before: 0,
+            is_recalled: false,
         };
         let rows: Vec<Row> = limits.map(row).collect();
         let total = TotalLimits::UNLIMITED;
@@ -286,6 +289,14 @@ impl RiskCheck {
         &self.mirror
     }
 
+    /// What an earlier run traded of an instrument is being added to its position: none of that was lost
+    /// today.
+    pub fn on_recalled(&mut self, id: InstrumentId) {
+        if let Some(row) = self.rows.get_mut(usize::from(id.0)) {
+            row.is_recalled = true;
+        }
+    }
+
     /// A message about the book of an instrument was applied.
     pub fn on_book(
         &mut self,
@@ -301,7 +312,7 @@ impl RiskCheck {
     }
 
     /// The orders, the position or the mid price of an instrument changed. Pulls the kill switch if
-    /// the loss of the day has passed its limit.
+    /// the loss of the day has passed its limit. A position counts from its first mid price on.
     pub fn on_change(
         &mut self,
         id: InstrumentId,
@@ -319,14 +330,19 @@ impl RiskCheck {
         }
         let valued = Valued { qty: view.worst(Side::Buy, 0), twice_mid: row.twice_mid };
         let same = row.valued == Some(valued) && row.share.open_orders == view.open_orders;
-        if same && !self.watches_loss {
+        if same && !self.watches_loss && !row.is_recalled {
             return;
         }
         row.valued = Some(valued);
-        if self.watches_loss
+        let has_price = row.twice_mid > 0 || !positions.needs_mid(id);
+        if (self.watches_loss || row.is_recalled)
+            && has_price
             && let Some(pnl) = positions.pnl_at(id, instrument, row.twice_mid)
         {
             row.pnl = pnl.net().clamp(-VALUE_MAX, VALUE_MAX);
+            if std::mem::take(&mut row.is_recalled) {
+                row.pnl_before = row.pnl;
+            }
         }
         let share = Share {
             gross: limits.value(valued.qty, valued.twice_mid),

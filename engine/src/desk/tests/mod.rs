@@ -2,6 +2,7 @@ mod both_reach;
 mod held;
 mod ladder;
 mod model;
+mod recalled;
 mod rest;
 mod risk;
 mod triggers;
