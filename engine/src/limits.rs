@@ -134,6 +134,9 @@ pub const CL_ORD_IDS_SUPERSEDED_MAX: usize = 4;
 /// ExecIDs of recent fills that a desk remembers to recognise a repeated one. An older repeat is
 /// still caught when it would raise the order's fills above the venue's CumQty.
 pub const EXEC_IDS_MAX: usize = 16 * 1024;
+/// ExecIDs of recent reports without a fill that a desk remembers for the same purpose. An older repeat can
+/// end no order twice and takes no fill back, but its terms are taken.
+pub const REPORT_IDS_MAX: usize = 4096;
 /// Times that all uncertain orders are asked about after one drop.
 pub const RECONCILE_ROUNDS_MAX: u32 = 5;
 /// Markers that a desk recognises the late answer of: each drop, and each round after it, sends one.

@@ -5,7 +5,7 @@ use super::chain::RequestKind;
 use super::index::hash_text;
 use super::table::OrderTable;
 use super::transition::{Move, Said};
-use super::{OrderHandle, OrderState, OrderUpdate, RecoveredFills, UpdateKind, fee_units};
+use super::{Order, OrderHandle, OrderState, OrderUpdate, RecoveredFills, UpdateKind, fee_units};
 use crate::event::{ExecType, Fill, OrdStatus, Report};
 use crate::limits::CL_ORD_IDS_SUPERSEDED_MAX;
 use crate::types::Qty;
@@ -39,6 +39,32 @@ pub struct AppliedReport {
     pub resolved: bool,
 }
 
+impl AppliedReport {
+    /// Nothing has changed.
+    const fn nothing(update: OrderUpdate) -> Self {
+        Self {
+            update,
+            fill: None,
+            recovered: None,
+            fee_delta: 0,
+            disagrees: false,
+            resolved: false,
+        }
+    }
+}
+
+impl Order {
+    /// Whether a report tells terms of before what is known: the order's start, once it has started; its
+    /// trigger, once it has triggered; or what the venue repeats and is older than what it has told since.
+    fn is_past(&self, report: &Report) -> bool {
+        let starts = matches!(report.exec_type, ExecType::PendingNew | ExecType::New);
+        let has_started = self.acked && self.state != OrderState::PendingNew;
+        let waits = report.ord_type.has_trigger() && !self.ord_type.has_trigger();
+        let is_older = (1..self.told_at.0).contains(&report.transact_time.0);
+        starts && has_started || waits || report.poss_dup && is_older
+    }
+}
+
 impl OrderTable {
     /// Applies an ExecutionReport (venue file 4.6).
     pub fn on_report(&mut self, report: &Report) -> ReportOutcome {
@@ -53,6 +79,12 @@ impl OrderTable {
         if report.fill.is_some() && !self.exec_ids.insert(&report.exec_id) {
             return ReportOutcome::Duplicate(handle);
         }
+        if report.fill.is_none() && self.is_repeated(report) {
+            return ReportOutcome::Applied(AppliedReport::nothing(
+                self.update(slot, UpdateKind::Status),
+            ));
+        }
+        let mut is_old = self.slots[slot as usize].is_past(report);
         let is_first = self.acknowledge(slot, report);
         let is_behind = report.cum_qty < self.slots[slot as usize].cum;
         let (fill, recovered, mut disagrees) = self.apply_fill(slot, report);
@@ -62,10 +94,12 @@ impl OrderTable {
         let requested = self.slots[slot as usize].is_cancel_pending();
         let link = link.or_else(|| self.link_by_terms(slot, report));
         if let Some(link) = link {
+            let was_pending = self.chains.get(link).pending;
             disagrees |= self.accept(slot, link, report);
+            is_old &= self.chains.get(link).pending || !was_pending;
         }
         if !is_behind {
-            disagrees |= self.apply_terms(slot, link, report);
+            disagrees |= self.apply_terms(slot, link, is_old, report);
         }
         disagrees |= self.apply_state(slot, report);
         let is_uncertain = self.slots[slot as usize].state == OrderState::Uncertain;
@@ -74,6 +108,10 @@ impl OrderTable {
             // An answer tells the order as it is: what it does not show was not done.
             self.drop_stale(slot);
         }
+        if report.exec_type != ExecType::OrderStatus {
+            let told_at = &mut self.slots[slot as usize].told_at;
+            *told_at = report.transact_time.max(*told_at);
+        }
         self.refresh(slot);
 
         let has_triggered = was_trigger && !self.slots[slot as usize].ord_type.has_trigger();
@@ -81,8 +119,12 @@ impl OrderTable {
             (Some(fill), _) => {
                 UpdateKind::Filled { px: fill.px, qty: fill.qty, liquidity: fill.liquidity }
             }
-            (None, ExecType::Canceled) => UpdateKind::Canceled { requested, text: report.text },
-            (None, ExecType::Expired) => UpdateKind::Expired,
+            // An end is told once.
+            (None, ExecType::Canceled) if was != OrderState::Canceled => {
+                UpdateKind::Canceled { requested, text: report.text }
+            }
+            (None, ExecType::Expired) if was != OrderState::Expired => UpdateKind::Expired,
+            (None, ExecType::Replaced | ExecType::Restated) if is_old => UpdateKind::Status,
             (None, ExecType::Replaced) if report.ord_status != OrdStatus::PendingReplace => {
                 UpdateKind::Replaced { qty: report.order_qty, px: report.px }
             }
@@ -105,6 +147,12 @@ impl OrderTable {
             disagrees,
             resolved,
         })
+    }
+
+    /// Notes the ExecID of a report without a fill. Whether it was seen before. An answer to a question has
+    /// none of its own.
+    pub(super) fn is_repeated(&mut self, report: &Report) -> bool {
+        report.exec_type != ExecType::OrderStatus && !self.report_ids.insert(&report.exec_id)
     }
 
     /// The order that a report is about, and the request that it names if that is one of the order's.
@@ -251,12 +299,12 @@ impl OrderTable {
     }
 
     /// Takes price, quantity and LeavesQty from a report about the request in force, or from the answer
-    /// to a question; from a report about another request only what follows from CumQty. Whether the
-    /// report disagrees.
-    fn apply_terms(&mut self, slot: u32, link: Option<u32>, report: &Report) -> bool {
+    /// to a question; from a report about another request, and one that `is_old`, only what follows from
+    /// CumQty. Whether the report disagrees.
+    fn apply_terms(&mut self, slot: u32, link: Option<u32>, is_old: bool, report: &Report) -> bool {
         let order = &mut self.slots[slot as usize];
         let is_answer = report.exec_type == ExecType::OrderStatus && !report.poss_dup;
-        let is_in_force = link == Some(order.current) || is_answer;
+        let is_in_force = !is_old && (link == Some(order.current) || is_answer);
         let mut disagrees = false;
         if is_in_force {
             let is_change =
@@ -265,7 +313,10 @@ impl OrderTable {
             order.qty = report.order_qty;
             order.px = report.px.or(order.px);
             order.stop_px = report.stop_px.or(order.stop_px);
-            order.ord_type = report.ord_type;
+            // What has triggered has.
+            if order.ord_type.has_trigger() || !report.ord_type.has_trigger() {
+                order.ord_type = report.ord_type;
+            }
         }
         let open = Qty(order.qty.0.saturating_sub(order.cum.0).max(0));
         let is_end = report.ord_status.is_end();

@@ -97,7 +97,7 @@ const fn mix(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// The ExecIDs of the last fills.
+/// The ExecIDs of the last reports of a kind.
 #[derive(Debug)]
 pub(super) struct ExecIds {
     ring: Vec<ExecId>,

@@ -131,6 +131,8 @@ pub struct Order {
     /// What the venue has told of the order's fees, in 10^-18.
     fee: i128,
     acked: bool,
+    /// The newest TransactTime(60) of its reports.
+    told_at: UtcTime,
     /// The venue's day in which it was sent, or replaced last.
     day: u32,
     /// What was done to settle it while it is uncertain.
@@ -188,6 +190,7 @@ impl Order {
             recovered: 0,
             fee: 0,
             acked: false,
+            told_at: UtcTime(0),
             day: 0,
             asked: Asked::Nothing,
             cancel: cancel::CancelWish::NONE,

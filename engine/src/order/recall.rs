@@ -32,6 +32,10 @@ impl OrderTable {
             },
         )?;
         self.acknowledge(handle.slot, report);
+        if report.fill.is_none() {
+            self.is_repeated(report);
+        }
+        self.slots[handle.slot as usize].told_at = report.transact_time;
         Ok(handle)
     }
 

@@ -9,7 +9,9 @@ use super::index::{Index, hash_text};
 use super::{Order, OrderHandle, OrderState};
 use crate::command::NewOrder;
 use crate::event::Report;
-use crate::limits::{CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX};
+use crate::limits::{
+    CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX, REPORT_IDS_MAX,
+};
 use crate::risk::{Refusal, RiskView};
 use crate::types::{ClOrdId, InstrumentId, Market, OrderId, Px, Qty, Side};
 
@@ -20,7 +22,10 @@ pub struct OrderTable {
     pub(super) slots: Vec<Order>,
     pub(super) chains: Chains,
     pub(super) by_order_id: Index,
+    /// Of fills.
     pub(super) exec_ids: ExecIds,
+    /// Of reports without a fill.
+    pub(super) report_ids: ExecIds,
     live: Vec<u32>,
     free: Vec<u32>,
     ended: VecDeque<u32>,
@@ -62,6 +67,7 @@ impl OrderTable {
             chains: Chains::new((orders_max * CL_ORD_IDS_PER_ORDER).max(2 * PENDING_PER_ORDER_MAX)),
             by_order_id: Index::new(orders_max),
             exec_ids: ExecIds::new(exec_ids_max),
+            report_ids: ExecIds::new(exec_ids_max.min(REPORT_IDS_MAX)),
             live: Vec::with_capacity(orders_max),
             free: Vec::with_capacity(orders_max),
             ended: VecDeque::with_capacity(orders_max),

@@ -615,3 +615,115 @@ fn a_status_answer_under_its_own_id_shows_which_replace_is_in_force() {
     assert_eq!((order.qty, order.leaves, order.state), (Qty(20), Qty(20), OrderState::New));
     assert_eq!(table.cl_ord_id(order.handle), Some(id(2)));
 }
+
+/// A report with an ExecID of its own.
+fn named(exec_id: &str, report: Report) -> Report {
+    Report { exec_id: exec_id.parse().unwrap(), ..report }
+}
+
+/// The order as it is, in full.
+fn shown(table: &OrderTable, order: OrderHandle) -> String {
+    format!("{:?}", table.get(order).unwrap())
+}
+
+#[test]
+fn a_report_with_an_exec_id_that_was_seen_changes_nothing_and_is_a_status() {
+    let mut table = table();
+    let order = table.open(&new_order(1)).unwrap();
+    let new = named("E1", report(1, ExecType::New, OrdStatus::New, 10, 0));
+    let replaced = named("E2", report(2, ExecType::Replaced, OrdStatus::Replaced, 20, 0));
+    let less = named("E3", report(2, ExecType::Restated, OrdStatus::New, 15, 0));
+    let least = named("E4", report(2, ExecType::Restated, OrdStatus::New, 12, 0));
+    let end = named("E5", report(2, ExecType::Canceled, OrdStatus::Canceled, 12, 0));
+    let all = [new, replaced, less, least, end];
+    for (n, report) in all.iter().enumerate() {
+        let seen = apply(&mut table, report);
+        assert_ne!(seen.update.kind, UpdateKind::Status, "{report:?}");
+        if n == 0 {
+            table.add_replace(order, id(2), at_100(Qty(20))).unwrap();
+        }
+        let before = shown(&table, order);
+        for earlier in &all[..=n] {
+            for poss_dup in [false, true] {
+                let seen = apply(&mut table, &Report { poss_dup, ..*earlier });
+                assert_eq!(seen.update.kind, UpdateKind::Status, "{earlier:?}");
+                assert_eq!(shown(&table, order), before, "{earlier:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_seen_report_does_not_tell_where_an_uncertain_order_stands() {
+    let mut table = table();
+    let order = table.open(&new_order(1)).unwrap();
+    let new = named("E1", report(1, ExecType::New, OrdStatus::New, 10, 0));
+    apply(&mut table, &new);
+    table.mark_uncertain(order, true).unwrap();
+    assert!(!apply(&mut table, &new).resolved);
+    assert_eq!(table.get(order).unwrap().state, OrderState::Uncertain);
+}
+
+#[test]
+fn an_order_that_has_triggered_never_waits_again() {
+    let mut table = table();
+    let (order, told) = stop_limit(&mut table);
+    apply(&mut table, &told);
+    let fired = Report {
+        ord_type: OrdType::Limit,
+        trigger_px: Some(Px(112)),
+        exec_type: ExecType::Restated,
+        ..told
+    };
+    apply(&mut table, &fired);
+    for exec_type in [
+        ExecType::New,
+        ExecType::PendingNew,
+        ExecType::Replaced,
+        ExecType::Restated,
+        ExecType::OrderStatus,
+    ] {
+        let late = Report { exec_type, px: Some(Px(-5)), order_qty: Qty(30), ..told };
+        let late = Report { leaves_qty: Qty(30), ..late };
+        assert_eq!(apply(&mut table, &late).update.kind, UpdateKind::Status, "{exec_type:?}");
+        let now = table.get(order).unwrap();
+        assert_eq!((now.ord_type, now.px, now.qty), (OrdType::Limit, Some(Px(120)), Qty(10)));
+        assert!(!now.is_untriggered());
+    }
+}
+
+#[test]
+fn the_start_of_an_order_told_late_does_not_take_back_what_the_venue_made_of_it() {
+    for exec_type in [ExecType::New, ExecType::PendingNew] {
+        let mut table = table();
+        let order = acked(&mut table, 1);
+        apply(&mut table, &report(1, ExecType::Restated, OrdStatus::New, 6, 0));
+        let seen = apply(&mut table, &report(1, exec_type, OrdStatus::New, 10, 0));
+        assert_eq!(seen.update.kind, UpdateKind::Status);
+        let now = table.get(order).unwrap();
+        assert_eq!((now.qty, now.leaves), (Qty(6), Qty(6)));
+        assert_eq!(table.open_qty(ID), [6, 0]);
+    }
+}
+
+#[test]
+fn a_repetition_older_than_what_is_known_changes_no_terms_and_an_end_is_told_once() {
+    let mut table = table();
+    let order = acked(&mut table, 1);
+    let at = |ms: u64, qty| Report {
+        transact_time: UtcTime(ms * 1_000_000),
+        ..report(1, ExecType::Restated, OrdStatus::New, qty, 0)
+    };
+    apply(&mut table, &at(20, 6));
+    let seen = apply(&mut table, &Report { poss_dup: true, ..at(19, 8) });
+    assert_eq!((seen.update.kind, seen.update.leaves), (UpdateKind::Status, Qty(6)));
+    assert_eq!(table.get(order).unwrap().qty, Qty(6));
+    // What is not marked as a repetition is none by its time alone: the venue has several clocks.
+    let seen = apply(&mut table, &at(19, 8));
+    assert_eq!(seen.update.kind, UpdateKind::Restated { qty: Qty(8), px: Some(Px(100)) });
+    // An end counts however old it is, and once.
+    let end = Report { poss_dup: true, ..report(1, ExecType::Expired, OrdStatus::Expired, 8, 0) };
+    let end = Report { transact_time: UtcTime(1), ..end };
+    assert_eq!(apply(&mut table, &end).update.kind, UpdateKind::Expired);
+    assert_eq!(apply(&mut table, &end).update.kind, UpdateKind::Status);
+}

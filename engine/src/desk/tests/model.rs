@@ -28,6 +28,8 @@ struct Venue {
     by_last_id: HashMap<ClOrdId, usize>,
     refused: Vec<ClOrdId>,
     fills: Vec<Report>,
+    /// Everything that was told, in order.
+    told: Vec<Report>,
     position: i64,
     cash: i128,
 }
@@ -37,6 +39,7 @@ impl Venue {
         let truth = &self.orders[at];
         let leaves = if ord_status.is_end() { 0 } else { truth.qty - truth.cum };
         self.outbox.push_back(EventKind::Report(Report {
+            exec_id: format!("R{}", self.told.len()).parse().unwrap(),
             order_id: truth.order_id.to_string().parse().unwrap(),
             side: truth.side,
             px: Some(Px(truth.px)),
@@ -45,6 +48,16 @@ impl Venue {
             leaves_qty: Qty(leaves),
             ..report(id, exec_type, ord_status)
         }));
+        self.note();
+    }
+
+    /// Notes the report that was made last, as it is now.
+    fn note(&mut self) {
+        if let Some(EventKind::Report(report)) = self.outbox.back() {
+            let is_same = |told: &Report| told.exec_id == report.exec_id;
+            self.told.pop_if(|told| is_same(told));
+            self.told.push(*report);
+        }
     }
 
     fn refuse(&mut self, id: ClOrdId) {
@@ -146,10 +159,10 @@ impl Venue {
         let status = if is_full { OrdStatus::Filled } else { OrdStatus::PartiallyFilled };
         self.report(at, id, ExecType::Trade, status);
         if let Some(EventKind::Report(report)) = self.outbox.back_mut() {
-            report.exec_id = format!("E{}", self.fills.len()).parse().unwrap();
             report.fill = Some(Fill { px: Px(px), qty: Qty(qty), liquidity: None });
             self.fills.push(*report);
         }
+        self.note();
     }
 }
 
@@ -163,7 +176,7 @@ enum Step {
     Fill { pick: usize, qty: i64 },
     VenueCancels { pick: usize },
     Deliver,
-    Repeat { pick: usize },
+    Repeat { pick: usize, poss_dup: bool },
 }
 
 fn step() -> impl Strategy_<Value = Step> {
@@ -179,7 +192,7 @@ fn step() -> impl Strategy_<Value = Step> {
         4 => (any::<usize>(), qty).prop_map(|(pick, qty)| Step::Fill { pick, qty }),
         1 => any::<usize>().prop_map(|pick| Step::VenueCancels { pick }),
         10 => Just(Step::Deliver),
-        1 => any::<usize>().prop_map(|pick| Step::Repeat { pick }),
+        2 => any::<(usize, bool)>().prop_map(|(pick, poss_dup)| Step::Repeat { pick, poss_dup }),
     ]
 }
 
@@ -257,16 +270,19 @@ proptest! {
                         fixture.event(TRADING, kind);
                     }
                 }
-                Step::Repeat { pick } => {
+                Step::Repeat { pick, poss_dup } => {
                     // Only what has arrived can be repeated.
-                    let waiting = venue.outbox.iter().filter(
-                        |kind| matches!(kind, EventKind::Report(report) if report.fill.is_some())
-                    ).count();
-                    let arrived = venue.fills.len() - waiting;
+                    let is_report = |kind: &&EventKind| matches!(kind, EventKind::Report(_));
+                    let waiting = venue.outbox.iter().filter(is_report).count();
+                    let arrived = venue.told.len() - waiting;
                     if arrived > 0 {
-                        let fill = venue.fills[pick % arrived];
-                        fixture.event(TRADING, EventKind::Report(Report { poss_dup: true, ..fill }));
-                        repeats += 1;
+                        let told = venue.told[pick % arrived];
+                        let heard = fixture.desk.strategy().orders.len();
+                        fixture.event(TRADING, EventKind::Report(Report { poss_dup, ..told }));
+                        repeats += u64::from(told.fill.is_some());
+                        let news = &fixture.desk.strategy().orders[heard..];
+                        let is_status = |update: &OrderUpdate| update.kind == UpdateKind::Status;
+                        prop_assert!(news.iter().all(is_status), "{:?}: {:?}", told, news);
                     }
                 }
             }
@@ -288,6 +304,9 @@ proptest! {
         prop_assert_eq!(stats.refused_by_venue, venue.refused.len() as u64);
         prop_assert_eq!(stats.fills, venue.fills.len() as u64);
         prop_assert_eq!(stats.fills_duplicate, repeats);
+        let count = |exec| venue.told.iter().filter(|told| told.exec_type == exec).count() as u64;
+        prop_assert_eq!(stats.replaced, count(ExecType::Replaced));
+        prop_assert_eq!(stats.canceled, count(ExecType::Canceled));
         prop_assert_eq!(desk.commands_under_way(), 0);
         let position = desk.positions().get(ID).unwrap();
         prop_assert_eq!((position.qty, position.cash), (venue.position, venue.cash));
