@@ -32,11 +32,13 @@ use crate::risk::Refusal;
 use crate::types::{InstrumentId, OrdType, OrderId, Px, Qty, Side, TimeInForce};
 
 /// Names one order of a desk. It outlives the order: a handle whose order was forgotten never names
-/// another one, nor one of another trading session.
+/// another one, nor one of another trading session, nor one of another desk of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderHandle {
     slot: u32,
     generation: u32,
+    /// Of which table of the process.
+    table: u32,
     /// Of which trading session of the desk.
     seat: u8,
 }
@@ -170,7 +172,7 @@ impl Order {
     /// An order of which nothing is known.
     const fn blank(instrument: InstrumentId, side: Side) -> Self {
         Self {
-            handle: OrderHandle { slot: 0, generation: 0, seat: 0 },
+            handle: OrderHandle { slot: 0, generation: 0, table: 0, seat: 0 },
             instrument,
             side,
             ord_type: OrdType::Limit,

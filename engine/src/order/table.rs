@@ -1,6 +1,7 @@
 //! The table of orders: what may be asked of each, and how it is found again.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::cancel::Kept;
 use super::chain::{Chains, Ends, Link, NONE, RequestKind};
@@ -14,6 +15,10 @@ use crate::limits::{
 };
 use crate::risk::{Refusal, RiskView};
 use crate::types::{ClOrdId, InstrumentId, Market, OrderId, Px, Qty, Side};
+
+/// How many tables there were in this process: each has a number of its own, which is in its handles and
+/// decides nothing else.
+static TABLES: AtomicU32 = AtomicU32::new(0);
 
 /// All orders of a desk, live and recently ended. An ended order is forgotten when its slot is
 /// needed; the one that ended first goes first.
@@ -32,6 +37,8 @@ pub struct OrderTable {
     orders_max: usize,
     pub(super) open: Vec<Open>,
     pub(super) kept: Kept,
+    /// Its number in the process.
+    number: u32,
     /// Of which trading session of the desk they are.
     seat: u8,
     /// The session that is up, or was last.
@@ -77,6 +84,7 @@ impl OrderTable {
                 instruments
             ],
             kept: Kept::default(),
+            number: TABLES.fetch_add(1, Ordering::Relaxed),
             seat: 0,
             epoch: 0,
             connection: 0,
@@ -223,7 +231,7 @@ impl OrderTable {
         self.make_link_room()?;
         let slot = self.take_slot();
         let generation = self.slots.get(slot as usize).map_or(0, |old| old.handle.generation);
-        let handle = OrderHandle { slot, generation, seat: self.seat };
+        let handle = OrderHandle { slot, generation, table: self.number, seat: self.seat };
         let mut ends = Ends::EMPTY;
         let link = Link {
             qty: order.qty,

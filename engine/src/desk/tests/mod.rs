@@ -335,6 +335,17 @@ fn a_wrong_checksum_resubscribes_and_silences_the_book() {
 }
 
 #[test]
+fn a_handle_of_an_earlier_desk_names_no_order_of_a_later_one() {
+    let (mut earlier, mut later) = (Fixture::started(), Fixture::started());
+    let ((old, _), (new, _)) = (earlier.live(), later.live());
+    let mut ctx = later.ctx();
+    assert!(ctx.order_state(old).is_none());
+    assert_eq!(ctx.replace(old, Qty(5), Px(1_000)), Err(Refusal::OrderUnknown));
+    assert_eq!(ctx.cancel(old), Err(Refusal::OrderUnknown));
+    assert!(ctx.order_state(new).is_some_and(|order| !order.is_cancel_pending()));
+}
+
+#[test]
 fn new_replace_replace_cancel_leave_back_to_back_in_order() {
     let mut fixture = Fixture::started();
     let (order, first) = fixture.buy();
