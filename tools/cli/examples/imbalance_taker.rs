@@ -7,6 +7,7 @@ use taut::desk::DeskStats;
 use taut::pipeline::Outcome;
 use taut::strategy::{Context, InstrumentId, OrderSpec, Qty, Side, Strategy, TimerId};
 
+use clap::Parser;
 use common::Options;
 
 /// Levels that are weighed.
@@ -90,7 +91,7 @@ pub fn run(
 
 #[allow(dead_code, reason = "the test calls `run`")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let outcome = run(&Options::read()?, |_| false)?;
+    let outcome = run(&Options::parse(), |_| false)?;
     println!("the book was lopsided {} times", outcome.desk.strategy().signals);
     common::tell(&outcome);
     Ok(())

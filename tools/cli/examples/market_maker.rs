@@ -9,6 +9,7 @@ use taut::strategy::{
     Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, Side, Strategy, UpdateKind,
 };
 
+use clap::Parser;
 use common::Options;
 
 /// Quantity of a quote, in minimums of the instrument.
@@ -102,6 +103,6 @@ pub fn run(
 
 #[allow(dead_code, reason = "the test calls `run`")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    common::tell(&run(&Options::read()?, |_| false)?);
+    common::tell(&run(&Options::parse(), |_| false)?);
     Ok(())
 }

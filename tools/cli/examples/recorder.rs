@@ -14,6 +14,7 @@ use taut::strategy::{
 };
 use taut_codec::value::UtcTime;
 
+use clap::Parser;
 use common::Options;
 
 /// Lines that may wait for the disk; those that find no room are counted.
@@ -120,7 +121,7 @@ pub fn run(
 
 #[allow(dead_code, reason = "the test calls `run`")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (outcome, count) = run(&Options::read()?, |_| false)?;
+    let (outcome, count) = run(&Options::parse(), |_| false)?;
     eprintln!("{count} lines written, {} lost", outcome.desk.strategy().lost);
     Ok(())
 }

@@ -9,6 +9,7 @@ use taut::strategy::{
     Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, Side, Strategy, UpdateKind,
 };
 
+use clap::Parser;
 use common::Options;
 
 /// The instrument of the first market, and that of the second.
@@ -140,7 +141,7 @@ pub fn run(
 
 #[allow(dead_code, reason = "the test calls `run`")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let outcome = run(&Options::read()?, |_| false)?;
+    let outcome = run(&Options::parse(), |_| false)?;
     println!("{} orders closed on spot what the future filled", outcome.desk.strategy().closed);
     common::tell(&outcome);
     Ok(())

@@ -78,3 +78,14 @@ fn the_recorder_writes_a_line_for_all_that_it_saw() {
     }
     assert!(text.lines().all(|line| matches!(line.split(',').count(), 6 | 7)), "{text}");
 }
+
+#[test]
+fn an_example_asked_for_help_says_what_it_takes_and_refuses_what_it_does_not() {
+    use clap::{CommandFactory, Parser};
+    use market_maker::common::Options;
+    Options::command().debug_assert();
+    let refused = |words: &[&str]| Options::try_parse_from(words).map(drop).unwrap_err().kind();
+    assert_eq!(refused(&["market_maker", "--help"]), clap::error::ErrorKind::DisplayHelp);
+    assert_eq!(refused(&["market_maker", "--secs", "2"]), clap::error::ErrorKind::UnknownArgument);
+    assert_eq!(Options::parse_from(["market_maker", "--seconds", "2"]).seconds, 2);
+}

@@ -26,32 +26,18 @@ use taut_venue::{Service, Venue};
 const SECRET: &str = "c2VjcmV0";
 
 /// The command line of every example.
+#[derive(clap::Parser)]
 pub struct Options {
-    /// `--seconds N`: how long it runs; 10 unless said.
+    /// How long it runs
+    #[arg(long, default_value_t = 10)]
     pub seconds: u64,
-    /// `--config FILE`: an engine's configuration; the credentials come from `TAUT_API_KEY` and
-    /// `TAUT_API_SECRET`. Without it the venue is one on this machine.
+    /// An engine's configuration (`taut demo --print-config` prints one), with credentials in TAUT_API_KEY and
+    /// TAUT_API_SECRET; without it a venue is started on this machine
+    #[arg(long)]
     pub config: Option<PathBuf>,
-    /// `--out FILE`, where an example writes something.
+    /// Where an example writes something
+    #[arg(long)]
     pub out: Option<PathBuf>,
-}
-
-impl Options {
-    /// Reads the command line.
-    pub fn read() -> Result<Self, Box<dyn Error>> {
-        let mut options = Self { seconds: 10, config: None, out: None };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(name) = arguments.next() {
-            let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
-            match name.as_str() {
-                "--seconds" => options.seconds = value.parse()?,
-                "--config" => options.config = Some(value.into()),
-                "--out" => options.out = Some(value.into()),
-                _ => return Err(format!("{name}? --seconds N, --config FILE, --out FILE").into()),
-            }
-        }
-        Ok(options)
-    }
 }
 
 /// Runs a strategy until the time is over or it was `enough`; the engine cancels and logs out.
