@@ -470,7 +470,7 @@ pub enum Alarm {
     /// Orders are uncertain for longer than they may be: the session is down, or the venue does not
     /// answer.
     Unresolved {
-        /// How many.
+        /// How many; 0: those of an earlier run, as the venue has not taken the mass cancel of before the start.
         orders: u32,
     },
     /// The kill switch was pulled, and so long after its mass cancel orders are still open, or uncertain:

@@ -10,7 +10,8 @@
 //!
 //! Behind all that goes a cancel of an order that cannot exist. The venue keeps the order of arrival, so
 //! its refusal shows that everything before it was answered: what is not settled by then is open (2),
-//! was never there (2), or is gone (4). Then the strategy hears of all orders at once.
+//! was never there (2), or is gone (4), unless the mass cancel was refused: then the list (5) is drawn up,
+//! or all is asked again at the deadline. Then the strategy hears of all orders at once.
 
 mod answer;
 mod ask;
@@ -19,6 +20,7 @@ mod listing;
 use serde::{Deserialize, Serialize};
 use taut_codec::value::UtcTime;
 
+use crate::event::Refusal as VenueRefusal;
 use crate::limits::{MARKERS_MAX, ORDERS_MAX};
 use crate::order::Resolved;
 use crate::types::ClOrdId;
@@ -94,6 +96,18 @@ enum Phase {
     Settling,
 }
 
+/// The mass cancel of one round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sweep {
+    /// None was sent.
+    Unsent,
+    /// Nothing was heard against this one. The venue does not answer one that it carries out: only when the
+    /// marker behind it is answered does that show that it was.
+    Sent(ClOrdId),
+    /// It was refused, or did not leave, or nothing behind it did: it shows nothing.
+    Failed,
+}
+
 /// What is known of the search.
 #[derive(Debug)]
 pub(crate) struct Truth {
@@ -103,7 +117,7 @@ pub(crate) struct Truth {
     is_lossless: bool,
     /// Orders became uncertain while others were asked about.
     again: bool,
-    swept: bool,
+    sweep: Sweep,
     /// Orders of an earlier run are cancelled before anything else.
     sweeps_first: bool,
     /// Nothing was found out yet.
@@ -125,7 +139,7 @@ impl Truth {
             phase: Phase::Idle,
             is_lossless: false,
             again: false,
-            swept: false,
+            sweep: Sweep::Unsent,
             sweeps_first: false,
             is_first: true,
             rounds: 0,
@@ -148,8 +162,37 @@ impl Truth {
     }
 
     /// Whether a mass cancel is due or was sent.
-    const fn sweeps(&self) -> bool {
-        self.sweeps_first || self.swept
+    fn sweeps(&self) -> bool {
+        self.sweeps_first || self.sweep != Sweep::Unsent
+    }
+
+    /// Whether orders of an earlier run are still to be cancelled: the mass cancel of this round failed.
+    fn owes_sweep(&self) -> bool {
+        self.policy.cancel_at_start && self.is_first && self.sweep == Sweep::Failed
+    }
+
+    /// A refusal by the venue. One that does not say of what is taken as that of the mass cancel.
+    fn on_refused(&mut self, refusal: &VenueRefusal) {
+        let Sweep::Sent(sweep) = self.sweep else { return };
+        let may_be_meant = refusal
+            .cl_ord_id
+            .map_or(matches!(refusal.ref_msg_type, b'q' | 0), |refused| refused == sweep);
+        if may_be_meant {
+            self.sweep = Sweep::Failed;
+        }
+    }
+
+    /// A command did not leave. Without the marker nothing is shown: all is asked again at the deadline.
+    fn on_withdrawn(&mut self, id: ClOrdId) {
+        let is_marker = self.phase == (Phase::Waiting { marker: id });
+        if is_marker {
+            self.phase = Phase::Settling;
+        }
+        if let Sweep::Sent(sweep) = self.sweep
+            && (is_marker || sweep == id)
+        {
+            self.sweep = Sweep::Failed;
+        }
     }
 
     /// Whether new orders have to wait.
@@ -211,7 +254,7 @@ impl Truth {
     fn start(&mut self, is_lossless: bool, now: UtcTime) {
         self.phase = Phase::Asking;
         self.is_lossless = is_lossless;
-        (self.swept, self.again) = (false, false);
+        (self.sweep, self.again) = (Sweep::Unsent, false);
         self.sweeps_first = self.policy.cancel_at_start && self.is_first;
         self.rounds += 1;
         self.set_deadline(now);

@@ -128,6 +128,9 @@ impl Display for Alarm {
                 "the next nonce is {ms} ms ahead of our clock, as an earlier logon's was ahead; the venue \
                  refuses a logon beyond {window_ms} ms"
             ),
+            Self::Unresolved { orders: 0 } => f.write_str(
+                "the venue has not taken the mass cancel of the orders of an earlier run",
+            ),
             Self::Unresolved { orders } => {
                 write!(f, "it is still not known what became of {orders} orders")
             }

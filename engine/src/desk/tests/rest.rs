@@ -312,6 +312,29 @@ fn the_list_of_open_orders_settles_what_nothing_else_may() {
     assert_eq!((proofs, *unresolved), (vec![Proof::Told, Proof::NotListed], 0));
 }
 
+#[test]
+fn the_list_of_open_orders_settles_what_a_refused_mass_cancel_does_not() {
+    let mut fixture = started();
+    let (order, _) = fixture.buy();
+    fixture.send();
+    fixture.down();
+    fixture.up_again(TRADING, 2, 2);
+    let kinds = fixture.send();
+    let [CommandKind::MassCancel(sweep), CommandKind::Cancel(marker)] = kinds[..] else {
+        panic!("{kinds:?}")
+    };
+    fixture.refuse(sweep.cl_ord_id, b'q', 0);
+    assert_eq!(calls(&mut fixture), [], "what is on its way is answered first");
+    fixture.refuse(marker.cl_ord_id, b'F', 101);
+    assert_eq!(fixture.state(order), OrderState::Uncertain);
+    let list = call(&mut fixture);
+    assert_eq!(list.kind, RestKind::OpenOrders);
+    answer(&mut fixture, list, RestSaid::ListEnd { count: 0 });
+    assert_eq!(fixture.state(order), OrderState::Gone);
+    let (orders, unresolved, rounds) = fixture.desk.strategy().reconciled.last().unwrap();
+    assert_eq!((orders[0].proof, *unresolved, *rounds), (Proof::NotListed, 0, 1));
+}
+
 /// Orders that are uncertain, and can be settled by the list only, which is called for.
 fn only_listed() -> (Fixture, [OrderHandle; 2], RestCall) {
     let recovery = Recovery { status_requests: false, may_cancel: false, ..Recovery::default() };

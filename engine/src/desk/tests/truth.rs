@@ -124,6 +124,112 @@ fn an_order_that_was_never_acknowledged_is_swept_after_a_reset() {
     assert_eq!(told(&fixture), (expected, 0, 1));
 }
 
+/// The mass cancel, and the marker behind it.
+fn sweep(kinds: &[CommandKind]) -> (ClOrdId, ClOrdId) {
+    let [CommandKind::MassCancel(sweep), CommandKind::Cancel(_)] = kinds else {
+        panic!("{kinds:?}")
+    };
+    (sweep.cl_ord_id, marker(kinds))
+}
+
+/// By which ways a mass cancel comes to nothing.
+fn failures(sweep: ClOrdId) -> [EventKind; 4] {
+    let business = VenueRefusal {
+        cl_ord_id: Some(sweep),
+        ref_msg_type: b'q',
+        ref_seq_num: 0,
+        layer: RefusalLayer::Business,
+        reason: Some(0),
+        text: FixStr::EMPTY,
+    };
+    let unnamed = VenueRefusal { cl_ord_id: None, layer: RefusalLayer::Session, ..business };
+    let bare = VenueRefusal { ref_msg_type: 0, ..unnamed };
+    let reason = WithdrawReason::OutboxFull;
+    [
+        EventKind::Refused(business),
+        EventKind::Refused(unnamed),
+        EventKind::Refused(bare),
+        EventKind::Withdrawn { cl_ord_id: sweep, reason },
+    ]
+}
+
+#[test]
+fn a_mass_cancel_that_came_to_nothing_settles_no_order_and_is_sent_again_at_the_deadline() {
+    for at in 0..4 {
+        let mut fixture = Fixture::started();
+        let (order, _) = fixture.buy();
+        fixture.send();
+        fixture.down();
+        fixture.up_again(TRADING, 2, 2);
+        let (first, last) = sweep(&fixture.kinds());
+        let failure = failures(first)[at];
+        fixture.event(TRADING, failure);
+        fixture.on_wire(last);
+        fixture.refuse(last, b'F', UNKNOWN);
+        assert_eq!(fixture.state(order), OrderState::Uncertain, "{failure:?}");
+        assert!(!fixture.desk.is_reconciled() && fixture.desk.stats().gone == 0);
+        fixture.wait(4_999);
+        assert_eq!(fixture.kinds(), [], "the venue may have no room for it yet");
+        fixture.wait(1);
+        let (_, last) = sweep(&fixture.send());
+        fixture.refuse(last, b'F', UNKNOWN);
+        assert_eq!(fixture.state(order), OrderState::Gone);
+        assert_eq!(told(&fixture), (vec![(OrderState::Gone, Proof::Swept)], 0, 2));
+    }
+}
+
+#[test]
+fn orders_of_an_earlier_run_are_not_taken_for_cancelled_if_the_mass_cancel_came_to_nothing() {
+    let recovery = Recovery { cancel_at_start: true, ..Recovery::default() };
+    let config = DeskConfig { recovery, ..config() };
+    for at in 0..4 {
+        let mut fixture = Fixture::new();
+        let clock = fixture.desk.core.clock.clone();
+        fixture.desk = Desk::new(&config, clock, Recorder::default()).unwrap();
+        fixture.up(MD);
+        fixture.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
+        fixture.snapshot();
+        fixture.kinds();
+        fixture.up(TRADING);
+        let (first, last) = sweep(&fixture.kinds());
+        let failure = failures(first)[at];
+        fixture.event(TRADING, failure);
+        fixture.on_wire(last);
+        fixture.refuse(last, b'F', UNKNOWN);
+        assert_eq!(fixture.desk.strategy().starts, 0, "they may be open: {failure:?}");
+        fixture.wait(5_000);
+        let alarm = Alarm::Unresolved { orders: 0 };
+        let alarm = SessionUpdate::Alarm { session: TRADING, alarm };
+        assert!(fixture.desk.strategy().sessions.contains(&alarm));
+        let (_, last) = sweep(&fixture.send());
+        fixture.refuse(last, b'F', UNKNOWN);
+        assert_eq!((fixture.desk.strategy().starts, told(&fixture)), (1, (vec![], 0, 2)));
+    }
+}
+
+#[test]
+fn a_mass_cancel_before_the_start_is_sent_again_if_nothing_shows_that_it_was_answered() {
+    let recovery = Recovery { cancel_at_start: true, ..Recovery::default() };
+    let mut fixture = Fixture::new();
+    let clock = fixture.desk.core.clock.clone();
+    let config = DeskConfig { recovery, ..config() };
+    fixture.desk = Desk::new(&config, clock, Recorder::default()).unwrap();
+    fixture.up(MD);
+    fixture.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
+    fixture.snapshot();
+    fixture.kinds();
+    fixture.up(TRADING);
+    let (first, last) = sweep(&fixture.kinds());
+    fixture.on_wire(first);
+    let reason = WithdrawReason::OutboxFull;
+    fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id: last, reason });
+    assert_eq!(fixture.desk.strategy().starts, 0);
+    fixture.wait(5_000);
+    let (_, last) = sweep(&fixture.send());
+    fixture.refuse(last, b'F', UNKNOWN);
+    assert_eq!(fixture.desk.strategy().starts, 1);
+}
+
 #[test]
 fn a_cancel_that_reaches_earlier_connections_settles_an_order_for_itself() {
     let mut fixture = Fixture::started();

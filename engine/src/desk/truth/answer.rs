@@ -2,7 +2,7 @@
 
 use taut_codec::value::UtcTime;
 
-use super::Phase;
+use super::{Phase, Sweep};
 use crate::desk::{Desk, Reconciled};
 use crate::event::{Alarm, Refusal as VenueRefusal};
 use crate::limits::RECONCILE_ROUNDS_MAX;
@@ -24,7 +24,7 @@ impl<S: Strategy> Desk<S> {
             {
                 self.core.ask();
             }
-            Phase::Settling if self.has_uncertain() => {}
+            Phase::Settling if self.has_uncertain() || self.core.truth.owes_sweep() => {}
             Phase::Asking | Phase::Settling => self.reconciled(),
             Phase::Idle | Phase::Down | Phase::Waiting { .. } => {}
         }
@@ -32,6 +32,7 @@ impl<S: Strategy> Desk<S> {
 
     /// A refusal that may be the answer to a question. Whether it was.
     pub(in crate::desk) fn on_answer(&mut self, refusal: &VenueRefusal) -> bool {
+        self.core.truth.on_refused(refusal);
         let Some(id) = refusal.cl_ord_id else { return false };
         if self.core.truth.phase == (Phase::Waiting { marker: id }) {
             self.conclude();
@@ -62,11 +63,9 @@ impl<S: Strategy> Desk<S> {
         false
     }
 
-    /// The marker did not leave: all is asked again when the deadline comes.
+    /// A command did not leave that may be a question.
     pub(in crate::desk) fn on_question_withdrawn(&mut self, id: ClOrdId) {
-        if self.core.truth.phase == (Phase::Waiting { marker: id }) {
-            self.core.truth.phase = Phase::Settling;
-        }
+        self.core.truth.on_withdrawn(id);
     }
 
     /// Deadlines.
@@ -75,7 +74,7 @@ impl<S: Strategy> Desk<S> {
             return;
         }
         let orders = self.uncertain_orders();
-        if orders > 0 {
+        if orders > 0 || self.core.truth.owes_sweep() {
             self.core.stats.alarms += 1;
             let session = self.core.trading_session;
             self.tell(&SessionUpdate::Alarm { session, alarm: Alarm::Unresolved { orders } });
@@ -91,12 +90,12 @@ impl<S: Strategy> Desk<S> {
         self.core.orders.live().any(|order| order.state == OrderState::Uncertain)
     }
 
-    /// Whether an answer may still come that settles an order.
+    /// Whether an answer may still come that settles an order, or a mass cancel is to be sent again.
     pub(super) fn is_hopeful(&self) -> bool {
-        self.core
-            .orders
-            .live()
-            .any(|order| order.state == OrderState::Uncertain && order.asked() != Asked::OutOfReach)
+        let may_settle = |order: &Order| {
+            order.state == OrderState::Uncertain && order.asked() != Asked::OutOfReach
+        };
+        self.core.truth.owes_sweep() || self.core.orders.live().any(may_settle)
     }
 
     fn uncertain_orders(&self) -> u32 {
@@ -121,16 +120,26 @@ impl<S: Strategy> Desk<S> {
 
     /// Everything that was asked is answered: what silence means for the rest.
     fn conclude(&mut self) {
+        let is_swept = matches!(self.core.truth.sweep, Sweep::Sent(_));
         // Backwards: an order that ends leaves the list, and the last takes its place.
         for at in (0..self.core.orders.live_len()).rev() {
             let Some(order) = self.core.orders.live_at(at).copied() else { continue };
             match order.asked() {
                 Asked::Silence if order.is_acked() => self.open(order.handle, Proof::Replayed),
                 Asked::Silence => self.ended(order.handle, Proof::NeverArrived),
-                Asked::Sweep => self.ended(order.handle, Proof::Swept),
+                Asked::Sweep if is_swept => self.ended(order.handle, Proof::Swept),
+                Asked::Sweep if self.core.rest.is_there() => {
+                    self.core.orders.set_asked(order.handle, Asked::Listing);
+                    self.core.rest.want_list();
+                }
                 // Whatever was on its way before the list is drawn up is answered by now.
                 Asked::Listing => self.core.rest.want_list(),
-                Asked::Nothing | Asked::Status | Asked::Cancel | Asked::OutOfReach => {}
+                // A mass cancel that failed is sent again at the deadline, as the venue may have more room then.
+                Asked::Nothing
+                | Asked::Status
+                | Asked::Cancel
+                | Asked::Sweep
+                | Asked::OutOfReach => {}
             }
         }
         if self.core.truth.again {

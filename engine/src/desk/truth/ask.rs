@@ -1,6 +1,6 @@
 //! The questions: what is sent to find out where uncertain orders stand.
 
-use super::Phase;
+use super::{Phase, Sweep};
 use crate::command::{CancelOrder, CancelScope, Command, CommandKind, StatusRequest};
 use crate::desk::Core;
 use crate::limits::ORDERS_MAX;
@@ -28,10 +28,8 @@ impl Core {
     /// Sends the questions that there is room for, and behind the last one the marker.
     pub(super) fn ask(&mut self) {
         if self.truth.sweeps_first {
-            if self.mass_cancel(CancelScope::SenderCompId, Stamps::NONE).is_err() {
-                return;
-            }
-            (self.truth.sweeps_first, self.truth.swept) = (false, true);
+            let Ok(id) = self.mass_cancel(CancelScope::SenderCompId, Stamps::NONE) else { return };
+            (self.truth.sweeps_first, self.truth.sweep) = (false, Sweep::Sent(id));
         }
         for at in 0..self.orders.live_len() {
             let order = self.orders.live_at(at).copied();
@@ -94,10 +92,11 @@ impl Core {
         if !self.reach.mass_cancel_reaches(scope, place, order.instrument) {
             return Some(nothing);
         }
-        if !self.truth.swept {
-            self.truth.swept = self.mass_cancel(scope, Stamps::NONE).is_ok();
+        if self.truth.sweep == Sweep::Unsent {
+            let Ok(id) = self.mass_cancel(scope, Stamps::NONE) else { return Some(nothing) };
+            self.truth.sweep = Sweep::Sent(id);
         }
-        Some(if self.truth.swept { Asked::Sweep } else { nothing })
+        Some(Asked::Sweep)
     }
 
     /// A cancel of an order that cannot exist: it names itself.
