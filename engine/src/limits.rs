@@ -124,10 +124,11 @@ pub const INSTRUMENTS_MAX: usize = 64;
 pub const BOOK_LEVELS_MAX: usize = 1000 + 64;
 /// Orders that a desk tracks at the same time, live and recently ended.
 pub const ORDERS_MAX: usize = 4096;
-/// Commands of one order that wait for the venue's answer.
+/// Commands of one order that wait for the venue's answer. The last is left for a cancel.
 pub const PENDING_PER_ORDER_MAX: usize = 64;
 /// ClOrdIDs that the order table remembers per order, on average: the current one, superseded ones
-/// and requests that wait. The pool is shared, so one order may use many more.
+/// and requests that wait. The pool is shared, so one order may use many more; one of each order's is left
+/// for a cancel.
 pub const CL_ORD_IDS_PER_ORDER: usize = 8;
 /// Superseded ClOrdIDs that an order keeps, so that a late report for one of them is recognised.
 pub const CL_ORD_IDS_SUPERSEDED_MAX: usize = 4;
@@ -205,7 +206,7 @@ const _: () = {
     assert!(OUTBOX_BYTES > 2 * OUTBOX_ADMIN_BYTES);
     assert!(ECHO_BYTES_MAX * 2 <= SEND_MESSAGE_BYTES_MAX);
     assert!(COMMAND_RING >= COMMANDS_PER_CALLBACK_MAX);
-    assert!(CL_ORD_IDS_PER_ORDER > CL_ORD_IDS_SUPERSEDED_MAX + 1);
+    assert!(CL_ORD_IDS_PER_ORDER > CL_ORD_IDS_SUPERSEDED_MAX + 2);
     assert!(ORDERS_MAX * CL_ORD_IDS_PER_ORDER < u32::MAX as usize);
     assert!(TLS_RECORDS_PER_KEY_MAX < 1 << 24);
     assert!(TLS_RECORDS_OPENED_PER_KEY_MAX > TLS_RECORDS_PER_KEY_MAX);

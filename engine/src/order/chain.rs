@@ -101,26 +101,29 @@ pub(super) struct Chains {
     free: Vec<u32>,
     index: Index,
     capacity: usize,
+    /// Links that are left for cancels.
+    reserved: usize,
 }
 
 impl Chains {
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize, reserved: usize) -> Self {
         Self {
             capacity,
+            reserved,
             links: Vec::with_capacity(capacity),
             free: Vec::with_capacity(capacity),
             index: Index::new(capacity),
         }
     }
 
-    /// Whether one more link fits.
+    /// Whether one more link fits beside those that are left for cancels.
     pub fn has_room(&self) -> bool {
-        !self.free.is_empty() || self.links.len() < self.capacity
+        self.free.len() + (self.capacity - self.links.len()) > self.reserved
     }
 
     /// Adds a link at the end of a list; `None` if the pool is used up.
     pub fn push(&mut self, ends: &mut Ends, mut link: Link) -> Option<u32> {
-        if !self.has_room() {
+        if self.free.is_empty() && self.links.len() == self.capacity {
             return None;
         }
         link.prev = ends.tail;

@@ -60,7 +60,10 @@ impl OrderTable {
         if order.order_id.is_empty() {
             return Err(Refusal::OrderIdUnknown);
         }
-        self.check_pending(order)?;
+        // The last is left for a cancel.
+        if self.has_pending(order, PENDING_PER_ORDER_MAX - 1) {
+            return Err(Refusal::TooManyPending);
+        }
         let last = self.last_issued(order);
         let stop_px =
             if last == order.current { order.stop_px } else { self.chains.get(last).stop_px };
@@ -80,7 +83,6 @@ impl OrderTable {
         if order.is_cancel_pending() {
             return Err(Refusal::CancelPending);
         }
-        self.check_pending(order)?;
         let orig_cl_ord_id = self.chains.get(self.last_issued(order)).id;
         Ok(CancelPlan { orig_cl_ord_id, order_id: order.order_id })
     }
@@ -103,13 +105,18 @@ impl OrderTable {
         Ok(())
     }
 
-    /// Enters a cancel that is about to be sent, as planned.
+    /// Enters a cancel that is about to be sent, as planned. However many requests wait, one link is left for it.
     ///
     /// # Errors
-    /// As [`OrderTable::plan_cancel`], or [`Refusal::TooManyPending`]; nothing has changed then.
+    /// As [`OrderTable::plan_cancel`]; nothing has changed then.
     pub fn add_cancel(&mut self, handle: OrderHandle, id: ClOrdId) -> Result<(), Refusal> {
         let plan = self.plan_cancel(handle)?;
-        self.make_link_room()?;
+        let is_short = self.make_link_room().is_err();
+        let order = &self.slots[handle.slot as usize];
+        if is_short || self.has_pending(order, PENDING_PER_ORDER_MAX) {
+            // An order that takes a link of those left for cancels holds none yet, so each order takes one.
+            self.forget_cancel(handle.slot);
+        }
         let link = Link::new(id, plan.orig_cl_ord_id, RequestKind::Cancel, handle.slot);
         self.push(Link { by_order_id: !plan.order_id.is_empty(), ..link });
         Ok(())
@@ -132,15 +139,26 @@ impl OrderTable {
         if order.state.is_end() { Err(Refusal::OrderEnded) } else { Ok(order) }
     }
 
-    fn check_pending(&self, order: &Order) -> Result<(), Refusal> {
+    /// Whether so many requests of an order wait, or more.
+    fn has_pending(&self, order: &Order, limit: usize) -> bool {
         // The list also holds the accepted ids, a handful at most: they are not worth a second count
         // on the path until the list is long.
-        if (order.ends.len as usize) < PENDING_PER_ORDER_MAX {
-            return Ok(());
+        if (order.ends.len as usize) < limit {
+            return false;
         }
-        let pending =
-            self.chains.forward(order.ends.head).filter(|&at| self.chains.get(at).pending).count();
-        if pending < PENDING_PER_ORDER_MAX { Ok(()) } else { Err(Refusal::TooManyPending) }
+        let pending = |&at: &u32| self.chains.get(at).pending;
+        self.chains.forward(order.ends.head).filter(pending).count() >= limit
+    }
+
+    /// Forgets the oldest cancel of an order that waits for none: it was sent before a drop, or names a
+    /// request that was refused.
+    fn forget_cancel(&mut self, slot: u32) {
+        let ends = &mut self.slots[slot as usize].ends;
+        let is_cancel = |&at: &u32| self.chains.get(at).kind == RequestKind::Cancel;
+        let oldest = self.chains.forward(ends.head).find(is_cancel);
+        if let Some(at) = oldest {
+            self.chains.remove(ends, at);
+        }
     }
 
     /// The link with the newest ClOrdID that the venue will know when the next request arrives, if it accepts all
@@ -160,7 +178,9 @@ impl OrderTable {
     fn push(&mut self, link: Link) {
         let slot = link.order;
         let ends = &mut self.slots[slot as usize].ends;
-        self.chains.push(ends, link).expect("make_link_room left room for a link");
+        self.chains
+            .push(ends, link)
+            .expect("there is room for a request, and a link for each order's cancel");
         self.refresh(slot);
     }
 }

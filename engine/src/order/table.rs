@@ -71,7 +71,10 @@ impl OrderTable {
     pub fn with_capacity(instruments: usize, orders_max: usize, exec_ids_max: usize) -> Self {
         Self {
             slots: Vec::with_capacity(orders_max),
-            chains: Chains::new((orders_max * CL_ORD_IDS_PER_ORDER).max(2 * PENDING_PER_ORDER_MAX)),
+            chains: Chains::new(
+                (orders_max * CL_ORD_IDS_PER_ORDER).max(2 * PENDING_PER_ORDER_MAX),
+                orders_max,
+            ),
             by_order_id: Index::new(orders_max),
             exec_ids: ExecIds::new(exec_ids_max),
             report_ids: ExecIds::new(exec_ids_max.min(REPORT_IDS_MAX)),
@@ -255,7 +258,7 @@ impl OrderTable {
         Ok(handle)
     }
 
-    /// Forgets ended orders until a link fits.
+    /// Forgets ended orders until a link fits beside those that are left for cancels.
     pub(super) fn make_link_room(&mut self) -> Result<(), Refusal> {
         while !self.chains.has_room() {
             let oldest = self.ended.pop_front().ok_or(Refusal::TooManyPending)?;

@@ -321,9 +321,42 @@ fn one_order_has_a_limit_of_pending_requests() {
         }
     };
     assert_eq!(refusal, Refusal::TooManyPending);
-    assert_eq!(n, 2 + crate::limits::PENDING_PER_ORDER_MAX as u64);
+    let pending_max = crate::limits::PENDING_PER_ORDER_MAX as u64;
+    assert_eq!(n, 1 + pending_max, "one less than wait together: the last is a cancel's");
     apply(&mut table, &report(2, ExecType::Replaced, OrdStatus::Replaced, 10, 0));
     assert!(table.add_replace(order, id(n), at_100(Qty(10))).is_ok());
+    // The cancel is never too much, nor is another one after each drop.
+    for n in n + 1..n + 1 + 2 * pending_max {
+        assert_eq!(table.add_cancel(order, id(n)), Ok(()), "{n}");
+        assert_eq!(table.add_cancel(order, id(9_999)), Err(Refusal::CancelPending));
+        table.mark_uncertain(order, true).unwrap();
+    }
+}
+
+#[test]
+fn every_order_can_be_cancelled_however_few_ids_the_pool_has_left_for_other_requests() {
+    let mut table = table();
+    let orders = [1, 2, 3, 4].map(|n| acked(&mut table, n));
+    let mut n = 4;
+    for order in orders {
+        loop {
+            n += 1;
+            if table.add_replace(order, id(n), at_100(Qty(10))).is_err() {
+                break;
+            }
+        }
+    }
+    let waiting = |table: &OrderTable, at: usize| table.get(orders[at]).unwrap().pending_replaces();
+    assert_eq!([0, 1, 2, 3].map(|at| waiting(&table, at)), [63, 57, 0, 0], "of 128, four are left");
+    for _ in 0..100 {
+        for order in orders {
+            n += 1;
+            assert_eq!(table.add_cancel(order, id(n)), Ok(()), "{n}");
+        }
+        for order in orders {
+            table.mark_uncertain(order, true).unwrap();
+        }
+    }
 }
 
 #[test]
