@@ -138,8 +138,10 @@ pub const EXEC_IDS_MAX: usize = 16 * 1024;
 /// ExecIDs of recent reports without a fill that a desk remembers for the same purpose. An older repeat can
 /// end no order twice and takes no fill back, but its terms are taken.
 pub const REPORT_IDS_MAX: usize = 4096;
-/// Times that all uncertain orders are asked about after one drop.
+/// Times that all uncertain orders are asked about after one drop before the strategy goes on without an answer.
 pub const RECONCILE_ROUNDS_MAX: u32 = 5;
+/// The pause before orders are asked about once more that were asked about so often, nanoseconds.
+pub const RECONCILE_AGAIN_NS: u64 = 30_000_000_000;
 /// Markers that a desk recognises the late answer of: each drop, and each round after it, sends one.
 pub const MARKERS_MAX: usize = 32;
 /// Rounds of the cancel ladder after the kill switch was pulled, before it is left to the operator.

@@ -104,6 +104,22 @@
 //! with `cancel_on_disconnect`, but no report can say so until somebody asks. Fills are counted once, by
 //! ExecID and by CumQty.
 //!
+//! When the session is up again, what became of them is found out, and
+//! [`on_reconciled`](crate::strategy::Strategy::on_reconciled) tells of all at once, each with its
+//! [`Proof`](crate::order::Proof). That nothing is said of an order shows something only if the venue has sent
+//! again all that was missed. It has not if the numbers were reset, or if it declared a number void
+//! ([`SessionEvent::Voided`](crate::session::SessionEvent::Voided)) that we have not seen used for an
+//! administrative message: a lost Heartbeat cannot be told from a lost report. Orders are then asked about one
+//! by one where the market has status requests, and cancelled where it has none
+//! ([`Recovery`](crate::desk::Recovery)).
+//!
+//! What is asked and not answered in time is asked again, with
+//! [`Alarm::Unresolved`](crate::event::Alarm::Unresolved) each time. After five rounds the strategy is told how
+//! many orders are uncertain still, and may trade. By REST they are looked up until a list settles them; without
+//! it they are asked about every 30 seconds, with the same alarm, until an answer, a report or a cancel settles
+//! them. They count as open until then. Only what `cancel_at_start` asks for is never given up: the strategy
+//! does not start before the orders of an earlier run are cancelled.
+//!
 //! # 8. Risk
 //! Only a [`Checked`](crate::risk::Checked) order can be encoded, and only the risk check makes one. It holds
 //! each order and replace against the instrument's rules and against limits of the instrument

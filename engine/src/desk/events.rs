@@ -6,6 +6,7 @@ use crate::command::SessionId;
 use crate::event::{Alarm, BookEntry, Event, EventKind};
 use crate::market::{BookOutcome, StaleReason};
 use crate::order::{OrderUpdate, UpdateKind};
+use crate::session::SessionEvent;
 use crate::strategy::{Context, SessionUpdate, Strategy};
 use crate::types::InstrumentId;
 
@@ -31,6 +32,10 @@ impl<S: Strategy> Desk<S> {
             }
             EventKind::Session(said) => {
                 self.tell(&SessionUpdate::Session { session: event.session, event: *said });
+                let is_voided = matches!(said, SessionEvent::Voided { .. });
+                if is_voided && event.session == self.core.trading_session {
+                    self.on_voided();
+                }
             }
             EventKind::Instrument { id, instrument } => {
                 if self.core.markets.set_instrument(*id, *instrument) {

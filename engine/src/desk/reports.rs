@@ -120,6 +120,16 @@ impl<S: Strategy> Desk<S> {
         }
     }
 
+    /// The venue has declared numbers void that may have been reports of any order. While the session is not up
+    /// all orders are uncertain as it is.
+    pub(super) fn on_voided(&mut self) {
+        if self.core.trading.is_none() {
+            return self.core.truth.on_voided();
+        }
+        self.all_uncertain(false);
+        self.core.truth.on_lost(self.core.clock.now());
+    }
+
     /// Sends the cancels that were kept; what no rung reaches is told.
     pub(super) fn pump_cancels(&mut self) {
         let Self { core, strategy, .. } = self;

@@ -3,7 +3,8 @@
 //! When the trading session is up again, each uncertain order is settled by the first that serves:
 //!
 //! 1. an OrderStatusRequest (H), where the market has it and the OrderID is known;
-//! 2. silence, if the session went on with its numbers: the venue has sent again all that was missed;
+//! 2. silence, if nothing was lost: the session went on with its numbers since the order was certain, and the
+//!    venue has sent again all that was missed, and declared no number void that a report may have had;
 //! 3. a cancel (F), where it reaches the order;
 //! 4. a mass cancel (q) of all that is the SenderCompID's;
 //! 5. the list of the account's open orders (REST), where there is one and none of these may serve.
@@ -12,6 +13,10 @@
 //! its refusal shows that everything before it was answered: what is not settled by then is open (2),
 //! was never there (2), or is gone (4), unless the mass cancel was refused: then the list (5) is drawn up,
 //! or all is asked again at the deadline. Then the strategy hears of all orders at once.
+//!
+//! What is uncertain still when it was asked often enough is told as such, and new orders are welcome. Where
+//! there is no list, it is asked again from time to time, for as long as it is uncertain; by a mass cancel only
+//! if that takes nothing that is certain.
 
 mod answer;
 mod ask;
@@ -21,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use taut_codec::value::UtcTime;
 
 use crate::event::Refusal as VenueRefusal;
-use crate::limits::{MARKERS_MAX, ORDERS_MAX};
+use crate::limits::{MARKERS_MAX, ORDERS_MAX, RECONCILE_AGAIN_NS, RECONCILE_ROUNDS_MAX};
 use crate::order::Resolved;
 use crate::types::ClOrdId;
 
@@ -94,6 +99,8 @@ enum Phase {
     /// Some questions are open although the marker was answered, or did not leave: they are asked again
     /// at the deadline.
     Settling,
+    /// It was asked often enough, and is asked once more at the deadline.
+    Resting,
 }
 
 /// The mass cancel of one round.
@@ -113,7 +120,7 @@ enum Sweep {
 pub(crate) struct Truth {
     policy: Recovery,
     phase: Phase,
-    /// What was missed is sent again in full: silence tells.
+    /// What was missed since all was known last was sent again in full: silence tells.
     is_lossless: bool,
     /// Orders became uncertain while others were asked about.
     again: bool,
@@ -137,7 +144,7 @@ impl Truth {
         Self {
             policy,
             phase: Phase::Idle,
-            is_lossless: false,
+            is_lossless: true,
             again: false,
             sweep: Sweep::Unsent,
             sweeps_first: false,
@@ -156,9 +163,14 @@ impl Truth {
         self.next_marker = (self.next_marker + 1) % MARKERS_MAX;
     }
 
-    /// Whether nothing is to be found out.
+    /// Whether nothing is being found out.
     pub const fn is_idle(&self) -> bool {
-        matches!(self.phase, Phase::Idle)
+        matches!(self.phase, Phase::Idle | Phase::Resting)
+    }
+
+    /// Whether it was asked often enough: what is uncertain was told as such, and nothing waits for it.
+    const fn is_late(&self) -> bool {
+        self.rounds > RECONCILE_ROUNDS_MAX && !(self.policy.cancel_at_start && self.is_first)
     }
 
     /// Whether a mass cancel is due or was sent.
@@ -166,9 +178,11 @@ impl Truth {
         self.sweeps_first || self.sweep != Sweep::Unsent
     }
 
-    /// Whether orders of an earlier run are still to be cancelled: the mass cancel of this round failed.
+    /// Whether orders of an earlier run are still to be cancelled: the mass cancel of this round failed, or is
+    /// not answered.
     fn owes_sweep(&self) -> bool {
-        self.policy.cancel_at_start && self.is_first && self.sweep == Sweep::Failed
+        let is_open = matches!(self.phase, Phase::Asking | Phase::Waiting { .. });
+        self.policy.cancel_at_start && self.is_first && (is_open || self.sweep == Sweep::Failed)
     }
 
     /// A refusal by the venue. One that does not say of what is taken as that of the mass cancel.
@@ -197,7 +211,7 @@ impl Truth {
 
     /// Whether new orders have to wait.
     pub fn holds_orders(&self) -> bool {
-        !matches!(self.phase, Phase::Idle | Phase::Down)
+        !(self.is_idle() || self.phase == Phase::Down || self.is_late())
             && self.policy.resume == Resume::WhenReconciled
     }
 
@@ -233,8 +247,9 @@ impl Truth {
         if self.epoch.is_none() {
             return;
         }
-        if self.phase == Phase::Idle {
-            self.list.clear();
+        if self.is_idle() {
+            self.begin();
+        } else if self.is_late() {
             self.rounds = 0;
         }
         self.phase = Phase::Down;
@@ -244,34 +259,62 @@ impl Truth {
     /// The trading session is up.
     pub fn on_up(&mut self, epoch: u32, now: UtcTime) {
         let before = self.epoch.replace(epoch);
-        if before.is_none() && self.policy.cancel_at_start {
-            self.start(false, now);
-        } else if self.phase == Phase::Down {
-            self.start(before == Some(epoch), now);
+        self.is_lossless &= before == Some(epoch);
+        if self.phase == Phase::Down || (before.is_none() && self.policy.cancel_at_start) {
+            self.start(now);
+        } else {
+            // There is no order that may have been reported about.
+            self.is_lossless = true;
         }
     }
 
-    fn start(&mut self, is_lossless: bool, now: UtcTime) {
+    /// A search begins.
+    fn begin(&mut self) {
+        self.list.clear();
+        self.rounds = 0;
+    }
+
+    /// A round begins.
+    fn start(&mut self, now: UtcTime) {
         self.phase = Phase::Asking;
-        self.is_lossless = is_lossless;
         (self.sweep, self.again) = (Sweep::Unsent, false);
         self.sweeps_first = self.policy.cancel_at_start && self.is_first;
         self.rounds += 1;
         self.set_deadline(now);
     }
 
+    /// The venue has declared numbers void, before the session is up, that may have been reports: silence shows
+    /// nothing.
+    pub const fn on_voided(&mut self) {
+        self.is_lossless = false;
+    }
+
     /// A report is lost although the session is up: its orders are uncertain.
     pub fn on_lost(&mut self, now: UtcTime) {
+        self.is_lossless = false;
         match self.phase {
-            Phase::Idle => {
-                self.list.clear();
-                self.rounds = 0;
-                self.start(false, now);
+            Phase::Idle | Phase::Resting => {
+                self.begin();
+                self.start(now);
             }
             Phase::Down => {}
             Phase::Asking | Phase::Waiting { .. } | Phase::Settling => {
-                (self.again, self.is_lossless) = (true, false);
+                self.again = true;
+                if self.is_late() {
+                    self.rounds = 0;
+                }
             }
+        }
+    }
+
+    /// The search is over. With `is_resolved` it is known of all orders where they stand; with `is_left` it is
+    /// not, and nobody else will find it out.
+    fn end(&mut self, is_resolved: bool, is_left: bool, now: UtcTime) {
+        self.is_first = false;
+        self.is_lossless |= is_resolved;
+        self.phase = if is_left { Phase::Resting } else { Phase::Idle };
+        if is_left {
+            self.deadline = now.plus_nanos(RECONCILE_AGAIN_NS);
         }
     }
 }

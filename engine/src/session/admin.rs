@@ -154,7 +154,7 @@ impl Session {
             Ok(next) => {
                 // The number is used up all the same, or the same gap fill would be asked for again.
                 let flaw = Flaw { reason: reason::VALUE_OUT_OF_RANGE, tag: tag::NEW_SEQ_NO };
-                self.advance_to(number + 1, now);
+                self.use_up(number, now);
                 if next > number {
                     self.reject_flaw(b"4", number, flaw, now, out);
                 } else {
@@ -166,14 +166,34 @@ impl Session {
                 return Received::Admin;
             }
             Err(flaw) => {
-                self.advance_to(number + 1, now);
+                self.use_up(number, now);
                 self.reject_flaw(b"4", number, flaw, now, out);
                 return Received::Admin;
             }
         };
+        // Where nothing is missing its number is its own, and not that of what it stands for.
+        let first = if self.gap.is_some() { number } else { number + 1 };
+        self.void(first, next);
         self.advance_to(next, now);
         self.events.push(SessionEvent::SequenceReset { from: number, to: next, gap_fill: true });
         Received::Admin
+    }
+
+    /// A gap fill that cannot be read stands for its own number at least.
+    fn use_up(&mut self, number: u64, now: UtcTime) {
+        if self.gap.is_some() {
+            self.void(number, number + 1);
+        }
+        self.advance_to(number + 1, now);
+    }
+
+    /// The numbers from `from` to before `next` are declared void: tells of those that may have carried messages
+    /// of the application, which are lost then.
+    fn void(&mut self, from: u64, next: u64) {
+        let next = self.gap.map_or(next, |gap| next.min(gap.behind.admin_from));
+        if from < next {
+            self.events.push(SessionEvent::Voided { from, to: next - 1 });
+        }
     }
 
     /// A gap fill whose own number was taken from the held messages meanwhile, but which reaches farther
@@ -192,6 +212,7 @@ impl Session {
             if let Some(gap) = &mut self.gap {
                 gap.answered();
             }
+            self.void(self.next_in, next);
             self.advance_to(next, now);
             self.events.push(SessionEvent::SequenceReset {
                 from: number,
@@ -220,6 +241,7 @@ impl Session {
                 let from = self.next_in;
                 let lower = next < from && !(self.config.sequence_reset_may_lower && next > 0);
                 if !lower && self.may_jump_to(next) {
+                    self.void(from, next);
                     self.restart_at(next);
                     let event = SessionEvent::SequenceReset { from, to: next, gap_fill: false };
                     self.events.push(event);

@@ -142,6 +142,15 @@ pub enum SessionEvent {
         /// Whether it was a gap fill.
         gap_fill: bool,
     },
+    /// The peer declared numbers void, by a gap fill or a reset, that it may have used for messages of the
+    /// application: it does not have them any more, and nothing tells what they said. What was seen to be
+    /// administrative does not count. [`SessionEvent::SequenceReset`] follows.
+    Voided {
+        /// The first such number.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
     /// A message of the peer broke a rule of the session and was answered by a Reject; a Reject that did is
     /// told of only.
     Rejected {
@@ -167,8 +176,8 @@ pub enum SessionEvent {
     /// Whoever reads the events was so far behind that the queue was full: this many are missing here,
     /// behind those that were read and before those that follow. What is never missing:
     /// [`SessionEvent::Up`] and [`SessionEvent::Down`], which have room of their own, and messages that were
-    /// not sent again, whose reports are put together ([`SessionEvent::Withheld`],
-    /// [`SessionEvent::Forgotten`]). Everything else that they would have told can be asked of the session:
+    /// not sent again, on either side, whose reports are put together ([`SessionEvent::Withheld`],
+    /// [`SessionEvent::Forgotten`], [`SessionEvent::Voided`]). Everything else that they would have told can be asked of the session:
     /// its phase, numbers, gap and epoch.
     EventsLost {
         /// How many.
@@ -220,8 +229,8 @@ impl EventQueue {
 }
 
 const fn is_vital(event: &SessionEvent) -> bool {
-    use SessionEvent::{Down, Forgotten, Up, Withheld};
-    matches!(event, Up { .. } | Down { .. } | Withheld { .. } | Forgotten { .. })
+    use SessionEvent::{Down, Forgotten, Up, Voided, Withheld};
+    matches!(event, Up { .. } | Down { .. } | Withheld { .. } | Forgotten { .. } | Voided { .. })
 }
 
 impl SessionEvent {
@@ -236,7 +245,8 @@ impl SessionEvent {
                 *messages = messages.saturating_add(*more);
                 true
             }
-            (Self::Forgotten { from, to }, Self::Forgotten { from: first, to: last }) => {
+            (Self::Forgotten { from, to }, Self::Forgotten { from: first, to: last })
+            | (Self::Voided { from, to }, Self::Voided { from: first, to: last }) => {
                 (*from, *to) = ((*from).min(*first), (*to).max(*last));
                 true
             }
@@ -307,12 +317,13 @@ mod tests {
             events.push(SessionEvent::Withheld { from: number, to: number, messages: 1 });
             events.push(SessionEvent::TestRequestSent { silent_ms: 1 });
             events.push(SessionEvent::Forgotten { from: number, to: number });
+            events.push(SessionEvent::Voided { from: number, to: number });
         }
         let reason = DownReason::ConnectionLost;
         let down = SessionEvent::Down { reason, next_in: 1, next_out: 1 };
         events.push(down);
         let all: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
-        let (mut withheld, mut last, mut forgotten) = (0, 0, 0);
+        let (mut withheld, mut last, mut forgotten, mut voided) = (0, 0, 0, 0);
         for event in &all {
             match event {
                 SessionEvent::Withheld { to, messages, .. } => {
@@ -320,10 +331,11 @@ mod tests {
                     last = *to;
                 }
                 SessionEvent::Forgotten { to, .. } => forgotten = *to,
+                SessionEvent::Voided { to, .. } => voided = *to,
                 _ => {}
             }
         }
-        assert_eq!((withheld, last, forgotten), (total, total, total));
+        assert_eq!((withheld, last, forgotten, voided), (total, total, total, total));
         assert!(all.contains(&down));
         assert!(matches!(all.last(), Some(SessionEvent::EventsLost { .. })), "the chatter is not");
     }

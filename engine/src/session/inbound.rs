@@ -10,7 +10,7 @@ use super::flaw::WrongBeginString;
 use super::header::{Flaw, Inbound, is_header, is_third_party, reason};
 use super::route::Route;
 use super::timers::nanos;
-use super::{Fault, Gap, LogoutKind, Outbox, Phase, Received, Session, SessionEvent};
+use super::{Fault, Gap, LogoutKind, Outbox, Phase, Received, Session, SessionEvent, is_admin};
 use crate::limits;
 
 pub(crate) const BEGIN_STRING: &[u8] = b"FIX.4.4";
@@ -240,13 +240,23 @@ impl Session {
         }
         if header.flaw.is_none() && header.msg_type == b"3" && self.gap.is_some() {
             self.received_reject_of_request(message);
+            self.note_behind(number, header.msg_type);
             return outcome;
         }
         let being_served = self.gap.is_some_and(|gap| self.next_in <= gap.through && !gap.refused);
         if !being_served && self.phase != Phase::Closing {
             self.request_resend_or_give_up(number, now, out);
         }
+        self.note_behind(number, header.msg_type);
         outcome
+    }
+
+    /// A message came with too high a number. A Reject may be of a message of the application, and is never
+    /// sent again.
+    pub(super) fn note_behind(&mut self, number: u64, msg_type: &[u8]) {
+        if let Some(gap) = &mut self.gap {
+            gap.behind.add(number, is_admin(msg_type) && msg_type != b"3");
+        }
     }
 
     /// FIX session case 2.c; 2.e to 2.g for what is marked as a possible duplicate.

@@ -11,7 +11,8 @@ use super::header::Inbound;
 use super::inbound::Check;
 use super::numbers::Ends;
 use super::{
-    Asked, Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session, SessionEvent,
+    Asked, Behind, Gap, Outbox, PendingLogon, Phase, Received, Role, SendError, Session,
+    SessionEvent,
 };
 use crate::event::{DownReason, EventText};
 use crate::limits;
@@ -409,13 +410,22 @@ impl Session {
             let (from, through) = (self.next_in, number);
             let (chunk_end, asked_as) = (u64::MAX, 0);
             let (tries, answered, refused) = (0, false, false);
-            let progress_at = now;
-            self.gap =
-                Some(Gap { through, progress_at, tries, answered, chunk_end, asked_as, refused });
+            let (progress_at, behind) = (now, Behind::new(number));
+            self.gap = Some(Gap {
+                through,
+                progress_at,
+                tries,
+                answered,
+                chunk_end,
+                asked_as,
+                refused,
+                behind,
+            });
             self.events.push(SessionEvent::Gap { from, to: number });
         } else {
             self.request_resend(number, now, out);
         }
+        self.note_behind(number, b"A");
     }
 
     pub(super) fn reset_by_peer(&mut self) {

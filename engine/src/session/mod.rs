@@ -214,6 +214,34 @@ struct Gap {
     asked_as: u64,
     /// The peer rejected the request: it counts as not asked.
     refused: bool,
+    /// What stands behind it.
+    behind: Behind,
+}
+
+/// What came with too high a number while messages were missing.
+#[derive(Debug, Clone, Copy)]
+struct Behind {
+    /// From here on all that came was administrative: a gap fill over it hides nothing.
+    admin_from: u64,
+    /// The next number, if none was left out.
+    next: u64,
+}
+
+impl Behind {
+    const fn new(number: u64) -> Self {
+        Self { admin_from: number, next: number }
+    }
+
+    fn add(&mut self, number: u64, is_admin: bool) {
+        if number > self.next {
+            // What is between was not seen.
+            self.admin_from = number;
+        }
+        if !is_admin {
+            self.admin_from = self.admin_from.max(number + 1);
+        }
+        self.next = self.next.max(number + 1);
+    }
 }
 
 /// What the peer has asked for again on this connection, to tell a storm from a need.

@@ -7,7 +7,7 @@ use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::event::{Line, event_text};
-use super::{Gap, LogoutKind, Outbox, Phase, SendError, Session, SessionEvent};
+use super::{Behind, Gap, LogoutKind, Outbox, Phase, SendError, Session, SessionEvent};
 use crate::event::DownReason;
 use crate::limits;
 
@@ -238,8 +238,17 @@ impl Session {
         if asked {
             let (through, progress_at, tries) = (received, now, tries + 1);
             let (answered, refused) = (false, false);
-            self.gap =
-                Some(Gap { through, progress_at, tries, answered, chunk_end, asked_as, refused });
+            let behind = self.gap.map_or(Behind::new(received), |gap| gap.behind);
+            self.gap = Some(Gap {
+                through,
+                progress_at,
+                tries,
+                answered,
+                chunk_end,
+                asked_as,
+                refused,
+                behind,
+            });
             self.events.push(SessionEvent::Gap { from, to: received });
         }
     }

@@ -70,6 +70,9 @@ impl Display for SessionEvent {
                 let how = if gap_fill { "a gap fill" } else { "a reset" };
                 write!(f, "the peer moved its next MsgSeqNum from {from} to {to} by {how}")
             }
+            Self::Voided { from, to } => {
+                write!(f, "the peer declared {from} to {to} void: whatever it said there is lost")
+            }
             Self::Rejected { ref_seq_num, reason, tag, text } => {
                 write!(f, "MsgSeqNum {ref_seq_num} of the peer was rejected")?;
                 if reason.is_none() && !text.is_empty() {

@@ -4,9 +4,11 @@ use super::*;
 use crate::command::{CancelScope, StatusRequest};
 use crate::desk::truth::Truth;
 use crate::event::Alarm;
+use crate::limits::{RECONCILE_AGAIN_NS, RECONCILE_ROUNDS_MAX};
 use crate::order::Proof;
 use crate::risk::venue_rate::{BucketSize, Tier};
 use crate::risk::{TokenCosts, VenueRateRule};
+use crate::session::SessionEvent;
 
 const UNKNOWN: u32 = 101;
 
@@ -100,6 +102,95 @@ fn where_the_numbers_go_on_silence_tells_what_no_status_request_can() {
     orders.sort_by_key(|(state, _)| *state == OrderState::Withdrawn);
     assert_eq!((orders, unresolved), (expected.to_vec(), 0));
     assert_eq!(fixture.desk.stats().gone, 0, "it is known how both stand");
+}
+
+const VOIDED: EventKind = EventKind::Session(SessionEvent::Voided { from: 7, to: 9 });
+
+/// A market without status requests; an order that is live and one that nobody has answered.
+fn without_status_requests() -> (Fixture, [OrderHandle; 2]) {
+    let mut fixture = Fixture::started();
+    fixture.desk.core.truth =
+        Truth::new(Recovery { status_requests: false, ..Recovery::default() });
+    fixture.desk.core.truth.on_up(1, UtcTime(0));
+    let (open, _) = fixture.live();
+    let (silent, _) = fixture.buy();
+    fixture.send();
+    (fixture, [open, silent])
+}
+
+/// Both were asked about by a mass cancel, not taken for what silence would show.
+fn are_swept(fixture: &mut Fixture, orders: [OrderHandle; 2]) {
+    let (_, last) = sweep(&fixture.send());
+    fixture.refuse(last, b'F', UNKNOWN);
+    assert_eq!(orders.map(|order| fixture.state(order)), [OrderState::Gone; 2]);
+    assert_eq!(told(fixture).0, [(OrderState::Gone, Proof::Swept); 2]);
+}
+
+#[test]
+fn silence_shows_nothing_where_the_venue_has_declared_numbers_void_that_may_have_been_reports() {
+    let (mut fixture, orders) = without_status_requests();
+    fixture.down();
+    fixture.event(TRADING, VOIDED);
+    fixture.up_again(TRADING, 1, 2);
+    are_swept(&mut fixture, orders);
+    // What was lost is over with that.
+    let (open, _) = fixture.live();
+    fixture.down();
+    fixture.up_again(TRADING, 1, 3);
+    let kinds = fixture.send();
+    assert_eq!(kinds.len(), 1, "only the marker: {kinds:?}");
+    fixture.refuse(marker(&kinds), b'F', UNKNOWN);
+    assert_eq!(fixture.state(open), OrderState::New);
+}
+
+#[test]
+fn silence_shows_nothing_as_long_as_what_was_lost_before_an_earlier_drop_is_not_made_up_for() {
+    for is_reset in [false, true] {
+        let (mut fixture, orders) = without_status_requests();
+        fixture.down();
+        let epoch = if is_reset { 2 } else { 1 };
+        if !is_reset {
+            fixture.event(TRADING, VOIDED);
+        }
+        fixture.up_again(TRADING, epoch, 2);
+        fixture.down();
+        fixture.kinds();
+        fixture.up_again(TRADING, epoch, 3);
+        are_swept(&mut fixture, orders);
+    }
+}
+
+#[test]
+fn a_report_that_is_lost_while_the_answers_are_awaited_takes_its_meaning_from_silence() {
+    let (mut fixture, orders) = without_status_requests();
+    fixture.down();
+    fixture.up_again(TRADING, 1, 2);
+    let kinds = fixture.send();
+    assert_eq!(kinds.len(), 1, "only the marker: {kinds:?}");
+    fixture.event(TRADING, VOIDED);
+    fixture.refuse(marker(&kinds), b'F', UNKNOWN);
+    are_swept(&mut fixture, orders);
+}
+
+#[test]
+fn numbers_that_are_declared_void_while_the_session_is_up_leave_every_order_in_doubt() {
+    let mut fixture = Fixture::started();
+    let (order, id) = fixture.live();
+    fixture.event(MD, VOIDED);
+    assert_eq!((fixture.state(order), fixture.kinds()), (OrderState::New, vec![]));
+    fixture.event(TRADING, VOIDED);
+    assert_eq!(fixture.state(order), OrderState::Uncertain);
+    let kinds = fixture.send();
+    assert_eq!(status_requests(&kinds), [id]);
+    let filled = Report {
+        cum_qty: Qty(10),
+        gross: Some(10 * 999),
+        ..report(id, ExecType::OrderStatus, OrdStatus::Filled)
+    };
+    fixture.event(TRADING, EventKind::Report(filled));
+    fixture.refuse(marker(&kinds), b'F', UNKNOWN);
+    assert_eq!(told(&fixture), (vec![(OrderState::Filled, Proof::Told)], 0, 1));
+    assert_eq!(fixture.ctx().position(ID).qty, 10);
 }
 
 #[test]
@@ -208,6 +299,34 @@ fn orders_of_an_earlier_run_are_not_taken_for_cancelled_if_the_mass_cancel_came_
 }
 
 #[test]
+fn the_start_waits_for_the_mass_cancel_of_an_earlier_runs_orders_however_often_it_fails() {
+    let recovery = Recovery { cancel_at_start: true, ..Recovery::default() };
+    let mut fixture = Fixture::new();
+    let clock = fixture.desk.core.clock.clone();
+    let config = DeskConfig { recovery, ..config() };
+    fixture.desk = Desk::new(&config, clock, Recorder::default()).unwrap();
+    fixture.up(MD);
+    fixture.event(MD, EventKind::Instrument { id: ID, instrument: facts() });
+    fixture.snapshot();
+    fixture.kinds();
+    fixture.up(TRADING);
+    for round in 1..=2 * u64::from(RECONCILE_ROUNDS_MAX) {
+        let (first, last) = sweep(&fixture.send());
+        // By turns it is refused, and nothing is answered at all.
+        if round % 2 == 0 {
+            fixture.refuse(first, b'q', 0);
+            fixture.refuse(last, b'F', UNKNOWN);
+        }
+        fixture.wait(5_000);
+        assert_eq!((fixture.desk.strategy().starts, fixture.desk.stats().alarms), (0, round));
+    }
+    let (_, last) = sweep(&fixture.send());
+    fixture.refuse(last, b'F', UNKNOWN);
+    assert_eq!(fixture.desk.strategy().starts, 1);
+    assert_eq!(fixture.desk.next_timer(), None);
+}
+
+#[test]
 fn a_mass_cancel_before_the_start_is_sent_again_if_nothing_shows_that_it_was_answered() {
     let recovery = Recovery { cancel_at_start: true, ..Recovery::default() };
     let mut fixture = Fixture::new();
@@ -283,24 +402,102 @@ fn a_market_without_status_requests_is_found_out_and_asked_in_another_way() {
 }
 
 #[test]
-fn a_question_without_an_answer_is_asked_again_at_the_deadline_and_not_for_ever() {
+fn a_question_without_an_answer_is_asked_again_at_the_deadline_and_from_time_to_time_after_that() {
     let mut fixture = Fixture::started();
-    fixture.live();
+    let (order, id) = fixture.live();
     fixture.down();
     fixture.up_again(TRADING, 2, 2);
-    for round in 1..=crate::limits::RECONCILE_ROUNDS_MAX {
+    let ask = |fixture: &mut Fixture| {
         let kinds = fixture.send();
-        assert_eq!(status_requests(&kinds).len(), 1, "round {round}");
+        assert_eq!(status_requests(&kinds), [id]);
         fixture.refuse(marker(&kinds), b'F', UNKNOWN);
         fixture.wait(4_999);
         assert_eq!(fixture.send(), [], "its answer may still come");
+    };
+    let alarms = |fixture: &Fixture| fixture.desk.stats().alarms;
+    for round in 1..=u64::from(RECONCILE_ROUNDS_MAX) {
+        ask(&mut fixture);
+        assert_eq!(fixture.ctx().buy(ID, Qty(1), Px(1_000)), Err(Refusal::Reconciling));
         fixture.wait(1);
         let alarm = Alarm::Unresolved { orders: 1 };
         let alarm = SessionUpdate::Alarm { session: TRADING, alarm };
         assert_eq!(fixture.desk.strategy().sessions.last(), Some(&alarm));
+        assert_eq!(alarms(&fixture), round);
     }
-    assert_eq!(told(&fixture), (vec![], 1, crate::limits::RECONCILE_ROUNDS_MAX));
+    assert_eq!(told(&fixture), (vec![], 1, RECONCILE_ROUNDS_MAX));
+    assert!(fixture.desk.is_reconciled());
+    for late in 1..=3 {
+        fixture.wait(RECONCILE_AGAIN_NS / 1_000_000 - 1);
+        assert_eq!(fixture.kinds(), [], "slowly");
+        fixture.wait(1);
+        assert_eq!(alarms(&fixture), u64::from(RECONCILE_ROUNDS_MAX) + late, "it is told again");
+        ask(&mut fixture);
+        let replaced = fixture.ctx().replace(order, Qty(10), Px(1_000));
+        assert_ne!(replaced, Err(Refusal::Reconciling), "nobody waits for it");
+        fixture.wait(1);
+    }
+    assert_eq!(fixture.desk.strategy().reconciled.len(), 1, "nothing is known that was not");
+    fixture.wait(RECONCILE_AGAIN_NS / 1_000_000);
+    let last = marker(&fixture.send());
+    fixture.event(TRADING, EventKind::Report(report(id, ExecType::OrderStatus, OrdStatus::New)));
+    fixture.refuse(last, b'F', UNKNOWN);
+    assert_eq!(fixture.state(order), OrderState::New);
+    let rounds = RECONCILE_ROUNDS_MAX + 4;
+    assert_eq!(told(&fixture), (vec![(OrderState::New, Proof::Told)], 0, rounds));
     assert_eq!(fixture.desk.next_timer(), None);
+}
+
+#[test]
+fn a_report_that_comes_after_the_last_round_settles_its_order_and_nothing_is_asked_any_more() {
+    let mut fixture = Fixture::started();
+    let (order, id) = fixture.live();
+    fixture.down();
+    fixture.up_again(TRADING, 2, 2);
+    give_up(&mut fixture, |_, _| {});
+    let canceled = report(id, ExecType::Canceled, OrdStatus::Canceled);
+    fixture.event(TRADING, EventKind::Report(canceled));
+    assert_eq!(fixture.state(order), OrderState::Canceled);
+    let alarms = fixture.desk.stats().alarms;
+    fixture.wait(RECONCILE_AGAIN_NS / 1_000_000);
+    assert_eq!((fixture.kinds(), fixture.desk.stats().alarms), (vec![], alarms));
+    assert_eq!(fixture.desk.next_timer(), None);
+}
+
+/// All rounds without an answer but to the marker; what is sent in each is shown to `see`.
+fn give_up(fixture: &mut Fixture, see: impl Fn(&mut Fixture, &[CommandKind])) {
+    for _ in 0..RECONCILE_ROUNDS_MAX {
+        let kinds = fixture.send();
+        see(fixture, &kinds);
+        fixture.refuse(marker(&kinds), b'F', UNKNOWN);
+        fixture.wait(5_000);
+    }
+    assert!(fixture.desk.is_reconciled());
+}
+
+#[test]
+fn a_mass_cancel_after_the_last_round_takes_nothing_that_is_certain() {
+    let mut fixture = Fixture::started();
+    let (silent, _) = fixture.buy();
+    fixture.send();
+    fixture.down();
+    fixture.up_again(TRADING, 2, 2);
+    give_up(&mut fixture, |fixture, kinds| {
+        let (first, _) = sweep(kinds);
+        fixture.refuse(first, b'q', 0);
+    });
+    let (_, id) = fixture.live();
+    fixture.wait(RECONCILE_AGAIN_NS / 1_000_000);
+    let kinds = fixture.send();
+    assert_eq!(kinds.len(), 1, "it would take the other order as well: {kinds:?}");
+    fixture.refuse(marker(&kinds), b'F', UNKNOWN);
+    assert_eq!(fixture.state(silent), OrderState::Uncertain);
+    let canceled = report(id, ExecType::Canceled, OrdStatus::Canceled);
+    fixture.event(TRADING, EventKind::Report(canceled));
+    fixture.wait(RECONCILE_AGAIN_NS / 1_000_000);
+    let (_, last) = sweep(&fixture.send());
+    fixture.refuse(last, b'F', UNKNOWN);
+    assert_eq!(fixture.state(silent), OrderState::Gone);
+    assert_eq!(told(&fixture).0, [(OrderState::Gone, Proof::Swept)]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl<S: Strategy> Desk<S> {
             }
             Phase::Settling if self.has_uncertain() || self.core.truth.owes_sweep() => {}
             Phase::Asking | Phase::Settling => self.reconciled(),
-            Phase::Idle | Phase::Down | Phase::Waiting { .. } => {}
+            Phase::Idle | Phase::Down | Phase::Waiting { .. } | Phase::Resting => {}
         }
     }
 
@@ -74,15 +74,22 @@ impl<S: Strategy> Desk<S> {
             return;
         }
         let orders = self.uncertain_orders();
-        if orders > 0 || self.core.truth.owes_sweep() {
+        let is_resting = self.core.truth.phase == Phase::Resting;
+        // A late round was told of when it began.
+        let is_told = self.core.truth.is_late() && !is_resting;
+        if (orders > 0 && !is_told) || self.core.truth.owes_sweep() {
             self.core.stats.alarms += 1;
             let session = self.core.trading_session;
             self.tell(&SessionUpdate::Alarm { session, alarm: Alarm::Unresolved { orders } });
         }
-        if self.core.truth.phase == Phase::Down {
-            self.core.truth.set_deadline(now);
-        } else {
-            self.next_round(now);
+        match self.core.truth.phase {
+            Phase::Down => self.core.truth.set_deadline(now),
+            Phase::Resting if orders == 0 => self.core.truth.phase = Phase::Idle,
+            Phase::Resting => {
+                self.core.truth.list.clear();
+                self.start_round(now);
+            }
+            _ => self.next_round(now),
         }
     }
 
@@ -120,11 +127,15 @@ impl<S: Strategy> Desk<S> {
 
     /// Everything that was asked is answered: what silence means for the rest.
     fn conclude(&mut self) {
+        self.core.truth.phase = Phase::Settling;
+        let is_lossless = self.core.truth.is_lossless;
         let is_swept = matches!(self.core.truth.sweep, Sweep::Sent(_));
         // Backwards: an order that ends leaves the list, and the last takes its place.
         for at in (0..self.core.orders.live_len()).rev() {
             let Some(order) = self.core.orders.live_at(at).copied() else { continue };
             match order.asked() {
+                // A report was lost meanwhile: it is asked again in another way.
+                Asked::Silence if !is_lossless => {}
                 Asked::Silence if order.is_acked() => self.open(order.handle, Proof::Replayed),
                 Asked::Silence => self.ended(order.handle, Proof::NeverArrived),
                 Asked::Sweep if is_swept => self.ended(order.handle, Proof::Swept),
@@ -145,20 +156,22 @@ impl<S: Strategy> Desk<S> {
         if self.core.truth.again {
             let now = self.core.clock.now();
             self.next_round(now);
-        } else if self.is_hopeful() {
-            self.core.truth.phase = Phase::Settling;
-        } else {
+        } else if !self.is_hopeful() {
             self.reconciled();
         }
     }
 
     /// Asks about what is still uncertain, unless that was done often enough.
     fn next_round(&mut self, now: UtcTime) {
-        let truth = &mut self.core.truth;
-        if truth.rounds >= RECONCILE_ROUNDS_MAX {
+        let truth = &self.core.truth;
+        if truth.rounds >= RECONCILE_ROUNDS_MAX && !truth.owes_sweep() {
             return self.reconciled();
         }
-        truth.start(truth.is_lossless, now);
+        self.start_round(now);
+    }
+
+    fn start_round(&mut self, now: UtcTime) {
+        self.core.truth.start(now);
         for at in 0..self.core.orders.live_len() {
             if let Some(handle) = self.core.orders.live_at(at).map(|order| order.handle) {
                 self.core.orders.set_asked(handle, Asked::Nothing);
@@ -167,13 +180,18 @@ impl<S: Strategy> Desk<S> {
     }
 
     pub(super) fn reconciled(&mut self) {
-        let truth = &mut self.core.truth;
-        (truth.phase, truth.is_first) = (Phase::Idle, false);
-        let (list, rounds) = (std::mem::take(&mut truth.list), truth.rounds);
-        let unresolved = self.uncertain_orders();
+        let (now, unresolved) = (self.core.clock.now(), self.uncertain_orders());
         if unresolved > 0 {
-            self.core.rest.look_again(self.core.clock.now());
+            self.core.rest.look_again(now);
         }
+        let is_left = unresolved > 0 && !self.core.rest.is_there();
+        let truth = &mut self.core.truth;
+        truth.end(unresolved == 0, is_left, now);
+        if truth.is_late() && truth.list.is_empty() {
+            // Nothing is known that was not told.
+            return;
+        }
+        let (list, rounds) = (std::mem::take(&mut truth.list), truth.rounds);
         self.core.stats.reconciled += 1;
         let told = Reconciled { orders: &list, unresolved, rounds };
         self.strategy.on_reconciled(&mut Context::new(&mut self.core), &told);

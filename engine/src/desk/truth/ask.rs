@@ -14,7 +14,7 @@ impl Core {
     pub fn note_certain(&mut self, order: OrderHandle, state: OrderState, proof: Proof) {
         self.stats.found_open += u64::from(!state.is_end());
         let truth = &mut self.truth;
-        if truth.phase == Phase::Idle {
+        if truth.is_idle() {
             return;
         }
         let resolved = Resolved { order, state, proof };
@@ -93,6 +93,10 @@ impl Core {
             return Some(nothing);
         }
         if self.truth.sweep == Sweep::Unsent {
+            let is_certain = |order: &Order| order.state != OrderState::Uncertain;
+            if self.truth.is_late() && self.orders.live().any(is_certain) {
+                return Some(nothing);
+            }
             let Ok(id) = self.mass_cancel(scope, Stamps::NONE) else { return Some(nothing) };
             self.truth.sweep = Sweep::Sent(id);
         }

@@ -14,6 +14,7 @@ mod resending;
 mod strays;
 mod synchronising;
 mod timing;
+mod voided;
 mod withholding;
 
 use taut_codec::encode::Encoder;

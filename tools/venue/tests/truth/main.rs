@@ -110,8 +110,11 @@ fn config(case: &Case) -> SimConfig {
 }
 
 fn suffer(case: &Case) -> Simulation<Script> {
+    suffer_from(case, config(case))
+}
+
+fn suffer_from(case: &Case, mut config: SimConfig) -> Simulation<Script> {
     let state = tempfile::tempdir().expect("a directory");
-    let mut config = config(case);
     config.venue.state.dir = case.killed.then(|| state.path().to_owned());
     let mut sim = Simulation::new(config, Script::default());
     assert!(sim.run_until(|sim| sim.is_up(), SECOND), "{}", case.name);
@@ -189,6 +192,36 @@ fn the_strategy_is_told_once_what_became_of_its_order_and_what_shows_it() {
             assert_eq!(sim.venue().open_orders("TAUT"), there, "{row}");
             assert!(strategy.told.contains(&UpdateKind::Uncertain), "{row}: {:?}", strategy.told);
         }
+    }
+}
+
+#[test]
+fn the_silence_of_a_venue_that_has_lost_its_reports_shows_nothing_of_an_order() {
+    let gone_on = |lost, status_requests| Case {
+        name: "no reports",
+        lost,
+        killed: false,
+        cancel_on_disconnect: false,
+        reset: ResetPolicy::FirstConnect,
+        status_requests,
+    };
+    let open = (OrderState::New, 1);
+    for (lost, status_requests, ((state, there), proof)) in [
+        // Its reports are lost: whether it is open was not told, so that it is cancelled.
+        (Lost::Answer, true, ((OrderState::Canceled, 0), Proof::Told)),
+        (Lost::Answer, false, ((OrderState::Canceled, 0), Proof::Told)),
+        // None was: silence tells.
+        (Lost::Nothing, true, (open, Proof::Told)),
+        (Lost::Nothing, false, (open, Proof::Replayed)),
+        (Lost::Order, true, ((OrderState::Withdrawn, 0), Proof::NeverArrived)),
+    ] {
+        let case = gone_on(lost, status_requests);
+        let mut config = config(&case);
+        config.venue.replay.messages = 0;
+        let sim = suffer_from(&case, config);
+        let strategy = sim.desk().strategy();
+        assert_eq!(strategy.truth, [(vec![(state, proof)], 0)]);
+        assert_eq!(sim.venue().open_orders("TAUT"), there, "{state:?}");
     }
 }
 
