@@ -203,6 +203,15 @@ impl Transmitter {
         self.out.len()
     }
 
+    /// Has TLS of our own record layer change its key after so many records instead of
+    /// [`TLS_RECORDS_PER_KEY_MAX`](crate::limits::TLS_RECORDS_PER_KEY_MAX), which is the most. rustls has its
+    /// own limit.
+    pub fn set_records_per_key(&mut self, records: u64) {
+        if let Some(Sealer::Record(tls)) = &mut self.tls {
+            tls.set_records_per_key(records);
+        }
+    }
+
     /// Ends our direction: close_notify when TLS is on (or the alert for what our receiving half
     /// refused), then the end of the stream. Best effort and without waiting: flush before, if what
     /// was accepted matters. The receiving half goes on.

@@ -13,8 +13,8 @@ use crate::skipped::skipped;
 
 /// What carries the connections between a client and a server.
 pub struct Ends {
-    /// The client's wire and the server's.
-    pub wires: [WireKind; 2],
+    /// The client's wire and the server's; `None`: a link in memory.
+    pub wires: Option<[WireKind; 2]>,
     /// For `xdp`: the interfaces between them and the stacks of the ends that have one.
     veth: Option<(Veth, [Option<Stack>; 2])>,
 }
@@ -25,15 +25,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl fmt::Display for Ends {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} to {}", self.wires[0], self.wires[1])
+        match self.wires {
+            Some([client, server]) => write!(f, "{client} to {server}"),
+            None => f.write_str("memory"),
+        }
     }
 }
 
 impl Ends {
+    /// A link in memory, whose time stands still: there is no socket that TLS could shake hands over.
+    pub const MEMORY: Self = Self { wires: None, veth: None };
+
+    /// Whether an end has the wire `xdp`.
+    pub fn is_xdp(&self, end: usize) -> bool {
+        self.wires.is_some_and(|wires| wires[end] == WireKind::Xdp)
+    }
+
     /// Every wire over sockets; and `xdp` at either end and at both, where this process may.
     pub fn all() -> Vec<Self> {
         let mut all: Vec<Self> =
-            WireKind::SOCKETS.map(|wire| Self { wires: [wire; 2], veth: None }).into();
+            WireKind::SOCKETS.map(|wire| Self { wires: Some([wire; 2]), veth: None }).into();
         use WireKind::{BusyPoll, Xdp};
         for wires in [[Xdp, BusyPoll], [BusyPoll, Xdp], [Xdp, Xdp]] {
             match Self::on_veth(wires) {
@@ -60,10 +71,10 @@ impl Ends {
                 veth.give_kernel(name, address)?;
             }
         }
-        Ok(Self { wires, veth: Some((veth, stacks)) })
+        Ok(Self { wires: Some(wires), veth: Some((veth, stacks)) })
     }
 
-    /// A connection: the client's end and the server's.
+    /// A connection over sockets or stacks: the client's end and the server's.
     pub fn connect(&self) -> (Stream, Stream) {
         let Some((veth, [client, server])) = &self.veth else {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -116,9 +116,9 @@ impl TlsTx {
         Ok(())
     }
 
-    #[cfg(test)]
-    pub(super) fn set_records_per_key(&mut self, records: u64) {
-        self.records_per_key = records;
+    /// Changes the key after so many records; no more than [`TLS_RECORDS_PER_KEY_MAX`], and one at least.
+    pub fn set_records_per_key(&mut self, records: u64) {
+        self.records_per_key = records.clamp(1, TLS_RECORDS_PER_KEY_MAX);
     }
 
     #[cfg(test)]
