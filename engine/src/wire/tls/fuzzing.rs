@@ -1,13 +1,18 @@
-//! The record layer against scripts: what a peer seals, and what somebody on the way makes of it. Run by a
-//! fuzzer (`engine/fuzz`), and by a test with scripts by chance.
+//! The record layer against scripts, and the handshake: what a peer sends, and what somebody on the way makes of
+//! it. Run by a fuzzer (`engine/fuzz`), and by tests with scripts by chance.
 
 use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use ring::aead;
+use rustls::pki_types::ServerName;
 
+use super::handshake::{
+    Driver, Established, Handshake, HandshakeError, Opener, Sealer, Side, Turn,
+};
 use super::schedule::Schedule;
-use super::{Shared, TlsRx, TlsTx, content};
+use super::{ClientTls, ServerTls, Shared, TlsRx, TlsTx, content};
 use crate::limits::{TLS_IDLE_RECORDS_MAX, TLS_KEY_UPDATES_MAX, WIRE_SEND_BYTES};
 use crate::wire::{OutBuffer, Receive, Transmit, WireError};
 
@@ -202,6 +207,157 @@ impl Play {
             }
         }
     }
+}
+
+/// Turns that an honest handshake has by far.
+const TURNS_MAX: u32 = 10_000;
+
+/// One side's socket.
+#[derive(Default)]
+struct Port {
+    incoming: VecDeque<u8>,
+    outgoing: VecDeque<u8>,
+}
+
+impl Read for Port {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.incoming.is_empty() {
+            Err(ErrorKind::WouldBlock.into())
+        } else {
+            self.incoming.read(into)
+        }
+    }
+}
+
+impl Write for Port {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outgoing.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Receive for Port {
+    fn receive(&mut self, into: &mut [u8]) -> Result<usize, WireError> {
+        Ok(self.incoming.read(into).expect("memory does not fail"))
+    }
+}
+
+/// One side of a handshake and what became of it.
+struct Party<S: Side> {
+    handshake: Handshake<S>,
+    port: Port,
+    outcome: Option<Result<Box<Established>, HandshakeError>>,
+    turns: u32,
+}
+
+impl<S: Side> Party<S> {
+    fn new(driver: Driver<S>) -> Self {
+        let handshake = Handshake::Record(driver);
+        Self { handshake, port: Port::default(), outcome: None, turns: 0 }
+    }
+
+    /// Goes as far as it can.
+    fn advance(&mut self) {
+        while self.outcome.is_none() {
+            self.turns += 1;
+            assert!(self.turns < TURNS_MAX, "a handshake ends, or waits");
+            self.outcome = match self.handshake.turn(&mut self.port) {
+                Ok(Turn::Progress) => continue,
+                Ok(Turn::Blocked) => return,
+                Ok(Turn::Done(established)) => Some(Ok(established)),
+                Err(error) => Some(Err(error)),
+            };
+        }
+    }
+
+    fn halves(self) -> Option<(TlsRx, TlsTx, Port)> {
+        let Established { rx: Opener::Record(rx), tx: Sealer::Record(tx), .. } =
+            *self.outcome?.ok()?
+        else {
+            unreachable!("both have the record layer")
+        };
+        Some((rx, tx, self.port))
+    }
+}
+
+/// Runs a script over a handshake of our client and our server, and the first data behind it.
+///
+/// # Panics
+/// If two sides that nobody disturbs do not come together; if one reads what the other did not seal; if one neither
+/// ends nor waits.
+#[allow(clippy::missing_panics_doc, reason = "the panics are what it is for")]
+pub fn handshake(script: &[u8], client: &ClientTls, server: &ServerTls) {
+    let mut script = Script(script);
+    let name = ServerName::try_from("localhost").expect("it is a name");
+    let mut client = Party::new(Driver::client(client, name).expect("rustls takes it"));
+    let mut server = Party::new(Driver::server(server).expect("rustls takes it"));
+    let mut spoiled = false;
+    while !script.0.is_empty() {
+        let (what, much) = (script.byte(), usize::from(script.byte()));
+        match what % 8 {
+            0 | 1 => carry(&mut client.port, &mut server.port, much * 4 + 1),
+            2 | 3 => carry(&mut server.port, &mut client.port, much * 4 + 1),
+            4 => client.advance(),
+            5 => server.advance(),
+            // Somebody on the way changes a byte, or adds some.
+            6 => {
+                let port = if what & 8 == 0 { &mut client.port } else { &mut server.port };
+                let (at, with) = (much * 4 + usize::from(script.byte()), script.byte());
+                if let Some(byte) = port.incoming.get_mut(at) {
+                    *byte ^= with;
+                    spoiled |= with != 0;
+                }
+            }
+            _ => {
+                let port = if what & 8 == 0 { &mut client.port } else { &mut server.port };
+                let added = script.take(much);
+                spoiled |= !added.is_empty();
+                port.incoming.extend(added);
+            }
+        }
+    }
+    loop {
+        client.advance();
+        server.advance();
+        if client.port.outgoing.is_empty() && server.port.outgoing.is_empty() {
+            break;
+        }
+        carry(&mut client.port, &mut server.port, usize::MAX);
+        carry(&mut server.port, &mut client.port, usize::MAX);
+    }
+    if !spoiled {
+        let done = |outcome: bool| assert!(outcome, "nobody disturbed them");
+        done(matches!(client.outcome, Some(Ok(_))));
+        done(matches!(server.outcome, Some(Ok(_))));
+    }
+    let (Some(client), Some((mut rx, _, mut port))) = (client.halves(), server.halves()) else {
+        return;
+    };
+    let (_, mut tx, mut near) = client;
+    let mut out = OutBuffer::new(WIRE_SEND_BYTES);
+    tx.seal(FIRST, &mut out).expect("the key is new");
+    let mut sealed = Sealed(vec![]);
+    assert_eq!(out.flush(&mut sealed), Ok(true));
+    near.outgoing.extend(sealed.0);
+    carry(&mut near, &mut port, usize::MAX);
+    let (mut got, mut into) = (vec![], [0; 64]);
+    while let Ok(count @ 1..) = rx.receive(&mut port, &mut into, |_| ()) {
+        got.extend_from_slice(&into[..count]);
+    }
+    assert!(FIRST.starts_with(&got), "what nobody sealed");
+    assert!(spoiled || got == FIRST, "nobody disturbed it");
+}
+
+/// The first data of a client.
+const FIRST: &[u8] = b"8=FIX.4.4";
+
+/// Brings up to `most` bytes from one side to the other.
+fn carry(from: &mut Port, to: &mut Port, most: usize) {
+    let count = most.min(from.outgoing.len());
+    to.incoming.extend(from.outgoing.drain(..count));
 }
 
 /// What is left of a script; zeros behind its end.

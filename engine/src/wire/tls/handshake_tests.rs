@@ -229,3 +229,21 @@ fn a_handshake_record_that_is_too_long_is_refused_with_an_alert() {
     assert!(matches!(refused, HandshakeError::Refused(_)), "{refused}");
     assert_eq!(port.outgoing.first(), Some(&content::ALERT));
 }
+
+#[test]
+fn whatever_somebody_does_on_the_way_a_handshake_ends_or_waits_and_delivers_nothing_unsealed() {
+    let (client, server) = (client_tls(TlsMode::RecordLayer), server_tls(TlsMode::RecordLayer));
+    super::super::fuzzing::handshake(&[], &client, &server);
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    for _ in 0..300 {
+        let mut script = Vec::new();
+        for _ in 0..state % 60 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            script.extend_from_slice(&state.to_le_bytes()[..4]);
+        }
+        super::super::fuzzing::handshake(&script, &client, &server);
+        state = state.wrapping_add(1);
+    }
+}
