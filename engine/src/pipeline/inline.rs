@@ -18,7 +18,7 @@ use crate::conductor::Conductor;
 use crate::desk::Desk;
 use crate::event::Event;
 use crate::limits::{
-    COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, TURN_COMMANDS_MAX, TURN_MESSAGES_MAX,
+    COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, DIAL_RING, TURN_COMMANDS_MAX, TURN_MESSAGES_MAX,
 };
 use crate::strategy::Strategy;
 use crate::trace::{Clock, allocation};
@@ -249,7 +249,11 @@ impl<S: Strategy, W: Watch> InlineEngine<S, W> {
             stage: Watched { stage, watch },
             core,
             links: Links::new(conductors),
-            ports: OwnedPorts { inlets, dials: VecDeque::new(), dialled: VecDeque::new() },
+            ports: OwnedPorts {
+                inlets,
+                dials: VecDeque::with_capacity(DIAL_RING),
+                dialled: VecDeque::with_capacity(DIAL_RING),
+            },
             clock,
             tick: Every::new(TICK_NS),
         }

@@ -84,6 +84,22 @@ impl Drop for Armed {
     }
 }
 
+/// This thread's allocations do not count until the guard is dropped: what watches the path may allocate.
+#[must_use]
+pub fn pause() -> Paused {
+    Paused(ARMED.with(|armed| armed.replace(false)))
+}
+
+/// Counts nothing of this thread while it lives.
+#[derive(Debug)]
+pub struct Paused(bool);
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        ARMED.with(|armed| armed.set(self.0));
+    }
+}
+
 /// What was counted since the process started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allocations {

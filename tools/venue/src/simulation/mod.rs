@@ -45,7 +45,7 @@ use taut::command::SessionId;
 use taut::conductor::DialProblem;
 use taut::pipeline::{Dial, Dialled, InlineEngine, SECOND_TRADING, TRADING};
 use taut::strategy::Strategy;
-use taut::trace::Clock;
+use taut::trace::{Clock, allocation};
 use taut::wire::{Receiver, Transmitter, channel, memory};
 use taut_codec::value::UtcTime;
 
@@ -273,7 +273,9 @@ impl<S: Strategy> Simulation<S> {
             if venue_first {
                 worked |= self.venue_round(now);
             }
+            let armed = allocation::arm();
             worked |= self.engine.step();
+            drop(armed);
             worked |= self.dial(now.0);
             for rest in &mut self.rest {
                 worked |= rest.step(&mut self.venue, now, &mut self.rng);

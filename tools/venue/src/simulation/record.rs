@@ -9,6 +9,7 @@ use taut::conductor::Rollover;
 use taut::event::{Alarm, DownReason, Event, EventKind, WithdrawReason};
 use taut::pipeline::{SECOND_TRADING, TRADING, Watch};
 use taut::session::SessionEvent;
+use taut::trace::allocation;
 use taut::types::{ClOrdId, ExecId};
 use taut_codec::value::UtcTime;
 
@@ -203,6 +204,8 @@ impl Record {
 
 impl Watch for Record {
     fn on_event(&mut self, event: &Event) {
+        // Nothing of this is the engine's.
+        let _paused = allocation::pause();
         // Writing to a digest cannot fail.
         let _ = write!(self.digest, "{}{:?}{:?}", self.now.0, event.session, event.kind);
         match &event.kind {
@@ -244,6 +247,7 @@ impl Watch for Record {
     }
 
     fn on_command(&mut self, command: &Command) {
+        let _paused = allocation::pause();
         let (cl_ord_id, msg_type) = match &command.kind {
             CommandKind::New(order) => (order.get().cl_ord_id, b'D'),
             CommandKind::Replace(order) => (order.get().cl_ord_id, b'G'),
