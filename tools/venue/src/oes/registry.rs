@@ -112,6 +112,11 @@ impl Registry {
         self.orders.values().filter(|order| order.is_live())
     }
 
+    /// The latest orders that have ended.
+    pub fn closed(&self) -> impl Iterator<Item = &OrderRecord> {
+        self.ended.iter().filter_map(|order| self.orders.get(*order))
+    }
+
     /// Live orders of a customer.
     #[must_use]
     pub fn live(&self, customer: AccountId) -> usize {

@@ -97,6 +97,12 @@ impl Oes {
         self.registry.open().filter(move |one| Some(one.customer) == account)
     }
 
+    /// The latest orders of a client's account that have ended.
+    pub fn closed(&self, client: u16) -> impl Iterator<Item = &OrderRecord> {
+        let account = self.account(client);
+        self.registry.closed().filter(move |one| Some(one.customer) == account)
+    }
+
     /// Spot: what a cancel adds to the counter, and whether that is too much.
     pub(super) fn charge_cancel(
         &mut self,

@@ -1,11 +1,12 @@
 //! An open order as OpenOrders lists it.
 
 use serde_json::{Value, json};
+use taut::event::OrdStatus;
 use taut::types::{Instrument, OrdType, Side};
 use taut_codec::value::UtcTime;
 
 use crate::gateway::number::Amount;
-use crate::matching::{Order, Reference, SpotEngine, Stage};
+use crate::matching::{Reference, SpotEngine, Stage};
 use crate::oes::{OrderRecord, cl_ord_id};
 
 /// The value of an order in `open`; its key is the OrderID. `None` for an order that has just ended.
@@ -22,7 +23,7 @@ pub(crate) fn listed(record: &OrderRecord, engine: &SpotEngine) -> Option<Value>
     let fee_scale = if fee_in_base { rules.qty_precision } else { cost_scale };
     let average = Amount { units: state.notional, scale: rules.price_precision }
         .divided(i128::from(state.cum.0), 0);
-    let (price, price2) = prices(order);
+    let (price, price2) = prices(order.ord_type, order.stop.0, order.price.0);
     let (price, price2) = (px(price), px(price2));
     let pair = pair(rules);
     let side = if order.side == Side::Buy { "buy" } else { "sell" };
@@ -77,12 +78,62 @@ pub(crate) fn listed(record: &OrderRecord, engine: &SpotEngine) -> Option<Value>
     Some(value)
 }
 
+/// The value of an ended order in `closed`; its key is the OrderID.
+pub(crate) fn closed(record: &OrderRecord, engine: &SpotEngine) -> Option<Value> {
+    let state = &record.state;
+    let rules = engine.instrument(state.instrument)?;
+    let px = |px: i64| fixed(i128::from(px), rules.price_precision, rules.price_precision);
+    let cost_scale = rules.price_precision + rules.qty_precision;
+    let qty_scale = if state.qty_in_quote { cost_scale } else { rules.qty_precision };
+    let base = rules.symbol.as_str().split('/').next();
+    let fee_in_base = engine.asset(state.fee_asset).is_some_and(|one| base == Some(one.as_str()));
+    let fee_scale = if fee_in_base { rules.qty_precision } else { cost_scale };
+    let average = Amount { units: state.notional, scale: rules.price_precision }
+        .divided(i128::from(state.cum.0), 0);
+    let stop = state.stop.map_or(0, |stop| stop.0);
+    let (price, price2) = prices(state.ord_type, stop, state.price.0);
+    let (price, price2) = (px(price), px(price2));
+    let side = if state.side == Side::Buy { "buy" } else { "sell" };
+    let qty = fixed(i128::from(state.qty.0), qty_scale, rules.qty_precision);
+    let text = format!("{side} {qty} {} @ {}", pair(rules), name(state.ord_type).replace('-', " "));
+    Some(json!({
+        "refid": null,
+        "userref": null,
+        "cl_ord_id": cl_ord_id(state.client_key).to_string(),
+        "status": match record.status {
+            OrdStatus::Filled => "closed",
+            OrdStatus::Expired => "expired",
+            _ => "canceled",
+        },
+        "reason": null,
+        "opentm": seconds(record.touched),
+        "starttm": json!(0),
+        "expiretm": json!(0),
+        "descr": {
+            "pair": pair(rules),
+            "type": side,
+            "ordertype": name(state.ord_type),
+            "price": price,
+            "price2": price2,
+            "leverage": "none",
+            "order": text,
+            "close": "",
+        },
+        "vol": qty,
+        "vol_exec": fixed(i128::from(state.cum.0), rules.qty_precision, rules.qty_precision),
+        "cost": fixed(state.notional, cost_scale, cost_scale),
+        "fee": fixed(state.fee, fee_scale, fee_scale),
+        "price": fixed(average.units, average.scale, rules.price_precision),
+        "stopprice": px(state.triggered_by.map_or(0, |at| at.0)),
+        "limitprice": px(0),
+        "misc": "",
+        "oflags": if fee_in_base { "fcib" } else { "fciq" },
+    }))
+}
+
 /// `price` and `price2`: of a triggered type the trigger comes first.
-fn prices(order: &Order) -> (i64, i64) {
-    match order.ord_type {
-        one if one.has_trigger() => (order.stop.0, order.price.0),
-        _ => (order.price.0, 0),
-    }
+const fn prices(ord_type: OrdType, stop: i64, price: i64) -> (i64, i64) {
+    if ord_type.has_trigger() { (stop, price) } else { (price, 0) }
 }
 
 /// `XBTUSD` of `BTC/USD`: the name that REST has for a pair.

@@ -10,13 +10,17 @@
 //! | `/0/private/CancelAll` | cancels every open order of the account |
 //! | `/0/private/CancelAllOrdersAfter` | does so when `timeout` seconds pass without another such call; 0: no more |
 //! | `/0/private/OpenOrders` | lists the open orders; `cl_ord_id` and `userref` narrow it |
+//! | `/0/private/QueryOrders` | shows the orders of `txid`, open or ended; up to 50 OrderIDs with commas between |
+//! | `/0/private/ClosedOrders` | lists the 50 that ended last; `cl_ord_id` and `userref` narrow it |
 //!
 //! A call is a POST of form fields with the headers `API-Key` and `API-Sign`; `nonce` has to be above the last
 //! one of its key. A key acts for the account of the first spot client that has it, whatever session placed an
 //! order; the session that did is told by an ExecutionReport. Answers are `{"error":[...],"result":{...}}` with
 //! status 200, whatever the call came to; other statuses are about HTTP.
 //!
-//! Choices (SIM): the port ([`PORT`]), what the paths above leave out of an order (trades, `closetm`), that a
+//! Choices (SIM): the port ([`PORT`]), what the paths above leave out of an order (trades, `closetm`), that
+//! `opentm` of an ended order is when it was amended last, that the last of those that ended
+//! ([`ENDED_ORDERS_MAX`](crate::limits::ENDED_ORDERS_MAX)) are known, that `start`, `end` and `ofs` change nothing, that a
 //! nonce of FIX does not count here, and that `userref` matches nothing, since FIX orders have none.
 //!
 //! # Derivatives
@@ -51,10 +55,14 @@ mod timers;
 pub use call::{Answer, Call};
 pub(crate) use call::{Form, Refused, result};
 pub(crate) use connections::Connections;
-pub(crate) use listing::listed;
+pub(crate) use listing::{closed, listed};
 pub(crate) use timers::{CancelTimers, TIMEOUT_MAX_S};
 
 /// Where it listens, without offset: 443 is not for everybody to bind, so it is in the range of the others.
 pub const PORT: u16 = 4443;
+/// Most OrderIDs of one QueryOrders.
+pub(crate) const QUERIED_MAX: usize = 50;
+/// Most orders of one answer of ClosedOrders.
+pub(crate) const CLOSED_MAX: usize = 50;
 /// Its name in listings.
 pub const NAME: &str = "rest";

@@ -12,6 +12,7 @@ use taut_codec::value::UtcTime;
 use super::Venue;
 use crate::gateway::{ConnectionId, Market};
 use crate::matching::RejectReason;
+use crate::oes::OrderRecord;
 use crate::oes::request::OrderName;
 use crate::rest::{self, Answer, Call, Form, Refused};
 use crate::state::Input;
@@ -46,6 +47,8 @@ impl Venue {
             "/0/private/CancelAll" => Self::cancel_all,
             "/0/private/CancelAllOrdersAfter" => Self::cancel_all_orders_after,
             "/0/private/OpenOrders" => Self::list_open_orders,
+            "/0/private/QueryOrders" => Self::query_orders,
+            "/0/private/ClosedOrders" => Self::list_closed_orders,
             _ => return Answer::error(404, "EGeneral:Unknown method"),
         };
         let outcome = self.caller(call, now);
@@ -118,6 +121,50 @@ impl Venue {
             }
         }
         Ok(json!({ "open": open }))
+    }
+
+    fn query_orders(&mut self, client: u16, form: &Form, _: UtcTime) -> Result<Value, Refused> {
+        let ids: Vec<&str> = form.get("txid").ok_or(INVALID)?.split(',').map(str::trim).collect();
+        if ids.len() > rest::QUERIED_MAX {
+            return Err(INVALID.into());
+        }
+        let (oes, engine) = (&self.spot.oes, &self.spot.engine);
+        let mut found = Map::new();
+        for id in ids {
+            let order_id = Some(OrderId::new(id.as_bytes()).unwrap_or_default());
+            let name = OrderName { order_id, cl_ord_id: None };
+            let record = oes.of_account(client, &name, engine).ok_or(RejectReason::UnknownOrder)?;
+            let value = if record.is_live() {
+                rest::listed(&record, engine)
+            } else {
+                rest::closed(&record, engine)
+            };
+            found.insert(id.to_owned(), value.ok_or(RejectReason::UnknownOrder)?);
+        }
+        Ok(found.into())
+    }
+
+    fn list_closed_orders(
+        &mut self,
+        client: u16,
+        form: &Form,
+        _: UtcTime,
+    ) -> Result<Value, Refused> {
+        let (oes, engine) = (&self.spot.oes, &self.spot.engine);
+        let own = |record: &&OrderRecord| {
+            let named = |id: &str| crate::oes::cl_ord_id(record.state.client_key).to_string() == id;
+            form.get("userref").is_none() && form.get("cl_ord_id").is_none_or(named)
+        };
+        let mut closed: Vec<&OrderRecord> = oes.closed(client).filter(own).collect();
+        closed
+            .sort_unstable_by_key(|record| std::cmp::Reverse((record.touched, record.state.order)));
+        let count = closed.len();
+        closed.truncate(rest::CLOSED_MAX);
+        let one = |record: &OrderRecord| {
+            Some((engine.order_id(record.state.order).to_string(), rest::closed(record, engine)?))
+        };
+        let closed: Map<String, Value> = closed.into_iter().filter_map(one).collect();
+        Ok(json!({ "closed": closed, "count": count }))
     }
 
     /// Cancels all orders of a client's account, or those of a symbol; returns how many.

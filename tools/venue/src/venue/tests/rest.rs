@@ -268,3 +268,34 @@ fn a_brokers_sub_accounts_are_listed_and_cancelled_with_its_own() {
     assert_eq!(caller.call(&mut world, "CancelAll", ""), done(2));
     assert_eq!(world.venue.open_orders("TAUT"), 0);
 }
+
+#[test]
+fn what_became_of_an_order_is_shown_by_its_order_id_and_among_the_closed_ones_by_its_cl_ord_id() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    let filled = order_id(&world.limit(&mut peer, 1, 1, "1", "100"));
+    let mut other = world.logon("OTHER", crate::Service::SpotTrading);
+    world.limit(&mut other, 2, 2, "0.4", "100");
+    world.take(peer.id);
+    let open = order_id(&world.limit(&mut peer, 3, 1, "1", "90"));
+    let mut caller = connect(&mut world);
+    assert_eq!(caller.call(&mut world, "CancelOrder", &format!("&txid={filled}")), done(1));
+    let both = caller.call(&mut world, "QueryOrders", &format!("&txid={filled},{open}"));
+    assert_eq!(both["error"], json!([]));
+    let shown = |id: &str, what: &str| both["result"][id][what].clone();
+    assert_eq!([shown(&filled, "status"), shown(&open, "status")], ["canceled", "open"]);
+    let numbers = ["vol", "vol_exec", "cost"].map(|what| shown(&filled, what));
+    let number = |at: usize| numbers[at].as_str().unwrap().parse::<f64>().unwrap();
+    assert_eq!([number(0), number(1), number(2)], [1.0, 0.4, 40.0]);
+    let closed = caller.call(&mut world, "ClosedOrders", "&cl_ord_id=1");
+    assert_eq!(closed["result"]["closed"][&filled], both["result"][&filled]);
+    assert_eq!(closed["result"]["count"], 1);
+    // An open one is not among them, and an unknown one nowhere.
+    for id in ["3", "77"] {
+        let none = caller.call(&mut world, "ClosedOrders", &format!("&cl_ord_id={id}"));
+        assert_eq!(none["result"], json!({ "closed": {}, "count": 0 }), "{id}");
+    }
+    let unknown = error("EOrder:Unknown order");
+    assert_eq!(caller.call(&mut world, "QueryOrders", "&txid=OAAAAA-AAAAA-AAAAAA"), unknown);
+    assert_eq!(caller.call(&mut world, "QueryOrders", ""), error("EGeneral:Invalid arguments"));
+}
