@@ -88,6 +88,14 @@ pub enum RestKind {
     },
     /// OpenOrders: the account's open orders.
     OpenOrders,
+    /// What became of one order, on spot: QueryOrders by its OrderID or, while that is not known (empty),
+    /// ClosedOrders by its ClOrdID. The key needs the permission to query closed orders.
+    QueryOrder {
+        /// `txid`.
+        order_id: OrderId,
+        /// `cl_ord_id`.
+        cl_ord_id: ClOrdId,
+    },
 }
 
 /// NewOrderSingle (D); venue file 4.1.

@@ -120,6 +120,14 @@
 //! them. They count as open until then. Only what `cancel_at_start` asks for is never given up: the strategy
 //! does not start before the orders of an earlier run are cancelled.
 //!
+//! That an order is [`Gone`](crate::order::OrderState::Gone) does not say what was filled of it before. Until
+//! the venue does, the position is uncertain by what was open:
+//! [`SessionUpdate::PositionUncertain`](crate::strategy::SessionUpdate::PositionUncertain) says by how much at
+//! most, and every limit counts it as open. A late report settles it, or REST on spot, which is asked by itself
+//! (QueryOrders, ClosedOrders; the key needs the permission for closed orders), or, where neither is to be had, an
+//! operator who has looked
+//! ([`Operator::settle_position`](crate::pipeline::Operator::settle_position)).
+//!
 //! # 8. Risk
 //! Only a [`Checked`](crate::risk::Checked) order can be encoded, and only the risk check makes one. It holds
 //! each order and replace against the instrument's rules and against limits of the instrument

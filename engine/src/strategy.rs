@@ -197,6 +197,18 @@ pub enum SessionUpdate {
         /// Which order.
         order: OrderHandle,
     },
+    /// So much of an instrument may have been filled, at most, that is not in its position: orders are
+    /// [`OrderState::Gone`], and the venue did not tell how they ended. It counts as open until a late report,
+    /// REST or an operator ([`Operator::settle_position`](crate::pipeline::Operator::settle_position)) shows
+    /// what was filled. Told whenever it changes; both are 0 when the position is certain again.
+    PositionUncertain {
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// Bought, at most.
+        bought: Qty,
+        /// Sold, at most.
+        sold: Qty,
+    },
     /// A fee in a currency that is neither base nor quote; it is not in the profit and loss.
     ForeignFee {
         /// Which order.
@@ -395,6 +407,14 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn position(&self, id: InstrumentId) -> Position {
         self.core.positions.get(id).copied().unwrap_or_default()
+    }
+
+    /// What may have been bought and sold of an instrument, at most, and is not in its position
+    /// ([`SessionUpdate::PositionUncertain`]).
+    #[must_use]
+    pub fn position_unseen(&self, id: InstrumentId) -> [Qty; 2] {
+        let orders = self.core.all().find(|core| core.own_ids().any(|own| own == id));
+        orders.map_or([Qty(0); 2], |core| core.orders.unseen(id).map(Qty))
     }
 
     /// Profit and loss of an instrument at the mid price; `None` without a live book.

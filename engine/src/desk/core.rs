@@ -36,6 +36,8 @@ pub(crate) struct Core {
     pub other: Option<Box<Self>>,
     /// Which trading session of the desk this is, counted from 0.
     pub(super) seat: u8,
+    /// Where it trades.
+    pub(super) market: Market,
     /// Its instruments.
     pub(super) own: Range<u16>,
     pub clock: Clock,
@@ -113,6 +115,7 @@ impl Core {
         Self {
             other: None,
             seat,
+            market,
             own,
             clock,
             market_data: config.market_data,

@@ -8,7 +8,7 @@ use crate::market::{BookOutcome, StaleReason};
 use crate::order::{OrderUpdate, UpdateKind};
 use crate::session::SessionEvent;
 use crate::strategy::{Context, SessionUpdate, Strategy};
-use crate::types::InstrumentId;
+use crate::types::{InstrumentId, Qty};
 
 impl<S: Strategy> Desk<S> {
     pub(super) fn handle(&mut self, event: &Event) {
@@ -189,5 +189,14 @@ impl<S: Strategy> Desk<S> {
             self.tell(&SessionUpdate::Disagreement { order: update.handle });
         }
         self.strategy.on_order(&mut Context::new(&mut self.core), update);
+        self.tell_unseen();
+    }
+
+    /// Tells how much of each instrument may have been filled that is not in its position, if that has changed.
+    pub(super) fn tell_unseen(&mut self) {
+        while let Some(instrument) = self.core.orders.take_unseen_changed() {
+            let [bought, sold] = self.core.orders.unseen(instrument).map(Qty);
+            self.tell(&SessionUpdate::PositionUncertain { instrument, bought, sold });
+        }
     }
 }

@@ -7,10 +7,10 @@ use super::core::Core;
 use crate::command::CancelScope;
 use crate::event::Alarm;
 use crate::limits::{KILL_ROUND_NS, KILL_ROUNDS_MAX};
-use crate::order::Order;
+use crate::order::{Order, PositionTruth};
 use crate::risk::{KillCause, LimitSet};
 use crate::strategy::{SessionUpdate, Strategy};
-use crate::types::ClOrdId;
+use crate::types::{ClOrdId, Side};
 
 /// How far the cancelling of everything has come that follows from the kill switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,30 @@ impl<S: Strategy> Desk<S> {
         let now = self.core.clock.now();
         self.core.risk.set_limits(limits.each.iter().copied(), limits.total, now);
         self.each(|_| true, |desk| desk.core.judge_losses());
+        self.settle();
+    }
+
+    /// The venue's own records show what was filled unseen of an instrument, nothing if that is `None`: it counts,
+    /// and the position is certain from now on.
+    pub fn settle_position(&mut self, truth: &PositionTruth) {
+        let PositionTruth { instrument, bought, sold } = truth;
+        let is_others = !self.core.own_ids().any(|own| own == *instrument);
+        if is_others {
+            self.turn();
+        }
+        for (side, fills) in [(Side::Buy, bought), (Side::Sell, sold)] {
+            if let Some(fills) = fills {
+                self.core.stats.fills_recovered += 1;
+                self.core.positions.on_recovered(*instrument, side, fills);
+            }
+        }
+        self.core.orders.settle_unseen(*instrument);
+        let now = self.core.clock.now();
+        self.core.instrument_changed(*instrument, now);
+        self.tell_unseen();
+        if is_others {
+            self.turn();
+        }
         self.settle();
     }
 

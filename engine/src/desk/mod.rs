@@ -37,7 +37,7 @@ use crate::order::{OrderTable, Pnl, Positions};
 use crate::risk::RiskCheck;
 use crate::strategy::{Context, Strategy};
 use crate::trace::{Clock, Stamps};
-use crate::types::InstrumentId;
+use crate::types::{InstrumentId, Qty};
 
 /// A strategy at work.
 pub struct Desk<S> {
@@ -239,6 +239,13 @@ impl<S: Strategy> Desk<S> {
     #[must_use]
     pub const fn positions(&self) -> &Positions {
         &self.core.positions
+    }
+
+    /// What may have been bought and sold of an instrument, at most, and is not in its position.
+    #[must_use]
+    pub fn position_unseen(&self, id: InstrumentId) -> [Qty; 2] {
+        let of = self.core.all().find(|core| core.own_ids().any(|own| own == id));
+        of.map_or([Qty(0); 2], |core| core.orders.unseen(id).map(Qty))
     }
 
     /// The instruments and books.

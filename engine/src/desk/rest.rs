@@ -9,13 +9,16 @@
 
 mod answers;
 
+use std::collections::VecDeque;
+
 use taut_codec::value::UtcTime;
 
 use super::Core;
 use crate::command::{Command, CommandKind, RestCall, RestKind};
-use crate::limits::REST_AGAIN_NS;
+use crate::limits::{ORDERS_MAX, REST_AGAIN_NS};
 use crate::order::OrderHandle;
 use crate::trace::Stamps;
+use crate::types::Market;
 
 /// How calls by REST are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,8 @@ enum Purpose {
     All,
     /// Uncertain orders are looked up.
     List,
+    /// It is looked up what became of an order that is gone.
+    Query(OrderHandle),
     /// The venue is to hear of us.
     Timer,
 }
@@ -72,8 +77,12 @@ pub(crate) struct RestRung {
     has_orders: bool,
     all: bool,
     list: bool,
-    /// The last call was for one order: the list is next, if it is wanted.
+    /// The last call was for one order: the list, or what became of an order, is next, if it is wanted.
     is_lists_turn: bool,
+    /// Orders that are gone, of which the venue did not tell how they ended.
+    gone: VecDeque<OrderHandle>,
+    /// They wait until what was given up is tried again.
+    gone_later: bool,
     /// How often in a row the list failed.
     list_failures: u32,
     /// CancelAllOrdersAfter is due.
@@ -99,6 +108,8 @@ impl RestRung {
             all: false,
             list: false,
             is_lists_turn: false,
+            gone: VecDeque::with_capacity(if policy.is_some() { ORDERS_MAX } else { 0 }),
+            gone_later: false,
             list_failures: 0,
             timer_at: if is_timed { UtcTime(0) } else { NEVER },
             climb_at: NEVER,
@@ -112,9 +123,9 @@ impl RestRung {
         self.policy.is_some()
     }
 
-    /// Whether a cancel is under way, or will be.
-    pub const fn is_busy(&self) -> bool {
-        self.has_orders || self.all || self.list
+    /// Whether a cancel or a look-up is under way, or will be.
+    pub fn is_busy(&self) -> bool {
+        self.has_orders || self.all || self.list || (!self.gone_later && !self.gone.is_empty())
     }
 
     /// When [`Desk::rest_on_time`](super::Desk::rest_on_time) has something to do.
@@ -217,6 +228,11 @@ impl Core {
         if self.rest.list && self.rest.is_lists_turn {
             return Some((Purpose::List, RestKind::OpenOrders));
         }
+        if self.rest.is_lists_turn
+            && let Some(query) = self.next_query()
+        {
+            return Some(query);
+        }
         if self.rest.has_orders {
             let wanted = self.orders.live().find(|order| order.is_by_rest());
             if let Some((handle, order_id)) = wanted.map(|order| (order.handle, order.order_id))
@@ -230,8 +246,41 @@ impl Core {
         if self.rest.list {
             return Some((Purpose::List, RestKind::OpenOrders));
         }
+        if let Some(query) = self.next_query() {
+            return Some(query);
+        }
         let seconds = self.rest.policy?.cancel_after_seconds;
         is_timer_due.then_some((Purpose::Timer, RestKind::CancelAllAfter { seconds }))
+    }
+
+    /// The next of the orders that are gone, and may have been filled unseen.
+    fn next_query(&mut self) -> Option<(Purpose, RestKind)> {
+        if self.rest.gone_later {
+            return None;
+        }
+        while let Some(&handle) = self.rest.gone.front() {
+            let order = self.orders.get(handle).filter(|order| order.unseen().0 > 0);
+            if let Some(order_id) = order.map(|order| order.order_id)
+                && let Some(cl_ord_id) = self.orders.cl_ord_id(handle)
+            {
+                return Some((
+                    Purpose::Query(handle),
+                    RestKind::QueryOrder { order_id, cl_ord_id },
+                ));
+            }
+            // A late report has told, or it was forgotten.
+            self.rest.gone.pop_front();
+        }
+        None
+    }
+
+    /// An order is gone: if something of it may have been filled unseen, REST is asked, where it can tell.
+    pub(super) fn look_up_gone(&mut self, handle: OrderHandle) {
+        let unseen = self.orders.get(handle).is_some_and(|order| order.unseen().0 > 0);
+        let tells = self.rest.is_there() && self.market == Market::Spot;
+        if unseen && tells && self.rest.gone.len() < ORDERS_MAX {
+            self.rest.gone.push_back(handle);
+        }
     }
 
     /// The venue has cancelled an order, or all: nothing more is asked for. If that is not reported, the

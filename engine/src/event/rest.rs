@@ -2,7 +2,7 @@
 
 use taut_codec::value::Decimal;
 
-use super::EventText;
+use super::{EventText, OrdStatus};
 use crate::types::{ClOrdId, OrdType, OrderId, Side};
 
 /// The answer to a [`RestCall`](crate::command::RestCall), or a part of it.
@@ -24,9 +24,9 @@ pub enum RestSaid {
     },
     /// CancelAllOrdersAfter was understood.
     TimerSet,
-    /// One open order; [`RestSaid::ListEnd`] follows the last.
+    /// One order of a list; [`RestSaid::ListEnd`] follows the last.
     Listed(Listed),
-    /// The list of open orders is complete.
+    /// The list, of open orders or of the one that was asked about, is complete.
     ListEnd {
         /// How many there were, those included that could not be read.
         count: u32,
@@ -35,7 +35,7 @@ pub enum RestSaid {
     Failed(RestProblem),
 }
 
-/// One open order, as OpenOrders lists it.
+/// One order, as OpenOrders, QueryOrders or ClosedOrders lists it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Listed {
     /// Its OrderID.
@@ -56,6 +56,8 @@ pub struct Listed {
     pub cum: Decimal,
     /// What that cost, in the quote currency; derivatives do not tell.
     pub cost: Option<Decimal>,
+    /// How it ended; `None`: it is open.
+    pub end: Option<OrdStatus>,
 }
 
 /// Why a call came to nothing.

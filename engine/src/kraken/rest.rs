@@ -24,6 +24,9 @@ pub type Signature = Password;
 
 /// The bytes of a signed call. `nonce` has to be above that of every earlier call of the key; `host` is ours
 /// and holds no control byte.
+///
+/// # Panics
+/// For a [`RestKind::QueryOrder`] on derivatives.
 #[must_use]
 pub fn request(
     market: Market,

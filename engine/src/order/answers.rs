@@ -95,6 +95,8 @@ impl OrderTable {
         if is_new && !is_late {
             self.end(link.order, end);
         }
+        // One that is gone after all never was.
+        self.slots[link.order as usize].end_told |= is_new && !order.acked;
         if at == order.current {
             self.chains.get_mut(at).pending = false;
         } else {

@@ -332,6 +332,7 @@ impl OrderTable {
     fn apply_state(&mut self, slot: u32, report: &Report) -> bool {
         let order = &mut self.slots[slot as usize];
         let said = Said::of(report.exec_type, report.ord_status);
+        order.end_told |= matches!(said, Said::Ended(_));
         match order.state.after(said, order.cum.0 > 0, report) {
             Move::Stay { odd } => odd,
             Move::To(state) => {

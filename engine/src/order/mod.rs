@@ -133,6 +133,10 @@ pub struct Order {
     /// What the venue has told of the order's fees, in 10^-18.
     fee: i128,
     acked: bool,
+    /// The venue has told that it ended, whatever was concluded before.
+    end_told: bool,
+    /// What of it may have been filled, or was, and is in no position: see [`Order::unseen`].
+    unseen: i64,
     /// The newest TransactTime(60) of its reports.
     told_at: UtcTime,
     /// The venue's day in which it was sent, or replaced last.
@@ -192,6 +196,8 @@ impl Order {
             recovered: 0,
             fee: 0,
             acked: false,
+            end_told: false,
+            unseen: 0,
             told_at: UtcTime(0),
             day: 0,
             asked: Asked::Nothing,
@@ -241,6 +247,14 @@ impl Order {
         Qty(self.exposure)
     }
 
+    /// What of it may have been filled, at most, and is not in the position: all that was open of one that is
+    /// [`OrderState::Gone`], until the venue tells how it ended; of any other, fills that the venue has told
+    /// of in a sum without saying what they cost.
+    #[must_use]
+    pub const fn unseen(&self) -> Qty {
+        Qty(self.unseen)
+    }
+
     /// The most aggressive limit that it can have, pending replaces included; `None` for a type without one.
     #[must_use]
     pub const fn best_px(&self) -> Option<Px> {
@@ -281,6 +295,17 @@ pub struct RecoveredFills {
     pub qty: Qty,
     /// What they cost, in units of 10^-(price precision + quantity precision) of the quote currency.
     pub cost: i128,
+}
+
+/// What the venue's own records show of an instrument whose position was uncertain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionTruth {
+    /// Which.
+    pub instrument: InstrumentId,
+    /// What was bought and is not in the position; `None`: nothing.
+    pub bought: Option<RecoveredFills>,
+    /// What was sold and is not in the position.
+    pub sold: Option<RecoveredFills>,
 }
 
 /// What a fee of this amount is in 10^-18, if that can be said.

@@ -3,6 +3,7 @@
 use super::reach::Place;
 use super::table::OrderTable;
 use super::{Order, OrderHandle, OrderState, OrderUpdate, UpdateKind};
+use crate::types::InstrumentId;
 
 /// What showed where an uncertain order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +108,46 @@ impl OrderTable {
         };
         self.end(handle.slot, state);
         Some(self.update(handle.slot, UpdateKind::Resolved(proof)))
+    }
+
+    /// The venue's own records show what was filled of the instrument's orders that are gone: nothing that is not
+    /// in the position any more.
+    pub(crate) fn settle_unseen(&mut self, id: InstrumentId) {
+        for slot in 0..self.slots.len() as u32 {
+            let order = &mut self.slots[slot as usize];
+            if order.instrument == id && order.unseen > 0 {
+                order.end_told = true;
+                order.filled = order.filled.max(order.cum.0);
+                self.refresh(slot);
+            }
+        }
+        // What is left is of orders that were forgotten.
+        let Some(open) = self.open.get_mut(usize::from(id.0)) else { return };
+        for (qty, unseen) in open.qty.iter_mut().zip(&mut open.unseen) {
+            *qty = qty.saturating_sub(std::mem::take(unseen));
+        }
+        self.unseen_changed = true;
+    }
+
+    /// The venue has never got an order that is gone.
+    pub(crate) fn settle_never_there(&mut self, handle: OrderHandle) {
+        if self.get(handle).is_some() {
+            self.slots[handle.slot as usize].end_told = true;
+            self.refresh(handle.slot);
+        }
+    }
+
+    /// An instrument of which more or less may have been filled unseen than was told; it counts as told from now
+    /// on.
+    pub(crate) fn take_unseen_changed(&mut self) -> Option<InstrumentId> {
+        if !self.unseen_changed {
+            return None;
+        }
+        let changed = self.open.iter().position(|open| open.unseen != open.unseen_told);
+        self.unseen_changed = changed.is_some();
+        let open = &mut self.open[changed?];
+        open.unseen_told = open.unseen;
+        Some(InstrumentId(changed? as u16))
     }
 
     /// Forgets the requests of before a drop that were not done.

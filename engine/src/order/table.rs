@@ -41,6 +41,8 @@ pub struct OrderTable {
     number: u32,
     /// Of which trading session of the desk they are.
     seat: u8,
+    /// Of some instrument more or less may have been filled unseen than was told.
+    pub(super) unseen_changed: bool,
     /// The session that is up, or was last.
     pub(super) epoch: u32,
     pub(super) connection: u32,
@@ -52,8 +54,12 @@ pub struct OrderTable {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub market: Market,
-    /// Exposure, buys and sells.
-    qty: [i64; 2],
+    /// Exposure, buys and sells, with what may have been filled unseen.
+    pub qty: [i64; 2],
+    /// The latter, that of orders included that were forgotten since.
+    pub unseen: [i64; 2],
+    /// What of that was told.
+    pub unseen_told: [i64; 2],
     orders: u32,
     /// Cancels that the venue's rate limit holds back.
     pub limited: u32,
@@ -83,12 +89,20 @@ impl OrderTable {
             ended: VecDeque::with_capacity(orders_max),
             orders_max,
             open: vec![
-                Open { market: Market::Spot, qty: [0; 2], orders: 0, limited: 0 };
+                Open {
+                    market: Market::Spot,
+                    qty: [0; 2],
+                    unseen: [0; 2],
+                    unseen_told: [0; 2],
+                    orders: 0,
+                    limited: 0
+                };
                 instruments
             ],
             kept: Kept::default(),
             number: TABLES.fetch_add(1, Ordering::Relaxed),
             seat: 0,
+            unseen_changed: false,
             epoch: 0,
             connection: 0,
             day: 0,
@@ -163,10 +177,18 @@ impl OrderTable {
         self.live.len()
     }
 
-    /// What the open orders of an instrument could still fill, by [`RiskView::index`] of the side.
+    /// What the open orders of an instrument could still fill, and what may have been filled unseen, by
+    /// [`RiskView::index`] of the side.
     #[must_use]
     pub fn open_qty(&self, id: InstrumentId) -> [i64; 2] {
         self.open.get(usize::from(id.0)).map_or([0; 2], |open| open.qty)
+    }
+
+    /// What may have been filled, at most, and is in no position ([`Order::unseen`]), by [`RiskView::index`]
+    /// of the side.
+    #[must_use]
+    pub fn unseen(&self, id: InstrumentId) -> [i64; 2] {
+        self.open.get(usize::from(id.0)).map_or([0; 2], |open| open.unseen)
     }
 
     /// How many open orders an instrument has.
@@ -337,9 +359,21 @@ impl OrderTable {
         }
         let exposure =
             if order.state.is_end() { 0 } else { largest.saturating_sub(order.cum.0).max(0) };
-        let open = &mut self.open[usize::from(order.instrument.0)].qty[RiskView::index(order.side)];
-        *open = open.saturating_sub(order.exposure).saturating_add(exposure);
+        let is_gone = order.state == OrderState::Gone && !order.end_told;
+        let most = if is_gone { largest.max(order.cum.0) } else { order.cum.0 };
+        let unseen = most.saturating_sub(order.filled).max(0);
+        let (id, side) = (order.instrument, RiskView::index(order.side));
+        let before = order.exposure.saturating_add(order.unseen);
+        let after = exposure.saturating_add(unseen);
+        let open = &mut self.open[usize::from(id.0)];
+        open.qty[side] = open.qty[side].saturating_sub(before).saturating_add(after);
+        if unseen != order.unseen {
+            let all = &mut open.unseen[side];
+            *all = all.saturating_sub(order.unseen).saturating_add(unseen);
+            self.unseen_changed = true;
+        }
         let order = &mut self.slots[slot as usize];
+        order.unseen = unseen;
         (order.pending_replaces, order.pending_cancels) = (replaces, cancels);
         (order.exposure, order.best_px, order.touched) = (exposure, best_px, touched);
     }

@@ -760,3 +760,41 @@ fn a_repetition_older_than_what_is_known_changes_no_terms_and_an_end_is_told_onc
     assert_eq!(apply(&mut table, &end).update.kind, UpdateKind::Expired);
     assert_eq!(apply(&mut table, &end).update.kind, UpdateKind::Status);
 }
+
+#[test]
+fn what_a_forgotten_order_may_have_filled_stays_counted_until_it_is_settled() {
+    let mut table = OrderTable::with_capacity(1, 2, 16);
+    for n in 1..=8 {
+        let order = table.open(&new_order(n)).unwrap();
+        table.mark_uncertain(order, true).unwrap();
+        table.resolve_ended(order, Proof::Swept).unwrap();
+    }
+    assert_eq!((table.unseen(ID), table.open_qty(ID)), ([80, 0], [80, 0]));
+    assert_eq!(table.take_unseen_changed(), Some(ID));
+    assert_eq!(table.take_unseen_changed(), None);
+    table.settle_unseen(ID);
+    assert_eq!((table.unseen(ID), table.open_qty(ID)), ([0, 0], [0, 0]));
+    assert_eq!(table.take_unseen_changed(), Some(ID));
+    let live = table.open(&new_order(9)).unwrap();
+    assert_eq!(table.open_qty(ID), [10, 0]);
+    table.mark_uncertain(live, true).unwrap();
+    table.resolve_ended(live, Proof::NeverArrived).unwrap();
+    assert_eq!(table.open_qty(ID), [0, 0], "what never arrived was never filled");
+}
+
+#[test]
+fn a_gone_order_that_was_refused_or_withdrawn_after_all_was_never_filled() {
+    for is_refused in [true, false] {
+        let mut table = table();
+        let order = table.open(&new_order(1)).unwrap();
+        table.mark_uncertain(order, true).unwrap();
+        table.resolve_ended(order, Proof::Swept).unwrap();
+        assert_eq!(table.unseen(ID), [10, 0]);
+        if is_refused {
+            table.on_refused(&refusal(1)).unwrap();
+        } else {
+            table.on_withdrawn(id(1), WithdrawReason::SessionDown).unwrap();
+        }
+        assert_eq!((table.unseen(ID), table.open_qty(ID)), ([0, 0], [0, 0]), "{is_refused}");
+    }
+}

@@ -60,6 +60,8 @@ impl OrderState {
         use OrderState as S;
         let live = if filled { S::PartiallyFilled } else { S::New };
         match (self, said) {
+            // How it ended was not known.
+            (S::Gone, Said::Ended(_)) => Move::Stay { odd: false },
             // An end is an end. A late fill is told by its report; what else differs is odd.
             (S::Filled | S::Canceled | S::Expired | S::Rejected | S::Withdrawn | S::Gone, said) => {
                 let same = said == Said::Ended(self);
@@ -151,6 +153,9 @@ mod tests {
             _ => None,
         };
         let end = by_status.or(by_type);
+        if state == OrderState::Gone && end.is_some() {
+            return (state, false);
+        }
         if state.is_end() {
             return (state, end != Some(state) && report.fill.is_none() && !report.poss_dup);
         }

@@ -10,6 +10,7 @@ use super::disk::DiskNews;
 use super::episodes::Episodes;
 use crate::desk::Desk;
 use crate::limits::SESSIONS_MAX;
+use crate::order::PositionTruth;
 use crate::risk::{KillCause, LimitSet};
 use crate::strategy::Strategy;
 
@@ -33,6 +34,10 @@ pub struct Control {
     /// Whether `limits` holds some that are not in force.
     pub(super) limits_set: AtomicBool,
     pub(super) limits: Mutex<Option<LimitSet>>,
+    /// Whether `truths` holds some that do not count yet.
+    pub(super) truths_set: AtomicBool,
+    /// What the operator found out of positions.
+    pub(super) truths: Mutex<Vec<PositionTruth>>,
 }
 
 /// Pull the kill switch.
@@ -51,6 +56,12 @@ impl Control {
             if let Some(limits) = &*limits {
                 desk.set_limits(limits);
             }
+        }
+        if self.truths_set.load(Ordering::Acquire)
+            && let Ok(mut truths) = self.truths.try_lock()
+        {
+            self.truths_set.store(false, Ordering::Relaxed);
+            truths.drain(..).for_each(|truth| desk.settle_position(&truth));
         }
         let wish = self.take_wish();
         if wish & KILL != 0 {

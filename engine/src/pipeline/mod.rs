@@ -37,7 +37,7 @@ pub use self::links::{Dial, Dialled};
 pub use self::memory::Memory;
 pub use self::pin::{Nice, Pinning, available_cores, pin_current};
 pub use self::rest::{RestEnd, RestPort, RestRequest, rest_link};
-pub use self::running::{Operator, Outcome, Running, WrongLimits};
+pub use self::running::{NotSettled, Operator, Outcome, Running, WrongLimits};
 pub use self::start::{Engine, StartError};
 use crate::command::SessionId;
 use crate::desk::{Desk, DeskStats};

@@ -10,8 +10,11 @@ use crate::command::SessionId;
 use crate::desk::Desk;
 use crate::event::DownReason;
 use crate::journal::{JournalError, Recovered};
+use crate::limits::INSTRUMENTS_MAX;
+use crate::order::PositionTruth;
 use crate::risk::LimitSet;
 use crate::trace::Latency;
+use crate::types::InstrumentId;
 
 /// A running engine. Dropping it stops the engine and waits for the end.
 #[must_use = "dropping it stops the engine"]
@@ -50,6 +53,25 @@ impl Operator {
         self.control.wish_rearm();
     }
 
+    /// Says what the venue's own records show of a position that was uncertain
+    /// ([`SessionUpdate::PositionUncertain`](crate::strategy::SessionUpdate::PositionUncertain)): what was
+    /// filled unseen is added, and nothing more counts as possibly filled.
+    ///
+    /// # Errors
+    /// [`NotSettled`]; nothing has changed.
+    pub fn settle_position(&self, truth: PositionTruth) -> Result<(), NotSettled> {
+        if usize::from(truth.instrument.0) >= self.instruments {
+            return Err(NotSettled::NoInstrument(truth.instrument));
+        }
+        let mut truths = self.control.truths.lock().unwrap_or_else(PoisonError::into_inner);
+        if truths.len() == INSTRUMENTS_MAX {
+            return Err(NotSettled::TooMany);
+        }
+        truths.push(truth);
+        self.control.truths_set.store(true, Ordering::Release);
+        Ok(())
+    }
+
     /// Puts other limits in the place of the old ones, from the next command on. Orders that are open
     /// stay, also those that the new limits would refuse. A later call takes the place of an earlier one
     /// that has not come into force yet.
@@ -66,6 +88,17 @@ impl Operator {
         self.control.limits_set.store(true, Ordering::Release);
         Ok(())
     }
+}
+
+/// Why what was said of a position is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotSettled {
+    /// The engine has no such instrument.
+    #[error("the engine has no instrument {}", .0.0)]
+    NoInstrument(InstrumentId),
+    /// [`INSTRUMENTS_MAX`] that were said before wait.
+    #[error("{INSTRUMENTS_MAX} that were said before wait")]
+    TooMany,
 }
 
 /// There has to be one limit for each instrument of the engine.

@@ -18,7 +18,10 @@ impl<S: Strategy> Desk<S> {
         // Too late: it was given up, and made again or told.
         let Some(Waiting { call, purpose, .. }) = waiting else { return };
         if let RestSaid::Listed(listed) = &answer.said {
-            return self.on_listed(listed);
+            return match purpose {
+                Purpose::Query(order) => self.on_told_of_gone(order, listed),
+                _ => self.on_listed(listed),
+            };
         }
         self.core.rest.waiting = None;
         let kind = call.kind;
@@ -42,6 +45,11 @@ impl<S: Strategy> Desk<S> {
                 (self.core.rest.list, self.core.rest.list_failures) = (false, 0);
                 self.on_list_end();
             }
+            Purpose::Query(order) => {
+                let is_none = answer.said == RestSaid::ListEnd { count: 0 };
+                self.core.rest.gone.pop_front();
+                self.on_gone_told(order, is_none);
+            }
             Purpose::Timer => self.renew_later(now),
         }
     }
@@ -58,6 +66,14 @@ impl<S: Strategy> Desk<S> {
             && problem.is_unknown_order()
         {
             return self.on_unknown_by_rest(order);
+        }
+        if let Purpose::Query(_) = purpose
+            && problem.is_of_order()
+        {
+            // The venue has forgotten it: what was filled of it stays uncertain.
+            self.core.rest.gone.pop_front();
+            self.core.rest.failing = None;
+            return;
         }
         let now = self.core.clock.now();
         let tries = match self.core.rest.failing {
@@ -86,6 +102,8 @@ impl<S: Strategy> Desk<S> {
         self.tell(&SessionUpdate::Alarm { session, alarm: Alarm::Rest(problem) });
         match purpose {
             Purpose::Timer => self.renew_later(now),
+            Purpose::Query(_) if problem.may_pass() => self.core.rest.gone_later = true,
+            Purpose::Query(_) => self.core.rest.gone.clear(),
             Purpose::List => {
                 self.core.rest.list = false;
                 self.on_list_failed();
@@ -169,6 +187,7 @@ impl<S: Strategy> Desk<S> {
         }
         if self.core.rest.again_at <= now {
             self.core.rest.again_at = NEVER;
+            self.core.rest.gone_later = false;
             self.climb_while_down();
             self.list_again();
         }

@@ -8,6 +8,7 @@ mod risk;
 mod triggers;
 mod truth;
 mod two;
+mod unseen;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,7 +7,7 @@ use crate::limits::{KILL_ROUNDS_MAX, REST_AGAIN_NS};
 use crate::order::{Proof, Scope};
 use crate::risk::KillCause;
 
-const POLICY: RestPolicy = RestPolicy {
+pub(super) const POLICY: RestPolicy = RestPolicy {
     attempts: 3,
     retry_ms: 100,
     answer_ms: 1_000,
@@ -25,7 +25,7 @@ fn started() -> Fixture {
 }
 
 /// The calls among what is queued; the rest leaves.
-fn calls(fixture: &mut Fixture) -> Vec<RestCall> {
+pub(super) fn calls(fixture: &mut Fixture) -> Vec<RestCall> {
     let call = |kind: &CommandKind| match kind {
         CommandKind::Rest(call) => Some(*call),
         _ => None,
@@ -34,21 +34,21 @@ fn calls(fixture: &mut Fixture) -> Vec<RestCall> {
 }
 
 /// The only call.
-fn call(fixture: &mut Fixture) -> RestCall {
+pub(super) fn call(fixture: &mut Fixture) -> RestCall {
     let calls = calls(fixture);
     assert_eq!(calls.len(), 1, "{calls:?}");
     calls[0]
 }
 
-fn answer(fixture: &mut Fixture, call: RestCall, said: RestSaid) {
+pub(super) fn answer(fixture: &mut Fixture, call: RestCall, said: RestSaid) {
     fixture.event(TRADING, EventKind::Rest(RestAnswer { id: call.id, said }));
 }
 
-fn fail(fixture: &mut Fixture, call: RestCall, problem: RestProblem) {
+pub(super) fn fail(fixture: &mut Fixture, call: RestCall, problem: RestProblem) {
     answer(fixture, call, RestSaid::Failed(problem));
 }
 
-fn refused(text: &str) -> RestProblem {
+pub(super) fn refused(text: &str) -> RestProblem {
     RestProblem::Refused(EventText::new(text.as_bytes()).unwrap())
 }
 
@@ -299,6 +299,7 @@ fn the_list_of_open_orders_settles_what_nothing_else_may() {
         qty: Decimal::new(10, 2),
         cum: Decimal::new(4, 2),
         cost: Some(Decimal::new(4, 0)),
+        end: None,
     };
     answer(&mut fixture, list, RestSaid::Listed(listed));
     answer(&mut fixture, list, RestSaid::ListEnd { count: 1 });

@@ -114,6 +114,7 @@ impl<S: Strategy> Desk<S> {
         if let Some(update) = self.core.orders.resolve_ended(order, proof) {
             self.core.stats.gone += u64::from(update.state == OrderState::Gone);
             self.core.note_certain(order, update.state, proof);
+            self.core.look_up_gone(order);
             self.tell_order(&update, false);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 use crate::event::{EventText, ExecType, Listed, OrdStatus, Report};
-use crate::order::{Asked, Order, OrderState, Proof};
+use crate::order::{Asked, Order, OrderHandle, OrderState, Proof};
 use crate::strategy::Strategy;
 use crate::types::{ExecId, Qty};
 
@@ -32,7 +32,8 @@ impl<S: Strategy> Desk<S> {
         let ord_type = listed.ord_type.unwrap_or(order.ord_type);
         let px = listed.px.map(|px| facts.px(px).ok());
         let stop_px = listed.stop_px.map(|px| facts.px(px).ok());
-        let is_filled = cum_qty.0 > 0;
+        let open = if cum_qty.0 > 0 { OrdStatus::PartiallyFilled } else { OrdStatus::New };
+        let leaves = order_qty.0.checked_sub(cum_qty.0)?;
         Some(Report {
             instrument: order.instrument,
             cl_ord_id: listed.cl_ord_id.or_else(|| self.core.orders.cl_ord_id(order.handle))?,
@@ -40,7 +41,7 @@ impl<S: Strategy> Desk<S> {
             order_id: listed.order_id,
             exec_id: ExecId::EMPTY,
             exec_type: ExecType::OrderStatus,
-            ord_status: if is_filled { OrdStatus::PartiallyFilled } else { OrdStatus::New },
+            ord_status: listed.end.unwrap_or(open),
             side: listed.side,
             ord_type,
             time_in_force: order.time_in_force,
@@ -49,7 +50,7 @@ impl<S: Strategy> Desk<S> {
             trigger_px: None,
             order_qty,
             cum_qty,
-            leaves_qty: Qty(order_qty.0.checked_sub(cum_qty.0)?),
+            leaves_qty: Qty(if listed.end.is_some() { 0 } else { leaves }),
             fill: None,
             gross: listed.cost.and_then(|cost| cost.to_scale(cost_scale).ok()),
             fee: None,
@@ -57,6 +58,28 @@ impl<S: Strategy> Desk<S> {
             poss_dup: false,
             text: EventText::EMPTY,
         })
+    }
+
+    /// What became of an order that is gone. As long as it is open by this, nothing is shown.
+    pub(in crate::desk) fn on_told_of_gone(&mut self, order: OrderHandle, listed: &Listed) {
+        let Some(order) = self.core.orders.get(order).copied() else { return };
+        let is_it = order.order_id.is_empty() || order.order_id == listed.order_id;
+        if is_it
+            && listed.side == order.side
+            && listed.end.is_some()
+            && let Some(report) = self.status(&order, listed)
+        {
+            self.on_report(&report);
+        }
+    }
+
+    /// That was all about an order that is gone; if it was nothing, the venue has never got it.
+    pub(in crate::desk) fn on_gone_told(&mut self, order: OrderHandle, is_none: bool) {
+        if is_none {
+            self.core.orders.settle_never_there(order);
+            self.core.order_changed(order, self.core.clock.now());
+            self.tell_unseen();
+        }
     }
 
     /// The list is complete: what is not in it is not open.

@@ -73,6 +73,10 @@ fn call(kind: &RestKind) -> (&'static str, &'static str, String) {
             (POST, "/api/v3/cancelallordersafter", format!("timeout={seconds}"))
         }
         RestKind::OpenOrders => (GET, "/api/v3/openorders", String::new()),
+        // Its history of orders says nothing of what fills cost.
+        RestKind::QueryOrder { .. } => {
+            unreachable!("what became of an order is asked on spot only")
+        }
     }
 }
 
@@ -152,7 +156,7 @@ pub(super) fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestP
         RestKind::CancelAllAfter { .. } => {
             read::<Switch<'_>>(answer.status).map(|_| vec![RestSaid::TimerSet])
         }
-        RestKind::OpenOrders => {
+        RestKind::OpenOrders | RestKind::QueryOrder { .. } => {
             let open = answer.open_orders.ok_or(RestProblem::Broken)?;
             Ok(list(open.into_iter().map(entry)))
         }
@@ -177,6 +181,7 @@ fn entry(raw: &RawValue) -> Option<Listed> {
         qty: sum(decimal(order.unfilled_size)?, cum)?,
         cum,
         cost: None,
+        end: None,
     })
 }
 

@@ -7,7 +7,7 @@ use taut_codec::value::Decimal;
 use super::http::{POST, write};
 use super::{Signature, escaped, list, side};
 use crate::command::RestKind;
-use crate::event::{Listed, RestProblem, RestSaid};
+use crate::event::{Listed, OrdStatus, RestProblem, RestSaid};
 use crate::kraken::decode::cut_text;
 use crate::kraken::logon::Credentials;
 use crate::types::{ClOrdId, OrdType, OrderId};
@@ -48,12 +48,14 @@ pub(super) fn request(
 }
 
 /// Where a call goes.
-const fn path(kind: &RestKind) -> &'static str {
+fn path(kind: &RestKind) -> &'static str {
     match kind {
         RestKind::CancelOrder { .. } => "/0/private/CancelOrder",
         RestKind::CancelAll => "/0/private/CancelAll",
         RestKind::CancelAllAfter { .. } => "/0/private/CancelAllOrdersAfter",
         RestKind::OpenOrders => "/0/private/OpenOrders",
+        RestKind::QueryOrder { order_id, .. } if order_id.is_empty() => "/0/private/ClosedOrders",
+        RestKind::QueryOrder { .. } => "/0/private/QueryOrders",
     }
 }
 
@@ -61,10 +63,14 @@ const fn path(kind: &RestKind) -> &'static str {
 fn body(kind: &RestKind, nonce: u64) -> String {
     match kind {
         // No byte of an id means anything in a form but the few that a venue never uses: those are escaped.
-        RestKind::CancelOrder { order_id, .. } if !order_id.is_empty() => {
+        RestKind::CancelOrder { order_id, .. } | RestKind::QueryOrder { order_id, .. }
+            if !order_id.is_empty() =>
+        {
             format!("nonce={nonce}&txid={}", escaped(order_id.as_bytes()))
         }
-        RestKind::CancelOrder { cl_ord_id, .. } => format!("nonce={nonce}&cl_ord_id={cl_ord_id}"),
+        RestKind::CancelOrder { cl_ord_id, .. } | RestKind::QueryOrder { cl_ord_id, .. } => {
+            format!("nonce={nonce}&cl_ord_id={cl_ord_id}")
+        }
         RestKind::CancelAllAfter { seconds } => format!("nonce={nonce}&timeout={seconds}"),
         RestKind::CancelAll | RestKind::OpenOrders => format!("nonce={nonce}"),
     }
@@ -92,6 +98,11 @@ pub(super) fn parts(kind: &RestKind, json: &[u8]) -> Result<Vec<RestSaid>, RestP
         RestKind::OpenOrders => {
             let open = result.get("open").and_then(Value::as_object).ok_or_else(broken)?;
             Ok(list(open.iter().map(|(id, order)| entry(id, order))))
+        }
+        RestKind::QueryOrder { order_id, .. } => {
+            let found = if order_id.is_empty() { result.get("closed") } else { Some(result) };
+            let found = found.and_then(Value::as_object).ok_or_else(broken)?;
+            Ok(list(found.iter().map(|(id, order)| entry(id, order))))
         }
     }
 }
@@ -122,6 +133,16 @@ fn entry(order_id: &str, order: &Value) -> Option<Listed> {
         qty: decimal("vol")?,
         cum: decimal("vol_exec")?,
         cost: Some(decimal("cost")?),
+        end: order.get("status").and_then(Value::as_str).and_then(end),
+    })
+}
+
+fn end(status: &str) -> Option<OrdStatus> {
+    Some(match status {
+        "closed" => OrdStatus::Filled,
+        "canceled" => OrdStatus::Canceled,
+        "expired" => OrdStatus::Expired,
+        _ => return None,
     })
 }
 
@@ -206,6 +227,48 @@ mod tests {
         assert_eq!((first.order_id.as_str(), first.side), ("OKWUQF-YPJM2-DTAJHH", Side::Buy));
         assert_eq!(first.cl_ord_id, ClOrdId::numeric(12));
         assert_eq!((second.cl_ord_id, second.side), (None, Side::Sell));
+    }
+
+    #[test]
+    fn what_became_of_an_order_is_asked_by_its_order_id_or_among_the_closed_ones_by_its_cl_ord_id()
+    {
+        let cl_ord_id = ClOrdId::numeric(7).unwrap();
+        let by_cl_ord_id = RestKind::QueryOrder { order_id: OrderId::EMPTY, cl_ord_id };
+        let by_order_id = RestKind::QueryOrder {
+            order_id: OrderId::new(b"OKWUQF-YPJM2-DTAJHH").unwrap(),
+            cl_ord_id,
+        };
+        assert_eq!(path(&by_cl_ord_id), "/0/private/ClosedOrders");
+        assert_eq!(body(&by_cl_ord_id, 5), "nonce=5&cl_ord_id=7");
+        assert_eq!(path(&by_order_id), "/0/private/QueryOrders");
+        assert_eq!(body(&by_order_id, 5), "nonce=5&txid=OKWUQF-YPJM2-DTAJHH");
+        let order = |status: &str| {
+            format!(
+                r#"{{"OKWUQF-YPJM2-DTAJHH":{{"status":"{status}","cl_ord_id":"7","vol":"2.0","vol_exec":"0.5",
+                "cost":"50.25","descr":{{"type":"buy","ordertype":"limit","price":"100.5","price2":"0"}}}}}}"#
+            )
+        };
+        for (status, end) in [
+            ("closed", Some(OrdStatus::Filled)),
+            ("canceled", Some(OrdStatus::Canceled)),
+            ("expired", Some(OrdStatus::Expired)),
+            ("open", None),
+        ] {
+            let order = order(status);
+            let query = format!(r#"{{"error":[],"result":{order}}}"#);
+            let closed = format!(r#"{{"error":[],"result":{{"closed":{order},"count":1}}}}"#);
+            for (kind, text) in [(by_order_id, query), (by_cl_ord_id, closed)] {
+                let said = read(kind, &text);
+                let [RestSaid::Listed(one), RestSaid::ListEnd { count: 1 }] = said[..] else {
+                    panic!("{said:?}")
+                };
+                assert_eq!((one.end, one.cum.to_scale(1)), (end, Ok(5)), "{status}");
+            }
+        }
+        let none = r#"{"error":[],"result":{"closed":{},"count":0}}"#;
+        assert_eq!(read(by_cl_ord_id, none), [RestSaid::ListEnd { count: 0 }]);
+        let broken = [RestSaid::Failed(RestProblem::Broken)];
+        assert_eq!(read(by_cl_ord_id, r#"{"error":[],"result":{}}"#), broken);
     }
 
     #[test]

@@ -146,6 +146,12 @@ impl Log {
                 None,
                 format!("a refusal of the venue names no order of ours: ClOrdID {id}: {text}"),
             ),
+            SessionUpdate::PositionUncertain { instrument, bought, sold } => {
+                let (id, bought, sold) = (instrument.0, bought.0, sold.0);
+                let what =
+                    format!("{bought} bought and {sold} sold at most are not in its position");
+                (None, format!("instrument {id}: {what}, in its units of quantity"))
+            }
             SessionUpdate::LaneViolation { cl_ord_id } => {
                 (None, format!("ClOrdID {cl_ord_id} overtook another command, or ended twice"))
             }

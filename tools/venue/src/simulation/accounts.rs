@@ -72,10 +72,25 @@ impl<S: Strategy> Simulation<S> {
             .collect();
         self.amounts(|facts, position| {
             let id = desk.markets().find(&facts.symbol).map_or(0, |id| usize::from(id.0));
-            let qty = i128::from(position.recovered);
+            let [bought, sold] = desk.position_unseen(InstrumentId(id as u16)).map(|qty| qty.0);
+            let qty = i128::from(position.recovered) + i128::from(bought + sold);
             let base = qty * unit(facts.qty_precision);
             let quote = qty * mids[id] * unit(facts.price_precision + facts.qty_precision);
             (0, 0, -base / 200, -quote / 200)
+        })
+    }
+
+    /// The most or the least that fills can come to that the desk may not have seen, of bought and sold. Prices
+    /// are not twice what they were.
+    pub(super) fn unseen(&self, of: impl Fn([i128; 2]) -> i128) -> Result<Vec<i128>, String> {
+        let desk = self.desk();
+        self.amounts(|facts, _| {
+            let Some(id) = desk.markets().find(&facts.symbol) else { return (0, 0, 0, 0) };
+            let qty = of(desk.position_unseen(id).map(|qty| i128::from(qty.0)));
+            let twice_mid = desk.markets().get(id).and_then(|one| one.book().twice_mid());
+            let cost = qty * twice_mid.unwrap_or_default();
+            let cost = cost * unit(facts.price_precision + facts.qty_precision);
+            (qty * unit(facts.qty_precision), -cost, 0, 0)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use taut::order::{Order, OrderState, OrderTable};
 use taut::strategy::Strategy;
-use taut::types::{Market, Side, Symbol, market_of};
+use taut::types::{Market, Qty, Side, Symbol, market_of};
 use taut_codec::value::UtcTime;
 
 use super::Simulation;
@@ -27,6 +27,10 @@ pub(super) struct Checks {
     pub orders: u64,
     /// Those of them that waited for a trigger.
     pub waiting: u64,
+    /// How often positions were compared of which the desk says that they are uncertain, by so much.
+    pub unsure: u64,
+    /// How often they were that are certain although the venue did not tell how some orders ended.
+    pub sure_again: u64,
 }
 
 pub(super) fn require(holds: bool, text: impl FnOnce() -> String) -> Result<(), String> {
@@ -247,17 +251,29 @@ impl<S: Strategy> Simulation<S> {
         Ok(())
     }
 
-    /// When it is known what became of every order, only fees may be unheard: those of fills that are
-    /// known by the totals of their orders. Unless there are orders of which the venue does not tell
-    /// how they ended.
-    fn check_unheard(&self, unheard: &[i128]) -> Result<(), String> {
-        let stats = self.desk().stats();
-        if !self.desk().is_reconciled() || stats.gone > 0 {
+    /// When it is known what became of every order, no more may be unheard than what the desk says may have
+    /// been filled unseen, and fees: those of that, and of fills that are known by the totals of their orders.
+    fn check_unheard(&mut self, unheard: &[i128]) -> Result<(), String> {
+        let desk = self.desk();
+        if !desk.is_reconciled() {
             return Ok(());
         }
+        let is_unsure =
+            desk.markets().iter().any(|(id, _)| desk.position_unseen(id) != [Qty(0); 2]);
+        let (unsure, sure) = (u64::from(is_unsure), u64::from(!is_unsure && desk.stats().gone > 0));
         let fees_max = self.fees_unknown()?;
-        let fits = unheard.iter().zip(&fees_max).all(|(now, max)| now.abs() <= max.abs());
-        require(fits, || format!("{unheard:?} is not heard of, fees explain {fees_max:?}"))
+        let (least, most) = (self.unseen(|[_, sold]| -sold)?, self.unseen(|[bought, _]| bought)?);
+        let fits = unheard.iter().zip(&fees_max).zip(least.iter().zip(&most)).all(
+            |((&now, fee), (&least, &most))| {
+                (least.min(most) - fee.abs()..=most.max(least) + fee.abs()).contains(&now)
+            },
+        );
+        require(fits, || {
+            format!("{unheard:?} is not heard of, {least:?} to {most:?} said, fees {fees_max:?}")
+        })?;
+        self.checks.unsure += unsure;
+        self.checks.sure_again += sure;
+        Ok(())
     }
 
     pub(super) fn fail(&self, at: UtcTime, violation: &str) -> ! {

@@ -98,6 +98,13 @@ impl<S: Strategy> Simulation<S> {
         self.checks.waiting
     }
 
+    /// How often positions were compared that are uncertain, as the desk says, by so much; and how often, of
+    /// those, that are certain again.
+    #[must_use]
+    pub const fn unsure_compared(&self) -> (u64, u64) {
+        (self.checks.unsure, self.checks.sure_again)
+    }
+
     /// Steps so far.
     #[must_use]
     pub const fn steps(&self) -> u64 {

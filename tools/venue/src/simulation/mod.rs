@@ -13,8 +13,9 @@
 //! - before the first fault and the first rollover: no alarm, no session down, no disagreement, no report
 //!   of an unknown order;
 //! - whenever nothing is on its way: books, live orders and balances are the same on both sides. After
-//!   a lost connection balances may differ by fills whose reports were lost with it, but by no more
-//!   until the next break.
+//!   a lost connection balances may differ by fills whose reports were lost with it: by no more than the desk
+//!   says may have been filled unseen (and the fees of fills that are known by sums), and by no more until the
+//!   next break.
 //!
 //! ```
 //! use taut_venue::simulation::strategies::Quoter;

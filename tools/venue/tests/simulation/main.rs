@@ -6,9 +6,9 @@ mod reach;
 mod routing;
 
 use taut::conductor::ResetPolicy;
-use taut::strategy::Strategy;
+use taut::strategy::{InstrumentId, Qty, Strategy};
 use taut_venue::simulation::strategies::{Quoter, Storm};
-use taut_venue::simulation::{SimConfig, Simulation};
+use taut_venue::simulation::{RestRoute, SimConfig, Simulation};
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
@@ -41,6 +41,9 @@ struct Sum {
     kept_open: u64,
     waiting: u64,
     triggered: u64,
+    /// Positions compared that are uncertain by so much as was told; and that are certain although orders are gone.
+    unsure: u64,
+    sure_again: u64,
 }
 
 impl Sum {
@@ -64,6 +67,9 @@ impl Sum {
         self.kept_open += stats.found_open;
         self.waiting += sim.waiting_compared();
         self.triggered += stats.triggered;
+        let (unsure, sure_again) = sim.unsure_compared();
+        self.unsure += unsure;
+        self.sure_again += sure_again;
     }
 }
 
@@ -163,6 +169,36 @@ fn a_storm_of_requests_keeps_every_promise_while_connections_break() {
     println!("{sum:?}");
     assert!(sum.downs > 4 * sum.seeds && sum.quiet > sum.seeds, "{sum:?}");
     assert!(sum.waiting > sum.seeds && sum.triggered > sum.seeds / 2, "{sum:?}");
+    assert!(
+        sum.unsure > sum.seeds,
+        "positions that are uncertain by so much are compared: {sum:?}"
+    );
+}
+
+#[test]
+fn a_position_is_the_venues_in_the_end_of_every_run_with_rest_and_uncertain_by_what_is_told_before()
+{
+    let mut sum = Sum::default();
+    for seed in seeds(48) {
+        let mut config = SimConfig::stormy(seed, 1_500 * MS);
+        config.rest = Some(RestRoute::CALM);
+        // Nobody asks the venue for a status: what is lost is swept, and gone.
+        (config.reset, config.recovery.status_requests) = (ResetPolicy::Always, false);
+        let mut sim = Simulation::new(config, Storm::new(seed, 4));
+        sim.run_for(1_500 * MS);
+        assert!(sim.run_until(|sim| sim.is_up(), 120 * SECOND), "seed {seed} does not recover");
+        let id = InstrumentId(0);
+        let is_known = |sim: &Simulation<Storm>| sim.desk().position_unseen(id) == [Qty(0); 2];
+        let is_sure = |sim: &Simulation<Storm>| sim.desk().is_reconciled() && is_known(sim);
+        assert!(sim.run_until(is_sure, 60 * SECOND), "seed {seed} does not find out");
+        assert!(sim.run_until_quiet(60 * SECOND), "seed {seed} is never quiet");
+        end(&mut sim);
+        assert!(is_known(&sim), "seed {seed}");
+        sum.add(&sim);
+    }
+    println!("{sum:?}");
+    assert!(sum.gone > sum.seeds && sum.sure_again > sum.seeds, "{sum:?}");
+    assert!(sum.unsure > 0 && sum.recovered > 0, "{sum:?}");
 }
 
 #[test]
