@@ -106,6 +106,9 @@ pub enum Failure {
     /// Scenarios that were not as expected; the report says where.
     #[error("{0} scenarios failed")]
     Scenarios(usize),
+    /// No scenario was played to its end; the report says why not.
+    #[error("nothing was checked: {}", none_played(*.0))]
+    NothingChecked(usize),
     /// The venue cannot listen.
     #[error(transparent)]
     Server(#[from] taut_venue::server::ServerError),
@@ -173,6 +176,13 @@ fn main() -> ExitCode {
 
 fn faults(count: usize) -> String {
     if count == 1 { "1 fault".into() } else { format!("{count} faults") }
+}
+
+fn none_played(skipped: usize) -> String {
+    match skipped {
+        1 => "the only scenario was skipped".into(),
+        _ => format!("all {skipped} scenarios were skipped"),
+    }
 }
 
 fn segments(count: usize) -> String {

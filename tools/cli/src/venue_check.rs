@@ -55,7 +55,7 @@ pub struct CheckArgs {
     verbose: bool,
 }
 
-/// Plays the scenarios and says what came of each; an error if one failed.
+/// Plays the scenarios and says what came of each; an error if one failed, or if none was played to its end.
 pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let mut scenarios = read(args)?;
     if let Some(text) = &args.only {
@@ -85,7 +85,11 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
         }
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
-    if failed == 0 { Ok(()) } else { Err(Failure::Scenarios(failed)) }
+    match (failed, passed) {
+        (0, 0) => Err(Failure::NothingChecked(skipped)),
+        (0, _) => Ok(()),
+        _ => Err(Failure::Scenarios(failed)),
+    }
 }
 
 fn read(args: &CheckArgs) -> Result<Vec<Scenario>, Failure> {

@@ -53,6 +53,17 @@ fn a_check_of_nothing_is_no_success() {
 }
 
 #[test]
+fn a_check_that_skips_every_scenario_is_no_success() {
+    // Nobody is asked: it would need to be alone there.
+    let arguments = ["venue", "check", "--address", "localhost", "--base-port", "1"];
+    let output = taut(&arguments).args(["--only", "Price and time"]).output().unwrap();
+    assert!(said(&output).contains("0 passed, 0 failed, 1 skipped"), "{}", said(&output));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("nothing was checked: the only scenario was skipped"), "{text}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_running_venue_takes_control_steps_on_its_standard_input() {
     let mut command = taut(&["venue", "--any-port", "--plain", "--control", "-"]);
     let mut running = Running::start(command.stdin(Stdio::piped()));
