@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::harness::*;
 use crate::Service;
-use crate::config::{ConfigError, LiquidityMode, TierName, VenueConfig};
+use crate::config::{ClientConfig, ConfigError, LiquidityMode, TierName, VenueConfig};
 use crate::state::StateError;
 use day::{Fate, House, play};
 
@@ -23,6 +23,9 @@ fn keeping(dir: &Path, liquidity: LiquidityMode) -> VenueConfig {
     config.liquidity.mode = liquidity;
     config.liquidity.synthetic.events_per_second = 200;
     config.clients[1].tier = TierName::Pro;
+    let other = ClientConfig { sender: "OTHER_DRV".into(), ..ClientConfig::derivatives() };
+    config.clients.push(other);
+    config.switches.derivatives_amends = true;
     config.instruments[0].leverage = 5;
     config.instruments[0].position_max = "1000".into();
     config.instruments[0].lendable = "1000".into();
@@ -66,19 +69,30 @@ proptest! {
 fn the_days_that_are_compared_have_fills_amends_triggers_expiries_and_resent_reports() {
     let told: Vec<String> =
         (0..12).flat_map(|seed| play(Fate::Killed, House::Synthetic, seed, 120, 40).0).collect();
-    let count =
-        |tags: &[u32], wanted: &str| told.iter().filter(|one| values(one, tags) == wanted).count();
-    for (tags, wanted, least) in [
-        (&[35, 150][..], "8 F", 100),
-        (&[35, 150], "8 5", 10),
-        (&[35, 150], "8 D", 2),
-        (&[35, 150], "8 C", 2),
-        (&[35, 150], "8 4", 50),
-        (&[35, 43], "8 Y", 200),
-        (&[35, 58], "8 GTD order expired", 2),
+    // Those of the market of a symbol, by the first letters of it; of some message nobody says.
+    let count = |market: &str, tags: &[u32], wanted: &str| {
+        let of_market = |one: &&String| get(one, 55).unwrap_or_default().starts_with(market);
+        told.iter().filter(of_market).filter(|one| values(one, tags) == wanted).count()
+    };
+    for (market, tags, wanted, least) in [
+        ("BTC", &[35, 150][..], "8 F", 100),
+        ("BTC", &[35, 150], "8 5", 10),
+        ("BTC", &[35, 150], "8 D", 2),
+        ("BTC", &[35, 150], "8 C", 2),
+        ("BTC", &[35, 150], "8 4", 50),
+        ("PF", &[35, 150], "8 F", 15),
+        ("PF", &[35, 150], "8 5", 15),
+        ("PF", &[35, 150], "8 D", 2),
+        ("PF", &[35, 150], "8 4", 20),
+        ("PI", &[35, 150], "8 F", 8),
+        ("PI", &[35, 150], "8 5", 10),
+        ("PI", &[35, 150], "8 D", 2),
+        ("PI", &[35, 150], "8 4", 20),
+        ("", &[35, 43], "8 Y", 200),
+        ("", &[35, 58], "8 GTD order expired", 2),
     ] {
-        let is = count(tags, wanted);
-        assert!(is >= least, "{is} of {wanted}");
+        let is = count(market, tags, wanted);
+        assert!(is >= least, "{is} of {wanted} on {market:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A day at the venue that a seed makes: three traders, what they do, and what becomes of the venue in the
+//! A day at the venue that a seed makes: four traders, what they do, and what becomes of the venue in the
 //! middle of it.
 
 use std::num::NonZeroU32;
@@ -13,11 +13,20 @@ use crate::config::{LiquidityMode, VenueConfig};
 use crate::liquidity::capture::{CapturedLevel, CapturedUpdate};
 use crate::liquidity::{Capture, LiquiditySource};
 
-const SENDERS: [(&str, Service); 3] = [
+const SENDERS: [(&str, Service); 4] = [
     ("TAUT", Service::SpotTrading),
     ("OTHER", Service::SpotTrading),
     ("TAUT_DRV", Service::DerivativesTrading),
+    ("OTHER_DRV", Service::DerivativesTrading),
 ];
+
+/// Instruments, about where they trade, and how far from it prices are.
+const INSTRUMENTS: [(&str, u32, u32); 3] =
+    [("BTC/USD", 50_000, 10), ("PF_ETHUSD", 1_000, 5), ("PI_XBTUSD", 50_000, 10)];
+
+fn is_derivatives(who: usize) -> bool {
+    SENDERS[who].1 == Service::DerivativesTrading
+}
 
 /// Who stands on the other side.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,18 +82,28 @@ pub(super) enum Fate {
     Saved,
 }
 
-/// A venue and three traders who do at random what a seed says.
+/// An order that became live, as its owner was told.
+#[derive(Debug, Clone)]
+struct Known {
+    owner: usize,
+    cl_ord_id: String,
+    order_id: String,
+    symbol: String,
+    side: String,
+    kind: String,
+    in_force: String,
+}
+
+/// A venue and four traders who do at random what a seed says.
 pub(super) struct Day {
     pub(super) world: World,
     config: VenueConfig,
     house: House,
     peers: Vec<Option<Peer>>,
     rng: fastrand::Rng,
-    /// ClOrdID, OrderID, symbol and side of orders, by the trader.
-    orders: Vec<[String; 4]>,
-    owners: Vec<usize>,
+    orders: Vec<Known>,
     next_id: u64,
-    next_out: [u64; 3],
+    next_out: [u64; SENDERS.len()],
     /// All that the traders were told.
     told: Vec<String>,
 }
@@ -101,12 +120,11 @@ impl Day {
             world,
             config,
             house,
-            peers: vec![None, None, None],
+            peers: vec![None; SENDERS.len()],
             rng: fastrand::Rng::with_seed(seed),
             orders: Vec::new(),
-            owners: Vec::new(),
             next_id: 1,
-            next_out: [1; 3],
+            next_out: [1; SENDERS.len()],
             told: Vec::new(),
         };
         for who in 0..SENDERS.len() {
@@ -149,8 +167,19 @@ impl Day {
             let is_live = values(message, &[35, 150]) == "8 0";
             if is_live && let Some(order) = get(message, 37) {
                 let field = |tag| get(message, tag).unwrap().to_owned();
-                self.orders.push([field(11), order.to_owned(), field(55), field(54)]);
-                self.owners.push(who);
+                let symbol = field(55);
+                // Told before what triggered it: it is known already.
+                if !self.orders.iter().any(|one| one.order_id == order) {
+                    self.orders.push(Known {
+                        owner: who,
+                        cl_ord_id: field(11),
+                        order_id: order.to_owned(),
+                        symbol,
+                        side: field(54),
+                        kind: field(40),
+                        in_force: field(59),
+                    });
+                }
             }
         }
         self.told.extend(said);
@@ -169,11 +198,11 @@ impl Day {
 
     fn id(&mut self, who: usize) -> String {
         self.next_id += 1;
-        if who == 2 { comb(&self.world, self.next_id) } else { self.next_id.to_string() }
+        if is_derivatives(who) { comb(&self.world, self.next_id) } else { self.next_id.to_string() }
     }
 
     pub(super) fn step(&mut self) {
-        let who = self.rng.usize(..3);
+        let who = self.rng.usize(..SENDERS.len());
         if self.peers[who].is_none() {
             return self.log_on(who, "141=N|");
         }
@@ -196,13 +225,16 @@ impl Day {
                     1 => PairStatus::CancelOnly,
                     _ => PairStatus::Online,
                 };
-                self.world.venue.set_market_status("BTC/USD", status, self.world.now);
+                let (symbol, ..) = INSTRUMENTS[self.rng.usize(..3)];
+                self.world.venue.set_market_status(symbol, status, self.world.now);
                 self.listen();
             }
             80..83 => {
-                let price = taut_codec::value::Decimal::new(self.rng.i64(49_990..50_010), 0);
+                let (symbol, around, _) = INSTRUMENTS[self.rng.usize(..3)];
+                let off = self.rng.i64(-5..5);
+                let price = taut_codec::value::Decimal::new(i64::from(around) + off, 0);
                 let price = self.rng.bool().then_some(price);
-                self.world.venue.set_index("BTC/USD", price, self.world.now);
+                self.world.venue.set_index(symbol, price, self.world.now);
                 self.listen();
             }
             84..86 => {
@@ -216,7 +248,7 @@ impl Day {
                 for peer in self.peers.iter_mut().filter_map(Option::take) {
                     self.world.lose(&peer);
                 }
-                self.next_out = [1; 3];
+                self.next_out = [1; SENDERS.len()];
                 self.pass(31_000);
             }
             _ => {
@@ -229,13 +261,8 @@ impl Day {
     fn new_order(&mut self, who: usize) {
         let (id, time) = (self.id(who), self.world.time());
         let side = self.rng.u8(1..=2);
-        if who == 2 {
-            let px = self.rng.u16(995..1005);
-            let qty = self.rng.u8(1..9);
-            return self.say(
-                who,
-                &format!("D|11={id}|38={qty}|40=2|44={px}|54={side}|55=PF_ETHUSD|59=1|60={time}|"),
-            );
+        if is_derivatives(who) {
+            return self.new_contract_order(who, &id, &time, side);
         }
         let (px, qty) = (self.rng.u32(49_990..50_010), self.rng.u8(1..9));
         let until = self.world.now.plus_nanos(self.rng.u64(1..9_000) * 1_000_000);
@@ -253,26 +280,61 @@ impl Day {
         self.say(who, &format!("D|11={id}|38={qty}|{kind}|60={time}|"));
     }
 
+    fn new_contract_order(&mut self, who: usize, id: &str, time: &str, side: u8) {
+        let (symbol, qty) = (INSTRUMENTS[self.rng.usize(1..3)].0, self.rng.u8(1..9));
+        let (px, stop) = (self.price(symbol), self.price(symbol));
+        let watched = if self.rng.bool() { 1 } else { 5 };
+        let kind = match self.rng.u8(..12) {
+            0 => "18=s|40=1|59=3".to_owned(),
+            1 => format!("18=s P|40=2|44={px}|59=1"),
+            2 => format!("18=s E|40=2|44={px}|59=1"),
+            3 => format!("18=s E|40=3|59=1|99={stop}|388={watched}"),
+            4 => format!("18=s|40=4|44={px}|59=1|99={stop}|388={watched}"),
+            5 => format!("18=s|40=R|59=1|99={stop}|388={watched}"),
+            6 => "18=s|40=U|59=1|99=2".to_owned(),
+            7 => format!("18=s|40=2|44={px}|59=3"),
+            _ => format!("18=s|40=2|44={px}|59=1"),
+        };
+        self.say(who, &format!("D|11={id}|38={qty}|54={side}|55={symbol}|{kind}|60={time}|"));
+    }
+
+    /// A price near that of the instrument.
+    fn price(&mut self, symbol: &str) -> String {
+        let (_, around, off) = INSTRUMENTS.into_iter().find(|one| one.0 == symbol).unwrap();
+        self.rng.u32(around - off..around + off).to_string()
+    }
+
     fn amend(&mut self) {
         let Some(at) = self.pick() else { return };
-        let ([orig, order, symbol, side], who) = (self.orders[at].clone(), self.owners[at]);
+        let Known { owner: who, cl_ord_id: orig, order_id, symbol, side, kind, in_force } =
+            self.orders[at].clone();
         let (id, time) = (self.id(who), self.world.time());
-        let px = if who == 2 { self.rng.u32(995..1005) } else { self.rng.u32(49_990..50_010) };
+        let mut terms = String::new();
+        if matches!(kind.as_str(), "2" | "4" | "T" | "V") {
+            terms +=
+                &format!("44={}|", if kind == "V" { "-5".into() } else { self.price(&symbol) });
+        }
+        if matches!(kind.as_str(), "U" | "V") {
+            terms += &format!("99={}|", self.rng.u8(1..9));
+        } else if matches!(kind.as_str(), "3" | "4" | "R" | "T") {
+            terms += &format!("99={}|", self.price(&symbol));
+        }
         let qty = self.rng.u8(1..12);
         self.say(
             who,
             &format!(
-                "G|11={id}|37={order}|38={qty}|40=2|41={orig}|44={px}|54={side}|55={symbol}|59=1|60={time}|"
+                "G|11={id}|37={order_id}|38={qty}|40={kind}|41={orig}|54={side}|55={symbol}|\
+                 59={in_force}|60={time}|{terms}"
             ),
         );
-        self.orders[at][0] = id;
+        self.orders[at].cl_ord_id = id;
     }
 
     fn cancel(&mut self) {
         let Some(at) = self.pick() else { return };
-        let ([_, order, symbol, side], who) = (self.orders[at].clone(), self.owners[at]);
+        let Known { owner: who, order_id, symbol, side, .. } = self.orders[at].clone();
         let (id, time) = (self.id(who), self.world.time());
-        self.say(who, &format!("F|11={id}|37={order}|54={side}|55={symbol}|60={time}|"));
+        self.say(who, &format!("F|11={id}|37={order_id}|54={side}|55={symbol}|60={time}|"));
     }
 
     fn pick(&mut self) -> Option<usize> {
@@ -294,7 +356,7 @@ impl Day {
             if fate == Fate::Saved {
                 self.world.venue.save_state(self.world.now).unwrap();
             }
-            self.peers = vec![None, None, None];
+            self.peers = vec![None; SENDERS.len()];
             let now = self.world.now;
             // The directory is held until then.
             drop(std::mem::replace(&mut self.world, World::new()).venue);
