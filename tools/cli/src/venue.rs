@@ -270,9 +270,7 @@ fn choose_liquidity(
         };
         // A recorded pair may well be one that the configuration gives nobody money for.
         for client in &mut config.clients {
-            for asset in captures.iter().flat_map(|one| one.symbol.as_str().split('/')) {
-                client.balances.entry(asset.to_owned()).or_insert_with(|| "1000000".to_owned());
-            }
+            captures.iter().for_each(|one| client.fund(one.symbol, "1000000"));
         }
         let text = describe(&captures, args.speed);
         return Ok((Some(LiquiditySource::Captures { captures, speed: speed(args.speed)? }), text));

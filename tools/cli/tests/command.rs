@@ -218,6 +218,43 @@ fn a_recorded_book_is_replayed() {
 }
 
 #[test]
+fn the_venue_replays_all_books_of_a_recording_or_one_to_the_clients_of_its_market() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    // Nobody is on spot.
+    let text = String::from_utf8(run(&["venue", "--print-config"]).stdout).unwrap();
+    let spot = text.find("[[clients]]").unwrap();
+    let (_, derivatives) = text[spot + 2..].split_once("[[clients]]").unwrap();
+    let derivatives = format!("{}[[clients]]{derivatives}", &text[..spot]);
+    let config = scratch.path().join("derivatives.toml");
+    std::fs::write(&config, derivatives).unwrap();
+    let config = config.to_str().unwrap();
+    for (name, symbols) in [
+        ("spot-book1000-10pairs-31s.ws", &[("all", 10), ("XBT/CHF", 1)][..]),
+        ("futures-book-trade-31s.ws", &[("all", 10), ("PI_XRPUSD", 1), ("FI_BCHUSD_210730", 1)]),
+    ] {
+        let Some(file) = shared(&format!("data/kraken/{name}")) else { continue };
+        for &(symbol, count) in symbols {
+            for more in [&[][..], &["--config", config]] {
+                let file = file.to_str().unwrap();
+                let arguments = ["venue", "--any-port", "--capture", file, "--symbol", symbol];
+                let arguments = [&arguments[..], more].concat();
+                let mut running = Running::start(&mut taut(&arguments));
+                let mut lines = running.lines();
+                let liquidity = lines.find(|line| line.starts_with("liquidity"));
+                let Some(liquidity) = liquidity else {
+                    panic!("{arguments:?}: {:?}", running.errors().collect::<Vec<_>>());
+                };
+                let (books, _) = liquidity.split_once(" replayed").unwrap();
+                assert_eq!(books.split(',').count(), count, "{liquidity}");
+                running.signal("INT");
+                assert!(running.wait().success());
+            }
+        }
+    }
+}
+
+#[test]
 fn bad_input_is_named_in_one_line() {
     let _alone = alone();
     let scratch = tempfile::tempdir().unwrap();
@@ -239,6 +276,8 @@ fn bad_input_is_named_in_one_line() {
     let recording = recording.as_deref().and_then(Path::to_str);
     let mut cases: Vec<(Vec<&str>, &str)> = vec![
         (vec!["demo", "--symbol", "NO/NO"], "NO/NO"),
+        (vec!["demo", "--symbol", "PF_XBTUSD"], "one pair of spot"),
+        (vec!["demo", "--capture", &noise, "--symbol", "all"], "one pair of spot"),
         (vec!["demo", "--seconds", "5", "--drop-after", "5"], "--drop-after 5"),
         (vec!["demo", "--config", &unlisted], "ETC/ETC"),
         (vec!["demo", "--rate", "0"], "events_per_second"),

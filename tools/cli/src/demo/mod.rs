@@ -241,6 +241,12 @@ fn check_venue(args: &DemoArgs, config: &DemoConfig) -> Result<(), Failure> {
     if let Some(times) = args.speed {
         crate::venue::speed(times)?;
     }
+    if let Some(symbol) = &args.symbol
+        && !symbol.contains('/')
+    {
+        let why = "the demo trades one pair of spot, such as XBT/CHF";
+        return Err(Failure::Usage(format!("--symbol {symbol}: {why}")));
+    }
     if let Some(file) = &args.capture {
         let opened = std::fs::File::open(file);
         return opened.map(|_| ()).map_err(|error| Failure::File { path: file.clone(), error });

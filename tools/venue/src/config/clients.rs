@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use taut::kraken::logon::{CredentialError, Credentials};
 use taut::risk::venue_rate::Tier;
 use taut::secret::Secret;
-use taut::types::CompId;
+use taut::types::{CompId, Symbol};
 use taut_codec::value::Decimal;
 
 use super::{ConfigError, bad};
 use crate::gateway::{Market, Source};
 use crate::limits::SUB_ACCOUNTS_MAX;
-use crate::matching::{Asset, FuturesSelfTrade};
+use crate::matching::{Asset, FuturesSelfTrade, Wallet, contract_cash};
 use crate::oes::Permissions;
 use crate::oes::request::AllocAccount;
 
@@ -127,6 +127,29 @@ impl ClientConfig {
             balances: [("USD".into(), "10000000".into())].into(),
             wallets: [("BTC".into(), "100".into())].into(),
             ..Self::default()
+        }
+    }
+
+    /// Gives it so much of each asset that trading an instrument takes, unless its account says what it has
+    /// of it: of both of a pair, of the base asset in its own wallet for an inverse contract, of the quote
+    /// currency in the flex wallet for a linear one. An instrument of the other market gives it nothing.
+    pub fn fund(&mut self, symbol: Symbol, amount: &str) {
+        if Market::of_symbol(symbol.as_str()) != self.market {
+            return;
+        }
+        let give = |to: &mut BTreeMap<String, String>, asset: &str| {
+            to.entry(asset.to_owned()).or_insert_with(|| amount.to_owned());
+        };
+        match self.market {
+            Market::Spot => {
+                symbol.as_str().split('/').for_each(|asset| give(&mut self.balances, asset));
+            }
+            Market::Derivatives => match contract_cash(symbol) {
+                Some((Wallet::Flex, asset)) => give(&mut self.balances, asset.as_str()),
+                Some((Wallet::Single(_), asset)) => give(&mut self.wallets, asset.as_str()),
+                // The engine refuses to list it, by its name.
+                None => {}
+            },
         }
     }
 

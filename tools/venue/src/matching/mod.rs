@@ -76,7 +76,7 @@ pub use command::{
 };
 pub use derivatives::{
     ContractKind, ContractTerms, Derivatives, DerivativesConfig, DerivativesEngine,
-    FuturesPosition, FuturesSelfTrade, Wallet, WalletState,
+    FuturesPosition, FuturesSelfTrade, Wallet, WalletState, contract_cash,
 };
 pub use engine::Engine;
 pub use event::{Asker, EngineEvent, EventKind, OrderState, Rejection, Request, Trade};

@@ -4,7 +4,7 @@ use taut::types::{Instrument, Px, Qty, Symbol};
 use taut_codec::value::Decimal;
 
 use crate::matching::ledger::pow10;
-use crate::matching::{AMOUNT_MAX, Asset, AssetId, Estimate, Index, MONEY_SCALE};
+use crate::matching::{AMOUNT_MAX, Asset, AssetId, Estimate, Index, MONEY_SCALE, Wallet};
 use crate::state::{Restored, Source, Stored};
 
 /// How the value of a contract follows the price. The names of the instruments tell it: `PF_XBTUSD` and
@@ -60,6 +60,24 @@ impl Named {
         let (base, quote) = (base.parse().ok()?, quote.parse().ok()?);
         usable.then_some(Self { kind, perpetual, base, quote })
     }
+}
+
+/// The wallet that a contract of this name settles in, and the cash of it; `None` if it names none.
+///
+/// ```
+/// use taut_venue::matching::{Wallet, contract_cash};
+/// let btc = "BTC".parse().unwrap();
+/// assert_eq!(contract_cash("PI_XBTUSD".parse().unwrap()), Some((Wallet::Single(btc), btc)));
+/// let usd = "USD".parse().unwrap();
+/// assert_eq!(contract_cash("PF_XBTUSD".parse().unwrap()), Some((Wallet::Flex, usd)));
+/// ```
+#[must_use]
+pub fn contract_cash(symbol: Symbol) -> Option<(Wallet, Asset)> {
+    let Named { kind, base, quote, .. } = Named::read(symbol)?;
+    Some(match kind {
+        ContractKind::Linear => (Wallet::Flex, quote),
+        ContractKind::Inverse => (Wallet::Single(base), base),
+    })
 }
 
 /// The terms of an instrument beyond its rules of price and quantity.

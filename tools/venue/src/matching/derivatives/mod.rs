@@ -26,7 +26,7 @@ mod wallet;
 use taut::types::{Instrument, InstrumentId, Px, Qty};
 use taut_codec::value::Decimal;
 
-pub use contract::{ContractKind, ContractTerms};
+pub use contract::{ContractKind, ContractTerms, contract_cash};
 pub use position::FuturesPosition;
 pub use self_trade::FuturesSelfTrade;
 pub use wallet::{Wallet, WalletState};
