@@ -54,6 +54,9 @@ pub struct UringRx {
     /// The last stamp.
     arrived: Option<u64>,
     ended: Option<WireError>,
+    /// Times that the receive ended for want of a buffer.
+    #[cfg(test)]
+    starved: u32,
 }
 
 /// The message header of a receive with stamps: no name, room for a control message, and the buffer is chosen
@@ -102,11 +105,18 @@ impl UringRx {
     /// # Errors
     /// The kernel lacks io_uring, forbids it, or is older than 6.1: the message says what to do.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
+        Self::with(stream, io_uring::Builder::setup_defer_taskrun)
+    }
+
+    /// With a ring whose work is done as `taskrun` sets it up.
+    fn with(
+        stream: TcpStream,
+        taskrun: impl FnOnce(&mut io_uring::Builder) -> &mut io_uring::Builder,
+    ) -> io::Result<Self> {
         let mut builder = IoUring::builder();
-        builder
+        taskrun(&mut builder)
             .setup_r_disabled()
             .setup_single_issuer()
-            .setup_defer_taskrun()
             .setup_taskrun_flag()
             .setup_cqsize(2 * u32::from(URING_BUFFERS));
         let ring = builder.build(8).map_err(|e| explain("cannot make a ring", &e))?;
@@ -135,6 +145,8 @@ impl UringRx {
             stamped: None,
             arrived: None,
             ended: None,
+            #[cfg(test)]
+            starved: 0,
         })
     }
 
@@ -233,7 +245,12 @@ impl UringRx {
                 _ => self.ended = Some(WireError::Io(ErrorKind::InvalidData)),
             },
             // Out of buffers: they are all in the completions that we have just copied out.
-            Err(_) if result == -libc::ENOBUFS || result == -libc::EINTR => {}
+            Err(_) if result == -libc::ENOBUFS || result == -libc::EINTR => {
+                #[cfg(test)]
+                {
+                    self.starved += u32::from(result == -libc::ENOBUFS);
+                }
+            }
             Err(_) => self.ended = Some(io::Error::from_raw_os_error(-result).into()),
         }
         if let Some(id) = buffer.filter(|id| *id < URING_BUFFERS) {
@@ -404,11 +421,22 @@ mod tests {
     use std::time::{Duration, Instant};
 
     fn pair() -> (UringRx, TcpStream) {
+        let (ours, peer) = sockets();
+        (UringRx::new(ours).unwrap(), peer)
+    }
+
+    fn sockets() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         ours.set_nonblocking(true).unwrap();
         let (peer, _) = listener.accept().unwrap();
-        (UringRx::new(ours).unwrap(), peer)
+        (ours, peer)
+    }
+
+    /// With COOP_TASKRUN in place of DEFER_TASKRUN.
+    fn cooperative() -> (UringRx, TcpStream) {
+        let (ours, peer) = sockets();
+        (UringRx::with(ours, io_uring::Builder::setup_coop_taskrun).unwrap(), peer)
     }
 
     fn until(mut done: impl FnMut() -> bool) {
@@ -433,6 +461,26 @@ mod tests {
         }
         assert_eq!(rx.receive(&mut into), Ok(9));
         assert_eq!(&into[..9], b"8=FIX.4.4");
+    }
+
+    #[test]
+    fn a_reader_that_only_spins_gets_every_message_whichever_way_the_ring_does_its_work() {
+        for (mut rx, mut peer) in [pair(), cooperative()] {
+            let mut into = [0; 64];
+            assert_eq!(rx.receive(&mut into), Ok(0));
+            // Each is waited for before the next one is sent, by nothing but `receive`: with COOP_TASKRUN too the
+            // kernel may only note an arrival, in the flag that `receive` looks at.
+            for number in 0..500_u32 {
+                peer.write_all(&number.to_le_bytes()).unwrap();
+                until(|| match rx.receive(&mut into).unwrap() {
+                    0 => false,
+                    count => {
+                        assert_eq!(into[..count], number.to_le_bytes());
+                        true
+                    }
+                });
+            }
+        }
     }
 
     #[test]
@@ -463,7 +511,8 @@ mod tests {
             until(|| {
                 let _ = rx.ring.submit();
                 let posted = rx.ring.completion().len();
-                posted >= usize::from(URING_BUFFERS)
+                // One for each buffer, and one that says that there are no more.
+                posted > usize::from(URING_BUFFERS)
             });
             let mut got = Vec::with_capacity(total);
             until(|| {
@@ -472,6 +521,7 @@ mod tests {
                 got.len() >= total
             });
             assert!(got == sent);
+            assert!(rx.starved > 0, "or nothing was armed again");
         });
     }
 
