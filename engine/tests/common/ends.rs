@@ -49,7 +49,7 @@ impl Ends {
         for wires in [[Xdp, BusyPoll], [BusyPoll, Xdp], [Xdp, Xdp]] {
             match Self::on_veth(wires) {
                 Ok(ends) => all.push(ends),
-                Err(error @ XdpError::Permission { .. }) => {
+                Err(error) if error.is_of_host() => {
                     skipped(format_args!("wire xdp: {error}"));
                     break;
                 }

@@ -123,6 +123,21 @@ impl XdpError {
             _ => Self::System { step, source },
         }
     }
+
+    /// Whether nothing is wrong but that this wire cannot be had here: the process may not, or the kernel is built
+    /// without a part of it.
+    #[must_use]
+    pub fn is_of_host(&self) -> bool {
+        const LACKS: [i32; 4] =
+            [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT, libc::EOPNOTSUPP, libc::ENOSYS];
+        match self {
+            Self::Permission { .. } => true,
+            Self::System { source, .. } => {
+                source.raw_os_error().is_some_and(|error| LACKS.contains(&error))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl From<XdpError> for io::Error {

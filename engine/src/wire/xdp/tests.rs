@@ -192,3 +192,15 @@ fn a_thread_that_may_not_is_told_what_it_needs() {
     });
     assert!(matches!(error, XdpError::Permission { .. }), "{error}");
 }
+
+#[test]
+fn a_kernel_without_af_xdp_is_told_from_a_mistake() {
+    let of = |error: i32| XdpError::of("socket(AF_XDP)", io::Error::from_raw_os_error(error));
+    for lacking in [libc::EAFNOSUPPORT, libc::EOPNOTSUPP, libc::ENOSYS, libc::EPERM] {
+        assert!(of(lacking).is_of_host(), "{}", of(lacking));
+    }
+    for mistake in [libc::EINVAL, libc::EBUSY, libc::ENOMEM] {
+        assert!(!of(mistake).is_of_host(), "{}", of(mistake));
+    }
+    assert!(!XdpError::Address("no host").is_of_host());
+}
