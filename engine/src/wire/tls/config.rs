@@ -9,7 +9,8 @@ use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, version,
+    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedCipherSuite, version,
 };
 
 use super::TlsMode;
@@ -58,7 +59,8 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// TLS 1.3 only, with SNI, certificate checks by `trust`, AES-128-GCM first.
+    /// TLS 1.3 only, with SNI, certificate checks by `trust`; AES-128-GCM first where the processor has AES, else
+    /// ChaCha20-Poly1305.
     ///
     /// # Errors
     /// A root certificate cannot be read, or none is given.
@@ -123,7 +125,7 @@ pub struct ServerTls {
 }
 
 impl ServerTls {
-    /// TLS 1.3 only, AES-128-GCM preferred over the client's order. `chain` is DER, the server's
+    /// TLS 1.3 only, with the order of a client's ciphers over the client's own. `chain` is DER, the server's
     /// own certificate first; `key` is DER: PKCS#8, PKCS#1 or SEC1.
     ///
     /// # Errors
@@ -158,16 +160,33 @@ impl ServerTls {
     }
 }
 
-/// `ring` with our order of ciphers: AES-128-GCM is the fastest where the processor has AES.
+/// `ring` with our order of ciphers.
 fn provider() -> CryptoProvider {
-    CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        ],
-        ..default_provider()
+    CryptoProvider { cipher_suites: ciphers(has_aes()), ..default_provider() }
+}
+
+/// The fastest first: AES-128-GCM where the processor has AES, ChaCha20-Poly1305 where AES is done in software.
+fn ciphers(aes: bool) -> Vec<SupportedCipherSuite> {
+    let mut all = vec![
+        cipher_suite::TLS13_AES_128_GCM_SHA256,
+        cipher_suite::TLS13_AES_256_GCM_SHA384,
+        cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+    ];
+    if !aes {
+        all.rotate_right(1);
     }
+    all
+}
+
+/// Whether the processor has what AES-GCM needs: rounds of AES and the multiplication of its tag.
+fn has_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes")
+        && std::arch::is_x86_feature_detected!("pclmulqdq");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    false
 }
 
 fn roots(trust: Trust) -> Result<RootCertStore, TlsConfigError> {
@@ -262,8 +281,23 @@ mod tests {
     }
 
     #[test]
-    fn aes_128_gcm_comes_first() {
-        assert_eq!(provider().cipher_suites[0], cipher_suite::TLS13_AES_128_GCM_SHA256);
+    fn aes_128_gcm_comes_first_where_the_processor_has_aes_and_chacha20_where_not() {
+        let (aes, chacha) = (
+            cipher_suite::TLS13_AES_128_GCM_SHA256,
+            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        );
+        let aes_256 = cipher_suite::TLS13_AES_256_GCM_SHA384;
+        assert_eq!(ciphers(true), [aes, aes_256, chacha]);
+        assert_eq!(ciphers(false), [chacha, aes, aes_256]);
+        // As the kernel sees the processor; what it says of others is worded otherwise.
+        if cfg!(target_arch = "x86_64")
+            && let Ok(text) = std::fs::read_to_string("/proc/cpuinfo")
+        {
+            let flags = text.lines().find(|line| line.starts_with("flags")).unwrap();
+            let has = |flag: &str| flags.split_whitespace().any(|one| one == flag);
+            let first = if has("aes") && has("pclmulqdq") { aes } else { chacha };
+            assert_eq!(provider().cipher_suites[0], first);
+        }
     }
 
     #[test]
