@@ -4,6 +4,7 @@ use taut_codec::value::Decimal;
 
 use super::{EventText, OrdStatus};
 use crate::types::{ClOrdId, OrdType, OrderId, Side};
+use crate::wire::tls::NotPinned;
 
 /// The answer to a [`RestCall`](crate::command::RestCall), or a part of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,6 +67,8 @@ pub enum RestProblem {
     /// No connection, or it was lost before the answer was complete. The venue may have done what was
     /// asked.
     NotReached,
+    /// The host has another key than those that are pinned; nothing was sent.
+    NotPinned(NotPinned),
     /// No answer in time. The venue may have done what was asked.
     TimedOut,
     /// The answer is none that is known.
@@ -83,7 +86,8 @@ impl RestProblem {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::NotReached | Self::TimedOut | Self::Broken => true,
+            // The next host behind the name may have the right one.
+            Self::NotReached | Self::NotPinned(_) | Self::TimedOut | Self::Broken => true,
             Self::Status(status) => *status >= 500 || *status == 429 || *status == 408,
             Self::Refused(text) => {
                 const PASSING: [&[u8]; 13] = [

@@ -89,6 +89,7 @@ impl Display for RestProblem {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::NotReached => f.write_str("the host was not reached"),
+            Self::NotPinned(problem) => problem.fmt(f),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Broken => f.write_str("the answer cannot be read"),
             Self::Status(status) => write!(f, "HTTP status {status}"),

@@ -12,7 +12,7 @@ use crate::command::RestKind;
 use crate::event::{RestProblem, RestSaid};
 use crate::kraken::logon::Credentials;
 use crate::wire::dial::dial_until;
-use crate::wire::tls::ClientTls;
+use crate::wire::tls::{ClientTls, NotPinned};
 
 /// A connection that was quiet for longer may be closed at the other end: a new one is made.
 const REUSE: Duration = Duration::from_secs(5);
@@ -132,6 +132,10 @@ fn left(until: Instant) -> Result<Duration, RestProblem> {
 }
 
 fn problem(error: &io::Error) -> RestProblem {
+    let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(not_pinned) = of_tls.and_then(NotPinned::in_error) {
+        return RestProblem::NotPinned(not_pinned);
+    }
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => RestProblem::TimedOut,
         _ => RestProblem::NotReached,
@@ -147,10 +151,14 @@ impl std::fmt::Debug for RestClient {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::sync::Arc;
     use std::thread::JoinHandle;
+
+    use rustls::pki_types::PrivateKeyDer;
 
     use super::*;
     use crate::secret::Secret;
+    use crate::wire::tls::{KeyPin, TlsMode, Trust};
 
     const DONE: &str = r#"{"error":[],"result":{"count":1}}"#;
 
@@ -225,6 +233,40 @@ mod tests {
         drop(listener);
         let gone = call(&mut client(port), 2, Duration::from_secs(10));
         assert_eq!(gone, [RestSaid::Failed(RestProblem::NotReached)]);
+    }
+
+    #[test]
+    fn a_host_with_another_key_than_the_pinned_one_is_told_with_the_key_that_it_has() {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let (der, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![der.clone()], PrivateKeyDer::try_from(key).unwrap())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut server = rustls::ServerConnection::new(Arc::new(server)).unwrap();
+            // The client hangs up.
+            while server.complete_io(&mut stream).is_ok_and(|(read, _)| read > 0) {}
+        });
+        let seen = KeyPin::of_certificate(&der).unwrap();
+        let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let pinned = KeyPin::of_certificate(other.cert.der()).unwrap();
+        let trust = Trust::Der(vec![der.to_vec()]);
+        let tls = ClientTls::pinned(trust, TlsMode::RecordLayer, vec![pinned]).unwrap();
+        let credentials = Credentials::new(Secret::new("KEY"), Secret::new("c2VjcmV0")).unwrap();
+        let host = "127.0.0.1".to_owned();
+        let mut client = RestClient::new(Market::Spot, host, port, Some(tls), credentials);
+        let said = call(&mut client, 1, Duration::from_secs(60));
+        thread.join().unwrap();
+        assert_eq!(said, [RestSaid::Failed(RestProblem::NotPinned(NotPinned { seen }))]);
+        let RestSaid::Failed(problem) = &said[0] else { return };
+        assert!(problem.to_string().contains(&seen.to_string()), "{problem}");
     }
 
     #[test]

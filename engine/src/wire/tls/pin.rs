@@ -91,7 +91,7 @@ pub struct NotPinned {
 
 impl NotPinned {
     /// What a handshake ended of, if it was this: rustls carries it as an error of somebody else's.
-    pub(super) fn in_error(error: &rustls::Error) -> Option<Self> {
+    pub(crate) fn in_error(error: &rustls::Error) -> Option<Self> {
         match error {
             rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
                 other.downcast_ref().copied()
