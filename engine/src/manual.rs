@@ -35,7 +35,7 @@
 //! # 3. Wires
 //! [`WireKind`](crate::wire::WireKind): `uring` receives by one standing request into a ring of buffers and
 //! enters the kernel only when it has something; `busy-poll` is plain non-blocking receive, which Onload and
-//! VMA accelerate without a change; `mio` is the portable one. These send by `send(2)`. `xdp` has a TCP/IP
+//! VMA accelerate without a change ([`busy_poll`](crate::wire::busy_poll) says how); `mio` is the portable one. These send by `send(2)`. `xdp` has a TCP/IP
 //! stack of its own over an AF_XDP socket ([`crate::wire::xdp`]); it wants an interface's queue and an address
 //! that the kernel does not have ([`XdpSection`](crate::config::XdpSection)). Which is fastest depends on the
 //! host: measure there.

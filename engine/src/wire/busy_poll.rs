@@ -1,5 +1,18 @@
 //! Plain non-blocking `recv`, called in a spin: the lowest latency that kernel TCP gives
-//! (loopback), and the calls that Onload and VMA take over by `LD_PRELOAD`.
+//! (loopback), and the calls that Onload and VMA take over by `LD_PRELOAD`. Neither could be tried here, for want of such
+//! a card; by their manuals, with `wire = "busy-poll"` and `idle = "spin"`, an engine runs over them so:
+//!
+//! ```sh
+//! onload --profile=latency ./strategy engine.toml      # AMD Solarflare; the command preloads libonload.so
+//! LD_PRELOAD=libvma.so VMA_SPEC=latency VMA_THREAD_MODE=1 ./strategy engine.toml      # NVIDIA ConnectX
+//! ```
+//! - VMA's profile takes the process for one with a single thread that knows of sockets. Here the housekeeping thread
+//!   dials and hands the connection to the path: hence the thread mode 1, locks that spin.
+//! - Only connections over their own cards are taken over. Loopback, and so the demo, goes through the kernel as ever.
+//! - Stamps (`path.kernel_stamps`): those that are asked for are software's. Onload stamps TCP by the card, under
+//!   `EF_RX_TIMESTAMPING=1`, and VMA only UDP; a message without a software stamp begins its path at the poll.
+//! - What is not taken over: the wires `uring` and `xdp`, which make other system calls; a thread that parks (`epoll`
+//!   is, the bell beside it, an `eventfd`, costs a call); files, and so the journal.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
@@ -16,8 +29,13 @@ const BUSY_POLL_MICROS: u32 = 50;
 pub struct BusyPollRx(SocketRx);
 
 impl BusyPollRx {
-    /// Takes a non-blocking socket. `SO_BUSY_POLL` (needs a privilege on some kernels) and
-    /// `TCP_QUICKACK` are asked for and may be refused without harm.
+    /// Takes a non-blocking socket. `SO_BUSY_POLL` (see [`refusal`]) and `TCP_QUICKACK` are asked for and may be
+    /// refused without harm.
+    ///
+    /// `TCP_QUICKACK` is not sticky on Linux: it has the first segments acknowledged at once, the handshake of TLS and
+    /// the Logon among them, and ends when we answer what came. From then on our orders carry the acknowledgements;
+    /// what we do not answer is acknowledged up to 40 ms later, which only a peer with Nagle's algorithm on would
+    /// wait for. To set it anew after each receive is a system call there, as dear as the receive: it is not done.
     #[must_use]
     pub fn new(stream: TcpStream) -> Self {
         let socket = socket2::SockRef::from(&stream);
@@ -29,6 +47,15 @@ impl BusyPollRx {
     pub(super) const fn socket(&mut self) -> &mut SocketRx {
         &mut self.0
     }
+}
+
+/// Why this process may not have the driver polled inside `recv` (`SO_BUSY_POLL`), if so. More than
+/// `net.core.busy_read` allows needs `CAP_NET_ADMIN`.
+#[must_use]
+pub fn refusal() -> Option<io::Error> {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
+    socket.and_then(|socket| socket.set_busy_poll(BUSY_POLL_MICROS)).err()
 }
 
 impl AsRawFd for BusyPollRx {
