@@ -52,6 +52,7 @@ use taut_codec::value::UtcTime;
 
 use crate::desk::Core;
 use crate::event::{Alarm, DownReason, EventText, Refusal as VenueRefusal, Report};
+use crate::trace::Stamps;
 use crate::types::ClOrdId;
 
 /// A trading strategy. Every callback has an empty default but [`Strategy::on_stop`]. None may block:
@@ -441,6 +442,14 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn is_reconciled(&self) -> bool {
         self.core.all().all(|core| core.truth.is_idle())
+    }
+
+    /// When what this callback tells of passed each stage of the path so far, in ticks of the clock: from the poll
+    /// that found its bytes to the book or the order that it changed. Nothing is stamped of what no message brought,
+    /// such as a timer. With [`UpdateKind::OnWire`], which has the ticks of the send, this is tick to trade.
+    #[must_use]
+    pub const fn stamps(&self) -> &Stamps {
+        &self.core.cause
     }
 
     /// The time of day.

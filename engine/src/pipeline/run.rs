@@ -42,6 +42,8 @@ pub(super) struct Path<S: Strategy> {
     /// When the engine was asked to start.
     pub(super) started: UtcTime,
     pub(super) records: rtrb::Consumer<Record>,
+    /// Order commands at the start that the latency tables leave out.
+    pub(super) untimed: u64,
     /// Make calls by REST, one for each market.
     pub(super) callers: Vec<Caller>,
 }
@@ -60,6 +62,7 @@ impl<S: Strategy + Send> Path<S> {
             clock,
             started,
             mut records,
+            untimed,
             mut callers,
         } = self;
         let layout = config.path.layout;
@@ -72,7 +75,7 @@ impl<S: Strategy + Send> Path<S> {
         for _ in layout.threads() {
             idles.push(Idle::new(idle)?);
         }
-        let mut collector = Collector::new(clock.clone(), config.path.sent_log);
+        let mut collector = Collector::new(clock.clone(), config.path.sent_log).without_first(untimed);
         let mut journals = Housekeeping::new(core.housekeepers());
         journals.run(control);
         let limit = Duration::from_millis(config.path.stall_ms.into());

@@ -75,6 +75,7 @@ pub struct Engine {
     rest_credentials: Option<Credentials>,
     second_credentials: Option<Credentials>,
     second_rest_credentials: Option<Credentials>,
+    untimed: u64,
 }
 
 impl Engine {
@@ -92,6 +93,7 @@ impl Engine {
             rest_credentials: None,
             second_credentials: None,
             second_rest_credentials: None,
+            untimed: 0,
         })
     }
 
@@ -121,6 +123,14 @@ impl Engine {
     #[must_use]
     pub fn with_second_rest_credentials(mut self, credentials: Credentials) -> Self {
         self.second_rest_credentials = Some(credentials);
+        self
+    }
+
+    /// Leaves the first `orders` order commands out of the latency tables of the [`Outcome`](super::Outcome): they
+    /// find cold caches, which a benchmark does not want in its figures.
+    #[must_use]
+    pub const fn without_timing_the_first(mut self, orders: u64) -> Self {
+        self.untimed = orders;
         self
     }
 
@@ -186,6 +196,7 @@ impl Engine {
             clock,
             started,
             records,
+            untimed: self.untimed,
             callers,
         };
         let shared = Arc::clone(&control);

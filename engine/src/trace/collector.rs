@@ -70,6 +70,8 @@ pub struct Collector {
     sent: Vec<Sent>,
     sent_max: usize,
     sent_lost: u64,
+    /// Order commands that are still to be left out of the tables.
+    untimed: u64,
 }
 
 impl Collector {
@@ -85,7 +87,15 @@ impl Collector {
             sent: Vec::new(),
             sent_max,
             sent_lost: 0,
+            untimed: 0,
         }
+    }
+
+    /// Leaves the first `orders` order commands out of all tables; the log has them.
+    #[must_use]
+    pub const fn without_first(mut self, orders: u64) -> Self {
+        self.untimed = orders;
+        self
     }
 
     /// Takes one record.
@@ -94,6 +104,10 @@ impl Collector {
             Record::Sent { msg_type, msg_seq_num, cl_ord_id, stamps, .. } => {
                 if let Some(cl_ord_id) = cl_ord_id {
                     self.log(Sent { msg_seq_num, msg_type, cl_ord_id });
+                    if self.untimed > 0 {
+                        self.untimed -= 1;
+                        return;
+                    }
                     if self.unanswered.len() < UNANSWERED_MAX {
                         self.unanswered.insert(cl_ord_id, stamps.get(Stage::Send));
                     }
@@ -279,6 +293,19 @@ mod tests {
         let latency = collector.finish();
         let logged: Vec<u64> = latency.sent.iter().map(|sent| sent.msg_seq_num).collect();
         assert_eq!((logged, latency.total.count, latency.round_trip.count), (vec![3, 4, 5], 2, 0));
+    }
+
+    #[test]
+    fn the_orders_of_a_warm_up_are_in_the_log_but_in_no_table() {
+        let mut collector = collector(8).without_first(2);
+        for id in 1..=3 {
+            let cl_ord_id = ClOrdId::numeric(id).expect("not zero");
+            collector.add(&sent(id, stamps(1_000, 10 * id)));
+            collector.add(&Record::Answered { cl_ord_id, received_ticks: 9_000 });
+        }
+        let latency = collector.finish();
+        assert_eq!((latency.sent.len(), latency.round_trip.count), (3, 1));
+        assert_eq!((latency.total.count, latency.total.max_ns), (1, 330));
     }
 
     #[test]
