@@ -127,7 +127,7 @@ pub(super) fn run_core(
                     core.on_inbound(from.session, inbound, stamps, &mut end);
                 }
             });
-        worked |= end.run_commands(core);
+        worked |= end.run_commands(core) > 0;
         let now = clock.now();
         if tick.is_due(now.0) {
             core.tick(&mut end);

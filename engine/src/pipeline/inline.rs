@@ -168,13 +168,21 @@ pub struct InlineEngine<S: Strategy, W: Watch> {
 }
 
 /// The ports of an engine whose owner dials.
-struct OwnedPorts {
-    inlets: Vec<Inlet>,
-    dials: VecDeque<Dial>,
-    dialled: VecDeque<Dialled>,
+pub(super) struct OwnedPorts {
+    pub inlets: Vec<Inlet>,
+    pub dials: VecDeque<Dial>,
+    pub dialled: VecDeque<Dialled>,
 }
 
 impl OwnedPorts {
+    /// Without connections, for these sessions in the order in which they are polled.
+    pub fn new(sessions: impl Iterator<Item = SessionId>) -> Self {
+        let inlets = sessions.map(Inlet::new).collect();
+        let (dials, dialled) =
+            (VecDeque::with_capacity(DIAL_RING), VecDeque::with_capacity(DIAL_RING));
+        Self { inlets, dials, dialled }
+    }
+
     fn inlet(&mut self, session: SessionId) -> Option<&mut Inlet> {
         self.inlets.iter_mut().find(|inlet| inlet.session() == session)
     }
@@ -244,16 +252,12 @@ impl<S: Strategy, W: Watch> InlineEngine<S, W> {
         watch: W,
     ) -> Self {
         let stage = StrategyStage::new(desk, Layout::Inline, Arc::default(), clock.clone());
-        let inlets = conductors.iter().map(|(session, _)| Inlet::new(*session)).collect();
+        let ports = OwnedPorts::new(conductors.iter().map(|(session, _)| *session));
         Self {
             stage: Watched { stage, watch },
             core,
             links: Links::new(conductors),
-            ports: OwnedPorts {
-                inlets,
-                dials: VecDeque::with_capacity(DIAL_RING),
-                dialled: VecDeque::with_capacity(DIAL_RING),
-            },
+            ports,
             clock,
             tick: Every::new(TICK_NS),
         }

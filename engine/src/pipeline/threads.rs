@@ -350,16 +350,56 @@ impl SessionEnd {
         !self.commands.is_empty()
     }
 
-    /// Encodes and sends what the strategy has issued.
-    pub fn run_commands(&mut self, core: &mut SessionCore) -> bool {
-        let mut worked = false;
+    /// Encodes and sends what the strategy has issued. Returns how many commands that was.
+    pub fn run_commands(&mut self, core: &mut SessionCore) -> usize {
+        let mut count = 0;
         while let Ok(command) = self.commands.pop() {
             core.on_command(&command, self);
-            worked = true;
+            count += 1;
         }
         core.flush(self);
-        worked
+        count
     }
+}
+
+/// What one round of the session's side came to.
+pub(super) struct IoRound {
+    /// Whether there was anything to do.
+    pub worked: bool,
+    /// Commands that were encoded.
+    pub commands: usize,
+    /// When timers were looked at, if they were.
+    pub ticked: Option<UtcTime>,
+}
+
+/// One round of the reader and the session core on one thread: what every connection brings, and what the
+/// strategy has issued by then; timers.
+pub(super) fn io_round(
+    inlets: &mut [Inlet],
+    clock: &Clock,
+    core: &mut SessionCore,
+    end: &mut SessionEnd,
+    tick: &mut Every,
+) -> IoRound {
+    let (mut worked, mut commands, mut ticked) = (false, 0, None);
+    for inlet in inlets {
+        for look in Look::turn() {
+            let taken = end.has_room() && poll(inlet, look, clock, core, end);
+            worked |= taken;
+            if taken || look == Look::Socket {
+                commands += end.run_commands(core);
+            }
+            if !taken {
+                break;
+            }
+        }
+    }
+    let now = clock.now();
+    if tick.is_due(now.0) {
+        core.tick(end);
+        ticked = Some(now);
+    }
+    IoRound { worked: worked || commands > 0, commands, ticked }
 }
 
 /// The reader and the session core on the calling thread; the strategy on another (layout `split`).
@@ -374,25 +414,12 @@ pub(super) fn run_io(
     let mut tick = Every::new(TICK_NS);
     let _armed = allocation::arm();
     while !control.finished.load(Ordering::Acquire) {
-        let mut worked = false;
-        for inlet in &mut connections.inlets {
-            for look in Look::turn() {
-                let taken = end.has_room() && poll(inlet, look, clock, core, &mut end);
-                worked |= taken;
-                if taken || look == Look::Socket {
-                    worked |= end.run_commands(core);
-                }
-                if !taken {
-                    break;
-                }
-            }
-        }
-        let now = clock.now();
-        if tick.is_due(now.0) {
-            core.tick(&mut end);
-            if end.has_room_for_links() {
-                connections.conduct(now, core, idle, &mut end);
-            }
+        let IoRound { worked, ticked, .. } =
+            io_round(&mut connections.inlets, clock, core, &mut end, &mut tick);
+        if let Some(now) = ticked
+            && end.has_room_for_links()
+        {
+            connections.conduct(now, core, idle, &mut end);
         }
         rest(idle, worked, || !end.commands.is_empty());
     }

@@ -58,7 +58,7 @@ fn a_full_event_ring_holds_messages_back_but_never_the_end_of_a_command() {
     for number in 0..COMMAND_RING {
         assert!(strategy.commands.push(mass_cancel(number)).is_ok());
     }
-    assert!(session.run_commands(&mut core));
+    assert!(session.run_commands(&mut core) > 0);
     let ended = std::iter::from_fn(|| strategy.events.pop().ok())
         .skip(noise)
         .filter(|event| matches!(event.kind, EventKind::Withdrawn { .. }))
