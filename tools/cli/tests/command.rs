@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use common::child::{PATIENCE, Running, run, taut};
 use common::skipped::skipped;
+use taut::pipeline::available_cores;
 
 /// Held by every test that starts processes: one demo at a time may spin on all cores.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -450,6 +451,7 @@ fn every_kind_of_benchmark_runs_a_round_in_which_all_is_as_it_should_be() {
         let page = folder.path().join(what);
         let html = page.to_str().unwrap();
         // Little load: what is tested is that it measures, not what.
+        std::fs::write(&page, "<!doctype".repeat(100_000)).unwrap();
         let few = ["--per-second", "200", "--outstanding", "16", "--rate", "500"];
         let short = ["--rounds", "1", "--seconds", "1", "--wire", "busy-poll", "--json"];
         let output = run(&[&["bench", what, "--html", html][..], &few, &short].concat());
@@ -462,13 +464,56 @@ fn every_kind_of_benchmark_runs_a_round_in_which_all_is_as_it_should_be() {
         let run = &said["rounds"][0]["cases"][1];
         let stages = run["stages"].as_array().unwrap();
         assert!(stages.iter().all(|stage| stage["count"] == run["total"]["count"]), "{what}");
+        // Nothing of the orders that warm up is in any figure.
+        if what == "tick" {
+            let answers = run["answer"]["count"].as_u64().unwrap();
+            let orders = run["total"]["count"].as_u64().unwrap();
+            assert!((answers..=answers + 1).contains(&orders), "{orders} for {answers} answers");
+        }
+        // What is drawn over time is what the load is about.
+        let own = match what {
+            "open" => &run["from_due"],
+            "tick" => &run["total"],
+            _ => &run["answer"],
+        };
+        let slices = run["slices"].as_array().unwrap();
+        let sum = |key| slices.iter().map(|slice| slice[key].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(Some(sum("count")), own["count"].as_u64(), "{what}");
+        let longest = slices.iter().map(|slice| slice["max_ns"].as_u64().unwrap()).max().unwrap();
+        let said = own["max_ns"].as_u64().unwrap();
+        // The histograms keep three digits.
+        assert!(longest.abs_diff(said) <= said / 500, "{what}: {longest} of {said}");
         let corrected = run["from_due"]["p50_ns"].as_u64();
         assert_eq!(corrected.is_some(), what == "open");
         assert!(corrected.is_none() || corrected >= run["answer"]["p50_ns"].as_u64(), "{what}");
         let page = std::fs::read_to_string(page).unwrap();
         assert_eq!(page.matches("<svg").count(), 3, "{what}");
+        assert!(page.trim_end().ends_with("</html>"), "nothing is left of an older page");
         assert!(!page.contains("src=") && !page.contains("href="), "the page needs nothing else");
     }
+}
+
+#[test]
+fn a_benchmark_refuses_what_it_would_not_do_and_a_page_that_it_could_not_write() {
+    let refused = |arguments: &[&str]| {
+        let output = run(&[&["bench"], arguments].concat());
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for option in [
+        &["--html", "page.html"][..],
+        &["--wire", "mio"],
+        &["--tls", "rustls"],
+        &["--rounds", "5"],
+        &["--rate", "5"],
+        &["--kernel-stamps"],
+    ] {
+        let said = refused(&[&["engine"], option].concat());
+        assert!(said.contains(&format!("has no {}", option[0])), "{said}");
+    }
+    // Said at once: an hour of measuring would be lost at its end.
+    let said = refused(&["--seconds", "3600", "--html", "/nonexistent/page.html"]);
+    assert!(said.contains("/nonexistent/page.html"), "{said}");
 }
 
 #[test]
@@ -487,6 +532,26 @@ fn bench_engine_times_engine_and_venue_apart() {
         );
         assert!(figure["per_turn"].as_f64() >= Some(1.0), "{said}");
     }
+}
+
+#[test]
+fn bench_engine_times_the_layout_split_and_the_way_through_a_ring() {
+    let _alone = alone();
+    if available_cores().len() < 2 {
+        return skipped(format_args!("two threads that spin need two cores"));
+    }
+    let output = run(&["bench", "engine", "--layout", "split", "--seconds", "1", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success() && said["allocations"] == 0, "{said}");
+    let figures = said["figures"].as_array().unwrap();
+    let begins = ["split, market data", "split, three reports", "ring hop, 64 B", "ring hop, an event"];
+    assert_eq!(figures.len(), begins.len(), "{said}");
+    for (figure, begin) in figures.iter().zip(begins) {
+        assert!(figure["what"].as_str().unwrap().starts_with(begin), "{figure}");
+        assert!(figure["count"].as_u64() > Some(0) && figure["min_ns"].as_u64() > Some(0), "{said}");
+    }
+    let full = run(&["bench", "engine", "--layout", "full"]);
+    assert!(String::from_utf8(full.stderr).unwrap().contains("inline and split"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use taut::config::{EngineConfig, RiskSection};
 use taut::kraken::logon::Credentials;
-use taut::pipeline::{Engine, Layout, Pinning};
+use taut::pipeline::{Engine, IdlePolicy, Layout, Pinning};
 use taut::trace::Row;
 use taut::trace::allocation::allocations;
 use taut::wire::WireKind;
@@ -21,6 +21,9 @@ use crate::demo::config::DemoConfig;
 use crate::demo::place::Place;
 use crate::demo::{Cores, random_secret};
 
+/// What is around the bytes; `None` is plain TCP.
+pub type Tls = Option<TlsMode>;
+
 /// What a run is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Case {
@@ -28,8 +31,8 @@ pub struct Case {
     pub wire: WireKind,
     /// The engine's layout.
     pub layout: Layout,
-    /// `None`: plain TCP.
-    pub tls: Option<TlsMode>,
+    /// What is around the bytes.
+    pub tls: Tls,
     /// How orders are sent.
     pub load: Load,
     /// Market data events a second.
@@ -38,8 +41,9 @@ pub struct Case {
     pub stamped: bool,
 }
 
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Case {
+    /// Layout and what is around the bytes, in words.
+    pub fn around(&self) -> String {
         let layout = match self.layout {
             Layout::Inline => "inline",
             Layout::Split => "split",
@@ -50,8 +54,14 @@ impl fmt::Display for Case {
             Some(TlsMode::RecordLayer) => "TLS",
             Some(TlsMode::Rustls) => "TLS by rustls",
         };
+        format!("{layout}, {tls}")
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stamped = if self.stamped { ", from the kernel" } else { "" };
-        f.pad(&format!("{}, {layout}, {tls}{stamped}", self.wire))
+        f.pad(&format!("{}, {}{stamped}", self.wire, self.around()))
     }
 }
 
@@ -62,7 +72,7 @@ pub struct Measured {
     #[serde(flatten)]
     pub found: Found,
     /// From the poll that found the cause of an order (or, stamped, from the kernel's taking it in) to the
-    /// kernel taking the order.
+    /// kernel taking the order. Without the orders that warm up, as in [`Found`].
     pub total: Row,
     /// The stages of that.
     pub stages: Vec<Row>,
@@ -71,7 +81,7 @@ pub struct Measured {
     /// Where the threads ran.
     pub pinning: Vec<Pinning>,
     /// How they waited.
-    pub idle: String,
+    pub idle: IdlePolicy,
 }
 
 /// Longest wait for the orders that warm up, which come before the measured time.
@@ -99,7 +109,8 @@ pub fn run(
     let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
     let venue = place.start(|| Venue::start(&options, &key, &secret, process.clone(), stop))?;
     config.use_venue(&venue, None)?;
-    let mut engine = Engine::new(config.engine, Credentials::new(key, secret)?)?;
+    let engine = Engine::new(config.engine, Credentials::new(key, secret)?)?;
+    let mut engine = engine.without_timing_the_first(WARM_UP);
     if let Some(pem) = &venue.ready.certificate_pem {
         engine = engine.with_trust(Trust::Pem(pem.clone().into_bytes()));
     }
@@ -141,7 +152,7 @@ pub fn run(
         stages: outcome.latency.stages,
         allocations: allocated,
         pinning: outcome.pinning,
-        idle: format!("{:?}", outcome.idle),
+        idle: outcome.idle,
     })
 }
 

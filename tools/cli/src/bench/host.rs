@@ -26,6 +26,8 @@ pub struct Host {
     pub scanner: String,
     /// Version of this program.
     pub version: &'static str,
+    /// Why the driver is not polled inside `recv` on the wire `busy-poll`; `None`: it is.
+    pub busy_poll_refused: Option<String>,
     /// Nanoseconds of one cache line's way to the other core and back; `None` on one core.
     pub cache_line_ns: Option<u64>,
 }
@@ -55,6 +57,7 @@ impl Host {
             load: load.unwrap_or_else(unknown),
             scanner: format!("{:?}", Scanner::new().level()),
             version: env!("CARGO_PKG_VERSION"),
+            busy_poll_refused: taut::wire::busy_poll::refusal().map(|error| error.to_string()),
             cache_line_ns,
         }
     }
@@ -73,6 +76,10 @@ impl fmt::Display for Host {
             f,
             "           cache line there and back {line}, scanner {}, taut {}",
             self.scanner, self.version
-        )
+        )?;
+        match &self.busy_poll_refused {
+            Some(why) => writeln!(f, "           SO_BUSY_POLL is refused: {why}"),
+            None => Ok(()),
+        }
     }
 }

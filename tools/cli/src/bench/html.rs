@@ -2,14 +2,23 @@
 
 use std::fmt::Write;
 
-use super::load::Slice;
+use taut::trace::Stage;
+
+use super::case::Measured;
 use super::report::{Report, row};
+use super::time_line::Slice;
+use super::What;
 
 /// Size of a chart, and what it leaves for its axes.
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 60.0;
 const BOTTOM: f64 = 30.0;
+/// Colours of the stages: neighbours are far apart. The path has eleven stages, see [`taut::trace::Stage`].
+const STAGE_COLOURS: [&str; Stage::COUNT - 1] = [
+    "#1b6ca8", "#edae49", "#2e933c", "#d1495b", "#00798c", "#f28e2b", "#6d597a", "#9ccc65",
+    "#8d5524", "#66c2ff", "#444444",
+];
 /// A colour per case, repeated if they do not suffice.
 const COLOURS: [&str; 8] =
     ["#1b6ca8", "#d1495b", "#2e933c", "#edae49", "#6d597a", "#00798c", "#8d5524", "#444444"];
@@ -44,13 +53,16 @@ pub fn page(report: &Report) -> String {
     part(&by_percentile(report));
     part(
         "<h2>By stage</h2><p>Median of each stage of the path from the poll that found an order's cause \
-          to the kernel taking the order, last round, nanoseconds.</p>",
+          to the kernel taking the order, last round, nanoseconds. Medians do not add up: the number is \
+          that of the whole path.</p>",
     );
+    part(&stage_key(report));
     part(&by_stage(report));
-    part(
-        "<h2>Over time</h2><p>Mean of each tenth of a second of the last round, microseconds \
+    part(&format!(
+        "<h2>Over time</h2><p>{}: mean of each tenth of a second of the last round, microseconds \
           (logarithmic).</p>",
-    );
+        over_time_of(report.what)
+    ));
     part(&over_time(report));
     part("</body></html>");
     page
@@ -64,11 +76,30 @@ const fn colour(case: usize) -> &'static str {
     COLOURS[case % COLOURS.len()]
 }
 
+fn stage_colour(stage: usize) -> &'static str {
+    STAGE_COLOURS[stage % STAGE_COLOURS.len()]
+}
+
 fn key(report: &Report) -> String {
-    let names = report.lines.iter().enumerate().map(|(case, line)| {
-        format!("<span><i style=\"background:{}\"></i>{}</span>", colour(case), escape(&line.name))
+    let lines = report.lines.iter().enumerate();
+    keys(lines.map(|(case, line)| (colour(case), line.name.as_str())))
+}
+
+/// What each colour stands for.
+fn keys<'a>(of: impl Iterator<Item = (&'static str, &'a str)>) -> String {
+    let names = of.map(|(colour, name)| {
+        format!("<span><i style=\"background:{colour}\"></i>{}</span>", escape(name))
     });
     format!("<p class=\"key\">{}</p>", names.collect::<String>())
+}
+
+/// What the chart over time shows: the figure that the load is about.
+const fn over_time_of(what: What) -> &'static str {
+    match what {
+        What::Open => "From when an order was due to its report",
+        What::Tick => "From the poll that found a market data message to the kernel taking the order",
+        What::RoundTrip | What::Throughput | What::Wires | What::Engine => "Order to report",
+    }
 }
 
 fn by_percentile(report: &Report) -> String {
@@ -169,13 +200,13 @@ fn chart(curves: &[Curve], labels: &[(f64, String)]) -> String {
 fn by_stage(report: &Report) -> String {
     const BAR: f64 = 46.0;
     let Some(round) = report.rounds.last() else { return String::new() };
-    let sum = |at: usize| round.cases[at].stages.iter().map(|row| row.p50_ns).sum::<u64>();
-    let longest = (0..round.cases.len()).map(sum).max().unwrap_or(0).max(1) as f64;
+    let sum = |run: &Measured| run.stages.iter().map(|row| row.p50_ns).sum::<u64>();
+    let longest = round.cases.iter().map(sum).max().unwrap_or(0).max(1) as f64;
     let mut svg = open_svg(BAR * round.cases.len() as f64 + 10.0);
     for (at, run) in round.cases.iter().enumerate() {
         let top = at as f64 * BAR;
         let name = report.lines.get(at).map_or("", |line| &line.name);
-        text(&mut svg, (0.0, top + 12.0), &format!("{name}: {} ns", sum(at)));
+        text(&mut svg, (0.0, top + 12.0), &format!("{name}: path p50 {} ns", run.total.p50_ns));
         let mut left = 0.0;
         for (stage, row) in run.stages.iter().enumerate() {
             let width = row.p50_ns as f64 / longest * (WIDTH - 20.0);
@@ -184,18 +215,22 @@ fn by_stage(report: &Report) -> String {
                 "<rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"22\" fill=\"{}\">\
                  <title>{} {} ns</title></rect>",
                 top + 16.0,
-                colour(stage),
+                stage_colour(stage),
                 escape(row.name),
                 row.p50_ns
             )
             .expect("a string takes all");
-            if width > 44.0 {
-                text(&mut svg, (left + 3.0, top + 31.0), row.name);
-            }
             left += width;
         }
     }
     svg + "</svg>"
+}
+
+/// The colours of the stages.
+fn stage_key(report: &Report) -> String {
+    let run = report.rounds.last().and_then(|round| round.cases.first());
+    let stages = run.map_or(&[][..], |run| &run.stages);
+    keys(stages.iter().enumerate().map(|(stage, row)| (stage_colour(stage), row.name)))
 }
 
 fn open_svg(height: f64) -> String {
@@ -214,4 +249,56 @@ fn line_to(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
 fn text(svg: &mut String, at: (f64, f64), text: &str) {
     writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", at.0, at.1, escape(text))
         .expect("a string takes all");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::report::testing::report;
+    use super::*;
+
+    /// What stands between the heading of a part and the next one.
+    fn part<'a>(page: &'a str, heading: &str) -> &'a str {
+        let (_, rest) = page.split_once(&format!("<h2>{heading}</h2>")).expect("it has the part");
+        rest.split("<h2>").next().expect("the first piece is always there")
+    }
+
+    #[test]
+    fn every_stage_has_a_colour_of_its_own_and_a_place_in_the_key() {
+        let page = page(&report(What::RoundTrip));
+        let stages = part(&page, "By stage");
+        let (key, bars) = stages.split_once("<svg").expect("a chart");
+        for stage in &Stage::ALL[1..] {
+            assert!(key.contains(&format!("</i>{}</span>", stage.name())), "{}", stage.name());
+        }
+        let colours: BTreeSet<&str> =
+            bars.split("fill=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(colours.len(), Stage::COUNT - 1, "{colours:?}");
+        assert!(colours.iter().all(|colour| key.contains(colour)), "{colours:?}");
+    }
+
+    #[test]
+    fn a_bar_is_labelled_with_the_whole_path_and_not_with_the_sum_of_medians() {
+        let report = report(What::RoundTrip);
+        let run = &report.rounds[0].cases[0];
+        let sum: u64 = run.stages.iter().map(|row| row.p50_ns).sum();
+        assert_ne!(run.total.p50_ns, sum, "or the test shows nothing");
+        let page = page(&report);
+        let label = format!("{}: path p50 {} ns</text>", report.lines[0].name, run.total.p50_ns);
+        assert!(part(&page, "By stage").contains(&label), "{page}");
+    }
+
+    #[test]
+    fn the_chart_over_time_says_what_it_is_of() {
+        for (what, said) in [
+            (What::RoundTrip, "Order to report"),
+            (What::Open, "From when an order was due"),
+            (What::Tick, "From the poll that found a market data message"),
+        ] {
+            let page = page(&report(what));
+            assert!(part(&page, "Over time").starts_with(&format!("<p>{said}")), "{page}");
+            assert!(part(&page, "Over time").contains("<polyline"), "{page}");
+        }
+    }
 }

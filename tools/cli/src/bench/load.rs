@@ -9,9 +9,10 @@ use taut::strategy::{
     Context, InstrumentId, OrderHandle, OrderSpec, OrderUpdate, Px, Qty, Refusal, Side, Strategy,
     TimerId, UpdateKind,
 };
-use taut::trace::Row;
+use taut::trace::{Clock, Row, Stage};
 use taut_codec::value::UtcTime;
 
+use super::time_line::{Slice, TimeLine};
 use crate::demo::maker::quantity_in_minimums;
 
 /// How orders are sent.
@@ -37,10 +38,6 @@ pub enum Load {
 
 /// Answers that are not counted, at the start.
 pub const WARM_UP: u64 = 20;
-/// Length of a slice of the time line.
-const SLICE_NS: u64 = 100_000_000;
-/// Slices that are kept: ten minutes.
-const SLICES_MAX: usize = 6_000;
 /// Orders that may wait for their answer: an open loop that falls behind further has failed.
 const WAITING_MAX: usize = 2_048;
 /// How far below the best bid an order is priced, in hundredths.
@@ -50,22 +47,13 @@ const MINIMUMS: i64 = 1;
 
 const DUE: TimerId = TimerId(1);
 
-/// A stretch of the time line.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Slice {
-    /// Answers.
-    pub count: u64,
-    /// Sum of their times, ns.
-    pub sum_ns: u64,
-    /// Longest, ns.
-    pub max_ns: u64,
-}
-
 /// An order without its answer.
 struct Waiting {
     order: OrderHandle,
     due: UtcTime,
     sent: UtcTime,
+    /// When the poll began that found the order's cause, ticks; 0: no message caused it.
+    polled: u64,
 }
 
 /// Sends orders as its [`Load`] says, and times their first answers.
@@ -83,11 +71,16 @@ pub struct Trader {
     last: UtcTime,
     from_sent: Histogram<u64>,
     from_due: Histogram<u64>,
-    slices: Vec<Slice>,
+    /// Of the load's own figure.
+    times: TimeLine,
+    /// As the engine's: makes nanoseconds of its ticks.
+    clock: Clock,
     refused: Option<Refusal>,
     not_in_order: u64,
     refused_by_venue: u64,
     fell_behind: bool,
+    /// Orders that were due while there was no bid to price them by.
+    unpriced: u64,
 }
 
 /// What a [`Trader`] found.
@@ -99,7 +92,8 @@ pub struct Found {
     pub from_due: Option<Row>,
     /// Answered orders a second.
     pub per_second: f64,
-    /// The time line.
+    /// The load's own figure over time: order to report; of an open loop due to report; of market data to order
+    /// the path of each order.
     pub slices: Vec<Slice>,
     /// What does not hold, in words.
     pub faults: Vec<String>,
@@ -122,11 +116,13 @@ impl Trader {
             last: UtcTime(0),
             from_sent: histogram(),
             from_due: histogram(),
-            slices: Vec::with_capacity(SLICES_MAX),
+            times: TimeLine::new(),
+            clock: Clock::system(),
             refused: None,
             not_in_order: 0,
             refused_by_venue: 0,
             fell_behind: false,
+            unpriced: 0,
         }
     }
 
@@ -155,27 +151,32 @@ impl Trader {
         fault(self.refused.is_none(), format!("the engine refused an order: {:?}", self.refused));
         fault(self.refused_by_venue == 0, format!("the venue refused {}", self.refused_by_venue));
         fault(self.not_in_order == 0, format!("{} answers out of order", self.not_in_order));
+        fault(self.unpriced == 0, format!("{} orders were due while there was no bid", self.unpriced));
         fault(!self.fell_behind, format!("{WAITING_MAX} orders were due and not answered"));
         Found {
             answer: Row::of("order to report", &self.from_sent),
             from_due: open.then(|| Row::of("due to report", &self.from_due)),
             per_second: if seconds > 0.0 { counted as f64 / seconds } else { 0.0 },
-            slices: self.slices.clone(),
+            slices: self.times.slices().to_vec(),
             faults,
         }
     }
 
     fn send(&mut self, ctx: &mut Context<'_>, due: UtcTime) {
-        let Some(spec) = self.id.and_then(|id| order(ctx, id)) else { return };
+        let Some(spec) = self.id.and_then(|id| order(ctx, id)) else {
+            // A change of the book that leaves no bid asks for no order.
+            self.unpriced += u64::from(self.load != Load::Tick);
+            return;
+        };
         if self.waiting.len() == WAITING_MAX {
             self.fell_behind = true;
             return;
         }
-        let sent = ctx.now();
+        let (sent, polled) = (ctx.now(), ctx.stamps().get(Stage::Poll));
         match ctx.order(spec) {
             Ok(order) => {
                 self.sent += 1;
-                self.waiting.push_back(Waiting { order, due, sent });
+                self.waiting.push_back(Waiting { order, due, sent, polled });
             }
             Err(refusal) => self.refused = Some(refusal),
         }
@@ -223,19 +224,28 @@ impl Trader {
         if self.answers <= WARM_UP {
             return;
         }
-        let first = *self.first.get_or_insert(now);
+        self.first.get_or_insert(now);
         self.last = now;
         let took = now.nanos_since(waiting.sent);
         self.from_sent.saturating_record(took);
-        self.from_due.saturating_record(now.nanos_since(waiting.due));
-        let slice = (now.nanos_since(first) / SLICE_NS) as usize;
-        while self.slices.len() <= slice && self.slices.len() < SLICES_MAX {
-            self.slices.push(Slice::default());
+        let late = now.nanos_since(waiting.due);
+        self.from_due.saturating_record(late);
+        match self.load {
+            // Timed when it was sent.
+            Load::Tick => {}
+            Load::Open { .. } => self.times.note(now, late),
+            Load::Closed | Load::Window { .. } => self.times.note(now, took),
         }
-        if let Some(slice) = self.slices.get_mut(slice) {
-            slice.count += 1;
-            slice.sum_ns += took;
-            slice.max_ns = slice.max_ns.max(took);
+    }
+
+    /// The kernel took an order.
+    fn left(&mut self, now: UtcTime, order: OrderHandle, sent_ticks: u64) {
+        let caused = |waiting: &&Waiting| waiting.order == order && waiting.polled != 0;
+        if self.load == Load::Tick
+            && self.answers >= WARM_UP
+            && let Some(waiting) = self.waiting.iter().find(caused)
+        {
+            self.times.note(now, self.clock.nanos_between(waiting.polled, sent_ticks));
         }
     }
 }
@@ -264,6 +274,9 @@ impl Strategy for Trader {
 
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
         match update.kind {
+            UpdateKind::OnWire { sent_ticks, .. } => {
+                self.left(ctx.now(), update.handle, sent_ticks);
+            }
             UpdateKind::Acked => self.answered(ctx.now(), update.handle),
             UpdateKind::RefusedByVenue { .. } => {
                 self.refused_by_venue += 1;

@@ -7,10 +7,13 @@ mod echo;
 mod host;
 mod html;
 mod load;
+mod recommend;
 mod report;
+mod time_line;
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -21,7 +24,7 @@ use taut::trace::Row;
 use taut::wire::WireKind;
 use taut::wire::tls::TlsMode;
 
-use self::case::{Case, Measured};
+use self::case::{Case, Measured, Tls};
 use self::echo::Pair;
 use self::host::Host;
 use self::load::Load;
@@ -47,7 +50,7 @@ pub enum What {
     /// virtual interfaces
     Wires,
     /// The engine alone, and the venue alone: joined by memory in one thread, each timed while the other
-    /// waits; layout inline, without TLS
+    /// waits, without TLS. With `--layout split` the strategy has a second core; then the way through a ring too
     Engine,
 }
 
@@ -57,20 +60,21 @@ pub struct BenchArgs {
     /// What to measure
     #[arg(value_enum, default_value = "round-trip")]
     what: What,
-    /// Rounds; in each every case runs once, in turn, after an echo
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
+    /// Rounds [default: 5]; in each every case runs once, in turn, after an echo
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
     /// Length of a case in a round, seconds
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Wires: uring, busy-poll, mio; xdp, which needs root and TLS, over virtual interfaces
-    #[arg(long, value_delimiter = ',', default_values = ["busy-poll", "uring"])]
+    /// Wires [default: busy-poll,uring; of `wires` all]: uring, busy-poll, mio; xdp, which needs root and TLS,
+    /// over virtual interfaces
+    #[arg(long, value_delimiter = ',')]
     wire: Vec<WireKind>,
     /// Layouts: inline, split, full
     #[arg(long, value_delimiter = ',', value_parser = kebab::<Layout>, default_values = ["inline"])]
     layout: Vec<Layout>,
-    /// What is around the bytes: plain, record-layer (ours) or rustls
-    #[arg(long, value_delimiter = ',', value_parser = tls, default_values = ["plain", "record-layer"])]
+    /// What is around the bytes [default: plain,record-layer]: plain, record-layer (ours) or rustls
+    #[arg(long, value_delimiter = ',', value_parser = tls)]
     tls: Vec<Tls>,
     /// Begin the path in the kernel: the engine's stage `recv` is then the wait since the kernel took the bytes.
     /// Not on xdp
@@ -85,6 +89,9 @@ pub struct BenchArgs {
     /// Market data events a second; 1000 for `tick`, else 10
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
+    /// Of `engine`: play so many orders and measure nothing; for `bench/instructions-path.sh`
+    #[arg(long, hide = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    orders: Option<u64>,
     /// Print the result for machines
     #[arg(long)]
     json: bool,
@@ -92,9 +99,6 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
-
-/// What is around the bytes; `None` is plain TCP.
-type Tls = Option<TlsMode>;
 
 fn tls(text: &str) -> Result<Tls, String> {
     if text == "plain" { Ok(None) } else { kebab::<TlsMode>(text).map(Some) }
@@ -112,37 +116,84 @@ pub struct Round {
 /// The echo of a round is shorter than a case: it has as many samples in less time.
 const ECHO: Duration = Duration::from_millis(500);
 
+/// Rounds that are played unless the command line says how many.
+const ROUNDS: u32 = 5;
+
 /// Measures and prints. Succeeds only if every run was as it should be.
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     if args.what == What::Engine {
         return engine(args);
     }
     let cases = cases(args)?;
+    // Before anything is measured: a page that cannot be written must not cost the figures.
+    let page = args.html.as_deref().map(Page::open).transpose()?;
     let scratch = tempfile::tempdir()?;
     let process = Process::default();
     let stop = interrupt::watch(process.clone(), scratch.path().to_owned())?;
     let pair = pair();
     let host = Host::read(pair.map(echo::cache_line).transpose()?);
     let mut rounds = Vec::new();
-    for round in 1..=args.rounds {
+    for round in 1..=args.rounds.unwrap_or(ROUNDS) {
         rounds.push(play(args, &cases, pair, round, &process, &stop)?);
     }
     let report = Report::new(args.what, host, cases, rounds);
-    if let Some(file) = &args.html {
-        let page = html::page(&report);
-        std::fs::write(file, page).map_err(|error| Failure::File { path: file.clone(), error })?;
-    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print!("{report}");
     }
+    if let Some(page) = page {
+        page.write(&html::page(&report))?;
+    }
     if report.holds() { Ok(()) } else { Err(Failure::Invariant) }
+}
+
+/// The file that `--html` names.
+struct Page<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> Page<'a> {
+    /// Makes sure that it can be written. What it holds stays until there is something else to write.
+    fn open(path: &'a Path) -> Result<Self, Failure> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        let file = file.map_err(|error| Failure::File { path: path.into(), error })?;
+        Ok(Self { path, file })
+    }
+
+    fn write(mut self, text: &str) -> Result<(), Failure> {
+        let failure = |error| Failure::File { path: self.path.into(), error };
+        self.file.write_all(text.as_bytes()).map_err(failure)?;
+        // A terminal or a pipe has no length, and nothing older behind what was written.
+        if self.file.metadata().map_err(failure)?.is_file() {
+            self.file.set_len(text.len() as u64).map_err(failure)?;
+        }
+        Ok(())
+    }
 }
 
 /// `engine`: `--seconds` for each load, `--outstanding` for the one with many unanswered.
 fn engine(args: &BenchArgs) -> Result<(), Failure> {
-    let alone = alone::run(Duration::from_secs(args.seconds), args.outstanding)?;
+    let given = [
+        ("--rounds", args.rounds.is_some()),
+        ("--wire", !args.wire.is_empty()),
+        ("--tls", !args.tls.is_empty()),
+        ("--kernel-stamps", args.kernel_stamps),
+        ("--rate", args.rate.is_some()),
+        ("--html", args.html.is_some()),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+        return Err(Failure::Usage(format!(
+            "`bench engine` has no {option}: memory joins the two, without TLS and without rounds"
+        )));
+    }
+    if let Some(orders) = args.orders {
+        println!("{} orders", alone::count(orders, args.outstanding)?);
+        return Ok(());
+    }
+    let length = Duration::from_secs(args.seconds);
+    let alone = alone::run(length, args.outstanding, &args.layout, pair())?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&alone)?);
     } else {
@@ -167,7 +218,7 @@ fn play(
             return Err(ChildError::Interrupted.into());
         }
         if say {
-            eprint!("\r\x1b[Kround {number} of {}: {case}", args.rounds);
+            eprint!("\r\x1b[Kround {number} of {}: {case}", args.rounds.unwrap_or(ROUNDS));
         }
         measured.push(case::run(case, Duration::from_secs(args.seconds), process, stop)?);
     }
@@ -205,11 +256,19 @@ fn cases(args: &BenchArgs) -> Result<Vec<Case>, Failure> {
         What::Tick => Load::Tick,
     };
     let rate = args.rate.unwrap_or(if args.what == What::Tick { 1_000 } else { 10 });
-    let wires = if args.what == What::Wires { wires() } else { args.wire.clone() };
+    let wires = match (args.what, args.wire.as_slice()) {
+        (What::Wires, []) => wires(),
+        (_, []) => vec![WireKind::BusyPoll, WireKind::Uring],
+        (_, named) => named.to_vec(),
+    };
+    let around = match args.tls.as_slice() {
+        [] => &[None, Some(TlsMode::RecordLayer)][..],
+        named => named,
+    };
     let mut cases = Vec::new();
     for wire in wires {
         for layout in &args.layout {
-            for tls in &args.tls {
+            for tls in around {
                 // A stack of our own is an address that is not loopback: only with TLS.
                 if args.what == What::Wires && wire == WireKind::Xdp && tls.is_none() {
                     continue;

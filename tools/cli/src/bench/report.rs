@@ -3,10 +3,12 @@
 use std::fmt;
 
 use serde::Serialize;
+use taut::pipeline::IdlePolicy;
 use taut::trace::Row;
 
 use super::case::{Case, Measured};
 use super::host::Host;
+use super::recommend::{Advice, recommend};
 use super::{Round, What};
 
 /// A figure over the rounds.
@@ -30,7 +32,7 @@ impl Spread {
     }
 
     /// With a number of decimals: `1.20 (1.10-1.92)`; the range only if there is one.
-    fn text(self, decimals: usize) -> String {
+    pub fn text(self, decimals: usize) -> String {
         let Self { median, min, max } = self;
         if min == max {
             return format!("{median:.decimals$}");
@@ -56,6 +58,10 @@ pub struct Line {
     pub per_second: Spread,
     /// From the poll that found an order's cause to the kernel taking the order: median of a run.
     pub path_us: Spread,
+    /// How the threads of the path waited.
+    pub idle: Option<IdlePolicy>,
+    /// The threads, and the cores that each may run on: `taut-inline [0]`.
+    pub pinned: String,
 }
 
 /// Everything.
@@ -69,8 +75,8 @@ pub struct Report {
     pub lines: Vec<Line>,
     /// Median of the echo.
     pub echo_us: Option<Spread>,
-    /// The wire to take, of `taut bench wires`.
-    pub recommended: Option<String>,
+    /// The wires to take, of `taut bench wires`.
+    pub recommended: Vec<Advice>,
     /// What was not as it should be.
     pub faults: Vec<String>,
     /// The cases.
@@ -103,7 +109,10 @@ impl Report {
         let faults = faults.collect();
         let echoes = rounds.iter().filter_map(|round| round.echo.as_ref());
         let echo_us = Spread::of(echoes.map(|row| micros(row.p50_ns)));
-        let recommended = (what == What::Wires).then(|| recommend(&lines, &cases)).flatten();
+        let recommended = match what {
+            What::Wires => recommend(&lines, &cases, rounds.len()),
+            _ => Vec::new(),
+        };
         Self { what, host, lines, echo_us, recommended, faults, cases, rounds }
     }
 
@@ -149,38 +158,31 @@ fn line(what: What, name: String, at: usize, rounds: &[Round]) -> Option<Line> {
         to_echo: Spread::of(ratios),
         per_second: Spread::of(runs().map(|run| run.found.per_second))?,
         path_us: Spread::of(runs().map(|run| micros(run.total.p50_ns)))?,
+        idle: runs().next().map(|run| run.idle),
+        pinned: runs().next().map(pinned).unwrap_or_default(),
     })
 }
 
-/// The wire whose medians are lowest, and whether that is beyond doubt.
-fn recommend(lines: &[Line], cases: &[Case]) -> Option<String> {
-    let mut all: Vec<(&Line, &Case)> = lines.iter().zip(cases).collect();
-    all.sort_by(|one, other| one.0.p50_us.median.total_cmp(&other.0.p50_us.median));
-    let (best, case) = *all.first()?;
-    let rival = all.iter().find(|(_, other)| other.wire != case.wire);
-    let doubt = match rival {
-        Some((line, other)) if line.p50_us.min <= best.p50_us.max => {
-            format!("; the ranges of {} overlap: run more rounds", other.wire)
-        }
-        _ => String::new(),
-    };
-    Some(format!("[path] wire = \"{}\"{doubt}", case.wire))
+fn pinned(run: &Measured) -> String {
+    let threads: Vec<String> =
+        run.pinning.iter().map(|one| format!("{} {:?}", one.thread, one.allowed)).collect();
+    threads.join(", ")
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.host)?;
-        if let Some(run) = self.rounds.first().and_then(|round| round.cases.first()) {
-            let cores: Vec<String> =
-                run.pinning.iter().map(|one| format!("{} {:?}", one.thread, one.allowed)).collect();
-            writeln!(f, "pinned     {}; first case waits by {}", cores.join(", "), run.idle)?;
+        let mut pinned: Vec<&str> = self.lines.iter().map(|line| line.pinned.as_str()).collect();
+        pinned.dedup();
+        for threads in pinned {
+            writeln!(f, "pinned     {threads}")?;
         }
         writeln!(f, "what       {}", self.about())?;
         writeln!(f, "           {} rounds; median over the rounds (range), us", self.rounds.len())?;
         if let Some(echo) = self.echo_us {
             writeln!(f, "echo       200 B there and back, both spinning: p50 {}", echo.text(2))?;
         }
-        let head = ["case", "p50", "p99", "p99.9", "to echo", "per second", "path p50"];
+        let head = ["case", "p50", "p99", "p99.9", "to echo", "per second", "path p50", "idle"];
         let rows = self.lines.iter().map(|line| {
             let ratio = line.to_echo.map_or("-".into(), |ratio| ratio.text(2));
             [
@@ -191,9 +193,14 @@ impl fmt::Display for Report {
                 ratio,
                 line.per_second.text(0),
                 line.path_us.text(2),
+                match line.idle {
+                    Some(IdlePolicy::Spin) => "spin".into(),
+                    Some(IdlePolicy::Park) => "park".into(),
+                    None => "-".into(),
+                },
             ]
         });
-        let rows: Vec<[String; 7]> = rows.collect();
+        let rows: Vec<[String; 8]> = rows.collect();
         let width = |column: usize| {
             let longest = rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
             longest.max(head[column].len())
@@ -205,13 +212,75 @@ impl fmt::Display for Report {
             }
             writeln!(f)?;
         }
-        if let Some(recommended) = &self.recommended {
-            writeln!(f, "take       {recommended}")?;
+        for advice in &self.recommended {
+            writeln!(f, "take       {advice}")?;
         }
         for fault in &self.faults {
             writeln!(f, "FAULT      {fault}")?;
         }
         Ok(())
+    }
+}
+
+/// Made-up results, for tests.
+#[cfg(test)]
+pub mod testing {
+    use hdrhistogram::Histogram;
+    use taut::pipeline::{Layout, Pinning};
+    use taut::trace::Stage;
+    use taut::wire::WireKind;
+
+    use super::super::load::{Found, Load};
+    use super::super::time_line::Slice;
+    use super::*;
+
+    impl Line {
+        /// Of no time at all.
+        pub fn nothing(name: String) -> Self {
+            let zero = Spread { median: 0.0, min: 0.0, max: 0.0 };
+            Self {
+                name,
+                p50_us: zero,
+                p99_us: zero,
+                p999_us: zero,
+                to_echo: None,
+                per_second: zero,
+                path_us: zero,
+                idle: None,
+                pinned: String::new(),
+            }
+        }
+    }
+
+    fn times(name: &'static str, all: &[u64]) -> Row {
+        let mut histogram =
+            Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("constant bounds are valid");
+        all.iter().for_each(|nanos| histogram.saturating_record(*nanos));
+        Row::of(name, &histogram)
+    }
+
+    /// One round of one case; its stages' medians do not add up to the median of the path.
+    pub fn report(what: What) -> Report {
+        let (wire, layout, load) = (WireKind::BusyPoll, Layout::Inline, Load::Closed);
+        let cases = vec![Case { wire, layout, tls: None, load, rate: 10, stamped: false }];
+        let stages = Stage::ALL[1..].iter().map(|stage| times(stage.name(), &[10, 10, 500]));
+        let found = Found {
+            answer: times("order to report", &[10_000]),
+            from_due: Some(times("due to report", &[20_000])),
+            per_second: 1.0,
+            slices: vec![Slice { count: 1, sum_ns: 10_000, max_ns: 10_000 }; 2],
+            faults: Vec::new(),
+        };
+        let run = Measured {
+            found,
+            total: times("total", &[600, 2_000, 2_100]),
+            stages: stages.collect(),
+            allocations: 0,
+            pinning: vec![Pinning::new("taut-inline", Some(0), vec![0])],
+            idle: IdlePolicy::Spin,
+        };
+        let round = Round { echo: Some(times("echo", &[8_000])), cases: vec![run] };
+        Report::new(what, Host::read(None), cases, vec![round])
     }
 }
 
@@ -225,5 +294,13 @@ mod tests {
         assert_eq!(spread, Some(Spread { median: 2.0, min: 1.0, max: 4.0 }));
         assert_eq!(spread.map(|spread| spread.text(1)).as_deref(), Some("2.0 (1.0-4.0)"));
         assert_eq!(Spread::of(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn every_line_says_how_its_threads_waited_and_the_head_where_they_ran() {
+        let said = testing::report(What::Wires).to_string();
+        assert!(said.contains("\npinned     taut-inline [0]\n"), "{said}");
+        let line = said.lines().find(|line| line.starts_with("busy-poll, inline, plain"));
+        assert!(line.is_some_and(|line| line.trim_end().ends_with("spin")), "{said}");
     }
 }
