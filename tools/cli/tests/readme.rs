@@ -10,6 +10,9 @@ use serde_json::Value;
 const BEGIN: &str = "<!-- made by bench/path.sh -->\n";
 const END: &str = "<!-- end -->\n";
 
+/// Fewer have no range worth the name.
+const ROUNDS_MIN: u64 = 5;
+
 /// `14.4 (13.6-18.2)`
 fn spread(of: &Value, decimals: usize) -> String {
     let [median, min, max] = ["median", "min", "max"].map(|key| of[key].as_f64().unwrap());
@@ -20,12 +23,28 @@ fn table(results: &Value) -> String {
     let results = results.as_array().unwrap();
     let (first, text) = (&results[0], |of: &Value| of.as_str().unwrap().to_owned());
     let host = &first["host"];
+    for result in results {
+        let rounds = result["rounds"].as_u64();
+        assert!(rounds >= Some(ROUNDS_MIN), "{rounds:?} rounds of {}", result["what"]);
+    }
+    // One for each layout.
+    let lines = results.iter().flat_map(|result| result["lines"].as_array().unwrap());
+    let mut pinned: Vec<&str> = lines.filter_map(|line| line["pinned"].as_str()).collect();
+    pinned.sort_unstable();
+    pinned.dedup();
+    let threads = match pinned.as_slice() {
+        [] => "Where the threads ran was not recorded.".to_owned(),
+        all => format!("Threads: {}; they spin unless the case says otherwise.", all.join("; ")),
+    };
+    let line = host["cache_line_ns"].as_u64().map_or("not measured".into(), |ns| format!("{ns} ns"));
     let mut out = format!(
-        "{}, {} cores, Linux {}, load before {}; {} rounds of a second each, median (range):\n\n\
+        "{}, {} cores, isolated {}, Linux {}, load before {}, a line of the cache to the other core and back {line}. \
+         {threads} {} rounds of a second each, median (range):\n\n\
          | what | case | p50 us | p99 us | p50 to an echo of 200 B in the same round | orders a second |\n\
          |---|---|---|---|---|---|\n",
         text(&first["date"]),
         host["cores"].as_array().unwrap().len(),
+        text(&host["isolated"]),
         text(&host["kernel"]),
         text(&host["load"]),
         first["rounds"],
@@ -37,9 +56,10 @@ fn table(results: &Value) -> String {
                 of => spread(of, 2),
             };
             out += &format!(
-                "| {} | {} | {} | {} | {to_echo} | {} |\n",
+                "| {} | {}{} | {} | {} | {to_echo} | {} |\n",
                 text(&result["what"]),
                 text(&line["name"]),
+                if line["idle"] == "park" { ", parking" } else { "" },
                 spread(&line["p50_us"], 1),
                 spread(&line["p99_us"], 1),
                 spread(&line["per_second"], 0),
