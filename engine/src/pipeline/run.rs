@@ -75,7 +75,8 @@ impl<S: Strategy + Send> Path<S> {
         for _ in layout.threads() {
             idles.push(Idle::new(idle)?);
         }
-        let mut collector = Collector::new(clock.clone(), config.path.sent_log).without_first(untimed);
+        let mut collector =
+            Collector::new(clock.clone(), config.path.sent_log).without_first(untimed);
         let mut journals = Housekeeping::new(core.housekeepers());
         journals.run(control);
         let limit = Duration::from_millis(config.path.stall_ms.into());

@@ -544,11 +544,15 @@ fn bench_engine_times_the_layout_split_and_the_way_through_a_ring() {
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.success() && said["allocations"] == 0, "{said}");
     let figures = said["figures"].as_array().unwrap();
-    let begins = ["split, market data", "split, three reports", "ring hop, 64 B", "ring hop, an event"];
+    let begins =
+        ["split, market data", "split, three reports", "ring hop, 64 B", "ring hop, an event"];
     assert_eq!(figures.len(), begins.len(), "{said}");
     for (figure, begin) in figures.iter().zip(begins) {
         assert!(figure["what"].as_str().unwrap().starts_with(begin), "{figure}");
-        assert!(figure["count"].as_u64() > Some(0) && figure["min_ns"].as_u64() > Some(0), "{said}");
+        assert!(
+            figure["count"].as_u64() > Some(0) && figure["min_ns"].as_u64() > Some(0),
+            "{said}"
+        );
     }
     let full = run(&["bench", "engine", "--layout", "full"]);
     assert!(String::from_utf8(full.stderr).unwrap().contains("inline and split"));

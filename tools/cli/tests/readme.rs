@@ -36,7 +36,8 @@ fn table(results: &Value) -> String {
         [] => "Where the threads ran was not recorded.".to_owned(),
         all => format!("Threads: {}; they spin unless the case says otherwise.", all.join("; ")),
     };
-    let line = host["cache_line_ns"].as_u64().map_or("not measured".into(), |ns| format!("{ns} ns"));
+    let line =
+        host["cache_line_ns"].as_u64().map_or("not measured".into(), |ns| format!("{ns} ns"));
     let mut out = format!(
         "{}, {} cores, isolated {}, Linux {}, load before {}, a line of the cache to the other core and back {line}. \
          {threads} {} rounds of a second each, median (range):\n\n\

@@ -282,10 +282,8 @@ mod tests {
 
     #[test]
     fn aes_128_gcm_comes_first_where_the_processor_has_aes_and_chacha20_where_not() {
-        let (aes, chacha) = (
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        );
+        let (aes, chacha) =
+            (cipher_suite::TLS13_AES_128_GCM_SHA256, cipher_suite::TLS13_CHACHA20_POLY1305_SHA256);
         let aes_256 = cipher_suite::TLS13_AES_256_GCM_SHA384;
         assert_eq!(ciphers(true), [aes, aes_256, chacha]);
         assert_eq!(ciphers(false), [chacha, aes, aes_256]);

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 
+use super::Stack;
 use super::device::XdpDevice;
 use super::veth::Veth;
-use super::Stack;
 use crate::skipped::skipped;
 
 /// The addresses of the two ends.

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use taut::trace::Stage;
 
+use super::What;
 use super::case::Measured;
 use super::report::{Report, row};
 use super::time_line::Slice;
-use super::What;
 
 /// Size of a chart, and what it leaves for its axes.
 const WIDTH: f64 = 760.0;
@@ -97,7 +97,9 @@ fn keys<'a>(of: impl Iterator<Item = (&'static str, &'a str)>) -> String {
 const fn over_time_of(what: What) -> &'static str {
     match what {
         What::Open => "From when an order was due to its report",
-        What::Tick => "From the poll that found a market data message to the kernel taking the order",
+        What::Tick => {
+            "From the poll that found a market data message to the kernel taking the order"
+        }
         What::RoundTrip | What::Throughput | What::Wires | What::Engine => "Order to report",
     }
 }

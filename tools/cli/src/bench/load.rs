@@ -151,7 +151,10 @@ impl Trader {
         fault(self.refused.is_none(), format!("the engine refused an order: {:?}", self.refused));
         fault(self.refused_by_venue == 0, format!("the venue refused {}", self.refused_by_venue));
         fault(self.not_in_order == 0, format!("{} answers out of order", self.not_in_order));
-        fault(self.unpriced == 0, format!("{} orders were due while there was no bid", self.unpriced));
+        fault(
+            self.unpriced == 0,
+            format!("{} orders were due while there was no bid", self.unpriced),
+        );
         fault(!self.fell_behind, format!("{WAITING_MAX} orders were due and not answered"));
         Found {
             answer: Row::of("order to report", &self.from_sent),

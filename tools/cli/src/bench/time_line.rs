@@ -62,10 +62,8 @@ mod tests {
         for (at, took) in [(0, 7), (SLICE_NS - 1, 9), (2 * SLICE_NS, 1)] {
             line.note(UtcTime(begun + at), took);
         }
-        let (two, one) = (
-            Slice { count: 2, sum_ns: 16, max_ns: 9 },
-            Slice { count: 1, sum_ns: 1, max_ns: 1 },
-        );
+        let (two, one) =
+            (Slice { count: 2, sum_ns: 16, max_ns: 9 }, Slice { count: 1, sum_ns: 1, max_ns: 1 });
         assert_eq!(line.slices(), [two, Slice::default(), one]);
         line.note(UtcTime(begun + SLICE_NS * SLICES_MAX as u64), 3);
         assert_eq!(line.slices().iter().map(|slice| slice.count).sum::<u64>(), 3, "it has an end");

@@ -95,8 +95,7 @@ impl Inline {
         let mut turns = Turns::new();
         let since = Instant::now();
         while since.elapsed() < length {
-            let alone =
-                self.outside.waiting(TRADING) == 0 && self.outside.waiting(MARKET_DATA) > 0;
+            let alone = self.outside.waiting(TRADING) == 0 && self.outside.waiting(MARKET_DATA) > 0;
             let (nanos, orders) = self.engine_turn();
             if alone && orders == 1 {
                 turns.note(nanos, 1);

@@ -15,8 +15,8 @@ use serde::Serialize;
 use taut::pipeline::{Layout, available_cores, pin_current};
 use taut::trace::Row;
 
-pub use self::inline::count;
 use self::inline::Inline;
+pub use self::inline::count;
 use self::outside::venue_config;
 use self::split::Split;
 use super::echo::{self, Pair};
@@ -170,7 +170,10 @@ impl Alone {
 impl fmt::Display for Alone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.host)?;
-        writeln!(f, "what       engine and venue joined by memory, ns; split: the strategy on a second core")?;
+        writeln!(
+            f,
+            "what       engine and venue joined by memory, ns; split: the strategy on a second core"
+        )?;
         let width = self.figures.iter().map(|one| one.what.len()).max().unwrap_or(0);
         writeln!(
             f,

@@ -37,8 +37,7 @@ impl Split {
     /// # Errors
     /// What keeps the two from being set up, or no order being answered.
     pub fn new(load: Load, pair: Pair) -> Result<Self, Failure> {
-        let (Parts { desk, core, conductors, clock }, outside) =
-            set_up(load, &venue_config(load))?;
+        let (Parts { desk, core, conductors, clock }, outside) = set_up(load, &venue_config(load))?;
         let (io, mut strategy) = split(desk, core, conductors, clock.clone(), IdlePolicy::Spin)?;
         let allocated = allocations().count;
         let builder = std::thread::Builder::new().name("taut-strategy".into());
