@@ -399,6 +399,12 @@ pub enum WithdrawReason {
     OutboxFull,
     /// The message could not be encoded.
     NotEncodable,
+    /// Of a replace that was held until the venue had told the OrderID: a later one has taken its place.
+    Superseded,
+    /// Of such a replace: the order has ended.
+    OrderEnded,
+    /// Of such a replace: it is not known any more whether the order is open.
+    OrderUncertain,
 }
 
 /// Something wrong that is not about one order.

@@ -76,7 +76,8 @@
 //!
 //! Requests need not wait for acknowledgements. A replace names the last request on the order, acknowledged
 //! or not; the venue keeps the order of arrival, so the chain holds. Two limits are the venue's: a replace
-//! needs the OrderID, so it is refused (`OrderIdUnknown`) until the new order's first report; and when a
+//! needs the OrderID, so until the new order's first report its terms are held, the newest in the place of an
+//! earlier one ([`Context::replace`](crate::strategy::Context::replace)); and when a
 //! link of the chain is refused, those behind it are refused too, after which the order stands where it last
 //! was. A fill can cross any of them.
 //!

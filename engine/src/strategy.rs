@@ -301,12 +301,16 @@ impl<'a> Context<'a> {
         self.core.at(spec.instrument, |core| core.order(spec))
     }
 
-    /// Amends an order to a new total quantity (fills included) and limit; whether earlier replaces are
-    /// acknowledged does not matter. An order that waits for a trigger keeps it.
+    /// Amends an order to a new total quantity (fills included) and limit; whether the order or earlier
+    /// replaces are acknowledged does not matter. An order that waits for a trigger keeps it.
+    ///
+    /// A replace must name the OrderID (venue file 4.3). Until the order's first report has told that, the
+    /// replace is held, and counts as open; the newest takes the place of one that is held. It leaves with
+    /// that report ([`UpdateKind::OnWire`] follows), or ends by [`UpdateKind::Withdrawn`] or
+    /// [`UpdateKind::ReplaceRefused`].
     ///
     /// # Errors
-    /// A [`Refusal`]; nothing was sent. [`Refusal::OrderIdUnknown`] until the order is acknowledged,
-    /// [`Refusal::NotAmendable`] if it has no limit.
+    /// A [`Refusal`]; nothing was sent. [`Refusal::NotAmendable`] if it has no limit.
     pub fn replace(&mut self, order: OrderHandle, qty: Qty, px: Px) -> Result<(), Refusal> {
         self.core.at_order(order, |core| core.replace(order, qty, px))
     }

@@ -58,6 +58,10 @@ pub(crate) struct Core {
     pub kept: Kept,
     pub(super) lane: Lane,
     pub queue: VecDeque<Command>,
+    /// A replace that was held may leave.
+    pub(super) replaces_due: bool,
+    /// Orders of which another replace is held in the place of an earlier one, which is to be told.
+    pub(super) superseded: VecDeque<OrderHandle>,
     /// The stamps of the event that is being handled.
     pub cause: Stamps,
     /// Epoch and connection of the trading session while it is up.
@@ -135,6 +139,8 @@ impl Core {
             kept: Kept::new(),
             lane: Lane::new(),
             queue: VecDeque::new(),
+            replaces_due: false,
+            superseded: VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX),
             cause: Stamps::NONE,
             trading: None,
             held: false,
@@ -237,7 +243,7 @@ impl Core {
         Ok(handle)
     }
 
-    fn try_replace(
+    pub(super) fn try_replace(
         &mut self,
         handle: OrderHandle,
         stamps: Stamps,
@@ -257,8 +263,9 @@ impl Core {
         }
         self.check_held(order.instrument)?;
         let now = self.clock.now();
+        let waits = plan.order_id.is_empty();
         let replace = ReplaceOrder {
-            cl_ord_id: self.next_id(now)?,
+            cl_ord_id: if waits { plan.orig_cl_ord_id } else { self.next_id(now)? },
             orig_cl_ord_id: plan.orig_cl_ord_id,
             order_id: plan.order_id,
             instrument: order.instrument,
@@ -270,9 +277,18 @@ impl Core {
             stop_px: terms.stop_px,
             post_only: order.post_only,
         };
+        if waits {
+            return self.hold_replace(&order, &replace, terms);
+        }
+        if order.held_replace().is_some() && self.superseded.len() == COMMANDS_PER_CALLBACK_MAX {
+            return Err(Refusal::TooManyCommands);
+        }
         let view = view(&self.markets, &self.orders, &self.positions, order.instrument);
         let checked = self.risk.check_replace(replace, &order, &view, now)?;
         self.orders.add_replace(handle, replace.cl_ord_id, terms)?;
+        if self.orders.drop_held(handle) {
+            self.superseded.push_back(handle);
+        }
         self.orders.stamp(handle, now);
         self.order_changed(handle, now);
         self.stats.replaces += 1;
@@ -354,7 +370,7 @@ impl Core {
     }
 }
 
-fn view<'a>(
+pub(super) fn view<'a>(
     markets: &'a Markets,
     orders: &OrderTable,
     positions: &Positions,

@@ -189,6 +189,9 @@ impl<S: Strategy> Desk<S> {
             self.tell(&SessionUpdate::Disagreement { order: update.handle });
         }
         self.strategy.on_order(&mut Context::new(&mut self.core), update);
+        if self.core.orders.held_replaces() > 0 {
+            self.end_held_replace(update);
+        }
         self.tell_unseen();
     }
 

@@ -12,6 +12,7 @@ mod kept;
 mod kill;
 mod ladder;
 mod lane;
+mod replaces;
 mod reports;
 mod rest;
 mod seats;
@@ -292,6 +293,7 @@ impl<S: Strategy> Desk<S> {
             if matches!(desk.core.flatten, Flatten::Due | Flatten::OneByOne) {
                 desk.core.flatten();
             }
+            desk.pump_replaces();
             desk.pump_cancels();
             desk.pump_truth();
             desk.core.pump_rest();

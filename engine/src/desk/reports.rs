@@ -50,6 +50,7 @@ impl<S: Strategy> Desk<S> {
                 self.tell(&SessionUpdate::ForeignFee { order: update.handle });
             }
         }
+        self.core.note_order_id(update.handle);
         self.tell_order(update, applied.disagrees);
     }
 

@@ -77,6 +77,7 @@ impl Core {
         matches!(self.flatten, Flatten::Due | Flatten::OneByOne)
             || self.kept.may_send
             || self.needs_pump
+            || self.has_replaces()
             || self.rest.is_there()
             || !self.truth.is_idle()
     }

@@ -25,6 +25,10 @@ pub struct DeskStats {
     pub orders: u64,
     /// Replaces issued.
     pub replaces: u64,
+    /// Replaces that were held until the venue had told the OrderID; those that left are in `replaces`.
+    pub replaces_held: u64,
+    /// Of these, those that never left: superseded, refused in the end, or of an order that ended.
+    pub replaces_dropped: u64,
     /// Cancels issued.
     pub cancels: u64,
     /// Cancels that were kept because the venue's rate limit would have refused them.

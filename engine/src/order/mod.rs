@@ -4,6 +4,7 @@ mod answers;
 mod apply;
 mod cancel;
 mod chain;
+mod held;
 mod ids;
 mod index;
 mod positions;
@@ -144,6 +145,8 @@ pub struct Order {
     /// What was done to settle it while it is uncertain.
     asked: Asked,
     cancel: cancel::CancelWish,
+    /// A replace that waits for the OrderID.
+    held: Option<Terms>,
     /// What it could still fill at worst, pending replaces included.
     exposure: i64,
     best_px: Option<Px>,
@@ -202,6 +205,7 @@ impl Order {
             day: 0,
             asked: Asked::Nothing,
             cancel: cancel::CancelWish::NONE,
+            held: None,
             exposure: 0,
             best_px: None,
             touched: UtcTime(0),
@@ -352,7 +356,7 @@ pub enum UpdateKind {
         /// Clock ticks when the kernel took the bytes.
         sent_ticks: u64,
     },
-    /// A request was taken back before it reached the wire.
+    /// A request was taken back before it reached the wire; a replace that was held may not have been one yet.
     Withdrawn {
         /// Which request.
         request: RequestKind,
@@ -431,6 +435,12 @@ pub enum UpdateKind {
     CancelClimbed {
         /// The rung, and why.
         route: CancelRoute,
+    },
+    /// A replace that was held until the venue had told the OrderID is given up: it was refused when it was to
+    /// leave. The order stays as it was.
+    ReplaceRefused {
+        /// Why.
+        refusal: Refusal,
     },
     /// A cancel that was kept, or was to go by REST, is given up.
     CancelRefused {

@@ -14,7 +14,7 @@ use crate::types::{ClOrdId, OrdType, OrderId, Px, Qty};
 pub struct ReplacePlan {
     /// OrigClOrdID(41).
     pub orig_cl_ord_id: ClOrdId,
-    /// OrderID(37).
+    /// OrderID(37), empty if not known; the replace has to wait for it then (venue file 4.3).
     pub order_id: OrderId,
     /// StopPx(99) that was asked for last, of an order that waits for a trigger.
     pub stop_px: Option<Px>,
@@ -56,9 +56,6 @@ impl OrderTable {
         // One that is kept was asked for before.
         if order.is_cancel_pending() || order.is_cancel_kept() {
             return Err(Refusal::CancelPending);
-        }
-        if order.order_id.is_empty() {
-            return Err(Refusal::OrderIdUnknown);
         }
         // The last is left for a cancel.
         if self.has_pending(order, PENDING_PER_ORDER_MAX - 1) {

@@ -41,6 +41,8 @@ pub struct OrderTable {
     number: u32,
     /// Of which trading session of the desk they are.
     seat: u8,
+    /// How many replaces wait for an OrderID.
+    pub(super) held: u32,
     /// Of some instrument more or less may have been filled unseen than was told.
     pub(super) unseen_changed: bool,
     /// The session that is up, or was last.
@@ -102,6 +104,7 @@ impl OrderTable {
             kept: Kept::default(),
             number: TABLES.fetch_add(1, Ordering::Relaxed),
             seat: 0,
+            held: 0,
             unseen_changed: false,
             epoch: 0,
             connection: 0,
@@ -356,6 +359,10 @@ impl OrderTable {
                 RequestKind::Cancel if link.is_waiting() && !link.doomed => cancels += 1,
                 _ => {}
             }
+        }
+        if let Some(terms) = order.held.filter(|_| !order.state.is_end()) {
+            largest = largest.max(terms.qty.0);
+            best_px = better_px(order.side, best_px, terms.px);
         }
         let exposure =
             if order.state.is_end() { 0 } else { largest.saturating_sub(order.cum.0).max(0) };

@@ -67,23 +67,22 @@ impl RiskCheck {
         view: &RiskView<'_>,
         now: UtcTime,
     ) -> Result<Checked<ReplaceOrder>, Refusal> {
-        let (exposure, cum) = (old.exposure().0, old.cum.0);
-        let ask = Ask {
-            instrument: order.instrument,
-            side: order.side,
-            ord_type: order.ord_type,
-            time_in_force: order.time_in_force,
-            qty: order.qty,
-            px: order.px,
-            stop_px: order.stop_px,
-            post_only: order.post_only,
-            self_trade: None,
-            adds: order.qty.0.saturating_sub(cum).saturating_sub(exposure).max(0),
-            opens: false,
-            charge: Charge::Replace { age: now.nanos_since(old.touched()) },
-        };
-        self.check_ask(&ask, view, now)?;
+        self.check_ask(&replace_ask(&order, old, now), view, now)?;
         Ok(Checked(order))
+    }
+
+    /// The same without counting it: the replace is to leave later, and is checked again then.
+    ///
+    /// # Errors
+    /// As [`RiskCheck::check_replace`].
+    pub fn judge_replace(
+        &mut self,
+        order: &ReplaceOrder,
+        old: &Order,
+        view: &RiskView<'_>,
+        now: UtcTime,
+    ) -> Result<(), Refusal> {
+        self.judge_ask(&replace_ask(order, old, now), view, now)
     }
 
     /// Checks a cancel: only the venue's rate limit can refuse it.
@@ -123,6 +122,12 @@ impl RiskCheck {
     }
 
     fn check_ask(&mut self, ask: &Ask, view: &RiskView<'_>, now: UtcTime) -> Result<(), Refusal> {
+        self.judge_ask(ask, view, now)?;
+        self.count(ask.instrument, ask.charge, now);
+        Ok(())
+    }
+
+    fn judge_ask(&mut self, ask: &Ask, view: &RiskView<'_>, now: UtcTime) -> Result<(), Refusal> {
         if self.killed.is_some() {
             return Err(Refusal::Killed);
         }
@@ -139,9 +144,7 @@ impl RiskCheck {
             self.check_self_cross(known, ask, px)?;
         }
         self.mirror.check(ask.instrument, ask.charge, now)?;
-        self.check_rate(ask.instrument, now)?;
-        self.count(ask.instrument, ask.charge, now);
-        Ok(())
+        self.check_rate(ask.instrument, now)
     }
 
     fn check_total(
@@ -198,6 +201,25 @@ impl RiskCheck {
             row.bucket.take(now);
         }
         self.mirror.charge(id, charge, now);
+    }
+}
+
+/// What a replace of `old` asks for: the new quantity is a total, fills included (venue file 4.3).
+fn replace_ask(order: &ReplaceOrder, old: &Order, now: UtcTime) -> Ask {
+    let (exposure, cum) = (old.exposure().0, old.cum.0);
+    Ask {
+        instrument: order.instrument,
+        side: order.side,
+        ord_type: order.ord_type,
+        time_in_force: order.time_in_force,
+        qty: order.qty,
+        px: order.px,
+        stop_px: order.stop_px,
+        post_only: order.post_only,
+        self_trade: None,
+        adds: order.qty.0.saturating_sub(cum).saturating_sub(exposure).max(0),
+        opens: false,
+        charge: Charge::Replace { age: now.nanos_since(old.touched()) },
     }
 }
 

@@ -139,8 +139,6 @@ pub enum Refusal {
     OrderEnded,
     /// The order's state is unknown since a session drop; it can be cancelled, not replaced.
     OrderUncertain,
-    /// The venue has not told the order's OrderID(37) yet, which a replace must name (venue file 4.3).
-    OrderIdUnknown,
     /// No request reaches the order from this session, as the venue's rules are configured
     /// ([`Reach`](crate::order::Reach)).
     OutOfReach,
@@ -215,7 +213,6 @@ impl Refusal {
             Self::OrderUnknown => "unknown order",
             Self::OrderEnded => "the order has ended",
             Self::OrderUncertain => "the order's state is uncertain",
-            Self::OrderIdUnknown => "the OrderID is not known yet",
             Self::OutOfReach => "no request reaches the order",
             Self::RestFailed => "REST failed",
             Self::Reconciling => "what became of the open orders is still to be found out",

@@ -84,7 +84,8 @@ impl Strategy for MarketMaker {
         let Some(known) = quote.filter(|quote| quote.order == update.handle) else { return };
         if update.state.is_end() || update.kind == UpdateKind::Uncertain {
             *quote = None;
-        } else if let UpdateKind::RefusedByVenue { .. } = update.kind
+        } else if let UpdateKind::RefusedByVenue { .. } | UpdateKind::ReplaceRefused { .. } =
+            update.kind
             && let Some(px) = ctx.order_state(known.order).and_then(|order| order.px)
         {
             // It stays where it was.

@@ -3,6 +3,7 @@ mod held;
 mod ladder;
 mod model;
 mod recalled;
+mod replaces;
 mod rest;
 mod risk;
 mod triggers;
@@ -350,7 +351,6 @@ fn a_handle_of_an_earlier_desk_names_no_order_of_a_later_one() {
 fn new_replace_replace_cancel_leave_back_to_back_in_order() {
     let mut fixture = Fixture::started();
     let (order, first) = fixture.buy();
-    assert_eq!(fixture.ctx().replace(order, Qty(10), Px(1_001)), Err(Refusal::OrderIdUnknown));
     fixture.on_wire(first);
     fixture.event(TRADING, EventKind::Report(report(first, ExecType::New, OrdStatus::New)));
     fixture.kinds();

@@ -232,7 +232,7 @@ proptest! {
         let mut fixture = Fixture::started();
         let mut venue = Venue::default();
         let (mut handles, mut ids, mut withdrawn) = (vec![], HashMap::new(), vec![]);
-        let mut repeats = 0;
+        let (mut repeats, mut replaces) = (0, 0);
         for step in steps {
             match step {
                 Step::New { sell, qty, px } => {
@@ -245,7 +245,9 @@ proptest! {
                 }
                 Step::Replace { pick: at, qty, px } => {
                     if let Some(order) = pick(&handles, at) {
-                        let _ = fixture.ctx().replace(order, Qty(qty), Px(px));
+                        replaces += u64::from(fixture.ctx().replace(order, Qty(qty), Px(px)).is_ok());
+                        // What a callback is followed by.
+                        fixture.wait(0);
                     }
                 }
                 Step::Cancel { pick: at } => {
@@ -287,12 +289,18 @@ proptest! {
                 }
             }
         }
-        send(&mut fixture, &mut venue, &mut withdrawn, false);
-        while !venue.inbox.is_empty() {
-            venue.step(1);
-        }
-        while let Some(kind) = venue.outbox.pop_front() {
-            fixture.event(TRADING, kind);
+        loop {
+            send(&mut fixture, &mut venue, &mut withdrawn, false);
+            if venue.inbox.is_empty() && venue.outbox.is_empty() {
+                break;
+            }
+            while !venue.inbox.is_empty() {
+                venue.step(1);
+            }
+            // A replace that was held may follow.
+            while let Some(kind) = venue.outbox.pop_front() {
+                fixture.event(TRADING, kind);
+            }
         }
 
         let desk = &fixture.desk;
@@ -308,6 +316,16 @@ proptest! {
         prop_assert_eq!(stats.replaced, count(ExecType::Replaced));
         prop_assert_eq!(stats.canceled, count(ExecType::Canceled));
         prop_assert_eq!(desk.commands_under_way(), 0);
+        // Each replace that was taken ended once: it was sent, or dropped while it was held.
+        let is_dropped = |update: &&OrderUpdate| match update.kind {
+            UpdateKind::Withdrawn { reason, .. } => {
+                matches!(reason, WithdrawReason::Superseded | WithdrawReason::OrderEnded)
+            }
+            kind => matches!(kind, UpdateKind::ReplaceRefused { .. }),
+        };
+        let dropped = desk.strategy().orders.iter().filter(is_dropped).count() as u64;
+        prop_assert_eq!((stats.replaces_dropped, orders.held_replaces()), (dropped, 0));
+        prop_assert_eq!(replaces, stats.replaces + dropped);
         let position = desk.positions().get(ID).unwrap();
         prop_assert_eq!((position.qty, position.cash), (venue.position, venue.cash));
         let (mut open, mut open_orders) = ([0, 0], 0);

@@ -235,8 +235,7 @@ fn units(decimal: Decimal, scale: u8) -> Option<i128> {
 const fn is_momentary(refusal: Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::OrderIdUnknown
-            | Refusal::CancelPending
+        Refusal::CancelPending
             | Refusal::CommandRate { .. }
             | Refusal::CancelsHeld
             | Refusal::VenueRate { .. }
@@ -267,7 +266,10 @@ impl Strategy for Maker {
         }
         if update.state.is_end() || update.state == OrderState::Uncertain {
             *quote = None;
-        } else if matches!(update.kind, UpdateKind::RefusedByVenue { .. }) {
+        } else if matches!(
+            update.kind,
+            UpdateKind::RefusedByVenue { .. } | UpdateKind::ReplaceRefused { .. }
+        ) {
             // A refused amend leaves the order where it was: follow from there.
             let px = ctx.order_state(update.handle).and_then(|order| order.px);
             if let (Some(quote), Some(px)) = (quote, px) {
@@ -308,10 +310,10 @@ mod tests {
     fn refusals_are_counted_by_reason() {
         let mut maker = Maker::new(MakerConfig::default(), crate::demo::told::channel().0);
         let rate = |wait_ns| Refusal::CommandRate { wait_ns };
-        for refusal in [rate(1), Refusal::OrderIdUnknown, rate(2)] {
+        for refusal in [rate(1), Refusal::CancelPending, rate(2)] {
             maker.not_sent.add(refusal);
         }
         let counted: Vec<_> = maker.not_sent().iter().collect();
-        assert_eq!(counted, [(rate(2), 2), (Refusal::OrderIdUnknown, 1)]);
+        assert_eq!(counted, [(rate(2), 2), (Refusal::CancelPending, 1)]);
     }
 }

@@ -228,7 +228,6 @@ impl Summary {
 /// A refusal of the desk in the words of a trader.
 fn reason(refusal: Refusal) -> String {
     match refusal {
-        Refusal::OrderIdUnknown => "order not acknowledged yet".into(),
         Refusal::CommandRate { .. } => "rate limit".into(),
         other => other.name().into(),
     }
@@ -573,12 +572,12 @@ mod tests {
     #[test]
     fn what_was_not_sent_is_listed_by_reason_and_adds_up() {
         let rate = Refusal::CommandRate { wait_ns: 1 };
-        let counted = [(rate, 3), (Refusal::OrderIdUnknown, 120)];
+        let counted = [(rate, 3), (Refusal::CancelPending, 120)];
         let text = |all| -> Vec<String> {
             let lines = not_sent(counted.into_iter(), all);
             lines.iter().map(|line| format!("{} {}", line.count, line.reason)).collect()
         };
-        assert_eq!(text(123), ["120 order not acknowledged yet", "3 rate limit"]);
+        assert_eq!(text(123), ["120 a cancel is pending", "3 rate limit"]);
         assert_eq!(text(125).last().map(String::as_str), Some("2 for other reasons"));
         assert!(not_sent(std::iter::empty(), 0).is_empty());
     }

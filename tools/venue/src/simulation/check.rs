@@ -192,6 +192,7 @@ impl<S: Strategy> Simulation<S> {
                 && theirs.side == order.side
                 && order.filled() == order.cum
                 && order.pending_replaces() == 0
+                && order.held_replace().is_none()
                 && !order.is_cancel_pending();
             require(same || !desk.is_reconciled() && theirs.side == order.side, || {
                 format!("ours {order:?}, theirs {theirs:?}")

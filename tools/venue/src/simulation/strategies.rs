@@ -54,8 +54,10 @@ impl Strategy for Quoter {
         }
         if update.state.is_end() || update.kind == UpdateKind::Uncertain {
             *quote = None;
-        } else if matches!(update.kind, UpdateKind::RefusedByVenue { .. })
-            && let Some(px) = ctx.order_state(order).and_then(|order| order.px)
+        } else if matches!(
+            update.kind,
+            UpdateKind::RefusedByVenue { .. } | UpdateKind::ReplaceRefused { .. }
+        ) && let Some(px) = ctx.order_state(order).and_then(|order| order.px)
         {
             *quote = Some((order, px));
         }

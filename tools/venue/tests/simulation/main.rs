@@ -44,6 +44,9 @@ struct Sum {
     /// Positions compared that are uncertain by so much as was told; and that are certain although orders are gone.
     unsure: u64,
     sure_again: u64,
+    /// Replaces that were held for the order's first report; and those of them that never left.
+    held: u64,
+    dropped: u64,
 }
 
 impl Sum {
@@ -70,6 +73,8 @@ impl Sum {
         let (unsure, sure_again) = sim.unsure_compared();
         self.unsure += unsure;
         self.sure_again += sure_again;
+        self.held += stats.replaces_held;
+        self.dropped += stats.replaces_dropped;
     }
 }
 
@@ -147,6 +152,7 @@ fn a_storm_of_requests_keeps_every_promise_over_any_network() {
     assert!(sum.replaces > sum.seeds && sum.fills > sum.seeds, "{sum:?}");
     assert!(sum.positions > sum.seeds && sum.orders > sum.seeds, "{sum:?}");
     assert!(sum.waiting > sum.seeds && sum.triggered > sum.seeds, "{sum:?}");
+    assert!(sum.held > sum.dropped + sum.seeds && sum.dropped > sum.seeds, "{sum:?}");
 }
 
 #[test]
