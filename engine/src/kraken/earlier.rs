@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::tag;
-use taut_codec::value::parse_u64;
+use taut_codec::value::{Decimal, FixStr, parse_u64};
 
 use super::decode::decode;
 use super::instruments::Instruments;
@@ -61,6 +61,8 @@ struct Life {
     counted: i64,
     cost: i128,
     cum: i64,
+    /// MiscFeeAmt(137) of its newest fill: only fills tell it.
+    fee: Option<(Decimal, FixStr<11>)>,
 }
 
 /// What the first reading finds out.
@@ -151,7 +153,7 @@ impl Earlier {
                 read = Some(report);
             }
         });
-        let report = Report { poss_dup: true, ..read? };
+        let mut report = Report { poss_dup: true, ..read? };
         let (What::Fill(life) | What::Last(life)) = what else { return None };
         let life = &mut self.lives[life];
         let is_new = report.cum_qty.0 > life.cum;
@@ -159,6 +161,10 @@ impl Earlier {
             life.cum = report.cum_qty.0;
             life.counted = life.counted.saturating_add(fill.qty.0);
             life.cost += i128::from(fill.px.0) * i128::from(fill.qty.0);
+            life.fee = report.fee;
+        }
+        if report.fill.is_none() {
+            report.fee = report.fee.or(life.fee);
         }
         let (filled, cost) = (Qty(life.counted), life.cost);
         let is_last = matches!(what, What::Last(_));

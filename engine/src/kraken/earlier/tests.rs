@@ -110,3 +110,30 @@ fn that_segments_were_deleted_is_told_also_if_nothing_that_is_kept_matters() {
     let (fills, first_kept) = told(dir.path());
     assert!(fills.is_empty() && first_kept.is_some_and(|first| first.seq > 1), "{first_kept:?}");
 }
+
+/// An order of which 0.0005 are filled for a fee, and that is amended or cancelled then, which tells no fee.
+fn partly_filled(seq: u64) -> Vec<u8> {
+    let common = "11=1744036325000001|37=ORDER1|38=0.001|40=2|44=84000|54=1|55=BTC/USD|59=1|";
+    let time = "60=20260407-14:32:05.122|";
+    let body = match seq {
+        1 => {
+            "31=84000|32=0.0005|14=0.0005|17=E1|39=1|150=F|151=0.0005|136=1|137=0.168|138=USD|139=4|"
+        }
+        2 => "14=0.0005|17=E2|39=5|150=5|151=0.0005|",
+        100 => "14=0.0005|17=E3|39=4|150=4|151=0|",
+        _ => return heartbeat(seq),
+    };
+    message(seq, &format!("8|{common}{time}{body}"))
+}
+
+#[test]
+fn the_fee_that_the_last_fill_told_is_that_of_an_order_whose_last_report_tells_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), 0, partly_filled);
+    let mut earlier = Earlier::read(&Reader::open(dir.path()).expect("there")).expect("it reads");
+    let (mut instruments, mut fees) = (instruments(), Vec::new());
+    while let Some(FromJournal::Report { report, last, .. }) = earlier.next(&mut instruments) {
+        fees.push((report.fee.map(|(amount, _)| amount.to_scale(3)), last.is_some()));
+    }
+    assert_eq!(fees, [(Some(Ok(168)), false), (Some(Ok(168)), true)]);
+}
