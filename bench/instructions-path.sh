@@ -1,21 +1,36 @@
 #!/usr/bin/env bash
-# Instructions of engine and venue per order with 256 unanswered, by valgrind's callgrind: a tree of who
-# calls whom, the costlier first, down to 2 % of its side. One order: one message to the venue, three back.
-# Usage: bench/instructions-path.sh [SECONDS], from the root of the workspace. Callgrind has no AVX-512: the
+# Instructions of engine and venue per order with 256 unanswered, by valgrind's callgrind. One order: one message to
+# the venue, three back. They depend on the compiler, not on the machine or its load. Callgrind has no AVX-512: the
 # scanner is AVX2's.
+#
+#   bench/instructions-path.sh            a tree of who calls whom, the costlier first, down to 2 % of its side
+#   bench/instructions-path.sh --totals   the total of each side
+#   bench/instructions-path.sh --check    compares these with bench/instructions-path.txt; more than 3 % apart is an error
+#
+# From the root of the workspace. After a change that is meant: bench/instructions-path.sh --totals > bench/instructions-path.txt
 set -euo pipefail
+tolerance_percent=3
+recorded=bench/instructions-path.txt
+if [ "${1:-}" = --check ] && [ ! -e "$recorded" ]; then
+    echo "nothing is recorded in $recorded: see the head of $0" >&2
+    exit 1
+fi
+case ${1:-} in
+"" | --totals | --check) ;;
+*) echo "$0 [--totals | --check]" >&2; exit 2 ;;
+esac
 command -v callgrind_annotate >/dev/null || { echo "valgrind is not installed" >&2; exit 1; }
 cargo build --release -q --locked
 taut="${CARGO_TARGET_DIR:-target}/release/taut"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-# So slow, the run finds faults with its own samples of the other loads; what is counted here is whole.
-valgrind --tool=callgrind --callgrind-out-file="$scratch/out" --collect-atstart=no \
-    --toggle-collect='taut::bench::alone::Both::window' \
-    "$taut" bench engine --seconds "${1:-10}" >"$scratch/said" 2>"$scratch/log" || true
-orders=$(awk '/^venue, per order/ { print $(NF - 1) * $NF }' "$scratch/said")
-[ "${orders%.*}" -gt 0 ] 2>/dev/null || { cat "$scratch/said" "$scratch/log" >&2; exit 1; }
-callgrind_annotate --auto=no --tree=calling --inclusive=yes --threshold=100 "$scratch/out" | awk -v orders="$orders" '
+timeout 300 valgrind --tool=callgrind --callgrind-out-file="$scratch/out" --collect-atstart=no \
+    --toggle-collect='taut::bench::alone::inline::Inline::counted' \
+    "$taut" bench engine --orders 4000 >"$scratch/said" 2>"$scratch/log" || true
+orders=$(sed -n 's/^\([0-9]*\) orders$/\1/p' "$scratch/said")
+[ "${orders:-0}" -gt 0 ] || { cat "$scratch/said" "$scratch/log" >&2; exit 1; }
+tree() {
+    callgrind_annotate --auto=no --tree=calling --inclusive=yes --threshold=100 "$scratch/out" | awk -v orders="$orders" '
 function name(text) {
     sub(/ \[[^]]*\]$/, "", text)
     sub(/ \([0-9,]+x\)$/, "", text)
@@ -46,6 +61,30 @@ function show(who, share, depth, side,    at, count, callee, best, costs, done) 
 }
 END {
     printf "%d orders; instructions per order\n", orders
-    split("taut::bench::alone::engine_turn taut::bench::alone::venue_turn", sides, " ")
+    split("taut::bench::alone::inline::engine_turn taut::bench::alone::outside::venue_turn", sides, " ")
     for (which = 1; which <= 2; which++) { print ""; show(sides[which], total[sides[which]], 0, total[sides[which]]) }
 }'
+}
+totals() {
+    tree | awk '/ taut::bench::alone::inline::engine_turn$/ { print "engine", $1 }
+        / taut::bench::alone::outside::venue_turn$/ { print "venue", $1 }'
+}
+case ${1:-} in
+"") tree ;;
+--totals) totals ;;
+--check)
+    totals | awk -v most="$tolerance_percent" '
+        NR == FNR { was[$1] = $2; next }
+        {
+            percent = was[$1] ? ($2 - was[$1]) * 100 / was[$1] : 100
+            far = percent > most || percent < -most
+            printf "%-36s %6d, recorded %6d, %+.1f %%%s\n", $1 " per order", $2, was[$1], percent, far ? "  <<<" : ""
+            bad += far
+            seen++
+        }
+        END { exit bad > 0 || seen != 2 }' "$recorded" - || {
+        echo "the counts have changed: if that is meant, record them anew (see the head of $0)"
+        exit 1
+    }
+    ;;
+esac
