@@ -28,6 +28,7 @@ pub mod session;
 #[path = "../tests/common/skipped.rs"]
 mod skipped;
 pub mod strategy;
+mod touched;
 pub mod trace;
 pub mod types;
 pub mod wire;

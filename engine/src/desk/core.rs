@@ -23,6 +23,7 @@ use crate::order::{
 };
 use crate::risk::{Refusal, RiskCheck, RiskView};
 use crate::strategy::OrderSpec;
+use crate::touched;
 use crate::trace::{Clock, Stage, Stamps};
 use crate::types::{ClOrdId, InstrumentId, Market, Px, Qty, market_of};
 
@@ -87,7 +88,7 @@ impl Core {
         let mut core = Self::of_seat(0, 0..first, config, clock.clone());
         core.markets = Markets::new(config.all_instruments().map(|i| i.symbol), BOOK_LEVELS_MAX);
         core.positions = Positions::new(usize::from(all));
-        core.queue = VecDeque::with_capacity(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING);
+        core.queue = touched::deque(COMMANDS_PER_CALLBACK_MAX + HOUSEKEEPING);
         core.other = config.second.as_ref().map(|second| {
             let own = DeskConfig {
                 market_data: second.market_data,

@@ -9,6 +9,7 @@ use crate::command::CancelScope;
 use crate::limits::ORDERS_MAX;
 use crate::order::{CancelRoute, Order, OrderHandle, Rung, RungReason};
 use crate::risk::Refusal;
+use crate::touched;
 use crate::trace::Stamps;
 use crate::types::InstrumentId;
 
@@ -29,7 +30,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub fn new() -> Self {
-        let list = Vec::with_capacity(ORDERS_MAX);
+        let list = touched::vec(ORDERS_MAX);
         Self { may_send: false, scope: None, due: NEVER, list }
     }
 

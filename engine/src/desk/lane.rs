@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::limits::COMMAND_RING;
+use crate::touched;
 use crate::types::ClOrdId;
 
 /// The order commands that were issued and have not ended.
@@ -23,7 +24,7 @@ pub(super) enum End {
 
 impl Lane {
     pub fn new() -> Self {
-        Self(VecDeque::with_capacity(COMMAND_RING))
+        Self(touched::deque(COMMAND_RING))
     }
 
     pub fn len(&self) -> usize {

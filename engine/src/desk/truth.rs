@@ -28,6 +28,7 @@ use taut_codec::value::UtcTime;
 use crate::event::Refusal as VenueRefusal;
 use crate::limits::{MARKERS_MAX, ORDERS_MAX, RECONCILE_AGAIN_NS, RECONCILE_ROUNDS_MAX};
 use crate::order::Resolved;
+use crate::touched;
 use crate::types::ClOrdId;
 
 /// How the truth is found out after a drop.
@@ -152,7 +153,7 @@ impl Truth {
             rounds: 0,
             deadline: UtcTime(u64::MAX),
             epoch: None,
-            list: Vec::with_capacity(ORDERS_MAX),
+            list: touched::vec(ORDERS_MAX),
             markers: [None; MARKERS_MAX],
             next_marker: 0,
         }

@@ -3,6 +3,7 @@
 
 use crate::event::{BookAction, BookEntry};
 use crate::limits::BOOK_LEVELS_MAX;
+use crate::touched;
 use crate::types::{Px, Qty, Side};
 
 /// One price level.
@@ -160,7 +161,7 @@ struct BookSide {
 
 impl BookSide {
     fn new(side: Side, levels_max: usize) -> Self {
-        Self { side, levels: Vec::with_capacity(levels_max), levels_max }
+        Self { side, levels: touched::vec(levels_max), levels_max }
     }
 
     fn set(&mut self, level: Level) -> Result<(), BookError> {

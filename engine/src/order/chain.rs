@@ -3,6 +3,7 @@
 use taut_codec::value::UtcTime;
 
 use super::index::{Index, hash_bits};
+use crate::touched;
 use crate::types::{ClOrdId, Px, Qty};
 
 /// Marks the end of a list.
@@ -110,8 +111,8 @@ impl Chains {
         Self {
             capacity,
             reserved,
-            links: Vec::with_capacity(capacity),
-            free: Vec::with_capacity(capacity),
+            links: touched::vec(capacity),
+            free: touched::vec(capacity),
             index: Index::new(capacity),
         }
     }

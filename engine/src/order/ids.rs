@@ -5,6 +5,7 @@ use taut_codec::value::UtcTime;
 
 use super::index::{Index, hash_text};
 use crate::risk::Refusal;
+use crate::touched;
 use crate::types::{ClOrdId, ExecId};
 
 /// Bits of a COMB's counter: ids of one unit of time that differ in it alone.
@@ -108,7 +109,11 @@ pub(super) struct ExecIds {
 impl ExecIds {
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self { ring: vec![ExecId::EMPTY; capacity], index: Index::new(capacity), next: 0 }
+        Self {
+            ring: touched::slice(ExecId::EMPTY, capacity).into_vec(),
+            index: Index::new(capacity),
+            next: 0,
+        }
     }
 
     /// Notes an id; `false` if it was seen. An empty id is never seen.

@@ -1,6 +1,8 @@
 //! A hash table from ids to small numbers: open addressing, linear probing, no allocation after
 //! `new`. It keeps hashes only; the caller says whether a candidate is the one that is meant.
 
+use crate::touched;
+
 /// Marks a free entry.
 const FREE: u32 = u32::MAX;
 
@@ -24,7 +26,7 @@ impl Index {
     pub fn new(capacity: usize) -> Self {
         let size = (2 * capacity).next_power_of_two().max(2);
         Self {
-            entries: vec![Entry { hash: 0, value: FREE }; size],
+            entries: touched::slice(Entry { hash: 0, value: FREE }, size).into_vec(),
             mask: size - 1,
             len: 0,
             capacity,

@@ -14,6 +14,7 @@ use crate::limits::{
     CL_ORD_IDS_PER_ORDER, EXEC_IDS_MAX, ORDERS_MAX, PENDING_PER_ORDER_MAX, REPORT_IDS_MAX,
 };
 use crate::risk::{Refusal, RiskView};
+use crate::touched;
 use crate::types::{ClOrdId, InstrumentId, Market, OrderId, Px, Qty, Side};
 
 /// How many tables there were in this process: each has a number of its own, which is in its handles and
@@ -78,7 +79,7 @@ impl OrderTable {
     #[must_use]
     pub fn with_capacity(instruments: usize, orders_max: usize, exec_ids_max: usize) -> Self {
         Self {
-            slots: Vec::with_capacity(orders_max),
+            slots: touched::vec(orders_max),
             chains: Chains::new(
                 (orders_max * CL_ORD_IDS_PER_ORDER).max(2 * PENDING_PER_ORDER_MAX),
                 orders_max,
@@ -86,9 +87,9 @@ impl OrderTable {
             by_order_id: Index::new(orders_max),
             exec_ids: ExecIds::new(exec_ids_max),
             report_ids: ExecIds::new(exec_ids_max.min(REPORT_IDS_MAX)),
-            live: Vec::with_capacity(orders_max),
-            free: Vec::with_capacity(orders_max),
-            ended: VecDeque::with_capacity(orders_max),
+            live: touched::vec(orders_max),
+            free: touched::vec(orders_max),
+            ended: touched::deque(orders_max),
             orders_max,
             open: vec![
                 Open {

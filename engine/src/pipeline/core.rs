@@ -5,10 +5,8 @@ mod calls;
 mod lane;
 mod recall;
 mod steering;
-mod traces;
+pub(super) mod traces;
 mod under_way;
-
-use std::collections::VecDeque;
 
 use rtrb::Producer;
 use taut_codec::value::UtcTime;
@@ -30,6 +28,7 @@ use crate::kraken::market_of_comp_id;
 use crate::limits::COMMAND_RING;
 use crate::order::ClOrdIdSource;
 use crate::session::{Outbox, Received, SendError, Session, SessionConfig};
+use crate::touched;
 use crate::trace::{Clock, Record, Stage, Stamps};
 use crate::types::{ClOrdId, Symbol};
 use crate::wire::Transmitter;
@@ -84,7 +83,7 @@ impl SessionCore {
             ended: None,
             spent: None,
             leaves: false,
-            in_flight: VecDeque::with_capacity(COMMAND_RING),
+            in_flight: touched::deque(COMMAND_RING),
             accepted: 0,
             under_way: None,
             journal_failed: None,

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::{Consumer, Producer};
 
 use super::Problems;
 use super::links::{Dial, Dialled, Ports, Spent};
 use crate::command::SessionId;
 use crate::conductor::DialProblem;
 use crate::limits::{DIAL_RING, SESSIONS_MAX};
+use crate::touched;
 use crate::wire::channel::ChannelError;
 use crate::wire::dial::DialError;
 use crate::wire::tls::{ClientTls, HandshakeError};
@@ -103,10 +104,10 @@ pub(super) struct Dialler {
 
 impl Dialler {
     pub fn new(dialling: Dialling, problems: Problems) -> (Self, DialEnd, Producer<Spent>) {
-        let (dials_in, dials) = RingBuffer::new(DIAL_RING);
-        let (dialled, dialled_out) = RingBuffer::new(DIAL_RING);
-        let (spent_in, spent) = RingBuffer::new(2 * DIAL_RING);
-        let (reader_in, reader) = RingBuffer::new(2 * DIAL_RING);
+        let (dials_in, dials) = touched::ring(DIAL_RING);
+        let (dialled, dialled_out) = touched::ring(DIAL_RING);
+        let (spent_in, spent) = touched::ring(2 * DIAL_RING);
+        let (reader_in, reader) = touched::ring(2 * DIAL_RING);
         let (sender, outcomes) = mpsc::channel();
         let end = DialEnd { dials: dials_in, dialled: dialled_out, spent: spent_in };
         let dialler = Self {

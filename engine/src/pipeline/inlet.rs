@@ -9,6 +9,7 @@ use taut_codec::scan::{Field, Scanned, Scanner};
 
 use crate::command::SessionId;
 use crate::limits::{FIELDS_MAX, MESSAGE_BYTES_MAX, RECEIVE_BYTES, TURN_MESSAGES_MAX};
+use crate::touched;
 use crate::trace::{Clock, Stage, Stamps};
 use crate::wire::{Receiver, WireError};
 
@@ -77,13 +78,13 @@ impl Inlet {
             session,
             receiver: None,
             spent: None,
-            buffer: vec![0; RECEIVE_BYTES].into_boxed_slice(),
+            buffer: touched::slice(0, RECEIVE_BYTES),
             start: 0,
             end: 0,
             handed_out: 0,
             framer: Framer::new(MESSAGE_BYTES_MAX),
             scanner: Scanner::new(),
-            fields: vec![Field::default(); FIELDS_MAX].into_boxed_slice(),
+            fields: touched::slice(Field::default(), FIELDS_MAX),
             arrival: Stamps::NONE,
         }
     }

@@ -35,6 +35,38 @@ impl Memory {
     }
 }
 
+/// Page faults of one thread of the path: each is a trip into the kernel, and a major one waits for a disk. What the
+/// path needs is touched before it starts; the first run of a piece of code is what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Faults {
+    /// The thread.
+    pub thread: &'static str,
+    /// The page was in RAM, or new.
+    pub minor: u64,
+    /// It had to be fetched.
+    pub major: u64,
+}
+
+impl Faults {
+    /// Of the calling thread, which has this name, since it began; `None` if the system does not tell. Reads
+    /// `/proc`.
+    pub(crate) fn of_this_thread(thread: &'static str) -> Option<Self> {
+        let stat = fs::read_to_string("/proc/thread-self/stat").ok()?;
+        // The name before it, in brackets, may hold anything. The first field behind it is the third (proc(5)).
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(10 - 3);
+        let minor = fields.next()?.parse().ok()?;
+        Some(Self { thread, minor, major: fields.nth(1)?.parse().ok()? })
+    }
+
+    /// Of the calling thread since `before`.
+    pub(crate) fn since(before: Option<Self>) -> Option<Self> {
+        let before = before?;
+        let Self { thread, minor, major } = Self::of_this_thread(before.thread)?;
+        let (minor, major) = (minor - before.minor, major - before.major);
+        Some(Self { thread, minor, major })
+    }
+}
+
 /// A line `name 123 kB`.
 fn figure(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));

@@ -35,7 +35,7 @@ pub use self::idle::{Bell, Idle, IdlePolicy};
 pub use self::inlet::{Inbound, Inlet};
 pub use self::inline::{InlineEngine, Watch};
 pub use self::links::{Dial, Dialled};
-pub use self::memory::Memory;
+pub use self::memory::{Faults, Memory};
 pub use self::pin::{Nice, Pinning, available_cores, pin_current};
 pub use self::rest::{RestEnd, RestPort, RestRequest, rest_link};
 pub use self::running::{NotSettled, Operator, Outcome, Running, WrongLimits};

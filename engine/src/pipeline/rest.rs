@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::{Consumer, Producer};
 
 use crate::command::RestCall;
 use crate::event::RestAnswer;
 use crate::kraken::rest::RestClient;
 use crate::limits::REST_RING;
+use crate::touched;
 
 /// How often the thread looks for a call, and for room for an answer.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -39,8 +40,8 @@ pub struct RestEnd {
 /// The two ends.
 #[must_use]
 pub fn rest_link() -> (RestPort, RestEnd) {
-    let (calls_in, calls) = RingBuffer::new(REST_RING);
-    let (answers_in, answers) = RingBuffer::new(REST_RING);
+    let (calls_in, calls) = touched::ring(REST_RING);
+    let (answers_in, answers) = touched::ring(REST_RING);
     (RestPort { calls: calls_in, answers }, RestEnd { calls, answers: answers_in })
 }
 

@@ -1,7 +1,7 @@
 //! Messages on their way from the reader's thread to the session core's (layout `full`): the bytes
 //! travel in pre-allocated slots, whose owners pass through one ring and come back through another.
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::{Consumer, Producer};
 use taut_codec::garbled::Garbled;
 use taut_codec::message::Message;
 use taut_codec::scan::Field;
@@ -11,6 +11,7 @@ use crate::command::SessionId;
 use crate::limits::{
     FIELDS_MAX, FRAME_RING, LARGE_SLOTS, MESSAGE_BYTES_MAX, SMALL_SLOT_BYTES, SMALL_SLOT_FIELDS,
 };
+use crate::touched;
 use crate::trace::Stamps;
 use crate::wire::WireError;
 
@@ -45,8 +46,8 @@ enum Content {
 impl Slot {
     fn new(bytes: usize, fields: usize) -> Box<Self> {
         Box::new(Self {
-            bytes: vec![0; bytes].into_boxed_slice(),
-            fields: vec![Field::default(); fields].into_boxed_slice(),
+            bytes: touched::slice(0, bytes),
+            fields: touched::slice(Field::default(), fields),
             session: SessionId(0),
             attempt: 0,
             stamps: Stamps::NONE,
@@ -100,9 +101,9 @@ pub struct SlabReceiver {
 /// All slots, allocated once: many small ones for reports and incrementals, a few for snapshots.
 #[must_use]
 pub fn slab() -> (SlabSender, SlabReceiver) {
-    let (filled_in, filled_out) = RingBuffer::new(FRAME_RING + LARGE_SLOTS);
-    let (mut small_in, small_out) = RingBuffer::new(FRAME_RING);
-    let (mut large_in, large_out) = RingBuffer::new(LARGE_SLOTS);
+    let (filled_in, filled_out) = touched::ring(FRAME_RING + LARGE_SLOTS);
+    let (mut small_in, small_out) = touched::ring(FRAME_RING);
+    let (mut large_in, large_out) = touched::ring(LARGE_SLOTS);
     for _ in 0..FRAME_RING {
         let pushed = small_in.push(Slot::new(SMALL_SLOT_BYTES, SMALL_SLOT_FIELDS));
         assert!(pushed.is_ok(), "the ring was made for this many");

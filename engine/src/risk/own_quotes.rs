@@ -2,6 +2,7 @@
 //! best of the other side. Kept up to date order by order; nothing is searched for a command.
 
 use crate::limits::ORDERS_MAX;
+use crate::touched;
 use crate::types::{InstrumentId, Px, Side};
 
 /// Where an order may rest.
@@ -24,9 +25,9 @@ pub(super) struct OwnQuotes {
 
 impl OwnQuotes {
     pub fn new(instruments: usize) -> Self {
-        let side = || Vec::with_capacity(ORDERS_MAX);
+        let side = || touched::vec(ORDERS_MAX);
         Self {
-            places: vec![None; ORDERS_MAX],
+            places: touched::slice(None, ORDERS_MAX).into_vec(),
             sides: (0..instruments).map(|_| [side(), side()]).collect(),
         }
     }

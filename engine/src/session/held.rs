@@ -9,6 +9,7 @@ use taut_codec::value::UtcTime;
 
 use super::Session;
 use crate::limits;
+use crate::touched;
 
 /// A message, or only its number if it has been dealt with already.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,9 @@ impl Held {
     pub(super) fn new(bytes: usize) -> Self {
         let entries = if bytes == 0 { 0 } else { limits::HELD_MESSAGES_MAX };
         Self {
-            bytes: vec![0; bytes].into_boxed_slice(),
+            bytes: touched::slice(0, bytes),
             used: 0,
-            entries: Vec::with_capacity(entries),
+            entries: touched::vec(entries),
             drained: None,
         }
     }

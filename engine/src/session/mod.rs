@@ -67,6 +67,7 @@ pub use store::{Kept, MemoryStore, MsgType, SentStore};
 pub(crate) use inbound::BEGIN_STRING;
 pub(crate) use store::behind_begin_string;
 
+use crate::touched;
 use event::EventQueue;
 use held::Held;
 use numbers::Ends;
@@ -317,7 +318,7 @@ impl Session {
             by_hand: Ends::NEITHER,
             route: Route::NONE,
             events: EventQueue::new(),
-            scratch: vec![0; config.send_message_bytes_max].into_boxed_slice(),
+            scratch: touched::slice(0, config.send_message_bytes_max),
             config,
         }
     }

@@ -1,6 +1,7 @@
 //! The bytes of one session on their way to the wire, in MsgSeqNum order.
 
 use crate::limits;
+use crate::touched;
 
 /// There is no room: nothing was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Outbox {
     /// An outbox that holds `capacity` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        let bytes = vec![0; capacity * 2].into_boxed_slice();
+        let bytes = touched::slice(0, capacity * 2);
         Self {
             bytes,
             capacity,

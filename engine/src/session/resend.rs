@@ -19,6 +19,7 @@ use super::policy::{Resend, is_admin};
 use super::store::{Kept, SentStore};
 use super::{Outbox, Phase, SendError, Session, SessionEvent};
 use crate::limits;
+use crate::touched;
 
 /// Asked about one kept message: whether it may be sent again. Asked anew for every ResendRequest, and
 /// also if the outbox had no room for what it allowed: its last answer counts.
@@ -68,9 +69,8 @@ impl Session {
             store,
             judge: None,
             scanner: Scanner::new(),
-            fields: vec![Field::default(); limits::FIELDS_MAX.min(bytes / 3 + 1)]
-                .into_boxed_slice(),
-            message: vec![0; bytes].into_boxed_slice(),
+            fields: touched::slice(Field::default(), limits::FIELDS_MAX.min(bytes / 3 + 1)),
+            message: touched::slice(0, bytes),
             period_at: UtcTime(0),
             spent: 0,
         });

@@ -2,6 +2,7 @@
 //! store knows of what it sent, so that it can say what a gap fill stood for.
 
 use crate::limits::SENT_NUMBERS;
+use crate::touched;
 
 /// A bit for each of the last [`SENT_NUMBERS`] numbers. Allocated once.
 pub(super) struct SentNumbers {
@@ -15,7 +16,7 @@ pub(super) struct SentNumbers {
 
 impl SentNumbers {
     pub(super) fn new() -> Self {
-        Self { bits: vec![0; SENT_NUMBERS as usize / 64].into_boxed_slice(), first: 1, next: 1 }
+        Self { bits: touched::slice(0, SENT_NUMBERS as usize / 64), first: 1, next: 1 }
     }
 
     /// A new sequence space begins.

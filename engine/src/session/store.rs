@@ -7,6 +7,7 @@ use taut_codec::SOH;
 use taut_codec::value::UtcTime;
 
 use super::{Outbox, Session};
+use crate::touched;
 
 /// A MsgType(35), by value: at most three bytes, as in every version of FIX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,9 +151,9 @@ impl MemoryStore {
     pub fn new(messages_max: usize, bytes_max: usize) -> Self {
         Self {
             epoch: 0,
-            bytes: vec![0; bytes_max].into_boxed_slice(),
+            bytes: touched::slice(0, bytes_max),
             tail: 0,
-            kept: VecDeque::with_capacity(messages_max),
+            kept: touched::deque(messages_max),
             messages_max,
             forgotten: 0,
             reach: 1,

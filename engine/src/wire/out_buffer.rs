@@ -1,6 +1,7 @@
 //! Bytes that were accepted and wait for the transport.
 
 use super::{Transmit, WireError};
+use crate::touched;
 
 /// A fixed buffer: filled at the back, sent from the front.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ impl OutBuffer {
     /// Takes `capacity` bytes of memory, once.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { bytes: vec![0; capacity].into_boxed_slice(), start: 0, end: 0 }
+        Self { bytes: touched::slice(0, capacity), start: 0, end: 0 }
     }
 
     /// Bytes that wait.

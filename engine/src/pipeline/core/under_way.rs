@@ -12,6 +12,7 @@ use taut_codec::value::UtcTime;
 use super::{EventSink, Lane};
 use crate::journal::{AppendError, Keeper};
 use crate::limits::EVENT_RING;
+use crate::touched;
 
 /// Of one session with a journal.
 pub(super) struct UnderWay {
@@ -24,7 +25,7 @@ pub(super) struct UnderWay {
 impl UnderWay {
     /// Room for everything that the ring holds.
     pub(super) fn new() -> Self {
-        Self { marks: VecDeque::with_capacity(EVENT_RING), epoch: 0 }
+        Self { marks: touched::deque(EVENT_RING), epoch: 0 }
     }
 
     /// Every number below `next_in` is used up when so many events have been handled.

@@ -20,6 +20,7 @@ use super::rustls_plain::{self, RustlsRx, RustlsTx};
 use super::schedule::{Schedule, Told};
 use super::{ClientTls, HEADER, NotPinned, ServerTls, Shared, TlsError, TlsMode, TlsRx, TlsTx};
 use crate::limits::{TLS_RECORD_MAX, WIRE_RECEIVE_BYTES, WIRE_SEND_BYTES};
+use crate::touched;
 use crate::wire::{OutBuffer, Socket, Transmit, WireError};
 
 /// Why a handshake failed. Cold: happens once per connection.
@@ -403,7 +404,7 @@ impl<S: Side> Driver<S> {
         Self {
             connection: Some(connection),
             told,
-            inbox: vec![0; WIRE_RECEIVE_BYTES].into_boxed_slice(),
+            inbox: touched::slice(0, WIRE_RECEIVE_BYTES),
             filled: 0,
             offered: 0,
             out: OutBuffer::new(WIRE_SEND_BYTES),

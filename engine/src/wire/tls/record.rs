@@ -14,6 +14,7 @@ use crate::limits::{
     TLS_IDLE_RECORDS_MAX, TLS_KEY_UPDATES_MAX, TLS_PLAINTEXT_MAX, TLS_RECORD_MAX,
     TLS_RECORDS_OPENED_PER_KEY_MAX, TLS_RECORDS_PER_KEY_MAX, WIRE_RECEIVE_BYTES,
 };
+use crate::touched;
 use crate::wire::{Receive, WireError};
 
 /// HandshakeType new_session_ticket, RFC 8446 4.
@@ -86,7 +87,7 @@ impl TlsRx {
         is_client: bool,
         early: &[u8],
     ) -> Result<Self, TlsError> {
-        let mut buffer = vec![0; WIRE_RECEIVE_BYTES].into_boxed_slice();
+        let mut buffer = touched::slice(0, WIRE_RECEIVE_BYTES);
         buffer.get_mut(..early.len()).ok_or(TlsError::RecordOverflow)?.copy_from_slice(early);
         Ok(Self {
             key,

@@ -8,6 +8,7 @@ use rustls::Connection;
 
 use super::TlsError;
 use crate::limits::{TLS_RECORD_MAX, WIRE_RECEIVE_BYTES};
+use crate::touched;
 use crate::wire::{OutBuffer, Receive, WireError};
 
 /// The halves of a connection whose handshake is done.
@@ -15,7 +16,7 @@ pub(super) fn split(connection: Connection) -> (RustlsRx, RustlsTx) {
     let shared = Arc::new(Mutex::new(connection));
     let rx = RustlsRx {
         shared: Arc::clone(&shared),
-        buffer: vec![0; WIRE_RECEIVE_BYTES].into_boxed_slice(),
+        buffer: touched::slice(0, WIRE_RECEIVE_BYTES),
         start: 0,
         end: 0,
         ended: None,

@@ -16,6 +16,7 @@ use smoltcp::wire::{
 use super::XdpError;
 use super::device::ETHERNET;
 use crate::limits::{XDP_CONNECTIONS, XDP_RECEIVE_BYTES, XDP_SEND_BYTES};
+use crate::touched;
 use crate::wire::WireError;
 
 /// A device that takes part in rounds: what arrives during one is for the next.
@@ -375,7 +376,7 @@ impl<P: Port> Core<P> {
 
 /// A socket with its buffers, to be made before the lock is taken.
 pub(super) fn new_socket() -> tcp::Socket<'static> {
-    let buffer = |bytes: usize| tcp::SocketBuffer::new(vec![0; bytes]);
+    let buffer = |bytes: usize| tcp::SocketBuffer::new(touched::slice(0, bytes).into_vec());
     let mut socket = tcp::Socket::new(buffer(XDP_RECEIVE_BYTES), buffer(XDP_SEND_BYTES));
     socket.set_nagle_enabled(false);
     socket.set_congestion_control(CongestionControl::Reno);
