@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Longest wait for anything.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub trait Stream: Read + Write {
     fn tcp(&self) -> &TcpStream;
