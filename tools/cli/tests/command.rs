@@ -340,9 +340,18 @@ fn trading_demo() -> (Running, u32) {
 
 #[test]
 fn an_interrupt_ends_a_demo_cleanly_and_leaves_no_process() {
+    ends_cleanly_at("INT");
+}
+
+#[test]
+fn a_request_to_terminate_ends_a_demo_cleanly_and_leaves_no_process() {
+    ends_cleanly_at("TERM");
+}
+
+fn ends_cleanly_at(signal: &str) {
     let _alone = alone();
     let (mut running, venue) = trading_demo();
-    running.signal("INT");
+    running.signal(signal);
     assert_eq!(running.wait().code(), Some(0));
     assert!(!lives(venue));
     let mut summary = String::new();
