@@ -145,7 +145,7 @@ impl EngineConfig {
         if self.path.nice.is_some_and(|nice| !(-20..=19).contains(&nice)) {
             return Err(value("path.nice", "from -20 to 19"));
         }
-        if self.path.kernel_stamps && self.path.wire == WireKind::Xdp {
+        if self.path.kernel_stamps && self.path.wire == Some(WireKind::Xdp) {
             return Err(value(
                 "path.kernel_stamps",
                 "not with the wire \"xdp\", which passes the kernel",
@@ -154,7 +154,7 @@ impl EngineConfig {
         self.orders.check()?;
         match &self.xdp {
             Some(xdp) => drop(xdp.config()?),
-            None if self.path.wire == WireKind::Xdp => {
+            None if self.path.wire == Some(WireKind::Xdp) => {
                 return Err(value("xdp", "must be given for the wire \"xdp\""));
             }
             None => {}

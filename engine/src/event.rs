@@ -434,6 +434,13 @@ pub enum Alarm {
         /// Times.
         count: u32,
     },
+    /// The ring to the housekeeping thread was full, so that trace records were lost: the latency tables and the log
+    /// of sent commands miss them. Said once until no more were lost for a second;
+    /// [`Outcome::traces_lost`](crate::pipeline::Outcome::traces_lost) is how many it were in the end.
+    TracesLost {
+        /// How many, since the start.
+        records: u64,
+    },
     /// A thread of the path has stood still for `path.stall_ms`. If it is the strategy's, it hears of it when
     /// it turns again, together with the [`Alarm::Resumed`];
     /// [`Running::stalled`](crate::pipeline::Running::stalled) tells at once.
@@ -511,6 +518,12 @@ impl Alarm {
     /// Whether it is about one session, not about the engine as a whole.
     #[must_use]
     pub const fn is_of_session(&self) -> bool {
-        !matches!(self, Self::RingFull { .. } | Self::Stalled { .. } | Self::Resumed { .. })
+        !matches!(
+            self,
+            Self::RingFull { .. }
+                | Self::TracesLost { .. }
+                | Self::Stalled { .. }
+                | Self::Resumed { .. }
+        )
     }
 }

@@ -189,6 +189,8 @@ pub const SMALL_SLOT_FIELDS: usize = 256;
 pub const LARGE_SLOTS: usize = 4;
 /// Records in the ring to the housekeeping thread.
 pub const TRACE_RING: usize = 64 * 1024;
+/// Requests of which it is known off the path when they were sent: a first answer to an older one is not timed.
+pub const UNANSWERED_MAX: usize = 64 * 1024;
 /// Largest segment of a journal, bytes.
 pub const JOURNAL_SEGMENT_BYTES_MAX: usize = 1 << 30;
 /// Most segments of a journal that stay mapped.

@@ -26,7 +26,10 @@
 //! Between session and strategy travel [`Event`](crate::event::Event)s and
 //! [`Command`](crate::command::Command)s: fixed-size `Copy` records, never message bytes. A ring that has no
 //! room for what a message could become leaves the message in the socket: the venue is slowed down, nothing
-//! is lost, and heartbeats go on. A housekeeping thread off the path fills the histograms.
+//! is lost, and heartbeats go on. A housekeeping thread off the path fills the histograms, which can be read while
+//! the engine runs ([`Running::latency`](crate::pipeline::Running::latency)). What the path uses is touched before,
+//! its rings, tables, buffers and stacks; [`Outcome::faults`](crate::pipeline::Outcome::faults) tells what page faults
+//! were left.
 //!
 //! Idle threads spin or sleep ([`IdlePolicy`](crate::pipeline::IdlePolicy)). Spin only with a core for each
 //! thread: three spinning threads on two cores cost milliseconds. Pinning is read back and reported
@@ -35,7 +38,8 @@
 //! # 3. Wires
 //! [`WireKind`](crate::wire::WireKind): `uring` receives by one standing request into a ring of buffers and
 //! enters the kernel only when it has something; `busy-poll` is plain non-blocking receive, which Onload and
-//! VMA accelerate without a change ([`busy_poll`](crate::wire::busy_poll) says how); `mio` is the portable one. These send by `send(2)`. `xdp` has a TCP/IP
+//! VMA accelerate without a change ([`busy_poll`](crate::wire::busy_poll) says how); `mio` is the portable one, with
+//! which idle threads sleep: the default where they have not a core each. These send by `send(2)`. `xdp` has a TCP/IP
 //! stack of its own over an AF_XDP socket ([`crate::wire::xdp`]); it wants an interface's queue and an address
 //! that the kernel does not have ([`XdpSection`](crate::config::XdpSection)). Which is fastest depends on the
 //! host: measure there.

@@ -1,6 +1,6 @@
 //! The sections of the configuration file, one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::journal::{Durability, JournalConfig};
 use crate::kraken::session::FieldChecks;
 use crate::limits::{HEARTBEAT_SECONDS_MAX, HOSTS_MAX};
 use crate::order::Reach;
-use crate::pipeline::{IdlePolicy, Layout};
+use crate::pipeline::{IdlePolicy, Layout, available_cores};
 use crate::session::{Resend, ResendPolicy};
 use crate::types::CompId;
 use crate::wire::WireKind;
@@ -25,9 +25,9 @@ use crate::wire::tls::{KeyPin, TlsMode};
 pub struct PathSection {
     /// How many threads share the stages.
     pub layout: Layout,
-    /// How bytes are received.
-    pub wire: WireKind,
-    /// What threads do when idle; absent: spin if there is a core for each thread, park otherwise.
+    /// How bytes are received; absent: see [`PathSection::wire`].
+    pub wire: Option<WireKind>,
+    /// What threads do when idle; absent: see [`PathSection::idle`].
     pub idle: Option<IdlePolicy>,
     /// Cores to pin the threads of the path to, in the order reader, core, strategy; one core may
     /// serve several. Empty: no pinning.
@@ -57,9 +57,34 @@ pub struct PathSection {
     #[serde(default)]
     pub live: bool,
     /// How many sent order commands are logged, from the first on, for
-    /// [`Latency::sent`](crate::trace::Latency::sent); 32 bytes each. 0: none.
+    /// [`Outcome::sent`](crate::pipeline::Outcome::sent); 32 bytes each. 0: none.
     #[serde(default)]
     pub sent_log: usize,
+}
+
+impl PathSection {
+    /// The wire that is asked for. If none is: `uring` where each thread of the path has a core of its own, and
+    /// otherwise `mio`, which sleeps.
+    #[must_use]
+    pub fn wire(&self) -> WireKind {
+        let by_cores = || if self.has_core_each() { WireKind::Uring } else { WireKind::Mio };
+        self.wire.unwrap_or_else(by_cores)
+    }
+
+    /// What threads do when idle, as asked for. If nothing is: they spin where each has a core of its own, but
+    /// not with the wire `mio`, which is the one that sleeps.
+    #[must_use]
+    pub fn idle(&self) -> IdlePolicy {
+        let spins = || self.wire() != WireKind::Mio && self.has_core_each();
+        self.idle.unwrap_or_else(|| if spins() { IdlePolicy::Spin } else { IdlePolicy::Park })
+    }
+
+    /// Whether there are as many cores as threads of the path: of those that it is pinned to, if it is.
+    fn has_core_each(&self) -> bool {
+        let own: BTreeSet<_> = self.cores.iter().collect();
+        let cores = if own.is_empty() { available_cores().len() } else { own.len() };
+        cores >= self.layout.threads().len()
+    }
 }
 
 /// `[tls]`

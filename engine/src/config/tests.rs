@@ -122,9 +122,45 @@ fn an_engine_that_verifies_no_certificate_says_so() {
 }
 
 #[test]
+fn where_cores_are_few_the_wire_is_the_one_that_sleeps_and_only_who_has_a_core_each_spins() {
+    use crate::pipeline::{IdlePolicy, Layout};
+    use crate::wire::WireKind;
+    let config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
+    assert_eq!(config.path.wire, None, "the file leaves it to the machine");
+    let path = |layout, cores: &[usize], wire| PathSection {
+        layout,
+        wire,
+        cores: cores.to_vec(),
+        ..config.path.clone()
+    };
+    use IdlePolicy::{Park, Spin};
+    use Layout::{Full, Inline, Split};
+    use WireKind::{BusyPoll, Mio, Uring};
+    for (layout, cores, asked, wire, idle) in [
+        (Inline, &[0][..], None, Uring, Spin),
+        (Split, &[0, 1], None, Uring, Spin),
+        (Full, &[0, 1, 2], None, Uring, Spin),
+        (Split, &[0], None, Mio, Park),
+        (Split, &[1, 1], None, Mio, Park),
+        (Full, &[0, 1], None, Mio, Park),
+        (Inline, &[0], Some(Mio), Mio, Park),
+        (Full, &[0, 1, 2], Some(Mio), Mio, Park),
+        (Full, &[0, 1], Some(BusyPoll), BusyPoll, Park),
+        (Split, &[0, 1], Some(BusyPoll), BusyPoll, Spin),
+    ] {
+        let path = path(layout, cores, asked);
+        assert_eq!((path.wire(), path.idle()), (wire, idle), "{layout:?} on {cores:?}, {asked:?}");
+        for told in [Spin, Park] {
+            let path = PathSection { idle: Some(told), ..path.clone() };
+            assert_eq!((path.wire(), path.idle()), (wire, told), "who asks gets it");
+        }
+    }
+}
+
+#[test]
 fn the_wire_xdp_needs_to_know_where_it_is() {
     let text = EngineConfig::commented_toml();
-    let xdp = text.replace("wire = \"uring\"", "wire = \"xdp\"");
+    let xdp = text.replace("# wire = \"uring\"", "wire = \"xdp\"");
     let error = EngineConfig::from_toml(&xdp).expect_err("nothing says where").to_string();
     assert!(error.contains("xdp: must be given"), "{error}");
     // As the comments of the file show it.

@@ -110,6 +110,9 @@ impl Display for Alarm {
             Self::RingFull { count } => {
                 write!(f, "a ring between two threads was full {count} times")
             }
+            Self::TracesLost { records } => {
+                write!(f, "{records} trace records were lost since the start")
+            }
             Self::Stalled { thread } => write!(f, "the thread {thread} stands still"),
             Self::Resumed { thread, ms } => {
                 write!(f, "the thread {thread} stood still for {ms} ms")

@@ -8,6 +8,7 @@ use crossbeam_utils::CachePadded;
 use super::Progress;
 use super::disk::DiskNews;
 use super::episodes::Episodes;
+use super::gatherer::TraceNews;
 use crate::desk::Desk;
 use crate::limits::SESSIONS_MAX;
 use crate::order::PositionTruth;
@@ -28,6 +29,8 @@ pub struct Control {
     pub(super) disks: [DiskNews; SESSIONS_MAX],
     /// Which threads of the path stand still, in the order of [`Layout::threads`](super::Layout::threads).
     pub(super) stalls: [Episodes; 3],
+    /// What the strategy is to be told of trace records that were lost.
+    pub(super) traces: TraceNews,
     pub(super) progress: Mutex<Progress>,
     /// What the operator asked for: [`KILL`], [`REARM`] behind it, either or nothing.
     pub(super) wish: AtomicU8,

@@ -9,6 +9,7 @@ mod dialler;
 mod disk;
 mod episodes;
 mod full;
+mod gatherer;
 mod idle;
 mod inlet;
 mod inline;

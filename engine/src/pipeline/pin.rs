@@ -1,5 +1,7 @@
 //! Pinning threads to cores and giving them a nice value, and reading back whether it held.
 
+use std::io;
+
 use core_affinity::CoreId;
 use rustix::process::{getpriority_process, setpriority_process};
 
@@ -54,11 +56,27 @@ impl Pinning {
 /// Pins the calling thread to `core`, if one is given, and reads back where it may run.
 #[must_use]
 pub fn pin_current(thread: &'static str, core: Option<usize>) -> Pinning {
-    if let Some(id) = core {
+    // A set of cores has no room for more.
+    if let Some(id) = core.filter(|id| *id < libc::CPU_SETSIZE as usize) {
         core_affinity::set_for_current(CoreId { id });
     }
     let allowed = core_affinity::get_core_ids().unwrap_or_default();
     Pinning::new(thread, core, allowed.into_iter().map(|core| core.id).collect())
+}
+
+/// The first of `cores` that no thread of this process may be pinned to: there is no such core, or it is kept for
+/// others. Asks the system by doing it, on a thread that ends.
+///
+/// # Errors
+/// The system refuses the thread.
+pub(super) fn first_refused(cores: Vec<usize>) -> io::Result<Option<usize>> {
+    if cores.is_empty() {
+        return Ok(None);
+    }
+    let refused = |core: &usize| !pin_current("taut-pin", Some(*core)).holds();
+    let builder = std::thread::Builder::new().name("taut-pin".into());
+    let thread = builder.spawn(move || cores.into_iter().find(refused))?;
+    Ok(thread.join().expect("pinning does not panic"))
 }
 
 /// The cores that this process may run on.
@@ -96,7 +114,14 @@ mod tests {
 
     #[test]
     fn a_core_that_does_not_exist_is_reported_as_not_held() {
-        let pinned = std::thread::spawn(|| pin_current("test", Some(1023))).join();
-        assert!(!pinned.expect("the thread does not panic").holds());
+        for core in [1023, 1024, usize::MAX] {
+            let pinned = std::thread::spawn(move || pin_current("test", Some(core))).join();
+            assert!(!pinned.expect("the thread does not panic").holds());
+            let mut cores = available_cores();
+            assert_eq!(first_refused(cores.clone()).expect("a thread"), None);
+            cores.extend([core, 1022]);
+            assert_eq!(first_refused(cores).expect("a thread"), Some(core));
+        }
+        assert_eq!(first_refused(Vec::new()).expect("nothing to ask"), None);
     }
 }

@@ -13,19 +13,21 @@ use super::core::SessionCore;
 use super::dialler::Dialler;
 use super::disk::Housekeeping;
 use super::full::{self, CoreEnd, Reader};
-use super::idle::{Bell, Idle, IdlePolicy};
+use super::gatherer::Gatherer;
+use super::idle::{Bell, Idle};
 use super::links::Spent;
-use super::pin::{Pinning, available_cores, pin_current};
+use super::pin::{Pinning, pin_current};
 use super::rest::Caller;
 use super::running::Outcome;
 use super::slab::slab;
 use super::threads::{self, Connections, StrategyStage};
 use super::watchdog::Watchdog;
-use super::{Control, Layout, Memory, inline, memory};
+use super::{Control, Faults, Layout, Memory, inline, memory};
 use crate::config::EngineConfig;
 use crate::limits::DIAL_RING;
 use crate::strategy::Strategy;
-use crate::trace::{Clock, Collector, Record};
+use crate::touched;
+use crate::trace::Clock;
 
 /// How often the housekeeping thread empties the trace ring, and that of the journals looks at them.
 const HOUSEKEEPING_PERIOD: Duration = Duration::from_millis(5);
@@ -41,9 +43,7 @@ pub(super) struct Path<S: Strategy> {
     pub(super) clock: Clock,
     /// When the engine was asked to start.
     pub(super) started: UtcTime,
-    pub(super) records: rtrb::Consumer<Record>,
-    /// Order commands at the start that the latency tables leave out.
-    pub(super) untimed: u64,
+    pub(super) gatherer: Gatherer,
     /// Make calls by REST, one for each market.
     pub(super) callers: Vec<Caller>,
 }
@@ -61,12 +61,11 @@ impl<S: Strategy + Send> Path<S> {
             mut dialler,
             clock,
             started,
-            mut records,
-            untimed,
+            mut gatherer,
             mut callers,
         } = self;
         let layout = config.path.layout;
-        let idle = idle_policy(&config);
+        let idle = config.path.idle();
         let core_of = |thread: usize| {
             let cores = &config.path.cores;
             (!cores.is_empty()).then(|| cores[thread % cores.len()])
@@ -75,8 +74,6 @@ impl<S: Strategy + Send> Path<S> {
         for _ in layout.threads() {
             idles.push(Idle::new(idle)?);
         }
-        let mut collector =
-            Collector::new(clock.clone(), config.path.sent_log).without_first(untimed);
         let mut journals = Housekeeping::new(core.housekeepers());
         journals.run(control);
         let limit = Duration::from_millis(config.path.stall_ms.into());
@@ -90,7 +87,7 @@ impl<S: Strategy + Send> Path<S> {
         if config.path.huge_pages {
             memory::use_huge_pages()?;
         }
-        let pinning = std::thread::scope(|scope| -> std::io::Result<Vec<Pinning>> {
+        let (pinning, faults) = std::thread::scope(|scope| -> std::io::Result<Ran> {
             // A thread that cannot be started must not leave the others waiting for it.
             let _finish = FinishOnDrop(control);
             // Its own thread: a disk that hangs must not keep a lost session from being dialled.
@@ -123,17 +120,18 @@ impl<S: Strategy + Send> Path<S> {
                     // Whatever ends this thread ends the engine: the others must not wait for ever.
                     let _finish = FinishOnDrop(control);
                     let pinning = pin_current(name, pin).with_nice(config.path.nice);
+                    touched::stack();
+                    let before = Faults::of_this_thread(name);
                     body();
-                    pinning
+                    (pinning, Faults::since(before))
                 })?);
             }
             let own = pin_current("taut-housekeeping", config.path.housekeeping_core);
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-                while let Ok(record) = records.pop() {
-                    collector.add(&record);
-                }
+                let now = Instant::now();
+                gatherer.run(now, control);
                 if let Some(watchdog) = &mut watchdog {
-                    watchdog.look(Instant::now(), control);
+                    watchdog.look(now, control);
                 }
                 clock.discipline();
                 dialler.run();
@@ -142,19 +140,22 @@ impl<S: Strategy + Send> Path<S> {
             memory = Memory::now().ok();
             problems = dialler.problems();
             dialler.finish();
-            let mut pinning = vec![own];
+            let (mut pinning, mut faults) = (vec![own], Vec::new());
             for thread in threads {
                 match thread.join() {
-                    Ok(pinned) => pinning.push(pinned),
+                    Ok((pinned, faulted)) => {
+                        pinning.push(pinned);
+                        faults.extend(faulted);
+                    }
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-            Ok(pinning)
+            Ok((pinning, faults))
         })?;
-        while let Ok(record) = records.pop() {
-            collector.add(&record);
-        }
+        gatherer.gather();
         journals.finish(control);
+        let (sent, sent_lost) = gatherer.collector().take_sent();
+        let latency = gatherer.collector().latency();
         Ok(Outcome {
             journal_trouble: journals.trouble,
             ended: stage.sessions.ended().to_vec(),
@@ -167,13 +168,19 @@ impl<S: Strategy + Send> Path<S> {
             memory,
             dial_problems: problems,
             desk: stage.desk,
-            latency: collector.finish(),
-            traces_lost: core.traces_lost(),
+            latency,
+            sent,
+            sent_lost,
+            traces_lost: gatherer.lost(),
             pinning,
+            faults,
             idle,
         })
     }
 }
+
+/// What becomes of the threads: where each ran, and the page faults of those of the path.
+type Ran = (Vec<Pinning>, Vec<Faults>);
 
 /// Tells the journals' thread that the engine is over, however it ends.
 struct SetOnDrop<'a>(&'a AtomicBool);
@@ -261,15 +268,4 @@ impl Drop for FinishOnDrop<'_> {
     fn drop(&mut self) {
         self.0.finished.store(true, Ordering::Release);
     }
-}
-
-/// Spin only if every thread of the path has a core of its own.
-fn idle_policy(config: &EngineConfig) -> IdlePolicy {
-    let own: std::collections::BTreeSet<_> = config.path.cores.iter().collect();
-    let cores = if own.is_empty() { available_cores().len() } else { own.len() };
-    config.path.idle.unwrap_or(if cores >= config.path.layout.threads().len() {
-        IdlePolicy::Spin
-    } else {
-        IdlePolicy::Park
-    })
 }

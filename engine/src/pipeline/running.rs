@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Control, IdlePolicy, Layout, Memory, Pinning, Problems, Progress};
+use super::gatherer::{SharedCollector, lock};
+use super::{Control, Faults, IdlePolicy, Layout, Memory, Pinning, Problems, Progress};
 use crate::command::SessionId;
 use crate::desk::Desk;
 use crate::event::DownReason;
@@ -13,7 +14,7 @@ use crate::journal::{JournalError, Recovered};
 use crate::limits::INSTRUMENTS_MAX;
 use crate::order::PositionTruth;
 use crate::risk::LimitSet;
-use crate::trace::Latency;
+use crate::trace::{Latency, Sent};
 use crate::types::InstrumentId;
 
 /// A running engine. Dropping it stops the engine and waits for the end.
@@ -26,6 +27,7 @@ pub struct Running<S> {
     pub(super) instruments: usize,
     pub(super) recovered: Vec<(SessionId, Recovered)>,
     pub(super) problems: Problems,
+    pub(super) collector: SharedCollector,
 }
 
 /// Steers an engine from anywhere, a signal handler's thread for example. What it asks for is done
@@ -156,6 +158,13 @@ impl<S> Running<S> {
         self.control.progress.lock().map_or_else(|error| **error.get_ref(), |progress| *progress)
     }
 
+    /// Where the time went so far, but for the last few milliseconds. It is worked out on the calling thread,
+    /// which takes about a millisecond; no thread of the path waits for it, or does anything for it.
+    #[must_use]
+    pub fn latency(&self) -> Latency {
+        lock(&self.collector).latency()
+    }
+
     /// Waits for the end.
     ///
     /// # Errors
@@ -196,8 +205,12 @@ pub struct Outcome<S> {
     pub memory: Option<Memory>,
     /// Why the last dial of each session failed, in words; `None` if it did not.
     pub dial_problems: Vec<Option<String>>,
-    /// Where the time went, and the log of sent order commands (`path.sent_log`).
+    /// Where the time went.
     pub latency: Latency,
+    /// The first `path.sent_log` order commands, in the order in which they were sent.
+    pub sent: Vec<Sent>,
+    /// Order commands that the log had no room for; 0 if there is no log.
+    pub sent_lost: u64,
     /// Trace records that were lost because the housekeeping thread was late; the latency tables and
     /// the list of sent commands miss them.
     pub traces_lost: u64,
@@ -205,6 +218,9 @@ pub struct Outcome<S> {
     pub journal_trouble: Option<JournalError>,
     /// Where the threads ran.
     pub pinning: Vec<Pinning>,
+    /// Page faults of the threads of the path, from the first round of each to its last; none if the system does
+    /// not tell.
+    pub faults: Vec<Faults>,
     /// How the threads waited.
     pub idle: IdlePolicy,
 }

@@ -1,14 +1,14 @@
 //! From a configuration to running threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use rtrb::RingBuffer;
 
 use super::core::SessionCore;
 use super::dialler::{Dialler, Dialling, Host};
+use super::gatherer::Gatherer;
 use super::inlet::Inlet;
 use super::links::Links;
+use super::pin::{available_cores, first_refused};
 use super::rest::{Caller, rest_link};
 use super::run::Path;
 use super::running::Running;
@@ -28,7 +28,8 @@ use crate::risk::LimitSet;
 use crate::session::SessionConfig;
 use crate::session::resend::ResendJudge;
 use crate::strategy::Strategy;
-use crate::trace::{Clock, Record};
+use crate::touched;
+use crate::trace::{Clock, Collector, Record};
 use crate::wire::tls::{ClientTls, Trust};
 use crate::wire::{Network, WireKind};
 
@@ -54,6 +55,16 @@ pub enum StartError {
         wire: WireKind,
         /// Why, and what to do.
         problem: std::io::Error,
+    },
+    /// A thread cannot be pinned to its core (`path.cores`, `path.housekeeping_core`).
+    #[error(
+        "this process may not run on core {core}, which path.cores or path.housekeeping_core names; it may on {available:?}"
+    )]
+    Core {
+        /// The core: there is none of that number, or it is not for this process.
+        core: usize,
+        /// Where it may run.
+        available: Vec<usize>,
     },
     /// The memory cannot be locked (`path.lock_memory`).
     #[error("lock_memory: {0}; it needs CAP_IPC_LOCK, or a high enough `ulimit -l`")]
@@ -165,13 +176,21 @@ impl Engine {
         if let Some(warning) = self.warning() {
             eprintln!("taut: warning: {warning}");
         }
+        let path = &self.config.path;
+        let cores = path.cores.iter().copied().chain(path.housekeeping_core);
+        if let Some(core) = first_refused(cores.collect())? {
+            return Err(StartError::Core { core, available: available_cores() });
+        }
         if self.config.path.lock_memory {
             memory::lock().map_err(StartError::Lock)?;
         }
         let clock = Clock::system();
         let started = clock.now();
-        let (traces, records) = RingBuffer::new(TRACE_RING);
+        let (traces, records) = touched::ring(TRACE_RING);
         let (mut core, recovered) = self.session_core(clock.clone(), traces)?;
+        let collector = Collector::new(clock.clone(), self.config.path.sent_log);
+        let collector = Arc::new(Mutex::new(collector.without_first(self.untimed)));
+        let gatherer = Gatherer::new(records, core.traces_lost(), Arc::clone(&collector));
         let tls = self.client_tls()?;
         let callers = self.callers(&mut core, tls.as_ref());
         let desk = Desk::new(&self.desk_config(&core)?, clock.clone(), strategy)?;
@@ -195,14 +214,14 @@ impl Engine {
             dialler,
             clock,
             started,
-            records,
-            untimed: self.untimed,
+            gatherer,
             callers,
         };
         let shared = Arc::clone(&control);
         let thread =
             std::thread::Builder::new().name("taut".into()).spawn(move || path.run(&shared))?;
-        Ok(Running { control, thread: Some(thread), layout, instruments, recovered, problems })
+        let thread = Some(thread);
+        Ok(Running { control, thread, layout, instruments, recovered, problems, collector })
     }
 
     /// Trading first: what happened to an order is heard before the market's view of it.
@@ -236,7 +255,7 @@ impl Engine {
     }
 
     fn dialling(&self, tls: Option<ClientTls>) -> Result<Dialling, StartError> {
-        let wire = self.config.path.wire;
+        let wire = self.config.path.wire();
         let stack = self.config.xdp.as_ref().map(XdpSection::config).transpose()?;
         let network = Network::open(wire, stack.as_ref())
             .map_err(|problem| StartError::Wire { wire, problem })?;

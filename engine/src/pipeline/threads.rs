@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::{Consumer, Producer};
 use taut_codec::value::UtcTime;
 
 use super::core::{EventSink, SessionCore};
@@ -23,6 +23,7 @@ use crate::limits::{
     COMMAND_RING, COMMANDS_PER_CALLBACK_MAX, EVENT_RING, SESSION_EVENTS_MAX, SESSIONS_MAX,
 };
 use crate::strategy::Strategy;
+use crate::touched;
 use crate::trace::{Clock, Stamps, allocation};
 use crate::wire::Receiver;
 
@@ -72,6 +73,7 @@ pub(super) struct StrategyStage<S: Strategy> {
     shutdown: Shutdown,
     heard_of_disks: [Heard; SESSIONS_MAX],
     heard_of_stalls: [Heard; 3],
+    heard_of_traces: Heard,
     threads: &'static [&'static str],
     tick: Every,
     progress: Every,
@@ -88,6 +90,7 @@ impl<S: Strategy> StrategyStage<S> {
             shutdown: Shutdown::Running,
             heard_of_disks: [Heard::default(); SESSIONS_MAX],
             heard_of_stalls: [Heard::default(); 3],
+            heard_of_traces: Heard::default(),
             threads: layout.threads(),
             tick: Every::new(TICK_NS),
             progress: Every::new(PROGRESS_NS),
@@ -110,6 +113,9 @@ impl<S: Strategy> StrategyStage<S> {
                     };
                     self.alarm(MARKET_DATA, alarm);
                 }
+            }
+            while let Some(alarm) = self.control.traces.next(&mut self.heard_of_traces) {
+                self.alarm(MARKET_DATA, alarm);
             }
             for at in 0..SESSIONS_MAX {
                 let session = SessionId(at as u8);
@@ -300,8 +306,8 @@ pub(super) fn link(
     control: &Arc<Control>,
 ) -> (SessionEnd, StrategyEnd) {
     let gate = Gate::new(Arc::clone(control));
-    let (events_in, events_out) = RingBuffer::new(EVENT_RING);
-    let (commands_in, commands_out) = RingBuffer::new(COMMAND_RING);
+    let (events_in, events_out) = touched::ring(EVENT_RING);
+    let (commands_in, commands_out) = touched::ring(COMMAND_RING);
     (
         SessionEnd {
             events: events_in,

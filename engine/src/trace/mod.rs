@@ -98,6 +98,12 @@ impl Stamps {
         self.0[stage as usize]
     }
 
+    /// Whether every stage was reached, none before the one ahead of it.
+    #[must_use]
+    pub fn are_complete(&self) -> bool {
+        self.0[0] != 0 && self.0.is_sorted()
+    }
+
     /// Whether a received message caused this one: the path from the socket is stamped.
     #[must_use]
     pub const fn is_caused_by_input(&self) -> bool {

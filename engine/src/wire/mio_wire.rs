@@ -1,5 +1,7 @@
 //! The portable wire: non-blocking `recv` and no option that a system may lack. Its name is that of the
-//! poller that a thread sleeps on, [`Idle`](crate::pipeline::Idle).
+//! poller that a thread sleeps on, [`Idle`](crate::pipeline::Idle): with this wire the threads of the path sleep
+//! when there is nothing to do, unless they are told to spin, and it is the default where they have not a core each
+//! ([`PathSection::wire`](crate::config::PathSection::wire)).
 
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};

@@ -108,15 +108,14 @@ pub trait Transmit {
 }
 
 /// Which transport reads the socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WireKind {
     /// io_uring with multishot receive; see [`uring`].
-    #[default]
     Uring,
     /// Spinning non-blocking `recv`; see [`busy_poll`].
     BusyPoll,
-    /// The portable one; see [`mio_wire`].
+    /// The portable one, for which idle threads sleep; see [`mio_wire`].
     Mio,
     /// Past the kernel; see [`xdp`].
     Xdp,

@@ -17,8 +17,9 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use taut::config::EngineConfig;
 use taut::kraken::logon::Credentials;
-use taut::pipeline::{Engine, Layout, Running};
+use taut::pipeline::{Engine, Faults, Layout, Running};
 use taut::secret::Secret;
+use taut::trace::Latency;
 use taut::trace::allocation::{CountingAllocator, allocations};
 use taut::wire::WireKind;
 use taut::wire::tls::Trust;
@@ -31,6 +32,10 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Changes of the book that are sent in one write.
 const BURST: u64 = 300;
+/// Orders, amends and cancels that messages of the venue cause: one at the start, the chain, those of the burst.
+const ORDERS: u64 = 1 + 3 + 3;
+/// Page faults of a thread: the first run of each piece of code. Its memory is touched before.
+const FAULTS_MAX: u64 = 100;
 
 #[derive(Debug, Clone, Copy)]
 struct Setup {
@@ -104,19 +109,52 @@ struct Answers {
     market_data: Vec<String>,
     heard: Heard,
     position: String,
+    latency: Latency,
+    /// Page faults of the threads of the path.
+    faults: Vec<Faults>,
 }
 
 /// Values that differ from run to run.
-const OF_THE_RUN: [u32; 9] = [9, 10, 11, 41, 52, 60, 122, 554, 5025];
+const OF_THE_RUN: [u32; 7] = [9, 10, 52, 60, 122, 554, 5025];
+/// Ids of requests: which is which differs from run to run, what names which does not.
+const IDS: [u32; 2] = [11, 41];
 
-/// A message without the values that differ from run to run.
-fn form(message: &str) -> String {
-    let field = |field: &str| {
-        let (tag, _) = field.split_once('=').expect("tag=value");
-        let masked = OF_THE_RUN.contains(&tag.parse().expect("a number"));
-        if masked { format!("{tag}=*|") } else { format!("{field}|") }
+/// Messages without the values that differ from run to run; an id is the number of its first sight.
+fn forms(messages: &[String]) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut field = |field: &str| {
+        let (tag, value) = field.split_once('=').expect("tag=value");
+        let number = tag.parse().expect("a number");
+        if OF_THE_RUN.contains(&number) {
+            return format!("{tag}=*|");
+        }
+        if !IDS.contains(&number) {
+            return format!("{field}|");
+        }
+        let known = ids.iter().position(|id| id == value);
+        let at = known.unwrap_or_else(|| {
+            ids.push(value.to_owned());
+            ids.len() - 1
+        });
+        format!("{tag}=#{at}|")
     };
-    message.trim_end_matches('|').split('|').map(field).collect()
+    let mut form = |one: &String| one.trim_end_matches('|').split('|').map(&mut field).collect();
+    messages.iter().map(&mut form).collect()
+}
+
+/// The stages of every order add up to its total, so over all orders they do, too.
+fn check_latency(latency: &Latency, orders: u64) {
+    assert_eq!(latency.disordered, 0, "every stamp is there, and none before the one ahead of it");
+    assert_eq!(latency.total.count, orders, "{:?}", latency.total);
+    for row in &latency.stages {
+        assert_eq!(row.count, orders, "{row:?}");
+    }
+    let sum: f64 = latency.stages.iter().map(|row| row.mean_ns).sum();
+    let mean = latency.total.mean_ns;
+    // Each sum is cut to a whole nanosecond.
+    let off = (sum - mean).abs() * orders as f64;
+    assert!(off <= latency.stages.len() as f64, "{sum} ns, not {mean} ns");
+    assert!(mean > 0.0, "it takes time");
 }
 
 /// A report on an order of 0.5 at 99.0 or what it became. `ids` is 11, or 11 and 41.
@@ -235,6 +273,13 @@ fn play(setup: Setup) -> Answers {
     rig.report(&of((&orders[1], ""), '8', '8', "0.5", "0.0", "0.0", "103=0|58=no|"));
     rig.trading.send("j", &format!("45=0|372=D|379={}|380=4|58=Market in maintenance|", orders[2]));
     rig.settle("after the burst");
+    // The tables can be read while it runs, and miss nothing for long.
+    let deadline = Instant::now() + PATIENCE;
+    while rig.running.latency().total.count < ORDERS {
+        assert!(Instant::now() < deadline, "{:?}", rig.running.latency().total);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    check_latency(&rig.running.latency(), ORDERS);
 
     if setup.tls {
         rig.trading.refresh_keys();
@@ -265,8 +310,7 @@ fn play(setup: Setup) -> Answers {
     rig.running.stop();
     rig.trading.accept_logout();
     rig.market_data.accept_logout();
-    let forms = |peer: &Peer| peer.seen.iter().map(|one| form(one)).collect();
-    let (trading, market_data) = (forms(&rig.trading), forms(&rig.market_data));
+    let (trading, market_data) = (forms(&rig.trading.seen), forms(&rig.market_data.seen));
     let deadline = Instant::now() + PATIENCE;
     while !rig.running.is_finished() {
         assert!(Instant::now() < deadline, "the engine does not end");
@@ -279,6 +323,8 @@ fn play(setup: Setup) -> Answers {
         market_data,
         heard: outcome.desk.strategy().heard(),
         position: format!("{position:?}"),
+        latency: outcome.latency,
+        faults: outcome.faults,
     }
 }
 
@@ -302,7 +348,12 @@ fn one_recorded_conversation_is_answered_alike_by_every_layout_and_none_of_them_
                 BURST + 1,
                 "a callback for the snapshot and each change"
             );
-            assert_eq!(answers.heard.filled(), 2, "two fills were heard");
+            assert_eq!(answers.heard.filled, 2, "two fills were heard");
+            check_latency(&answers.latency, ORDERS);
+            let names: Vec<_> = answers.faults.iter().map(|faults| faults.thread).collect();
+            assert_eq!(names, layout.threads(), "each thread of the path says");
+            let few = |faults: &Faults| faults.minor + faults.major < FAULTS_MAX;
+            assert!(answers.faults.iter().all(few), "{layout:?}, {wire}: {:?}", answers.faults);
             match &first {
                 None => first = Some(answers),
                 Some(first) => {

@@ -19,15 +19,12 @@ pub struct Script {
 #[derive(Debug, PartialEq)]
 pub struct Heard {
     pub books: u64,
-    pub orders: Vec<OrderUpdate>,
+    /// An order is the number of its first sight: its handle is of one desk of this process.
+    pub orders: Vec<String>,
+    /// How many of them are fills.
+    pub filled: usize,
     /// What was said of each session, in order; between the two there is no order.
     pub sessions: Vec<String>,
-}
-
-impl Heard {
-    pub fn filled(&self) -> usize {
-        self.orders.iter().filter(|one| matches!(one.kind, UpdateKind::Filled { .. })).count()
-    }
 }
 
 impl Script {
@@ -37,13 +34,20 @@ impl Script {
     }
 
     pub fn heard(&self) -> Heard {
-        let without_time = |update: &OrderUpdate| {
+        let mut handles = Vec::new();
+        let form = |update: &OrderUpdate| {
             let mut update = *update;
             if let UpdateKind::OnWire { sent_ticks, .. } = &mut update.kind {
                 *sent_ticks = 0;
             }
-            update
+            let known = handles.iter().position(|handle| *handle == update.handle);
+            let at = known.unwrap_or_else(|| {
+                handles.push(update.handle);
+                handles.len() - 1
+            });
+            format!("{update:?}").replace(&format!("{:?}", update.handle), &format!("#{at}"))
         };
+        let is_fill = |update: &&OrderUpdate| matches!(update.kind, UpdateKind::Filled { .. });
         // What is done about connections says how long it took; the sessions' own words do not.
         let kept = |update: &&SessionUpdate| !matches!(update, SessionUpdate::Link { .. });
         let mut sessions: Vec<String> =
@@ -51,7 +55,8 @@ impl Script {
         sessions.sort();
         Heard {
             books: self.books,
-            orders: self.orders.iter().map(without_time).collect(),
+            orders: self.orders.iter().map(form).collect(),
+            filled: self.orders.iter().filter(is_fill).count(),
             sessions,
         }
     }

@@ -156,7 +156,7 @@ fn venue(stop: &Arc<AtomicBool>) -> ([u16; 4], JoinHandle<[usize; 2]>) {
 fn engine(layout: Layout, ports: [u16; 4], both: bool) -> Engine {
     let mut config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
     config.path.layout = layout;
-    config.path.wire = WireKind::BusyPoll;
+    config.path.wire = Some(WireKind::BusyPoll);
     config.path.idle = Some(IdlePolicy::Park);
     config.tls.enabled = false;
     let template = config.trading.clone();

@@ -158,7 +158,7 @@ fn engine(layout: Layout, venue: &Running) -> Engine {
     let text = EngineConfig::commented_toml();
     let mut config = EngineConfig::from_toml(text).expect("it reads");
     config.path.layout = layout;
-    config.path.wire = WireKind::BusyPoll;
+    config.path.wire = Some(WireKind::BusyPoll);
     config.path.idle = Some(IdlePolicy::Park);
     let [market_data, trading, rest, spot_market_data, spot_trading] = venue.ports;
     let (own, template) = (venue.traded, config.trading.clone());

@@ -113,7 +113,7 @@ fn engine(layout: Layout, ports: [u16; 2], rollover: u64) -> Engine {
     let text = EngineConfig::commented_toml();
     let mut config = EngineConfig::from_toml(text).expect("it reads");
     config.path.layout = layout;
-    config.path.wire = WireKind::BusyPoll;
+    config.path.wire = Some(WireKind::BusyPoll);
     config.path.idle = Some(IdlePolicy::Park);
     config.tls.enabled = false;
     config.market_data = toml::from_str(&session(ports[0], "KRAKEN-MD")).expect("it reads");

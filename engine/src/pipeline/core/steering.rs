@@ -1,6 +1,9 @@
 //! What steers the sessions of a core from beside the path: their journals, the state that conductors and
 //! owners ask for, and what conductors decide.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
 use taut_codec::value::UtcTime;
 
 use crate::command::SessionId;
@@ -60,9 +63,9 @@ impl SessionCore {
         self.lanes[usize::from(session.0)].session.ask_before_resend(judge);
     }
 
-    /// Trace records that did not fit their ring.
+    /// Counts the trace records that did not fit their ring.
     #[must_use]
-    pub const fn traces_lost(&self) -> u64 {
+    pub fn traces_lost(&self) -> Arc<AtomicU64> {
         self.traces.lost()
     }
 

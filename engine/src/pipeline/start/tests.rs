@@ -38,6 +38,30 @@ fn judge() -> (Arc<()>, ResendJudge) {
 }
 
 #[test]
+fn a_core_that_the_process_may_not_run_on_is_refused_at_the_start_and_named() {
+    struct Nothing;
+    impl Strategy for Nothing {}
+    let available = available_cores();
+    for wrong in [1023, 5_000] {
+        for on_path in [true, false] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let mut engine = engine(dir.path());
+            let path = &mut engine.config.path;
+            path.cores = available.clone();
+            if on_path {
+                path.cores.push(wrong);
+            } else {
+                path.housekeeping_core = Some(wrong);
+            }
+            let refused = engine.start(Nothing).err().expect("it does not start");
+            let StartError::Core { core, available: named } = &refused else { panic!("{refused}") };
+            assert_eq!((*core, named), (wrong, &available));
+            assert!(refused.to_string().contains(&format!("core {wrong}")), "{refused}");
+        }
+    }
+}
+
+#[test]
 fn each_session_has_a_judge_of_its_own_and_one_that_is_not_configured_has_none() {
     let dir = tempfile::tempdir().expect("a directory");
     let ((first, of_first), (second, of_second)) = (judge(), judge());

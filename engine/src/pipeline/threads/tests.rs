@@ -23,7 +23,7 @@ fn session_core() -> SessionCore {
         let id = |text: &str| text.parse().expect("it is a CompID");
         (SessionConfig::initiator(id("C"), id("V")), Logon::MarketData)
     };
-    let (traces, _) = RingBuffer::new(16);
+    let (traces, _) = rtrb::RingBuffer::new(16);
     SessionCore::new(vec![config(), config()], &[], clock(), traces)
 }
 

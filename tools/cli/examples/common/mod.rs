@@ -113,7 +113,7 @@ pub fn tell<S: Strategy>(outcome: &Outcome<S>) {
 
 fn local_config(ports: Ports) -> Result<EngineConfig, Box<dyn Error>> {
     let mut config = EngineConfig::from_toml(EngineConfig::commented_toml())?;
-    config.path.wire = WireKind::Mio;
+    config.path.wire = Some(WireKind::Mio);
     config.path.idle = Some(IdlePolicy::Park);
     // Only on this machine, which nobody listens to.
     config.tls.enabled = false;

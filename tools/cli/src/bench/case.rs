@@ -143,6 +143,8 @@ pub fn run(
     };
     fault(farewell.open_orders == 0, format!("{} orders left open", farewell.open_orders));
     fault(outcome.pinning.iter().all(Pinning::holds), "a thread ran elsewhere".into());
+    let lost = outcome.traces_lost;
+    fault(lost == 0, format!("{lost} trace records lost: they are in no stage and no total"));
     // rustls allocates for every record; that is what the other record layer is for.
     let may_allocate = case.tls == Some(TlsMode::Rustls);
     fault(may_allocate || allocated == 0, format!("{allocated} allocations on the path"));
@@ -158,7 +160,7 @@ pub fn run(
 
 /// The engine's side of a case.
 fn set_up(case: &Case, engine: &mut EngineConfig) -> Cores {
-    engine.path.wire = case.wire;
+    engine.path.wire = Some(case.wire);
     engine.path.layout = case.layout;
     engine.path.kernel_stamps = case.stamped;
     engine.tls.enabled = case.tls.is_some();

@@ -52,9 +52,9 @@ pub fn page(report: &Report) -> String {
     );
     part(&by_percentile(report));
     part(
-        "<h2>By stage</h2><p>Median of each stage of the path from the poll that found an order's cause \
-          to the kernel taking the order, last round, nanoseconds. Medians do not add up: the number is \
-          that of the whole path.</p>",
+        "<h2>By stage</h2><p>Mean of each stage of the path from the poll that found an order's cause \
+          to the kernel taking the order, last round, nanoseconds. The means add up to that of the whole \
+          path.</p>",
     );
     part(&stage_key(report));
     part(&by_stage(report));
@@ -202,24 +202,24 @@ fn chart(curves: &[Curve], labels: &[(f64, String)]) -> String {
 fn by_stage(report: &Report) -> String {
     const BAR: f64 = 46.0;
     let Some(round) = report.rounds.last() else { return String::new() };
-    let sum = |run: &Measured| run.stages.iter().map(|row| row.p50_ns).sum::<u64>();
-    let longest = round.cases.iter().map(sum).max().unwrap_or(0).max(1) as f64;
+    let longest = round.cases.iter().map(|run| run.total.mean_ns).fold(1.0, f64::max);
     let mut svg = open_svg(BAR * round.cases.len() as f64 + 10.0);
     for (at, run) in round.cases.iter().enumerate() {
         let top = at as f64 * BAR;
         let name = report.lines.get(at).map_or("", |line| &line.name);
-        text(&mut svg, (0.0, top + 12.0), &format!("{name}: path p50 {} ns", run.total.p50_ns));
+        let (mean, p50) = (run.total.mean_ns, run.total.p50_ns);
+        text(&mut svg, (0.0, top + 12.0), &format!("{name}: path mean {mean:.0} ns, p50 {p50} ns"));
         let mut left = 0.0;
         for (stage, row) in run.stages.iter().enumerate() {
-            let width = row.p50_ns as f64 / longest * (WIDTH - 20.0);
+            let width = row.mean_ns / longest * (WIDTH - 20.0);
             writeln!(
                 svg,
                 "<rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"22\" fill=\"{}\">\
-                 <title>{} {} ns</title></rect>",
+                 <title>{} {:.0} ns</title></rect>",
                 top + 16.0,
                 stage_colour(stage),
                 escape(row.name),
-                row.p50_ns
+                row.mean_ns
             )
             .expect("a string takes all");
             left += width;

@@ -221,7 +221,7 @@ struct Ready {
 fn apply(args: &DemoArgs, config: &mut DemoConfig) {
     let engine = &mut config.engine;
     engine.path.layout = args.layout.unwrap_or(engine.path.layout);
-    engine.path.wire = args.wire.unwrap_or(engine.path.wire);
+    engine.path.wire = args.wire.or(engine.path.wire);
     engine.tls.mode = args.tls.unwrap_or(engine.tls.mode);
     engine.tls.enabled &= !args.plain;
     engine.path.sent_log = engine.path.sent_log.max(SENT_LOG);
@@ -283,11 +283,11 @@ impl Cores {
         let mut cores = available_cores();
         let venue = if cores.len() > 1 { cores.pop() } else { None };
         let enough = venue.is_some() && cores.len() >= path.layout.threads().len();
-        // The mio wire is the one that sleeps; elsewhere idle threads spin if they can.
-        let spin = enough && path.wire != WireKind::Mio;
-        path.idle.get_or_insert(if spin { IdlePolicy::Spin } else { IdlePolicy::Park });
         if path.cores.is_empty() && venue.is_some() {
             path.cores = cores;
+        }
+        if !enough {
+            path.idle.get_or_insert(IdlePolicy::Park);
         }
         path.housekeeping_core = path.housekeeping_core.or(venue);
         Self { venue, venue_spins: enough }
@@ -338,7 +338,10 @@ fn introduce(venue: &Venue, config: &taut::config::EngineConfig) {
     };
     println!(
         "engine     layout {:?}, wire {}, {tls}, cores {:?}, idle {:?}",
-        config.path.layout, config.path.wire, config.path.cores, config.path.idle
+        config.path.layout,
+        config.path.wire(),
+        config.path.cores,
+        config.path.idle()
     );
 }
 

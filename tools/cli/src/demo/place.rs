@@ -28,7 +28,7 @@ impl Place {
     /// # Errors
     /// [`Failure::Wire`], without root for example.
     pub fn choose(engine: &mut EngineConfig) -> Result<Self, Failure> {
-        if engine.path.wire != WireKind::Xdp {
+        if engine.path.wire != Some(WireKind::Xdp) {
             return Ok(Self::Here);
         }
         let [near, far] = Veth::NAMES;
@@ -50,7 +50,7 @@ impl Place {
     /// [`Failure::Wire`], [`Failure::System`]: without root for example, or where the kernel lacks AF_XDP.
     pub fn probe(wire: WireKind) -> Result<(), Failure> {
         let mut engine = super::config::DemoConfig::default().engine;
-        engine.path.wire = wire;
+        engine.path.wire = Some(wire);
         let place = Self::choose(&mut engine)?;
         let stack = engine.xdp.as_ref().map(XdpSection::config).transpose()?;
         Ok(place.start(|| Network::open(wire, stack.as_ref()).map(drop))?)

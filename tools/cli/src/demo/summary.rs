@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use taut::config::EngineConfig;
 use taut::event::DownReason;
-use taut::pipeline::{MARKET_DATA, Memory, Outcome, Pinning, Progress, TRADING};
+use taut::pipeline::{Faults, MARKET_DATA, Memory, Outcome, Pinning, Progress, TRADING};
 use taut::strategy::{InstrumentId, OrderState, Refusal, Symbol};
 use taut::trace::allocation::Allocations;
 use taut::trace::{Row, Sent};
@@ -55,6 +55,10 @@ pub struct Summary {
     instruments: Vec<Traded>,
     stages: Vec<Row>,
     total: Row,
+    /// Commands of which the stamps do not rise from stage to stage: in no row.
+    disordered: u64,
+    /// Of the threads of the path.
+    page_faults: Vec<Faults>,
     order_to_answer: Row,
     pinning: Vec<Pinning>,
     reconnects: Reconnects,
@@ -180,8 +184,7 @@ impl Summary {
         let checks = checks(outcome, &run, &pinning);
         let [market_data, trading] = run.sessions.reconnects;
         let arrivals = run.arrivals.unwrap_or_default();
-        let order =
-            compare(&outcome.latency.sent, arrivals, &run.sessions.void, cut_short(outcome));
+        let order = compare(&outcome.sent, arrivals, &run.sessions.void, cut_short(outcome));
         let lost = Lost {
             orders_uncertain: stats.uncertain,
             orders_unresolved: unresolved(outcome),
@@ -191,7 +194,7 @@ impl Summary {
         };
         Self {
             layout: format!("{:?}", run.config.path.layout).to_lowercase(),
-            wire: run.config.path.wire.to_string(),
+            wire: run.config.path.wire().to_string(),
             tls: match (run.config.tls.enabled, run.config.tls.mode) {
                 (false, _) => "none",
                 (true, TlsMode::RecordLayer) => "1.3, own record layer",
@@ -209,6 +212,8 @@ impl Summary {
             instruments,
             stages: outcome.latency.stages.clone(),
             total: outcome.latency.total,
+            disordered: outcome.latency.disordered,
+            page_faults: outcome.faults.clone(),
             order_to_answer: outcome.latency.round_trip,
             pinning,
             reconnects: Reconnects { market_data, trading },
@@ -278,8 +283,8 @@ fn send_order(outcome: &Outcome<Maker>, run: &Run<'_>) -> Check {
     let Some(arrivals) = run.arrivals else {
         return Check { what, holds: false, detail: "no arrival log".into() };
     };
-    let (stats, sent) = (outcome.desk.stats(), &outcome.latency.sent);
-    let lost = outcome.traces_lost + outcome.latency.sent_lost;
+    let (stats, sent) = (outcome.desk.stats(), &outcome.sent);
+    let lost = outcome.traces_lost + outcome.sent_lost;
     let cut_short = cut_short(outcome);
     let order = compare(sent, arrivals, &run.sessions.void, cut_short);
     // What was refused on the way was refused to us, too.
@@ -318,7 +323,7 @@ fn send_order(outcome: &Outcome<Maker>, run: &Run<'_>) -> Check {
 
 /// A message is stored before it is sent, so the journal has every command.
 fn journal_check(outcome: &Outcome<Maker>, stored: &[Sent]) -> Check {
-    let sent = &outcome.latency.sent;
+    let sent = &outcome.sent;
     let found = in_order(sent, stored);
     let trouble = outcome.journal_trouble.as_ref();
     Check {
@@ -424,21 +429,28 @@ fn standing_checks(outcome: &Outcome<Maker>, run: &Run<'_>, pinning: &[Pinning])
         Check {
             what: "threads run where they were asked to",
             holds: pinning.iter().all(Pinning::holds),
-            detail: pinning
-                .iter()
-                .map(|p| match p.asked {
-                    Some(core) => format!("{} on {core}", p.thread),
-                    None => format!("{} not pinned", p.thread),
-                })
-                .collect::<Vec<_>>()
-                .join(", "),
+            detail: pinning.iter().map(place_of).collect::<Vec<_>>().join(", "),
         },
     ]
+}
+
+/// Where a thread ran, as the kernel has it.
+fn place_of(pinning: &Pinning) -> String {
+    let Pinning { thread, asked: Some(asked), allowed, .. } = pinning else {
+        return format!("{} not pinned", pinning.thread);
+    };
+    let cores: Vec<String> = allowed.iter().map(usize::to_string).collect();
+    let instead = if *allowed == [*asked] { String::new() } else { format!(" instead of {asked}") };
+    format!("{thread} on {}{instead}", cores.join(" and "))
 }
 
 /// Why a venue refuses amends that were right when they were sent.
 const BEHIND_FILLS: &str = "chained amends behind a fill; the order was filled before they arrived, \
     so the venue knows it no longer";
+
+/// Why a command is in no row of the table.
+const DISORDERED: &str = "their stamps do not rise from stage to stage, as where the time stamp counters of \
+    the cores differ";
 
 impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -518,13 +530,20 @@ impl Display for Summary {
         }
         writeln!(
             f,
-            "\n  {:<16}{:>9}{:>9}{:>9}{:>9}{:>11}{:>10}",
-            "us", "p50", "p90", "p99", "p99.9", "max", "samples"
+            "\n  {:<16}{:>9}{:>9}{:>9}{:>9}{:>9}{:>11}{:>10}",
+            "us", "mean", "p50", "p90", "p99", "p99.9", "max", "samples"
         )?;
         for row in self.stages.iter().chain([&self.total, &self.order_to_answer]) {
             write_row(f, row)?;
         }
-        writeln!(f)?;
+        if self.disordered > 0 {
+            writeln!(f, "  {} commands are not in the table: {DISORDERED}", self.disordered)?;
+        }
+        let faults = self.page_faults.iter().map(|faults| {
+            format!("{} {} minor, {} major", faults.thread, faults.minor, faults.major)
+        });
+        let faults: Vec<String> = faults.collect();
+        writeln!(f, "\n  page faults of the path after its start: {}\n", faults.join("; "))?;
         for check in &self.checks {
             let mark = if check.holds { "ok  " } else { "FAIL" };
             writeln!(f, "  {mark} {}: {}", check.what, check.detail)?;
@@ -537,8 +556,9 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
     let us = |ns: u64| format!("{}.{:02}", ns / 1000, ns % 1000 / 10);
     writeln!(
         f,
-        "  {:<16}{:>9}{:>9}{:>9}{:>9}{:>11}{:>10}",
+        "  {:<16}{:>9.2}{:>9}{:>9}{:>9}{:>9}{:>11}{:>10}",
         row.name,
+        row.mean_ns / 1e3,
         us(row.p50_ns),
         us(row.p90_ns),
         us(row.p99_ns),
@@ -568,6 +588,16 @@ pub fn progress(elapsed: Duration, progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_is_said_to_be_where_the_kernel_has_it_not_where_it_was_asked_to_be() {
+        let place = |asked, allowed: &[usize]| {
+            place_of(&Pinning::new("taut-inline", asked, allowed.to_vec()))
+        };
+        assert_eq!(place(Some(1), &[1]), "taut-inline on 1");
+        assert_eq!(place(Some(7), &[0, 1]), "taut-inline on 0 and 1 instead of 7");
+        assert_eq!(place(None, &[0, 1]), "taut-inline not pinned");
+    }
 
     #[test]
     fn what_was_not_sent_is_listed_by_reason_and_adds_up() {

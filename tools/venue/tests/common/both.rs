@@ -72,7 +72,7 @@ fn session(port: u16, sender: &str, target: &str, reset: &str) -> SessionSection
 pub fn engine(layout: Layout, ports: [u16; 4], journal: &Path, both: bool) -> Engine {
     let mut config = EngineConfig::from_toml(EngineConfig::commented_toml()).expect("it reads");
     config.path.layout = layout;
-    config.path.wire = WireKind::BusyPoll;
+    config.path.wire = Some(WireKind::BusyPoll);
     config.path.idle = Some(IdlePolicy::Park);
     config.tls.enabled = false;
     let market_data = session(ports[2], SENDER, "KRAKEN-DRV-MD", "always");
