@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use base64::Engine as _;
 use ring::{digest, hmac};
 use taut::market::BookStatus;
@@ -47,10 +49,14 @@ pub fn serve_market_data(rig: &mut Rig) {
     rig.market_data.send("W", &format!("55=BTC/USD|262={id}|268=2|{levels}"));
 }
 
+/// ExecIDs so far.
+static EXEC_IDS: AtomicU64 = AtomicU64::new(1);
+
 /// A report on the only order. `ids` is 11, or 11 and 41.
 pub fn report(rig: &mut Rig, ids: (&str, &str), kind: char, qty: &str, px: &str) {
     let time = now_text();
-    let number = rig.trading.next_out;
+    // Numbers begin anew at a reset; ExecIDs do not.
+    let number = EXEC_IDS.fetch_add(1, Ordering::Relaxed);
     let leaves = if kind == '4' { "0.0" } else { qty };
     let orig = if ids.1.is_empty() { String::new() } else { format!("41={}|", ids.1) };
     let body = format!(
