@@ -123,7 +123,7 @@ fn every_command_that_may_have_left_when_the_connection_broke_is_in_the_log_of_w
     while let Ok(record) = records.pop() {
         collector.add(&record);
     }
-    let logged: Vec<u64> = collector.finish().sent.iter().map(|sent| sent.msg_seq_num).collect();
+    let logged: Vec<u64> = collector.take_sent().0.iter().map(|sent| sent.msg_seq_num).collect();
     let numbers: Vec<u64> = told.0.iter().map(|(number, _)| *number).collect();
     assert_eq!(logged, numbers);
 }
