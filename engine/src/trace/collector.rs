@@ -409,8 +409,8 @@ mod tests {
             collector.add(&sent(id, stamps(1_000, 10 * id)));
             collector.add(&Record::Answered { cl_ord_id, received_ticks: 9_000 });
         }
-        let latency = collector.finish();
-        assert_eq!((latency.sent.len(), latency.round_trip.count), (3, 1));
+        let latency = collector.latency();
+        assert_eq!((collector.take_sent().0.len(), latency.round_trip.count), (3, 1));
         assert_eq!((latency.total.count, latency.total.max_ns), (1, 330));
     }
 

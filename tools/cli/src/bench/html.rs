@@ -5,7 +5,6 @@ use std::fmt::Write;
 use taut::trace::Stage;
 
 use super::What;
-use super::case::Measured;
 use super::report::{Report, row};
 use super::time_line::Slice;
 
@@ -287,7 +286,9 @@ mod tests {
         let sum: u64 = run.stages.iter().map(|row| row.p50_ns).sum();
         assert_ne!(run.total.p50_ns, sum, "or the test shows nothing");
         let page = page(&report);
-        let label = format!("{}: path p50 {} ns</text>", report.lines[0].name, run.total.p50_ns);
+        let (mean, p50) = (run.total.mean_ns, run.total.p50_ns);
+        let label =
+            format!("{}: path mean {mean:.0} ns, p50 {p50} ns</text>", report.lines[0].name);
         assert!(part(&page, "By stage").contains(&label), "{page}");
     }
 
