@@ -5,7 +5,8 @@
 //! amends of price or quantity (15 %), orders that take (10 %). It runs in batches, each method in turn;
 //! the figures are the fastest batch, the median and the slowest. Then every command is timed alone, by what it
 //! is, and what the mix has too little of: levels far from the best price, and mass cancels. The reading of the
-//! clock is in those figures; what it takes alone is told. A number as argument: so many batches.
+//! clock is in those figures; what it takes alone is told. Then the mix that the Java engine exchange-core publishes its
+//! figures of. A number as argument: so many batches.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hint::black_box;
@@ -335,6 +336,7 @@ fn main() {
     });
     deep_levels();
     mass_cancels();
+    published_mix(batches);
 }
 
 /// Nanoseconds of one command, the reading of the clock included.
@@ -460,4 +462,195 @@ fn mass_cancels() {
         }
         row(&format!("{orders} orders"), figures);
     }
+}
+
+/// The mix that exchange-core describes in its README: one book of some 1,000 orders of 1,000 accounts on some 750
+/// prices; of the messages 9 % are GTC and 3 % IOC orders, 6 % cancels, 82 % moves to another price; 6 % trade.
+struct Published {
+    engine: SpotEngine,
+    accounts: Vec<AccountId>,
+    alive: Vec<(OrderRef, AccountId)>,
+    events: Vec<EngineEvent>,
+    template: NewOrder,
+    now: u64,
+    seed: u64,
+    traded: usize,
+}
+
+/// A command of [`Published`], ready to be given.
+enum Given {
+    New(NewOrder),
+    Cancel(Cancel),
+    Move(Amend),
+}
+
+impl Published {
+    const ORDERS: usize = 1_000;
+    /// Prices of each side.
+    const PRICES: u64 = 375;
+    /// How many moves of a thousand cross the book, so that 6 % of all messages trade.
+    const CROSSING: u64 = 37;
+
+    fn new() -> Self {
+        let mut plain = Engine::new();
+        let mut engine = SpotEngine::new(&SpotConfig::default()).expect("good fees");
+        let instrument = *plain.engine.instrument(ID).expect("listed");
+        engine.add_instrument(instrument).expect("a good pair");
+        let mut account = || {
+            let account = engine.add_account(AccountFlags::default()).expect("room");
+            for asset in ["BTC", "USD"] {
+                let rich = Decimal::new(1_000_000_000, 0);
+                engine.deposit(account, asset.parse().expect("short"), rich).expect("in range");
+            }
+            account
+        };
+        let accounts: Vec<_> = (0..1_000).map(|_| account()).collect();
+        let template = plain.order(accounts[0], true, 1);
+        let (alive, events) = (Vec::with_capacity(1 << 12), Vec::with_capacity(1 << 12));
+        let mut mix =
+            Self { engine, accounts, alive, events, template, now: 0, seed: 1, traded: 0 };
+        while mix.alive.len() < Self::ORDERS {
+            let order = Given::New(mix.order(false));
+            mix.give(&order);
+        }
+        mix
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        self.seed % n
+    }
+
+    fn order(&mut self, takes: bool) -> NewOrder {
+        let who = self.below(self.accounts.len() as u64) as usize;
+        let account = self.accounts[who];
+        let (buy, qty) = (self.below(2) == 0, 1 + self.below(500) as i64);
+        self.template.client_key += 1;
+        NewOrder {
+            account,
+            side: if buy { Side::Buy } else { Side::Sell },
+            qty: Qty(qty),
+            price: if takes { Self::beyond(buy) } else { self.price(buy) },
+            time_in_force: if takes { TimeInForce::Ioc } else { TimeInForce::Gtc },
+            ..self.template
+        }
+    }
+
+    /// A price that trades with whatever is there.
+    fn beyond(buy: bool) -> Px {
+        Px(if buy { MIDDLE + 400 } else { MIDDLE - 400 })
+    }
+
+    fn price(&mut self, buy: bool) -> Px {
+        let away = 1 + self.below(Self::PRICES) as i64;
+        Px(if buy { MIDDLE - away } else { MIDDLE + away })
+    }
+
+    /// The next message. What has ended meanwhile is forgotten here.
+    fn next(&mut self) -> Given {
+        let few = self.engine.live_orders() < Self::ORDERS;
+        let kind = match self.below(100) {
+            0..9 => 0,
+            9..12 => 1,
+            // So that there are always some 1,000.
+            12..18 => {
+                if few {
+                    0
+                } else {
+                    2
+                }
+            }
+            _ => 3,
+        };
+        if kind < 2 {
+            let many = self.engine.live_orders() > Self::ORDERS * 11 / 10;
+            if kind == 1 || !many {
+                return Given::New(self.order(kind == 1));
+            }
+        }
+        loop {
+            let at = self.below(self.alive.len() as u64) as usize;
+            let (order, account) = self.alive[at];
+            let Some(live) = self.engine.order(order) else {
+                self.alive.swap_remove(at);
+                continue;
+            };
+            let (buy, qty) = (live.side == Side::Buy, live.qty);
+            self.template.client_key += 1;
+            let client_key = self.template.client_key;
+            if kind != 3 {
+                self.alive.swap_remove(at);
+                let client_key = Some(client_key);
+                return Given::Cancel(Cancel { account, session: 1, client_key, order });
+            }
+            let crosses = self.below(1_000) < Self::CROSSING;
+            let price = if crosses { Self::beyond(buy) } else { self.price(buy) };
+            return Given::Move(Amend {
+                account,
+                session: 1,
+                client_key,
+                order,
+                qty,
+                price,
+                post_only: false,
+                stop: Px(0),
+                display: None,
+                valid_until: None,
+            });
+        }
+    }
+
+    fn give(&mut self, given: &Given) {
+        self.events.clear();
+        self.now += 1000;
+        let now = UtcTime(self.now);
+        match given {
+            Given::New(order) => {
+                let made = self.engine.new_order(now, order, &mut self.events);
+                let rests = order.time_in_force == TimeInForce::Gtc;
+                self.alive.extend(made.filter(|_| rests).map(|made| (made, order.account)));
+            }
+            // That they were taken, the events say.
+            Given::Cancel(cancel) => drop(self.engine.cancel(now, cancel, &mut self.events)),
+            Given::Move(amend) => drop(self.engine.amend(now, amend, &mut self.events)),
+        }
+        black_box(&self.events);
+    }
+}
+
+fn published_mix(batches: usize) {
+    let mut mix = Published::new();
+    let mut all = Vec::with_capacity(BATCH * batches);
+    let (mut rates, mut orders) = (Vec::new(), 0);
+    for round in 0..batches + 1 {
+        let (mut busy, traded) = (0.0, mix.traded);
+        for _ in 0..BATCH {
+            let given = mix.next();
+            let ns = timed(|| mix.give(&given));
+            let refused = |event: &EngineEvent| matches!(event.kind, EventKind::Rejected(_));
+            assert!(!mix.events.iter().any(refused), "{:?}", mix.events);
+            let is_trade = |event: &EngineEvent| matches!(event.kind, EventKind::Trade(_));
+            mix.traded += usize::from(mix.events.iter().any(is_trade));
+            busy += ns;
+            if round > 0 {
+                all.push(ns);
+            }
+        }
+        orders = orders.max(mix.engine.live_orders());
+        if round > 0 {
+            rates.push(BATCH as f64 * 1_000.0 / busy);
+            let share = (mix.traded - traded) as f64 / BATCH as f64;
+            assert!((0.05..0.07).contains(&share), "{share} of the messages trade");
+        }
+    }
+    let rates = sorted(rates);
+    println!("\nthe mix of exchange-core, at most {orders} orders between two batches:");
+    println!("| one command, ns | p50 | p90 | p99 | p99.9 | max |\n|---|---|---|---|---|---|");
+    row("all", all);
+    println!(
+        "{:.2} M/s in the median, the reading of the clock and none of the making included",
+        rates[rates.len() / 2]
+    );
 }
