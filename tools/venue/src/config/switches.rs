@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::SessionSwitches;
 use crate::gateway::checks::UnknownTags;
 use crate::gateway::report::{BusinessTextForm, RejectForm};
-use crate::gateway::{GatewaySwitches, ReplayLimits};
+use crate::gateway::{GarbledInput, GatewaySwitches, ReplayLimits};
 use crate::market_data::MarketDataSwitches;
 use crate::oes::{DerivativesLimits, OesSwitches, Scope};
 
@@ -26,6 +26,8 @@ pub struct Switches {
     pub unknown_tags: UnknownTags,
     /// Fields of 35=3 (C14). Default `documented`.
     pub reject_form: RejectForm,
+    /// What a session is told of input that is no message (3.7). Default `reject`.
+    pub garbled: GarbledInput,
     /// Text of 35=j (C15). Default `captured`.
     pub business_text: BusinessTextForm,
     /// Whether fills carry MiscFeeBasis(891). Default no.
@@ -70,6 +72,7 @@ impl Default for Switches {
             amend_scope: Scope::Connection,
             unknown_tags: UnknownTags::default(),
             reject_form: RejectForm::default(),
+            garbled: GarbledInput::default(),
             business_text: BusinessTextForm::default(),
             fee_basis: false,
             derivatives_avg_px: AvgPx::default(),
@@ -150,6 +153,7 @@ impl Switches {
         GatewaySwitches {
             unknown_tags: self.unknown_tags,
             reject_form: self.reject_form,
+            garbled: self.garbled,
             business_text: self.business_text,
             fee_basis: self.fee_basis,
             derivatives_average: self.derivatives_avg_px == AvgPx::Average,

@@ -36,6 +36,9 @@ amend_scope = "connection"
 unknown_tags = "ignore"
 # Fields of Reject (3): "documented" (45, 371, 372, 373, 58) or "captured" (45, 58).
 reject_form = "documented"
+# Input that is no message (a wrong CheckSum, for example) is disregarded, its number is not used up, and it counts
+# as a reject; the session is told by Reject (3), "reject", or not at all, "pass_over", as FIX has it.
+garbled = "reject"
 # Text of BusinessMessageReject (j): "captured" (`<ClOrdID> : <error>`) or "bare".
 business_text = "captured"
 # Whether fills carry MiscFeeBasis (891).

@@ -25,6 +25,8 @@ pub(super) struct Connection {
     pub input: Vec<u8>,
     pub read: usize,
     pub framer: Framer,
+    /// Nothing but garbage came since the last message.
+    pub in_garbage: bool,
     /// The client, once the first message named it.
     pub client: Option<u16>,
     pub instance: Option<Instance>,
@@ -58,6 +60,7 @@ impl Connection {
             input: Vec::new(),
             read: 0,
             framer: Framer::new(MESSAGE_BYTES_MAX),
+            in_garbage: false,
             client: None,
             instance: None,
             logged_on: false,

@@ -9,6 +9,7 @@ mod control;
 mod drops;
 pub mod exec_id;
 mod faults;
+mod garbled;
 mod guard;
 mod inbound;
 mod kept;
@@ -39,7 +40,6 @@ use std::net::IpAddr;
 use taut::limits::OUTBOX_BYTES;
 use taut::session::{Outbox, Session};
 use taut_codec::frame::Frame;
-use taut_codec::garbled::Garbled;
 use taut_codec::message::Message;
 use taut_codec::scan::{Field, Scanner};
 use taut_codec::value::UtcTime;
@@ -48,6 +48,7 @@ pub use client::ClientSetup;
 pub use connection::ConnectionId;
 pub use drops::{DropReason, DroppedSession};
 pub use faults::Fault;
+pub use garbled::GarbledInput;
 pub use guard::Source;
 pub use inbound::{Inbound, RefusedCommand};
 #[cfg(test)]
@@ -203,7 +204,7 @@ impl Gateway {
             match connection.framer.next(&input[at..]) {
                 Frame::Incomplete => break,
                 Frame::Garbage { skip, reason } => {
-                    self.garbled(id, skip, reason.into(), now);
+                    self.garbled(id, &input[at..at + skip], reason.into(), now);
                     at += skip;
                 }
                 Frame::Message { len } => {
@@ -211,10 +212,11 @@ impl Gateway {
                     at += len;
                     match self.scanner.index(bytes, &mut fields) {
                         Ok(count) => {
+                            connection.in_garbage = false;
                             let message = Message::new(bytes, &fields[..count]);
                             out = self.message(id, &message, now);
                         }
-                        Err(error) => self.garbled(id, len, error.into(), now),
+                        Err(error) => self.garbled(id, bytes, error.into(), now),
                     }
                 }
             }
@@ -306,23 +308,6 @@ impl Gateway {
     fn session(&self, connection: &Connection) -> Option<&Session> {
         let client = &self.clients[usize::from(connection.client?)];
         client.known(connection.service).map(|known| &known.session)
-    }
-
-    fn garbled(&mut self, id: ConnectionId, bytes: usize, why: Garbled, now: UtcTime) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        match connection.client {
-            Some(client) => {
-                let client = &mut self.clients[usize::from(client)];
-                if let Some(known) = client.known_mut(connection.service) {
-                    known.session.garbled(bytes, why, now);
-                }
-            }
-            // A Logon has to come first (FIX session case 2S).
-            None => {
-                connection.close = true;
-                self.refusals.note(connection.service, b"", connection.source, Refusal::NoMessage);
-            }
-        }
     }
 }
 

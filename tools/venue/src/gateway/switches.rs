@@ -1,5 +1,6 @@
 //! How the gateway answers where the venue's documents disagree or are silent.
 
+use super::GarbledInput;
 use super::checks::UnknownTags;
 use super::replay::ReplayLimits;
 use super::report::{BusinessTextForm, RejectForm};
@@ -12,6 +13,8 @@ pub struct GatewaySwitches {
     pub unknown_tags: UnknownTags,
     /// See [`RejectForm`] (C14).
     pub reject_form: RejectForm,
+    /// See [`GarbledInput`] (3.7).
+    pub garbled: GarbledInput,
     /// See [`BusinessTextForm`] (C15).
     pub business_text: BusinessTextForm,
     /// Whether ExecutionReports of trades carry MiscFeeBasis(891).

@@ -6,7 +6,7 @@ use crate::liquidity::SyntheticMarket;
 use crate::{LiquiditySource, Service};
 
 #[test]
-fn garbage_before_and_between_messages_is_skipped() {
+fn garbage_before_and_between_messages_is_rejected_and_skipped() {
     let mut world = World::new();
     let mut peer = world.trader();
     let mut bytes = b"\x00\xffhello 8=FI 10=000\x01".to_vec();
@@ -16,18 +16,20 @@ fn garbage_before_and_between_messages_is_skipped() {
     world.venue.received(peer.id, &bytes, world.now);
     let answers = world.take(peer.id);
     let echoed: Vec<_> = answers.iter().map(|answer| values(answer, &[35, 112])).collect();
-    assert_eq!(echoed, ["0 one", "0 two"]);
+    assert_eq!(echoed, ["3 -", "0 one", "3 -", "0 two"]);
 }
 
 #[test]
-fn a_message_with_a_wrong_checksum_is_ignored_and_asked_for_again() {
+fn a_message_with_a_wrong_checksum_is_rejected_disregarded_and_asked_for_again() {
     let mut world = World::new();
     let mut peer = world.trader();
     let mut bad = world.message(&mut peer, "1|112=x|");
     let at = bad.len() - 2;
     bad[at] = if bad[at] == b'0' { b'1' } else { b'0' };
     world.venue.received(peer.id, &bad, world.now);
-    assert!(world.take(peer.id).is_empty());
+    let answers = world.take(peer.id);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(values(&answers[0], &[35, 45, 371, 372, 373]), "3 2 10 1 99");
     let answers = world.send(&mut peer, "1|112=y|");
     assert_eq!(values(&answers[0], &[35, 7, 16]), "2 2 0");
 }

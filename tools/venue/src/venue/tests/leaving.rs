@@ -4,7 +4,7 @@
 use super::harness::*;
 use crate::Service;
 use crate::config::{DuplicateLogon, RolloverClosed, RolloverNotice, VenueConfig};
-use crate::gateway::Logons;
+use crate::gateway::{GarbledInput, Logons};
 use crate::oes::Scope;
 
 fn with(change: impl FnOnce(&mut VenueConfig)) -> World {
@@ -142,6 +142,35 @@ fn too_many_errors_in_a_second_end_the_session_and_cancel_its_orders() {
         !world.venue.should_close(peer.id),
         "the errors of one connection are not the next one's"
     );
+}
+
+#[test]
+fn garbled_input_counts_as_an_error_whether_it_is_answered_or_not() {
+    for garbled in [GarbledInput::Reject, GarbledInput::PassOver] {
+        let mut world = with(|config| {
+            config.switches.session.errors_per_second_max = 3;
+            config.switches.garbled = garbled;
+        });
+        let peer = world.trader();
+        let broken = b"8=FIX.4.4\x019=5\x0135=0\x0110=000\x01";
+        let send = |world: &mut World, bytes: &[u8]| {
+            world.venue.received(peer.id, bytes, world.now);
+            world.take(peer.id)
+        };
+        // What comes in pieces is one error, and so is noise between two messages.
+        assert_eq!(send(&mut world, b"noise").len(), usize::from(garbled == GarbledInput::Reject));
+        assert!(send(&mut world, b", and more of it").is_empty());
+        for _ in 0..2 {
+            let answers = send(&mut world, broken);
+            let expected = if garbled == GarbledInput::Reject { vec!["3"] } else { vec![] };
+            let types: Vec<&str> = answers.iter().filter_map(|one| get(one, 35)).collect();
+            assert_eq!(types, expected);
+        }
+        assert!(!world.venue.should_close(peer.id));
+        let answers = send(&mut world, broken);
+        assert_eq!(values(answers.last().unwrap(), &[35, 58]), "5 Too many errors", "{garbled:?}");
+        assert!(world.venue.should_close(peer.id));
+    }
 }
 
 #[test]
