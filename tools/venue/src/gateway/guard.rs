@@ -77,7 +77,8 @@ impl Lockout {
     }
 }
 
-/// Rejects of a session within a second.
+/// Errors of a session within a second: what was answered by 35=3, j or Y, by 35=h with 567 or by 35=y with 560=1,
+/// and garbled input.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Errors {
     since: UtcTime,

@@ -138,4 +138,8 @@ impl Outlet for Gateway {
     ) {
         self.send_on(to.client, to.service, msg_type, order, now, body);
     }
+
+    fn refused(&mut self, from: Subscriber, now: UtcTime) {
+        self.note_error(from.client, from.service, now);
+    }
 }

@@ -204,6 +204,9 @@ impl Lists {
         now: UtcTime,
         outlet: &mut impl Outlet,
     ) {
+        if result == ListResult::Invalid {
+            outlet.refused(to, now);
+        }
         let response = self.response_ids.next(now).0;
         let head = ListHead { id, response, result, fragment: None };
         outlet.send(to, b"y", HeaderOrder::SenderTargetSeqTime, now, |enc| {
@@ -243,6 +246,9 @@ impl Lists {
                 None
             }
         };
+        if reason.is_some() {
+            outlet.refused(from, now);
+        }
         let status = if reason.is_none() { self.trading } else { TradingStatus::Unknown };
         outlet.send(from, b"h", NORMAL, now, |enc| {
             write_session_status(enc, request.id, request.session, status, reason);

@@ -50,6 +50,10 @@ pub trait Outlet {
         now: UtcTime,
         body: impl FnOnce(&mut Encoder<'_>),
     );
+
+    /// A request of a session was refused; what says so is sent next (venue file 3.7: too many errors in a second end
+    /// a session).
+    fn refused(&mut self, from: Subscriber, now: UtcTime);
 }
 
 const NORMAL: HeaderOrder = HeaderOrder::SeqSenderTimeTarget;
@@ -111,6 +115,7 @@ impl MarketData {
         match request {
             MdRequest::MarketData(request) => {
                 if let Err((reason, text)) = self.market_data(from, request, view, now, outlet) {
+                    outlet.refused(from, now);
                     outlet.send(from, b"Y", NORMAL, now, |enc| {
                         encode::write_request_reject(enc, request.id, reason, &text);
                     });

@@ -174,6 +174,34 @@ fn garbled_input_counts_as_an_error_whether_it_is_answered_or_not() {
 }
 
 #[test]
+fn refused_market_data_requests_count_as_errors_and_answered_ones_do_not() {
+    let list = "x|320=a|559=1|167=BOND|";
+    let bad = [
+        ("V|262=a|263=1|264=10|265=1|146=1|55=NO/PAIR|267=2|269=0|269=1|", "Y", 0),
+        ("g|335=a|336=NONE|263=0|", "h", 567),
+        (list, "y", 560),
+    ];
+    let good = "g|335=b|336=SESSION|263=0|";
+    for (body, answered, tag) in bad {
+        let mut world = with(|config| config.switches.session.errors_per_second_max = 3);
+        let mut peer = world.logon("TAUT", Service::SpotMarketData);
+        for _ in 0..5 {
+            assert_eq!(get(&world.send(&mut peer, good)[0], 35), Some("h"), "no error");
+        }
+        for _ in 0..3 {
+            let answers = world.send(&mut peer, body);
+            assert_eq!(get(&answers[0], 35), Some(answered), "{answers:?}");
+            assert!(tag == 0 || get(&answers[0], tag).is_some(), "{answers:?}");
+        }
+        assert!(!world.venue.should_close(peer.id), "{body}");
+        let answers = world.send(&mut peer, body);
+        assert_eq!(values(&answers[0], &[35, 58]), "5 Too many errors", "{body}");
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        assert!(world.venue.should_close(peer.id));
+    }
+}
+
+#[test]
 fn wrong_logons_lock_a_client_out_by_switch() {
     let mut world = with(|config| {
         config.switches.session.lockout_after = 3;
