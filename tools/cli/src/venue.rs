@@ -17,6 +17,7 @@ use taut_venue::config::{ClientConfig, LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::{Capture, canonical_symbol};
 use taut_venue::server::{Listen, Server, ServerError};
 use taut_venue::state::WentOn;
+use taut_venue::venue::STEPS;
 use taut_venue::{LiquiditySource, Venue};
 
 use crate::demo::child::{Farewell, Ready};
@@ -62,9 +63,9 @@ pub struct VenueArgs {
     /// Events a second of the synthetic market
     #[arg(long)]
     pub rate: Option<u32>,
-    /// Do something on purpose so long after the start, such as "10s roll-over"; --print-config lists what.
-    /// `-`: steps without a time, such as "roll-over", are read from standard input and done at once
-    #[arg(long, value_name = "STEP", allow_hyphen_values = true)]
+    /// Do something on purpose so long after the start, such as "10s roll-over"; --help lists what. `-`: steps
+    /// without a time, such as "roll-over", are read from standard input and done at once
+    #[arg(long, value_name = "STEP", allow_hyphen_values = true, long_help = control_help())]
     control: Vec<String>,
     /// Let clients trade without rate limits, whatever their tier
     #[arg(long)]
@@ -100,6 +101,16 @@ pub struct VenueArgs {
     /// standard input; each line of that is a step to take at once
     #[arg(long, hide = true)]
     child: bool,
+}
+
+fn control_help() -> String {
+    let steps: Vec<String> = STEPS.lines().map(|line| format!("  {line}")).collect();
+    format!(
+        "Do something on purpose so long after the start, such as \"10s roll-over\". `-`: steps without a time, \
+         such as \"roll-over\", are read from standard input and done at once. The steps:\n\n{}\n\n\
+         CLIENT is a SenderCompID, SERVICE spot-trading or the like, TIME 500ms or 1.5s",
+        steps.join("\n")
+    )
 }
 
 /// What can be done with a venue instead of running it.

@@ -8,7 +8,7 @@ use taut::kraken::logon::Credentials;
 use taut::secret::Secret;
 use taut::wire::tls::{ClientTls, TlsMode, Trust};
 use taut_venue::scenario::socket::{Sockets, Target};
-use taut_venue::scenario::{self, Outcome, Peer, Scenario, embedded};
+use taut_venue::scenario::{self, Grants, Outcome, Peer, Scenario, embedded};
 
 use crate::Failure;
 
@@ -47,6 +47,10 @@ pub struct CheckArgs {
     /// Nobody else trades there and no orders rest: scenarios that need that are played too
     #[arg(long)]
     alone: bool,
+    /// The clients' ClOrdIDs may start anew there by 5030=Y: scenarios with captured ones, which are old, are
+    /// played too
+    #[arg(long)]
+    fresh: bool,
     /// Only scenarios with this text in the title
     #[arg(long)]
     only: Option<String>,
@@ -125,8 +129,9 @@ fn target(args: &CheckArgs, host: &str) -> Result<Target, Failure> {
     };
     let peers: Result<BTreeMap<String, Peer>, Failure> =
         args.peer.iter().map(|text| peer(text)).collect();
-    let (host, base_port, alone) = (host.to_owned(), args.base_port, args.alone);
-    Ok(Target { host, base_port, tls, alone, peers: peers? })
+    let (host, base_port) = (host.to_owned(), args.base_port);
+    let grants = Grants { alone: args.alone, fresh: args.fresh };
+    Ok(Target { host, base_port, tls, grants, peers: peers? })
 }
 
 /// `NAME=COMPID,KEY_VARIABLE,SECRET_VARIABLE`; without variables it can see market data only.

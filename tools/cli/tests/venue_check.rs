@@ -118,6 +118,16 @@ fn scenarios_pass_over_sockets_and_what_steers_the_venue_is_skipped_with_the_rea
     assert!(text.contains("PASS level3.fix: Every order is shown"), "{text}");
     assert!(text.contains("SKIP rejects.fix: A market in cancel-only mode"), "{text}");
     assert!(text.contains("steers the venue"), "{text}");
+    let mut captured = limited.clone();
+    captured.extend(["--fresh", "--only", "Captured: a cancel by OrderID alone"]);
+    for _ in 0..2 {
+        let output = taut(&captured).output().unwrap();
+        let text = said(&output);
+        assert!(
+            output.status.success() && text.contains("1 passed, 0 failed, 0 skipped"),
+            "{text}"
+        );
+    }
     limited.extend(["--only", "Price and time"]);
     let text = said(&taut(&limited).output().unwrap());
     assert!(text.contains("it needs a market without anybody else"), "{text}");

@@ -38,6 +38,19 @@ pub const TRANSIT_MAX: usize = 4096;
 pub const DELAY_LINE_MAX: usize = 4096;
 /// Steps of a control script.
 pub const CONTROL_STEPS_MAX: usize = 4096;
+/// ResendRequests of one storm on purpose: so many fit an empty outbox.
+pub const RESEND_STORM_MAX: u32 = 5_000;
+/// Longest ResendRequest of the venue, bytes.
+pub const RESEND_REQUEST_BYTES_MAX: usize = 200;
+/// Numbers that the venue skips at once on purpose.
+pub const SEQUENCE_JUMP_MAX: u32 = 1_000_000;
+/// Text(58) of a Logout on purpose, bytes.
+pub const LOGOUT_TEXT_BYTES_MAX: usize = 256;
+/// Reports that are held back one by one on purpose; no more are held then.
+pub const LATE_REPORTS_MAX: usize = 1024;
+
+const _: () =
+    assert!(RESEND_STORM_MAX as usize * RESEND_REQUEST_BYTES_MAX <= taut::limits::OUTBOX_BYTES);
 /// Logons of one client on one market while the venue runs; a later one is refused.
 pub const LOGONS_MAX: u32 = (1 << 20) - 1;
 /// Entries in one market data incremental; a longer one is split.

@@ -22,6 +22,7 @@ mod keeping;
 mod rest;
 mod script;
 mod setup;
+mod step;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -33,8 +34,9 @@ use taut_codec::value::UtcTime;
 
 use crate::config::{ConfigError, VenueConfig};
 use desk::{Arrivals, Desk, Front};
-pub use script::{Script, Step, StepError};
+pub use script::Script;
 use setup::Accounts;
+pub use step::{STEPS, Step, StepError};
 pub use told::{Arrival, Outcome, VenueStats};
 
 use crate::gateway::reporter::Reporter;
@@ -271,7 +273,7 @@ impl Venue {
     pub fn next_deadline(&self) -> UtcTime {
         let transit = self.transit.as_ref().map_or(UtcTime(u64::MAX), Transit::deadline);
         let rest = self.rest.deadline().min(self.cancel_timers.deadline());
-        let own = self.script.deadline().min(transit).min(rest);
+        let own = self.script.deadline().min(transit).min(rest).min(self.reporter.deadline());
         let markets = self.spot.next_deadline().min(self.derivatives.next_deadline());
         self.gateway.next_deadline().min(markets).min(own)
     }

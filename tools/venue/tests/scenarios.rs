@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use taut_venue::config::{LiquidityMode, TierName, VenueConfig};
 use taut_venue::liquidity::SyntheticMarket;
-use taut_venue::scenario::{self, Outcome, Scenario, Step, WAIT_MAX, embedded};
+use taut_venue::scenario::{self, Grants, Outcome, Scenario, Step, WAIT_MAX, embedded};
 
 use functions::functions;
 use skipped::skipped;
@@ -71,11 +71,19 @@ fn a_message_that_nobody_expected_fails_the_scenario() {
     assert!(report.to_string().contains("no further message"), "{report}");
 }
 
+/// How many scenarios without a configuration of their own say a word.
+fn scenario_count(word: &str) -> usize {
+    let says =
+        |line: &scenario::Line| matches!(&line.step, Step::Control(words) if words == &[word]);
+    let counts = |one: &&Scenario| one.config.is_empty() && one.steps.iter().any(says);
+    suite().iter().filter(counts).count()
+}
+
 /// Plays the whole suite in one venue that nobody steers. Returns how many scenarios passed; none may fail.
-fn play_in_one(mut config: VenueConfig, alone: bool) -> usize {
+fn play_in_one(mut config: VenueConfig, grants: Grants) -> usize {
     // They come within seconds of each other.
     config.clients.iter_mut().for_each(|client| client.tier = TierName::Unlimited);
-    let reports = embedded::play_all(&suite(), &config, alone).expect("a good configuration");
+    let reports = embedded::play_all(&suite(), &config, grants).expect("a good configuration");
     let failed: Vec<String> = reports
         .iter()
         .filter(|report| report.outcome == Outcome::Failed)
@@ -87,8 +95,12 @@ fn play_in_one(mut config: VenueConfig, alone: bool) -> usize {
 
 #[test]
 fn no_scenario_leaves_anything_behind_that_fails_another_one_in_the_same_venue() {
-    let passed = play_in_one(embedded::base_config(), true);
+    let play = |grants| play_in_one(embedded::base_config(), grants);
+    let passed = play(Grants { alone: true, fresh: false });
     assert!(passed > 150, "{passed}");
+    let fresh = scenario_count("fresh");
+    assert!(fresh >= 6, "{fresh}");
+    assert_eq!(play(Grants { alone: true, fresh: true }), passed + fresh, "captured ids are old");
 }
 
 #[test]
@@ -98,7 +110,7 @@ fn scenarios_that_are_not_alone_pass_beside_a_market_that_others_make() {
     config.liquidity.synthetic.events_per_second = 5_000;
     let market = |symbol: &str| SyntheticMarket { symbol: symbol.into(), ..Default::default() };
     config.liquidity.markets = ["ETH/USD", "PF_XBTUSD"].map(market).into();
-    let passed = play_in_one(config, false);
+    let passed = play_in_one(config, Grants { alone: false, fresh: true });
     assert!(passed > 100, "{passed}");
 }
 

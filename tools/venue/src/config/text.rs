@@ -12,12 +12,22 @@ port_offset = 0
 # Gateway instances behind the router. A session sticks to the one that it was given first.
 gateway_instances = 2
 
-# What the venue does on purpose, so long after its start: "10s roll-over", "12.5s drop TAUT spot-trading"
-# (or cut, reset, half-open), "20s stall TAUT spot-trading 500ms" (or delay), "21s sequence-jump TAUT
-# spot-trading 7" (or resend-storm), "30s logons refuse" (or close, judge), "31s market BTC/USD cancel_only",
-# "35s trading post_only", "40s instance 0 stop" (or start), "50s report-copies 2",
-# "55s trades withhold" (or restate). "60s..90s ..." is some time between the two, by the seed. While it runs,
-# `--control -` takes steps without a time on standard input.
+# What the venue does on purpose, so long after its start, a text each: "10s roll-over". "60s..90s ..." is some time
+# between the two, by the seed. While it runs, `--control -` takes steps without a time on standard input.
+# `taut venue --help` says what each does:
+#   drop TAUT spot-trading                (or cut, reset, half-open)
+#   stall TAUT spot-trading 500ms         (or delay, late-report)
+#   sequence-jump TAUT spot-trading 7     (or resend-storm)
+#   logout TAUT spot-trading some text
+#   logons refuse                         (or logons close, logons judge)
+#   market BTC/USD cancel_only            one instrument: what it takes, and AssetPairStatus
+#   trading maintenance                   all pairs of spot, and what 35=h says; session-status: 35=h alone
+#   index BTC/USD 60000                   (or index BTC/USD down)
+#   prices BTC/USD off                    (or on)
+#   instance 0 stop                       (or start)
+#   report-copies 2
+#   trades withhold                       (or trades restate)
+#   stop
 control = []
 control_seed = 1
 

@@ -8,7 +8,7 @@ use taut_codec::tag;
 use taut_codec::value::UtcTime;
 
 use super::{Gateway, Instance, Service};
-use crate::limits::DELAY_LINE_MAX;
+use crate::limits::{DELAY_LINE_MAX, RESEND_REQUEST_BYTES_MAX};
 
 /// Bytes of the next message that still leave before the connection is cut: less than any message has.
 const CUT_AFTER: u64 = 30;
@@ -105,7 +105,8 @@ pub enum Fault {
 }
 
 impl Gateway {
-    /// Control: something happens to a client's session on a service. `false` if it is not connected.
+    /// Control: something happens to a client's session on a service. `false` if it is not connected, or if so
+    /// many ResendRequests do not fit what waits for it.
     pub fn suffer(&mut self, sender: &[u8], service: Service, fault: Fault, now: UtcTime) -> bool {
         let Some(id) = self.live(sender, service) else { return false };
         let Some(connection) = self.connections.get_mut(&id) else { return false };
@@ -136,6 +137,10 @@ impl Gateway {
                 return session.set_numbers(session.next_in(), session.next_out() + u64::from(by));
             }
             Fault::ResendStorm(times) => {
+                // All of them or none.
+                if connection.outbox.free() / RESEND_REQUEST_BYTES_MAX < times as usize {
+                    return false;
+                }
                 for _ in 0..times {
                     let sent = known.session.send(b"2", now, &mut connection.outbox, |body| {
                         body.uint(tag::BEGIN_SEQ_NO, 1).uint(tag::END_SEQ_NO, 0);

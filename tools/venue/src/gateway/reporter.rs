@@ -22,7 +22,7 @@ pub struct Reporter {
     pub(super) late: Late,
 }
 
-/// One report on its way.
+/// One report as an event makes it.
 #[derive(Clone, Copy)]
 pub(super) struct Draft<'a> {
     state: &'a OrderState,
@@ -37,6 +37,49 @@ pub(super) struct Draft<'a> {
     /// It makes good for trades that were not told.
     late: bool,
     at: UtcTime,
+}
+
+/// A report that outlives what made it, with the instant of its ExecID.
+#[derive(Debug)]
+pub(super) struct Report {
+    state: OrderState,
+    to: OwnerId,
+    exec_type: ExecType,
+    status: OrdStatus,
+    ids: (u128, Option<u128>),
+    trade: Option<(Trade, Liquidity)>,
+    text: Option<Vec<u8>>,
+    late: bool,
+    at: UtcTime,
+    made: UtcTime,
+}
+
+crate::state::stored! {
+    Report { state, to, exec_type, status, ids, trade, text, late, at, made }
+}
+
+impl Report {
+    fn new(draft: &Draft<'_>, made: UtcTime) -> Self {
+        let Draft { state, to, exec_type, status, ids, trade, text, late, at } = *draft;
+        let trade = trade.map(|(trade, liquidity)| (*trade, liquidity));
+        let text = text.map(|text| text.as_bytes().to_vec());
+        Self { state: *state, to, exec_type, status, ids, trade, text, late, at, made }
+    }
+
+    fn draft(&self) -> Draft<'_> {
+        let Self { state, to, exec_type, status, ids, trade, text, late, at, made: _ } = self;
+        Draft {
+            state,
+            to: *to,
+            exec_type: *exec_type,
+            status: *status,
+            ids: *ids,
+            trade: trade.as_ref().map(|(trade, liquidity)| (trade, *liquidity)),
+            text: text.as_ref().and_then(|text| std::str::from_utf8(text).ok()),
+            late: *late,
+            at: *at,
+        }
+    }
 }
 
 impl<'a> Draft<'a> {
@@ -191,15 +234,47 @@ impl Reporter {
         gateway: &mut Gateway,
         now: UtcTime,
     ) {
+        let Some(client) = oes.client_of(draft.to) else { return };
+        let market = oes.market();
+        // Derivatives do not send the first report (venue file 4.6.1).
+        if market == Market::Derivatives && draft.exec_type == ExecType::PendingNew {
+            return;
+        }
+        let made = self.clock.next(now);
+        match self.late.take_next(client) {
+            Some(nanos) => {
+                self.late.hold(market, now.plus_nanos(nanos), Report::new(draft, made));
+            }
+            None => self.post(draft, made, oes, engine, gateway, now),
+        }
+    }
+
+    /// Sends a report that was held back.
+    pub(super) fn send_late<S: Settlement>(
+        &mut self,
+        report: &Report,
+        oes: &Oes,
+        engine: &Engine<S>,
+        gateway: &mut Gateway,
+        now: UtcTime,
+    ) {
+        self.post(&report.draft(), report.made, oes, engine, gateway, now);
+    }
+
+    fn post<S: Settlement>(
+        &mut self,
+        draft: &Draft<'_>,
+        made: UtcTime,
+        oes: &Oes,
+        engine: &Engine<S>,
+        gateway: &mut Gateway,
+        now: UtcTime,
+    ) {
         let state = draft.state;
         let Some(client) = oes.client_of(draft.to) else { return };
         let Some(instrument) = engine.instrument(state.instrument) else { return };
         let market = oes.market();
         let is_spot = market == Market::Spot;
-        // Derivatives do not send the first report (venue file 4.6.1).
-        if !is_spot && draft.exec_type == ExecType::PendingNew {
-            return;
-        }
         let fee_asset = engine.asset(state.fee_asset);
         let fee_currency = fee_asset.as_ref().map_or("", |asset| asset.as_str());
         let fill = draft.trade.map(|(trade, liquidity)| FillReport {
@@ -219,7 +294,7 @@ impl Reporter {
             cl_ord_id: cl_ord_id(draft.ids.0),
             orig_cl_ord_id: draft.ids.1.map(cl_ord_id),
             order_id: engine.order_id(state.order),
-            report_time: self.clock.next(now),
+            report_time: made,
             transact_time: draft.at,
             exec_type: draft.exec_type,
             ord_status: draft.status,

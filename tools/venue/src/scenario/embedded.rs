@@ -7,9 +7,8 @@ use taut::kraken::logon::Credentials;
 use taut::secret::Secret;
 use taut_codec::value::UtcTime;
 
-use super::control;
 use super::link::{patient, unsteered};
-use super::{Link, LinkError, Outcome, Peer, Report, Scenario, run, run_as_it_is};
+use super::{Grants, Link, LinkError, Outcome, Peer, Report, Scenario, run, run_as_it_is};
 use crate::config::{ClientConfig, LiquidityMode, VenueConfig};
 use crate::gateway::{ConnectionId, Service};
 use crate::venue::Venue;
@@ -35,17 +34,16 @@ pub fn play(scenario: &Scenario) -> Report {
     }
 }
 
-/// Plays scenarios one after the other in one venue that nobody steers, as [`socket`](super::socket) does;
-/// `alone` says whether `!alone` holds there.
+/// Plays scenarios one after the other in one venue that nobody steers, as [`socket`](super::socket) does.
 ///
 /// # Errors
 /// What is wrong with the configuration.
 pub fn play_all(
     scenarios: &[Scenario],
     config: &VenueConfig,
-    alone: bool,
+    grants: Grants,
 ) -> Result<Vec<Report>, String> {
-    let mut link = Embedded { unsteered: Some(alone), ..Embedded::with(config)? };
+    let mut link = Embedded { unsteered: Some(grants), ..Embedded::with(config)? };
     Ok(scenarios.iter().map(|scenario| run_as_it_is(scenario, &mut link)).collect())
 }
 
@@ -93,8 +91,8 @@ struct Embedded {
     /// What came on each connection and was not taken.
     received: BTreeMap<usize, Vec<u8>>,
     next: usize,
-    /// Scenarios come and go and none may steer the venue; whether `!alone` holds.
-    unsteered: Option<bool>,
+    /// Scenarios come and go and none may steer the venue; what holds.
+    unsteered: Option<Grants>,
 }
 
 impl Embedded {
@@ -198,17 +196,14 @@ impl Link for Embedded {
         Err(LinkError::Failed("the venue wants its turn too often".into()))
     }
 
-    fn control(
-        &mut self,
-        words: &[String],
-        connection: &dyn Fn(&str) -> Option<usize>,
-    ) -> Result<(), LinkError> {
-        if let Some(alone) = self.unsteered {
-            return unsteered(words, alone);
+    fn control(&mut self, words: &[String]) -> Result<(), LinkError> {
+        if let Some(grants) = self.unsteered {
+            return unsteered(words, grants);
         }
-        let Self { venue, open, now, .. } = self;
-        let id = |name: &str| connection(name).and_then(|one| open.get(&one).copied());
-        control::apply(venue, words, &id, *now)?;
+        if !matches!(words, [word] if word == "alone" || word == "fresh") {
+            let done = self.venue.command(&words.join(" "), self.now);
+            done.map_err(|error| LinkError::Failed(error.to_string()))?;
+        }
         self.venue.tick(self.now);
         self.settle();
         Ok(())

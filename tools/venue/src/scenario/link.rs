@@ -70,23 +70,29 @@ pub trait Link {
     /// [`LinkError`].
     fn advance(&mut self, time: Duration) -> Result<(), LinkError>;
 
-    /// Steers the venue; `connection` knows connections by their names.
+    /// Steers the venue.
     ///
     /// # Errors
     /// [`LinkError`].
-    fn control(
-        &mut self,
-        words: &[String],
-        connection: &dyn Fn(&str) -> Option<usize>,
-    ) -> Result<(), LinkError>;
+    fn control(&mut self, words: &[String]) -> Result<(), LinkError>;
 }
 
-/// A control step where nothing can be steered: `!alone` is so or not, as `alone` says.
-pub(super) fn unsteered(words: &[String], alone: bool) -> Result<(), LinkError> {
+/// What a scenario may take for granted where nothing can be steered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Nobody else trades there, and no orders rest: `!alone` holds.
+    pub alone: bool,
+    /// A logon may make the clients' ClOrdIDs start anew (5030=Y): `!fresh` holds.
+    pub fresh: bool,
+}
+
+/// A control step where nothing can be steered: `!alone` and `!fresh` are so or not.
+pub(super) fn unsteered(words: &[String], grants: Grants) -> Result<(), LinkError> {
     Err(LinkError::Unsupported(match words {
-        [word] if word == "alone" && alone => return Ok(()),
+        [word] if word == "alone" && grants.alone => return Ok(()),
+        [word] if word == "fresh" && grants.fresh => return Ok(()),
         [word] if word == "alone" => "it needs a market without anybody else".into(),
-        [word] if word == "fresh" => "it needs clients that never sent an order".into(),
+        [word] if word == "fresh" => "it needs clients whose ClOrdIDs may start anew".into(),
         _ => format!("!{} steers the venue", words.join(" ")),
     }))
 }

@@ -24,13 +24,14 @@
 //!   books (X) in a scenario without `!alone`: others may trade at any time.
 //! * `!connect A spot-trading TAUT` connects without logon, `!drop A` drops the connection, `!set name value`
 //!   remembers a value.
-//! * `!alone` says that nobody else may trade meanwhile and that the books have to be empty, `!fresh` that the
-//!   clients used no ClOrdID before (captured ones are old).
-//! * Control steps steer the venue, so that they run in process only: `!advance 5s` (on sockets: waits, up
-//!   to [`WAIT_MAX`]), and those of [`control`]. On sockets a scenario ends at the first of these, and one
-//!   with a configuration is skipped; the report says so.
+//! * `!alone` says that nobody else may trade meanwhile and that the books have to be empty. `!fresh` says that no
+//!   ClOrdID was used before (captured ones are old): trading logons carry ForceResetClOrdID(5030). On sockets
+//!   each holds if the [`Grants`] of the run say so.
+//! * Any other command steers the venue: a [`Step`](crate::venue::Step) as a control script has it, done at once,
+//!   such as `!market BTC/USD cancel_only`. So it runs in process only, as `!advance 5s` does (on sockets: waits,
+//!   up to [`WAIT_MAX`]). On sockets a scenario ends at the first of these, and one with a configuration is
+//!   skipped; the report says so.
 
-pub mod control;
 pub mod embedded;
 mod expect;
 mod link;
@@ -44,7 +45,7 @@ mod values;
 use std::time::Duration;
 
 pub use expect::{Finding, Received};
-pub use link::{Link, LinkError, Peer};
+pub use link::{Grants, Link, LinkError, Peer};
 pub use parse::{ScenarioError, parse};
 pub use report::{LineReport, Outcome, Report};
 pub use run::{run, run_as_it_is};

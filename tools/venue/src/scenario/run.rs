@@ -32,13 +32,17 @@ pub fn run_as_it_is(scenario: &Scenario, link: &mut dyn Link) -> Report {
 
 /// Plays a scenario to its first line that is not as expected.
 pub fn run(scenario: &Scenario, link: &mut dyn Link) -> Report {
-    let is_alone = |line: &Line| matches!(&line.step, Step::Control(words) if words == &["alone"]);
+    let says = |word: &str| {
+        let is = |line: &Line| matches!(&line.step, Step::Control(words) if words == &[word]);
+        scenario.steps.iter().any(is)
+    };
     let mut player = Player {
         link,
         values: Values::default(),
         sessions: BTreeMap::new(),
         nonce: 0,
-        others_trade: !scenario.steps.iter().any(is_alone),
+        others_trade: !says("alone"),
+        is_fresh: says("fresh"),
     };
     let mut lines = Vec::new();
     let mut outcome = Outcome::Passed;
@@ -94,6 +98,8 @@ struct Player<'a> {
     nonce: u64,
     /// Books may change at any time: nothing says `!alone`.
     others_trade: bool,
+    /// ClOrdIDs start anew: it says `!fresh`.
+    is_fresh: bool,
 }
 
 enum Trouble {
@@ -171,11 +177,7 @@ impl Player<'_> {
                 self.values.set(name, &value);
                 Ok(())
             }
-            Step::Control(words) => {
-                let Self { link, sessions, .. } = self;
-                let connection = |name: &str| sessions.get(name).map(|one| one.connection);
-                Ok(link.control(words, &connection)?)
-            }
+            Step::Control(words) => Ok(self.link.control(words)?),
         }
     }
 
@@ -206,7 +208,11 @@ impl Player<'_> {
             }
         }
         fields.extend(extra.iter().cloned());
+        let is_fresh = self.is_fresh;
         let session = self.session(name)?;
+        if session.service.is_trading() && is_fresh && !has(5030) {
+            fields.push((5030, "Y".into()));
+        }
         if session.service.is_trading() && !has(553) {
             for (tag, value) in [(553, "{key}"), (554, "{password}"), (5025, "{nonce}")] {
                 fields.push((tag, value.into()));

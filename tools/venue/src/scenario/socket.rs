@@ -11,7 +11,7 @@ use taut::wire::{Receiver, Transmitter, WireKind, dial};
 use taut_codec::value::UtcTime;
 
 use super::link::{patient, unsteered};
-use super::{Link, LinkError, Peer};
+use super::{Grants, Link, LinkError, Peer};
 use crate::gateway::Service;
 
 /// How long a connection and its handshake may take.
@@ -29,8 +29,8 @@ pub struct Target {
     pub base_port: u16,
     /// TLS; without it plain TCP.
     pub tls: Option<ClientTls>,
-    /// Nobody else trades there, and no orders rest: `!alone` holds.
-    pub alone: bool,
+    /// What holds there.
+    pub grants: Grants,
     /// Who a SenderCompID of the scenarios stands for.
     pub peers: BTreeMap<String, Peer>,
 }
@@ -152,11 +152,7 @@ impl Link for Sockets<'_> {
         Ok(())
     }
 
-    fn control(
-        &mut self,
-        words: &[String],
-        _: &dyn Fn(&str) -> Option<usize>,
-    ) -> Result<(), LinkError> {
-        unsteered(words, self.target.alone)
+    fn control(&mut self, words: &[String]) -> Result<(), LinkError> {
+        unsteered(words, self.target.grants)
     }
 }

@@ -41,6 +41,8 @@ pub enum Input {
     SpendTokens(u16, u32),
     /// CancelAll of a client, for one symbol.
     CancelSymbol(u16, Symbol),
+    /// Control: the next report of a client comes so many nanoseconds later.
+    LateReport(u16, u64),
     /// Control: whether trades are reported; if they were not for a while, each order that traded is restated.
     ReportTrades(bool),
 }
@@ -62,4 +64,5 @@ super::stored_enum!(Input {
     13 = ReportTrades(reported),
     14 = SpendTokens(client, tokens),
     15 = CancelSymbol(client, symbol),
+    16 = LateReport(client, nanos),
 });

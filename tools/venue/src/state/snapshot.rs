@@ -1,7 +1,7 @@
 //! The file that holds a whole state, and the configuration that it belongs to.
 //!
 //! ```text
-//! "TAUTSTA3" | number of the first record that is not in it | time | fingerprint | state | SHA-256 of all before
+//! "TAUTSTA4" | number of the first record that is not in it | time | fingerprint | state | SHA-256 of all before
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::stored::{Source, Stored, store_bytes};
 use crate::config::VenueConfig;
 use crate::liquidity::LiquiditySource;
 
-const MAGIC: &[u8; 8] = b"TAUTSTA3";
+const MAGIC: &[u8; 8] = b"TAUTSTA4";
 const DIGEST_BYTES: usize = 32;
 /// How many differences of two configurations are told.
 const DIFFERENCES_TOLD: usize = 3;

@@ -1,6 +1,6 @@
 //! [`Stored`] of the types of the crates below.
 
-use taut::event::OrdStatus;
+use taut::event::{ExecType, Liquidity, OrdStatus};
 use taut::risk::venue_rate::{Bucket, BucketSize, Counter};
 use taut::types::{ClOrdId, InstrumentId, OrdType, PairStatus, Px, Qty, Side, TimeInForce};
 use taut_codec::value::{Decimal, FixStr, UtcTime};
@@ -14,6 +14,9 @@ stored! {
     InstrumentId { 0 }
     Decimal { mantissa, scale }
     BucketSize { tokens, window }
+    crate::matching::Trade {
+        instrument, trade_seq, px, qty, maker, taker, maker_fee, taker_fee,
+    }
 }
 
 stored_enum!(Side { 0 = Buy, 1 = Sell });
@@ -37,6 +40,18 @@ stored_enum!(PairStatus {
     5 = LimitOnly,
     6 = Delisted,
     7 = ReduceOnly,
+});
+stored_enum!(Liquidity { 0 = Maker, 1 = Taker });
+stored_enum!(ExecType {
+    0 = PendingNew,
+    1 = New,
+    2 = Trade,
+    3 = Canceled,
+    4 = Replaced,
+    5 = Expired,
+    6 = Restated,
+    7 = OrderStatus,
+    8 = Rejected,
 });
 stored_enum!(OrdStatus {
     0 = PendingNew,

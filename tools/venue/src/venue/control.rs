@@ -171,6 +171,23 @@ impl Venue {
         self.steer(&Input::Trading(status), now);
     }
 
+    /// Control: the status of spot as a whole: [`Venue::set_trading_status`], and every pair takes what it says.
+    /// `Unknown` is said only.
+    pub fn set_trading(&mut self, status: TradingStatus, now: UtcTime) {
+        self.set_trading_status(status, now);
+        let status = match status {
+            TradingStatus::Unknown => return,
+            TradingStatus::Maintenance => PairStatus::Maintenance,
+            TradingStatus::Online => PairStatus::Online,
+            TradingStatus::CancelOnly => PairStatus::CancelOnly,
+            TradingStatus::PostOnly => PairStatus::PostOnly,
+        };
+        let pairs: Vec<_> = self.spot.engine.instruments().map(|one| one.symbol).collect();
+        for symbol in pairs {
+            self.steer(&Input::Status(symbol, status), now);
+        }
+    }
+
     /// Control: the feed of an instrument's prices stops (every subscriber gets an empty snapshot and
     /// then nothing), or is back (everybody gets a full one). `false` if it is not listed.
     pub fn set_prices_shown(&mut self, symbol: &str, shown: bool, now: UtcTime) -> bool {

@@ -26,6 +26,9 @@ impl Venue {
                 let (spot, derivatives, mut front) = self.parts();
                 spot.tick(&mut front, now);
                 derivatives.tick(&mut front, now);
+                let Front { gateway, reporter, .. } = front;
+                reporter.release(&spot.oes, &spot.engine, gateway, now);
+                reporter.release(&derivatives.oes, &derivatives.engine, gateway, now);
                 true
             }
             Input::Order(request) => {
@@ -123,6 +126,7 @@ impl Venue {
                 }
                 true
             }
+            Input::LateReport(client, nanos) => self.reporter.hold_next(client, nanos),
             Input::Trading(status) => {
                 let Self { spot, gateway, .. } = self;
                 spot.market_data.set_status(status, now, gateway);

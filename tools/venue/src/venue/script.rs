@@ -1,17 +1,9 @@
-//! What the venue does on purpose and when: steps that test code calls, and that the configuration and
-//! the command line write as text.
+//! Steps by the clock: what the venue does on purpose and when, as the configuration and the command line write
+//! it, and the doing of a step.
 //!
 //! ```text
 //! 10s roll-over
-//! 12.5s drop TAUT spot-trading            (or cut, reset, half-open)
-//! 20s stall TAUT spot-trading 500ms       (or delay)
-//! 21s sequence-jump TAUT spot-trading 7   (or resend-storm)
-//! 30s logons refuse                       (or close, judge)
-//! 31s market BTC/USD cancel_only
-//! 35s trading post_only                   (what 35=h says)
-//! 40s instance 0 stop                     (or start)
-//! 50s report-copies 2
-//! 55s trades withhold                     (or restate: 150=D, 378=3)
+//! 12.5s drop TAUT spot-trading
 //! 60s..90s cut TAUT spot-trading          (some time between, by the seed)
 //! ```
 
@@ -20,132 +12,20 @@ use std::collections::VecDeque;
 use taut_codec::value::UtcTime;
 
 use super::Venue;
-use crate::config::StatusName;
-use crate::gateway::{Fault, Instance, Logons, Service};
+use super::step::{Step, StepError, nanos};
+use crate::gateway::Fault;
 use crate::limits::CONTROL_STEPS_MAX;
-use crate::market_data::TradingStatus;
-
-/// One thing that the venue does on purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// The daily rollover, now (venue file 3.5).
-    RollOver,
-    /// Something happens to a client's session.
-    Session {
-        /// SenderCompID(49).
-        sender: String,
-        /// On which service.
-        service: Service,
-        /// What.
-        fault: Fault,
-    },
-    /// What becomes of logons.
-    Logons(Logons),
-    /// AssetPairStatus(5032) of an instrument.
-    Market {
-        /// Its symbol.
-        symbol: String,
-        /// The status.
-        status: StatusName,
-    },
-    /// TradSesStatus(340), of which 35=h tells; what the engine does is set per instrument.
-    Trading(TradingStatus),
-    /// A gateway instance ends or starts.
-    Instance {
-        /// Which.
-        instance: Instance,
-        /// Whether it is up from now on.
-        up: bool,
-    },
-    /// Each report is sent so many times.
-    ReportCopies(u8),
-    /// Whether trades are reported; if they were not for a while, by a restatement of each order.
-    Trades {
-        /// From now on.
-        reported: bool,
-    },
-}
-
-/// Why a step cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?}: {why}")]
-pub struct StepError {
-    text: String,
-    why: &'static str,
-}
-
-impl std::str::FromStr for Step {
-    type Err = StepError;
-
-    fn from_str(text: &str) -> Result<Self, StepError> {
-        let words: Vec<&str> = text.split_ascii_whitespace().collect();
-        read(&words).map_err(|why| StepError { text: text.to_owned(), why })
-    }
-}
-
-fn read(words: &[&str]) -> Result<Step, &'static str> {
-    const NO_NUMBER: &str = "the number is not one";
-    let session = |sender: &str, service: &str, fault| -> Result<Step, &'static str> {
-        let service = Service::ALL.into_iter().find(|one| one.name() == service);
-        let service = service.ok_or("there is no such service")?;
-        Ok(Step::Session { sender: sender.to_owned(), service, fault })
-    };
-    Ok(match *words {
-        ["roll-over"] => Step::RollOver,
-        ["drop", sender, service] => session(sender, service, Fault::Drop)?,
-        ["cut", sender, service] => session(sender, service, Fault::Cut)?,
-        ["reset", sender, service] => session(sender, service, Fault::Reset)?,
-        ["half-open", sender, service] => session(sender, service, Fault::HalfOpen)?,
-        ["stall", sender, service, time] => session(sender, service, Fault::Stall(nanos(time)?))?,
-        ["delay", sender, service, time] => session(sender, service, Fault::Delay(nanos(time)?))?,
-        ["sequence-jump", sender, service, by] => {
-            let by = by.parse().map_err(|_| NO_NUMBER)?;
-            session(sender, service, Fault::SequenceJump(by))?
-        }
-        ["resend-storm", sender, service, times] => {
-            let times = times.parse().map_err(|_| NO_NUMBER)?;
-            session(sender, service, Fault::ResendStorm(times))?
-        }
-        ["logons", "judge"] => Step::Logons(Logons::Judge),
-        ["logons", "refuse"] => Step::Logons(Logons::Refuse),
-        ["logons", "close"] => Step::Logons(Logons::CloseSilently),
-        ["market", symbol, status] => {
-            Step::Market { symbol: symbol.to_owned(), status: status_of(status)? }
-        }
-        ["trading", status] => Step::Trading(status_of(status)?),
-        ["instance", number, what @ ("stop" | "start")] => {
-            let instance = Instance(number.parse().map_err(|_| NO_NUMBER)?);
-            Step::Instance { instance, up: what == "start" }
-        }
-        ["report-copies", copies] => Step::ReportCopies(copies.parse().map_err(|_| NO_NUMBER)?),
-        ["trades", what @ ("withhold" | "restate")] => Step::Trades { reported: what == "restate" },
-        _ => return Err("there is no such step"),
-    })
-}
-
-/// A status by its name in the configuration.
-fn status_of<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, &'static str> {
-    let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
-    T::deserialize(name).map_err(|_| "there is no such status")
-}
+use crate::state::Input;
 
 /// `1.5s`, or `1s..2s` for some time between the two, both included.
-fn time(text: &str, random: &mut fastrand::Rng) -> Result<u64, &'static str> {
+fn time(text: &str, random: &mut fastrand::Rng) -> Result<u64, String> {
     let Some((from, to)) = text.split_once("..") else { return nanos(text) };
     let (from, to) = (nanos(from)?, nanos(to)?);
-    if from > to { Err("the times are the wrong way round") } else { Ok(random.u64(from..=to)) }
-}
-
-/// `1.5s`, `200ms`, exact to the nanosecond.
-fn nanos(text: &str) -> Result<u64, &'static str> {
-    const BAD: &str = "a time is a number with `s` or `ms`";
-    let (number, decimals) = match text.strip_suffix("ms") {
-        Some(number) => (number, 6),
-        None => (text.strip_suffix('s').ok_or(BAD)?, 9),
-    };
-    let decimal = taut_codec::value::Decimal::parse(number.as_bytes()).map_err(|_| BAD)?;
-    let units = decimal.to_scale(decimals).map_err(|_| BAD)?;
-    u64::try_from(units).map_err(|_| BAD)
+    if from > to {
+        Err("the times are the wrong way round".into())
+    } else {
+        Ok(random.u64(from..=to))
+    }
 }
 
 /// Steps and when they are due, counted from the start of the venue.
@@ -170,14 +50,14 @@ impl Script {
     pub fn read(lines: &[String], seed: u64, start: UtcTime) -> Result<Self, StepError> {
         let mut random = fastrand::Rng::with_seed(seed);
         let one = |line: &String| {
-            let error = |why| StepError { text: line.clone(), why };
-            let (at, step) = line.trim().split_once(' ').ok_or(error("a time comes first"))?;
+            let error = |why: String| StepError::new(line, why);
+            let (at, step) =
+                line.trim().split_once(' ').ok_or_else(|| error("a time comes first".into()))?;
             let at = time(at, &mut random).map_err(error)?;
             Ok(Timed { at: start.plus_nanos(at), step: step.parse()?, text: line.clone() })
         };
         if lines.len() > CONTROL_STEPS_MAX {
-            let text = format!("{} steps", lines.len());
-            return Err(StepError { text, why: "too many" });
+            return Err(StepError::new(&format!("{} steps", lines.len()), "too many"));
         }
         let mut steps: Vec<_> = lines.iter().map(one).collect::<Result<_, _>>()?;
         steps.sort_by_key(|timed| timed.at);
@@ -195,7 +75,16 @@ impl Script {
 }
 
 /// Why a step that makes sense was not done.
-const NOTHING: &str = "there is nothing now that it could be done to";
+const fn why_not(step: &Step) -> &'static str {
+    match step {
+        Step::Index { .. } => "the price does not fit the instrument",
+        Step::Session { fault: Fault::ResendStorm(_), .. } => {
+            "nobody is there, or too much waits already for who is"
+        }
+        Step::LateReport { .. } => "too many reports are held back",
+        _ => "there is nothing now that it could be done to",
+    }
+}
 
 impl Venue {
     /// Control: does one step. `false` if there is nothing that it could be done to.
@@ -206,14 +95,26 @@ impl Venue {
             Step::Session { sender, service, fault } => {
                 return self.gateway.suffer(sender.as_bytes(), *service, *fault, now);
             }
+            Step::Logout { sender, service, text } => {
+                let Some(id) = self.connection(sender, *service) else { return false };
+                self.logout(id, text.as_deref(), now);
+            }
+            Step::LateReport { sender, nanos, .. } => {
+                let Some(client) = self.gateway.client(sender.as_bytes()) else { return false };
+                return self.steer(&Input::LateReport(client, *nanos), now);
+            }
             Step::Logons(logons) => self.set_logons(*logons),
             Step::Market { symbol, status } => {
                 return self.set_market_status(symbol, (*status).into(), now);
             }
-            Step::Trading(status) => self.set_trading_status(*status, now),
+            Step::Trading(status) => self.set_trading(*status, now),
+            Step::SessionStatus(status) => self.set_trading_status(*status, now),
+            Step::Index { symbol, price } => return self.set_index(symbol, *price, now),
+            Step::Prices { symbol, shown } => return self.set_prices_shown(symbol, *shown, now),
             Step::Instance { instance, up } => return self.gateway.set_instance(*instance, *up),
             Step::Trades { reported } => self.report_trades(*reported, now),
             Step::ReportCopies(copies) => self.gateway.set_report_copies(*copies),
+            Step::Stop => self.stop(now),
         }
         true
     }
@@ -223,10 +124,9 @@ impl Venue {
     /// # Errors
     /// [`StepError`] if it cannot be read, or if there is nothing that it could be done to.
     pub fn command(&mut self, text: &str, now: UtcTime) -> Result<(), StepError> {
-        let error = |why| StepError { text: text.to_owned(), why };
         let step: Step = text.trim().parse()?;
-        self.check_step(&step).map_err(error)?;
-        if self.control(&step, now) { Ok(()) } else { Err(error(NOTHING)) }
+        self.check_step(&step).map_err(|why| StepError::new(text, why))?;
+        if self.control(&step, now) { Ok(()) } else { Err(StepError::new(text, why_not(&step))) }
     }
 
     /// Steps of the script that were due and not done: nobody was there.
@@ -238,19 +138,26 @@ impl Venue {
     /// Whether every step of the script is about somebody and something that the venue has.
     pub(super) fn check_script(&self) -> Result<(), StepError> {
         self.script.steps.iter().try_for_each(|Timed { step, text, .. }| {
-            self.check_step(step).map_err(|why| StepError { text: text.clone(), why })
+            self.check_step(step).map_err(|why| StepError::new(text, why))
         })
     }
 
     fn check_step(&self, step: &Step) -> Result<(), &'static str> {
         match step {
-            Step::Session { sender, service, .. } => {
+            Step::LateReport { service, .. } if !service.is_trading() => {
+                Err("there are no reports on this service")
+            }
+            Step::Session { sender, service, .. }
+            | Step::Logout { sender, service, .. }
+            | Step::LateReport { sender, service, .. } => {
                 let client =
                     self.gateway.client(sender.as_bytes()).ok_or("there is no such client")?;
                 let is_its = self.gateway.market(client) == Some(service.market());
                 is_its.then_some(()).ok_or("the client is not of the market of this service")
             }
-            Step::Market { symbol, .. } => {
+            Step::Market { symbol, .. }
+            | Step::Index { symbol, .. }
+            | Step::Prices { symbol, .. } => {
                 let symbol = symbol.as_bytes();
                 let spot = self.spot.engine.instrument_id(symbol);
                 let known = spot.or(self.derivatives.engine.instrument_id(symbol));
@@ -270,7 +177,7 @@ impl Venue {
         while let Some(Timed { step, text, .. }) = self.script.due(now) {
             if !self.control(&step, now) {
                 // A script is bounded, and so are these.
-                self.steps_missed.push(StepError { text, why: NOTHING });
+                self.steps_missed.push(StepError::new(&text, why_not(&step)));
             }
         }
     }
@@ -279,6 +186,8 @@ impl Venue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::Logons;
+    use crate::market_data::TradingStatus;
 
     #[test]
     fn a_script_is_read_and_sorted_by_time() {

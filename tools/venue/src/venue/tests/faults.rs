@@ -120,6 +120,120 @@ fn a_report_may_come_more_than_once_with_the_same_exec_id() {
     }
 }
 
+fn command(world: &mut World, text: &str) {
+    world.venue.command(text, world.now).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn one_report_comes_late_with_its_own_exec_id_while_others_go_on() {
+    let mut world = World::new();
+    let mut maker = world.logon("OTHER", TRADING);
+    let mut peer = world.trader();
+    world.limit(&mut maker, 1, 2, "1", "100");
+    world.limit(&mut peer, 1, 1, "0.1", "90");
+    command(&mut world, "late-report TAUT spot-trading 500ms");
+    let first = world.limit(&mut peer, 2, 1, "0.3", "100");
+    let types: Vec<String> = first.iter().map(|one| values(one, &[11, 150])).collect();
+    assert_eq!(types, ["2 0", "2 F"], "150=A is held back: {first:?}");
+    let second = world.limit(&mut peer, 3, 1, "0.1", "91");
+    assert_eq!(second.len(), 2, "one report, and no other");
+    assert_eq!(world.venue.next_deadline(), world.now.plus_nanos(500_000_000));
+    world.pass(500);
+    world.venue.tick(world.now);
+    let late = world.take(peer.id);
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert_eq!(values(&late[0], &[11, 150, 14]), "2 A 0.0", "as it was when it was made");
+    let number = |message: &str| get(message, 34).unwrap().parse::<u64>().unwrap();
+    assert_eq!(number(&late[0]), number(&second[1]) + 1, "no gap");
+    let made = |message: &str| get(message, 17).unwrap().to_owned();
+    assert!(first.iter().all(|one| made(one) != made(&late[0])));
+    world.pass(1_000);
+    world.venue.tick(world.now);
+    assert!(world.take(peer.id).is_empty(), "once");
+}
+
+#[test]
+fn a_fill_that_is_reported_late_survives_a_kill_of_the_venue() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.state.dir = Some(dir.path().to_owned());
+    let mut world = World::with(&config);
+    let mut maker = world.logon_with("OTHER", TRADING, "141=Y|8674=1|");
+    let mut peer = world.logon_with("TAUT", TRADING, "141=Y|8674=1|");
+    world.limit(&mut peer, 1, 1, "1", "100");
+    command(&mut world, "late-report TAUT spot-trading 5s");
+    world.limit(&mut maker, 1, 2, "1", "100");
+    assert!(world.take(peer.id).is_empty(), "the fill is held back");
+    let now = world.now;
+    drop(world);
+    let mut world = World::at(&config, now.plus_nanos(6_000_000_000));
+    let body = world.logon_body("TAUT", TRADING, peer.next_out, "141=N|");
+    let (id, _) = world.try_logon(TRADING, &body);
+    let mut peer = Peer { id, next_out: peer.next_out + 1, ..peer };
+    let told = world.send(&mut peer, "2|7=1|16=0|");
+    let fills: Vec<_> = told.iter().filter(|one| get(one, 150) == Some("F")).collect();
+    assert_eq!(fills.len(), 1, "{told:?}");
+    assert_eq!(values(fills[0], &[39, 31, 32, 5050]), "2 100.0 1.0 0");
+}
+
+#[test]
+fn a_storm_that_finds_no_room_is_none_and_says_why() {
+    let mut world = World::new();
+    let peer = world.trader();
+    // Nobody reads.
+    let storm = "resend-storm TAUT spot-trading 5000";
+    let mut storms = 0;
+    let error = loop {
+        let before = world.venue.outbox(peer.id).pending().len();
+        match world.venue.command(storm, world.now) {
+            Ok(()) => storms += 1,
+            Err(error) => {
+                assert_eq!(world.venue.outbox(peer.id).pending().len(), before, "not a part of it");
+                break error.to_string();
+            }
+        }
+        assert!(storms < 10);
+    };
+    assert!(storms > 0 && error.contains("too much waits already"), "{storms}: {error}");
+}
+
+#[test]
+fn the_status_of_trading_is_what_pairs_take_or_what_is_said_alone() {
+    let mut world = World::new();
+    let mut peer = world.trader();
+    let mut viewer = world.logon("TAUT", Service::SpotMarketData);
+    let mut said = |world: &mut World| {
+        get(&world.send(&mut viewer, "g|335=S|336=SESSION|263=0|")[0], 340).unwrap().to_owned()
+    };
+    command(&mut world, "session-status maintenance");
+    assert_eq!(said(&mut world), "1");
+    assert_eq!(get(&world.limit(&mut peer, 1, 1, "1", "100")[0], 150), Some("A"), "it is taken");
+    command(&mut world, "trading maintenance");
+    assert_eq!(said(&mut world), "1");
+    let refused = world.limit(&mut peer, 2, 1, "1", "100");
+    assert!(get(&refused[0], 58).unwrap().contains("EService:Unavailable"), "{refused:?}");
+    command(&mut world, "trading online");
+    assert_eq!(said(&mut world), "2");
+    assert_eq!(get(&world.limit(&mut peer, 3, 1, "1", "100")[0], 150), Some("A"));
+}
+
+#[test]
+fn a_step_that_cannot_be_done_says_why_not() {
+    let mut world = World::new();
+    for (text, why) in [
+        ("index BTC/USD 0.00000001", "the price does not fit the instrument"),
+        ("index NO/NO 1", "there is no such instrument"),
+        ("prices NO/NO off", "there is no such instrument"),
+        ("logout NOBODY spot-trading bye", "there is no such client"),
+        ("logout TAUT spot-trading bye", "there is nothing now that it could be done to"),
+        ("late-report TAUT spot-market-data 1s", "there are no reports on this service"),
+        ("late-report TAUT derivatives-trading 1s", "not of the market of this service"),
+    ] {
+        let error = world.venue.command(text, world.now).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 #[test]
 fn a_lost_instance_takes_its_sessions_with_it_and_the_next_logon_goes_elsewhere() {
     let mut world = World::new();
