@@ -57,7 +57,7 @@ pub struct VenueArgs {
     /// Speed of the replay, 1 is as recorded
     #[arg(long, default_value_t = 1.0)]
     pub speed: f64,
-    /// Seed of the synthetic market
+    /// Seed of the synthetic market, and of OrderIDs and trade ids
     #[arg(long)]
     pub seed: Option<u64>,
     /// Events a second of the synthetic market
@@ -148,6 +148,7 @@ pub fn run(args: &VenueArgs) -> Result<(), Failure> {
         config.state.dir.clone_from(&args.state);
     }
     config.state.fresh = args.fresh;
+    config.id_seed = config.id_seed.or(args.seed);
     if args.fresh && config.state.dir.is_none() {
         return Err(Failure::Usage("--fresh: no state is kept; --state DIR says where".into()));
     }

@@ -88,6 +88,10 @@ pub struct VenueConfig {
     pub control: Vec<String>,
     /// Chooses the times that `control` leaves open, such as `10s..20s roll-over`. Default 1.
     pub control_seed: u64,
+    /// Chooses OrderIDs and the numbers of trades. Default: the command takes one from the clock, so that a fresh
+    /// venue gives others than the one before; an embedded venue gives the same each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_seed: Option<u64>,
     /// Where the venue's documents disagree or are silent.
     pub switches: Switches,
     /// How requests get from the gateway to the order entry service.
@@ -135,6 +139,7 @@ impl Default for VenueConfig {
             gateway_instances: 2,
             control: Vec::new(),
             control_seed: 1,
+            id_seed: None,
             switches: Switches::default(),
             routing: Routing::default(),
             derivatives_limits: DerivativesLimits::default(),

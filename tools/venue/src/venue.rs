@@ -49,6 +49,9 @@ use crate::oes::request::OrderRequest;
 use crate::rest::{CancelTimers, Connections};
 use crate::state::{Input, Keep, WentOn};
 
+/// How far from 1 the first trade may be numbered.
+const FIRST_TRADE_MAX: u64 = 1_000_000_000;
+
 /// The venue.
 pub struct Venue {
     gateway: Gateway,
@@ -67,6 +70,8 @@ pub struct Venue {
     journal_problems: Vec<String>,
     /// Why it cannot be kept any more.
     state_failure: Option<keeping::Failed>,
+    /// What OrderIDs and the numbers of trades are chosen by.
+    id_seed: Option<u64>,
     /// Something may have happened since it was written last.
     is_dirty: bool,
     /// What is given out for a connection that is not there.
@@ -75,7 +80,8 @@ pub struct Venue {
 
 impl Venue {
     /// A venue with the liquidity given, or else what the configuration says. Secrets are read from
-    /// the environment variables that the configuration names.
+    /// the environment variables that the configuration names, and ids are chosen by the clock unless it has a
+    /// seed for them.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -84,10 +90,13 @@ impl Venue {
         liquidity: Option<LiquiditySource>,
         now: UtcTime,
     ) -> Result<Self, ConfigError> {
-        Self::with_secrets(config, liquidity, now, |name| std::env::var(name).ok())
+        let id_seed = config.id_seed.or(Some(now.0));
+        let config = VenueConfig { id_seed, ..config.clone() };
+        Self::with_secrets(&config, liquidity, now, |name| std::env::var(name).ok())
     }
 
-    /// [`Venue::new`] with another source of secrets.
+    /// [`Venue::new`] with another source of secrets, and ids that are the same each time unless the
+    /// configuration has a seed for them.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -140,13 +149,26 @@ impl Venue {
             went_on: None,
             journal_problems,
             state_failure: None,
+            id_seed: None,
             is_dirty: false,
             nowhere: Outbox::with_capacity(0),
         };
         venue.check_script().map_err(|error| ConfigError::value("control", error))?;
+        venue.seed_ids(config.id_seed);
         venue.open_state(config, &liquidity, now)?;
         venue.tick(now);
         Ok(venue)
+    }
+
+    /// What was before is over: ids are given by this seed.
+    fn seed_ids(&mut self, seed: Option<u64>) {
+        self.id_seed = seed;
+        let Some(seed) = seed else { return };
+        let mut random = fastrand::Rng::with_seed(seed);
+        self.spot.engine.salt_ids(random.u64(..));
+        self.derivatives.engine.salt_ids(random.u64(..));
+        self.spot.engine.count_trades_from(random.u64(..FIRST_TRADE_MAX));
+        self.derivatives.engine.count_trades_from(random.u64(..FIRST_TRADE_MAX));
     }
 
     /// Somebody connected to a service; nobody asks from where.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SessionSwitches;
-use crate::gateway::checks::UnknownTags;
+use crate::gateway::checks::{LeadingZeros, UnknownTags};
 use crate::gateway::report::{BusinessTextForm, RejectForm};
 use crate::gateway::{GarbledInput, GatewaySwitches, ReplayLimits};
 use crate::market_data::MarketDataSwitches;
@@ -55,6 +55,8 @@ pub struct Switches {
     /// Whether numeric ClOrdIDs, read as microseconds, are held to the 120 s of the UUIDs (6.9).
     /// Default no.
     pub numeric_id_window: bool,
+    /// Numeric ClOrdIDs with leading zeros (6.9). Default `refuse`.
+    pub leading_zeros: LeadingZeros,
     /// Whether a cancel over the rate limit is refused, as other transactions are (7). Default yes.
     pub rate_limit_cancels: bool,
     /// Whether a mass cancel adds the points of each order that it cancels (7). Default yes.
@@ -85,6 +87,7 @@ impl Default for Switches {
             session: SessionSwitches::default(),
             reset_flag_resets_watermark: false,
             numeric_id_window: false,
+            leading_zeros: LeadingZeros::default(),
             rate_limit_cancels: true,
             mass_cancel_points: true,
             market_data: MarketDataSwitches::default(),
@@ -163,6 +166,7 @@ impl Switches {
             session: self.session,
             reset_flag_resets_watermark: self.reset_flag_resets_watermark,
             numeric_id_window: self.numeric_id_window,
+            leading_zeros: self.leading_zeros,
             low_logon_replays: self.low_logon_number == LowLogonNumber::Replay,
             replay: ReplayLimits::default(),
             refusal_text: match self.logon_refusal {

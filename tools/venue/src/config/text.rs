@@ -30,6 +30,8 @@ gateway_instances = 2
 #   stop
 control = []
 control_seed = 1
+# One seed, the same OrderIDs and trade ids; without it (and without --seed) they differ from start to start.
+# id_seed = 1
 
 # Where Kraken's documents are silent or contradict each other.
 [switches]
@@ -73,6 +75,8 @@ low_logon_number = "replay"
 reset_flag_resets_watermark = false
 # Whether numeric ClOrdIDs, read as microseconds, must be within 120 s of now, as UUIDs must.
 numeric_id_window = false
+# Numeric ClOrdIDs with leading zeros: "refuse" (35=3 with 373=5) or "number" (reports have the number without them).
+leading_zeros = "refuse"
 # Whether a cancel over the rate limit is refused, as other transactions are.
 rate_limit_cancels = true
 # Whether a mass cancel adds the points of each order that it cancels.

@@ -23,6 +23,18 @@ pub enum UnknownTags {
     Reject,
 }
 
+/// A numeric ClOrdID with leading zeros (venue file 6.9, unspecified; ids are stored as integers, so that no
+/// report could repeat it as it came).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeadingZeros {
+    /// 35=3 with 373=5.
+    #[default]
+    Refuse,
+    /// It is the number, and reports have that.
+    Number,
+}
+
 /// How strict the checks are and how they speak.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckSwitches {
@@ -35,6 +47,8 @@ pub struct CheckSwitches {
     pub market: Market,
     /// Whether a numeric ClOrdID, read as microseconds, is held to the time window too.
     pub numeric_window: bool,
+    /// See [`LeadingZeros`].
+    pub leading_zeros: LeadingZeros,
 }
 
 /// What the checks find.
@@ -105,6 +119,9 @@ fn check_cl_ord_id(value: &[u8], switches: CheckSwitches, now: UtcTime) -> Resul
     let Some(number) = id.as_numeric() else {
         return id.check_comb(now).or_else(|error| invalid(&error));
     };
+    if switches.leading_zeros == LeadingZeros::Refuse && value.starts_with(b"0") {
+        return invalid(&"leading zeros");
+    }
     let off = number.saturating_mul(1000).abs_diff(now.0);
     if switches.numeric_window && off > COMB_WINDOW_NS {
         return invalid(&"timestamp is out of date");

@@ -165,6 +165,7 @@ impl Gateway {
             form: self.switches.reject_form,
             market: rules,
             numeric_window: self.switches.numeric_id_window,
+            leading_zeros: self.switches.leading_zeros,
         };
         match checks::check(message, switches, now) {
             Ok(()) => {}

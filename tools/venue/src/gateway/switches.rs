@@ -1,7 +1,7 @@
 //! How the gateway answers where the venue's documents disagree or are silent.
 
 use super::GarbledInput;
-use super::checks::UnknownTags;
+use super::checks::{LeadingZeros, UnknownTags};
 use super::replay::ReplayLimits;
 use super::report::{BusinessTextForm, RejectForm};
 use crate::config::SessionSwitches;
@@ -34,6 +34,8 @@ pub struct GatewaySwitches {
     pub reset_flag_resets_watermark: bool,
     /// Whether numeric ClOrdIDs are held to the 120 s of the UUIDs.
     pub numeric_id_window: bool,
+    /// See [`LeadingZeros`].
+    pub leading_zeros: LeadingZeros,
     /// Whether a Logon with 141=N and a low number asks for a replay (C6); if not, it is refused.
     pub low_logon_replays: bool,
     /// How much is kept to be sent again.

@@ -115,6 +115,16 @@ impl<S: Settlement> Engine<S> {
         self.orders.live()
     }
 
+    /// Gives OrderIDs by another salt. Orders keep theirs only while the salt stays.
+    pub const fn salt_ids(&mut self, salt: u64) {
+        self.ids = self.ids.salted(salt);
+    }
+
+    /// Lets the next trade of each instrument have a number above this one.
+    pub fn count_trades_from(&mut self, number: u64) {
+        self.markets.iter_mut().for_each(|market| market.trade_seq = number);
+    }
+
     /// OrderID(37) of an order, live or ended.
     #[must_use]
     pub fn order_id(&self, order: OrderRef) -> OrderId {

@@ -49,6 +49,12 @@ impl OrderIds {
         Self { salt, uuids: true }
     }
 
+    /// The same form with another salt.
+    #[must_use]
+    pub const fn salted(self, salt: u64) -> Self {
+        Self { salt, ..self }
+    }
+
     /// The OrderID of an order.
     #[must_use]
     pub fn id(self, order: OrderRef) -> OrderId {

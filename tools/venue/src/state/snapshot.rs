@@ -29,13 +29,14 @@ const DIFFERENCES_TOLD: usize = 3;
 pub struct Fingerprint(BTreeMap<String, String>);
 
 /// Fields that a state does not depend on.
-const FREE: [&str; 8] = [
+const FREE: [&str; 9] = [
     "bind",
     "allow_remote",
     "port_offset",
     "gateway_instances",
     "control",
     "control_seed",
+    "id_seed",
     "replay",
     "state",
 ];

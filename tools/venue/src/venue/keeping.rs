@@ -155,11 +155,14 @@ impl Venue {
 
 impl Restored for Venue {
     fn save(&self, out: &mut Vec<u8>) {
+        self.id_seed.store(out);
         self.save_behind(out);
         self.gateway.save(out);
     }
 
     fn restore(&mut self, from: &mut Source<'_>) -> Option<()> {
+        // Before the numbers of the trades that there were.
+        self.seed_ids(from.get()?);
         self.spot.restore(from)?;
         self.derivatives.restore(from)?;
         self.cancel_timers = from.get()?;

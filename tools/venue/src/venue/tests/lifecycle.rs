@@ -1,4 +1,7 @@
+use taut_codec::value::UtcTime;
+
 use super::harness::*;
+use crate::config::VenueConfig;
 use crate::oes::Scope;
 use crate::{Outcome, Service};
 
@@ -341,4 +344,59 @@ fn an_alias_names_the_listed_pair() {
     let time = world.time();
     let order = format!("D|11=1|38=1|40=2|44=100|54=1|55=XBT/USD|59=1|60={time}|");
     assert_eq!(get(&world.send(&mut peer, &order)[0], 55), Some("BTC/USD"));
+}
+
+/// OrderID and number of the trade of a taker on spot, at a venue that has just begun.
+fn first_ids(config: &VenueConfig) -> String {
+    let mut world = World::with(config);
+    let mut maker = world.logon("OTHER", Service::SpotTrading);
+    let mut taker = world.trader();
+    world.limit(&mut maker, 1, 2, "1", "100");
+    let reports = world.limit(&mut taker, 1, 1, "1", "100");
+    let fill = reports.iter().find(|one| get(one, 150) == Some("F")).unwrap();
+    values(fill, &[37, 527])
+}
+
+#[test]
+fn a_fresh_venue_gives_other_ids_by_another_seed_and_the_command_takes_one_from_the_clock() {
+    let seeded = |id_seed| first_ids(&VenueConfig { id_seed, ..config() });
+    assert_eq!(seeded(None), seeded(None), "embedded");
+    assert_eq!(seeded(Some(7)), seeded(Some(7)));
+    let all = [seeded(None), seeded(Some(7)), seeded(Some(8))];
+    for (at, one) in all.iter().enumerate() {
+        for other in &all[..at] {
+            let [ours, theirs] = [one, other].map(|ids| ids.split_once(' ').unwrap());
+            assert!(ours.0 != theirs.0 && ours.1 != theirs.1, "{all:?}");
+        }
+    }
+    let order = crate::matching::OrderRef::from_bits(1);
+    let start = UtcTime::parse(START).unwrap();
+    let fresh = |id_seed, now| {
+        let config = VenueConfig { id_seed, ..config() };
+        let venue = crate::Venue::new(&config, None, start.plus_nanos(now)).unwrap();
+        [venue.engine().order_id(order), venue.derivatives().order_id(order)]
+    };
+    assert_ne!(fresh(None, 1)[0], fresh(None, 2)[0]);
+    assert_ne!(fresh(None, 1)[1], fresh(None, 2)[1]);
+    assert_eq!(fresh(Some(7), 1), fresh(Some(7), 2));
+}
+
+#[test]
+fn a_venue_that_goes_on_with_its_state_goes_on_with_its_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = VenueConfig { id_seed: Some(7), ..config() };
+    config.state.dir = Some(dir.path().to_owned());
+    let mut world = World::with(&config);
+    let mut peer = world.logon_with("TAUT", Service::SpotTrading, "141=Y|8674=1|");
+    let reports = world.limit(&mut peer, 1, 1, "1", "100");
+    let order = get(&reports[0], 37).unwrap().to_owned();
+    let (now, number) = (world.now, peer.next_out);
+    drop(world);
+    config.id_seed = Some(8);
+    let mut world = World::at(&config, now.plus_nanos(1_000_000_000));
+    let body = world.logon_body("TAUT", Service::SpotTrading, number, "141=N|");
+    let (id, _) = world.try_logon(Service::SpotTrading, &body);
+    let mut peer = Peer { id, next_out: number + 1, ..peer };
+    let answers = world.send(&mut peer, &format!("H|11=1|37={order}|55=BTC/USD|"));
+    assert_eq!(values(&answers[0], &[150, 39, 37]), format!("I 0 {order}"), "{answers:?}");
 }
