@@ -24,18 +24,27 @@ impl<S: Strategy> Desk<S> {
                     self.core.orders.mark_uncertain(order, true);
                 }
             }
-            FromJournal::End { epoch, unreadable, first_kept } => {
-                self.on_recalled(*epoch, *unreadable, *first_kept);
+            FromJournal::End { epoch, unreadable, is_lossy, first_kept } => {
+                self.on_recalled(*epoch, *unreadable, *is_lossy, *first_kept);
             }
         }
     }
 
     /// That was all: the strategy hears of the orders that may be open.
-    fn on_recalled(&mut self, epoch: u32, unreadable: u32, first_kept: Option<FirstKept>) {
+    fn on_recalled(
+        &mut self,
+        epoch: u32,
+        unreadable: u32,
+        is_lossy: bool,
+        first_kept: Option<FirstKept>,
+    ) {
         let now = self.core.clock.now();
         let orders = self.core.orders.live_len();
         self.core.stats.recalled += orders as u64;
         self.core.truth.recall(epoch, orders > 0, now);
+        if is_lossy {
+            self.core.truth.on_voided();
+        }
         if self.core.trading.is_some() {
             self.core.truth.on_lost(now);
         }

@@ -26,6 +26,10 @@ pub enum FromJournal {
         epoch: u32,
         /// Messages that could not be read.
         unreadable: u32,
+        /// The numbers were reset, or the venue declared some void that it may have used for reports, and the
+        /// journal does not show that the run found out before its end where its orders stood: the silence of
+        /// the venue shows nothing of them.
+        is_lossy: bool,
         /// Where the journal begins, if what was before was deleted.
         first_kept: Option<FirstKept>,
     },

@@ -30,6 +30,7 @@ pub struct Earlier {
     fields: Vec<Field>,
     epoch: u32,
     unreadable: u32,
+    is_lossy: bool,
     first_kept: Option<FirstKept>,
 }
 
@@ -77,6 +78,12 @@ struct Survey {
     by_seq: BTreeMap<(u32, u64), ClOrdId>,
     epoch: u32,
     reports: u64,
+    /// Reports may have been lost since it was known where all orders stood.
+    is_lossy: bool,
+    /// Since then, the last cancel that names itself: its refusal shows that all was asked and answered.
+    marker: Option<ClOrdId>,
+    /// The number of the venue's last Logon.
+    logon: Option<u64>,
 }
 
 impl Earlier {
@@ -97,6 +104,7 @@ impl Earlier {
             fields: Vec::new(),
             epoch: survey.epoch,
             unreadable: 0,
+            is_lossy: survey.is_lossy,
             first_kept: reader.deleted_until()?.map(first_kept),
         };
         let mut reports = 0;
@@ -131,8 +139,8 @@ impl Earlier {
         }
         let is_end = self.next == self.messages.len();
         self.next += 1;
-        let Self { epoch, unreadable, first_kept, .. } = *self;
-        is_end.then_some(FromJournal::End { epoch, unreadable, first_kept })
+        let Self { epoch, unreadable, is_lossy, first_kept, .. } = *self;
+        is_end.then_some(FromJournal::End { epoch, unreadable, is_lossy, first_kept })
     }
 
     fn tell(
@@ -174,7 +182,12 @@ impl Earlier {
 
 impl Survey {
     fn see(&mut self, entry: &Entry<'_>, message: &Message<'_>) {
-        self.epoch = entry.epoch;
+        if entry.epoch != self.epoch {
+            if self.logon.take().is_some() {
+                self.lost();
+            }
+            self.epoch = entry.epoch;
+        }
         let EntryKind::Message { direction, seq, .. } = entry.kind else { return };
         let id = |tag| cl_ord_id(message, tag);
         match (direction, message.msg_type()) {
@@ -201,9 +214,24 @@ impl Survey {
                 life.is_ended |= matches!(status, Some(b"2" | b"4" | b"8" | b"C"));
                 life.is_filled |= message.get(tag::EXEC_TYPE) == Some(b"F");
             }
+            (Direction::Out, b"F") => {
+                let named = id(tag::CL_ORD_ID);
+                if named.is_some() && named == id(tag::ORIG_CL_ORD_ID) {
+                    self.marker = named;
+                }
+            }
+            (Direction::In, b"A") => self.logon = Some(seq),
+            (Direction::In, b"4") => {
+                // What stands behind the Logon was seen to be administrative, or was sent again.
+                let is_fill = message.flag(tag::GAP_FILL_FLAG);
+                if !is_fill || self.logon.is_none_or(|logon| seq < logon) {
+                    self.lost();
+                }
+            }
             (Direction::In, b"j") => {
                 if let Some(id) = id(tag::BUSINESS_REJECT_REF_ID) {
                     self.silent.remove(&id);
+                    self.is_lossy &= self.marker != Some(id);
                 }
             }
             (Direction::In, b"3") => {
@@ -215,6 +243,13 @@ impl Survey {
             }
             _ => {}
         }
+    }
+
+    /// Reports may be lost. What is asked from here on shows where orders stand, not what was asked before; if
+    /// none is open, there is nothing to show.
+    fn lost(&mut self) {
+        let is_open = !self.silent.is_empty() || self.lives.iter().any(|life| !life.is_ended);
+        (self.is_lossy, self.marker) = (is_open, None);
     }
 
     /// Why a message matters; `reports` came before it.

@@ -582,7 +582,7 @@ fn a_strategy_can_ask_whether_its_orders_have_a_session() {
 fn a_strategy_hears_from_where_on_the_journal_counts_though_no_order_is_open() {
     let mut fixture = Fixture::new();
     let first_kept = Some(FirstKept { epoch: 4, seq: 77 });
-    let end = FromJournal::End { epoch: 5, unreadable: 1, first_kept };
+    let end = FromJournal::End { epoch: 5, unreadable: 1, is_lossy: false, first_kept };
     fixture.event(TRADING, EventKind::FromJournal(end));
     let told = SessionUpdate::Recalled { orders: 0, unreadable: 1, first_kept };
     assert_eq!(fixture.desk.strategy().sessions, [told]);

@@ -33,7 +33,7 @@ fn recall(fixture: &mut Fixture, n: u64, side: Side) {
 }
 
 fn end(fixture: &mut Fixture, qty: i64) {
-    let end = FromJournal::End { epoch: 1, unreadable: 0, first_kept: None };
+    let end = FromJournal::End { epoch: 1, unreadable: 0, is_lossy: false, first_kept: None };
     fixture.event(TRADING, EventKind::FromJournal(end));
     assert_eq!(fixture.desk.positions().get(ID).unwrap().qty, qty);
 }

@@ -76,7 +76,7 @@ fn told(dir: &Path) -> (Vec<u64>, Option<FirstKept>) {
             FromJournal::Report { report, is_new: true, .. } => {
                 fills.push(report.cl_ord_id.as_numeric().expect("numeric") - 1_744_036_325_000_000);
             }
-            FromJournal::End { epoch: EPOCH, unreadable: 0, first_kept } => {
+            FromJournal::End { epoch: EPOCH, unreadable: 0, first_kept, .. } => {
                 assert!(earlier.next(&mut instruments).is_none());
                 return (fills, first_kept);
             }
@@ -136,4 +136,50 @@ fn the_fee_that_the_last_fill_told_is_that_of_an_order_whose_last_report_tells_n
         fees.push((report.fee.map(|(amount, _)| amount.to_scale(3)), last.is_some()));
     }
     assert_eq!(fees, [(Some(Ok(168)), false), (Some(Ok(168)), true)]);
+}
+
+/// Whether the silence of the venue shows something of the orders of a run that sent and received this, in the
+/// epoch named first.
+fn is_lossy(messages: &[(u32, Direction, u64, &str)]) -> bool {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = JournalConfig { durability: Durability::None, ..JournalConfig::default() };
+    let (mut journal, _) = Journal::open(dir.path(), config).expect("it opens");
+    for &(epoch, direction, seq, inner) in messages {
+        let (time, bytes) = (UtcTime(seq), &message(seq, inner)[..]);
+        journal.append(Record { direction, epoch, seq, time, bytes }).expect("room");
+    }
+    drop(journal);
+    let reader = Reader::open(dir.path()).expect("it is there");
+    let mut earlier = Earlier::read(&reader).expect("it reads");
+    loop {
+        if let FromJournal::End { is_lossy, .. } =
+            earlier.next(&mut instruments()).expect("it ends")
+        {
+            return is_lossy;
+        }
+    }
+}
+
+#[test]
+fn a_run_that_ended_before_it_made_up_for_lost_reports_leaves_silence_without_meaning() {
+    use Direction::{In, Out};
+    const LOGON: &str = "A|98=0|108=30|";
+    const MARKER: &str = "F|11=1744036325000009|41=1744036325000009|54=1|55=BTC/USD|";
+    const ANSWER: &str = "j|372=F|379=1744036325000009|380=101|";
+    const ORDER: &str = "D|11=1744036325000001|38=1|40=2|44=1|54=1|55=BTC/USD|59=1|";
+    let known = [(1, In, 1, LOGON), (1, Out, 2, MARKER), (1, In, 2, ANSWER), (1, Out, 3, ORDER)];
+    let then = |more: &[(u32, Direction, u64, &str)]| is_lossy(&[&known[..], more].concat());
+    assert!(!then(&[(1, In, 3, "0|112=A|")]));
+    // Behind the Logon everything was seen.
+    let back = (1, In, 9, LOGON);
+    assert!(!then(&[back, (1, In, 9, "4|123=Y|36=11|")]));
+    let void = (1, In, 3, "4|123=Y|36=11|");
+    assert!(then(&[back, void]));
+    assert!(then(&[back, void, (1, In, 11, ANSWER)]), "that was asked before");
+    assert!(then(&[back, void, (1, Out, 5, MARKER)]), "and that is not answered");
+    assert!(!then(&[back, void, (1, Out, 5, MARKER), (1, In, 11, ANSWER)]));
+    assert!(then(&[(1, In, 3, "4|123=N|36=11|")]));
+    assert!(then(&[(2, In, 1, LOGON)]), "a reset");
+    assert!(!is_lossy(&[known[0], (2, In, 1, LOGON), (2, Out, 2, ORDER)]), "nothing was open");
+    assert!(!then(&[(2, In, 1, LOGON), (2, Out, 2, MARKER), (2, In, 2, ANSWER)]));
 }
