@@ -8,6 +8,7 @@ use taut_codec::value::UtcTime;
 
 use super::kept::Kept;
 use super::kill::Flatten;
+use super::ladder::Swept;
 use super::lane::{End, Lane};
 use super::rest::RestRung;
 use super::subscribing::HOUSEKEEPING;
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     pub started: bool,
     pub stopping: bool,
     pub(super) flatten: Flatten,
+    /// The last mass cancel of the connection that is up.
+    pub(super) swept: Option<Swept>,
     /// Rounds of the ladder since the kill, and when this one should have ended every order.
     pub(super) kill_round: u32,
     pub(super) kill_until: UtcTime,
@@ -149,6 +152,7 @@ impl Core {
             started: false,
             stopping: false,
             flatten: Flatten::Idle,
+            swept: None,
             kill_round: 0,
             kill_until: UtcTime(u64::MAX),
             request_instruments: false,

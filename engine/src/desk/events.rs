@@ -84,6 +84,7 @@ impl<S: Strategy> Desk<S> {
             EventKind::Withdrawn { cl_ord_id, reason } => {
                 self.core.stats.withdrawn += 1;
                 self.core.flatten_failed(Some(*cl_ord_id), Flatten::Due);
+                self.core.sweep_failed(Some(*cl_ord_id));
                 if !self.core.end_command(*cl_ord_id, false) {
                     self.tell(&SessionUpdate::LaneViolation { cl_ord_id: *cl_ord_id });
                 }
@@ -117,6 +118,7 @@ impl<S: Strategy> Desk<S> {
         }
         if session == self.core.trading_session {
             self.core.trading = Some((epoch, connection));
+            self.core.swept = None;
             self.core.orders.set_session(epoch, connection);
             self.core.flatten_again();
             self.core.truth.on_up(epoch, self.core.clock.now());

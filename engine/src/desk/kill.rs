@@ -182,6 +182,7 @@ impl<S: Strategy> Desk<S> {
             return;
         }
         self.core.want_rest_all();
+        self.core.sweep_failed(None);
         self.core.flatten = if round % 2 == 1 { Flatten::OneByOne } else { Flatten::Due };
         self.core.kill_round = round + 1;
         self.core.kill_until = now.plus_nanos(KILL_ROUND_NS);

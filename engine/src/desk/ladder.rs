@@ -1,6 +1,8 @@
 //! The cancel ladder at work (venue file 3.6): a cancel takes the first rung that reaches its order, and
 //! what cannot be sent now is kept and climbs when it can.
 
+use taut_codec::value::UtcTime;
+
 use super::Core;
 use crate::command::{CancelOrder, CancelScope, CommandKind, MassCancel};
 use crate::order::{CancelRoute, Order, OrderHandle, Place, Rung, RungReason};
@@ -36,6 +38,15 @@ impl Sweep {
             limited: self.limited + other.limited,
         }
     }
+}
+
+/// The last mass cancel of this connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Swept {
+    id: ClOrdId,
+    scope: CancelScope,
+    /// The venue answers none: its silence is taken for one then.
+    until: UtcTime,
 }
 
 /// The mass cancels of one climb: what they cover needs no cancel of its own.
@@ -117,6 +128,10 @@ impl Core {
             return if self.want_rest(handle) { Ok(route) } else { Err(Refusal::OutOfReach) };
         };
         match route.rung {
+            Rung::MassCancel(_) if self.is_swept(handle) => {
+                self.asked(handle);
+                return Err(Refusal::CancelPending);
+            }
             Rung::MassCancel(scope) => drop(self.mass_cancel(scope, stamps)?),
             Rung::Cancel | Rung::Rest | Rung::Kept => {
                 if let Some(route) = self.cancel_or_hold(handle, stamps)? {
@@ -126,6 +141,20 @@ impl Core {
         }
         self.asked(handle);
         Ok(route)
+    }
+
+    /// Whether a mass cancel of this connection is on its way, or may still be answered, that takes an order.
+    fn is_swept(&self, handle: OrderHandle) -> bool {
+        let now = self.clock.now();
+        let Some(swept) = self.swept.filter(|swept| now < swept.until) else { return false };
+        self.orders.get(handle).is_some_and(|order| {
+            self.reach.mass_cancel_reaches(swept.scope, self.place(order), order.instrument)
+        })
+    }
+
+    /// A mass cancel is not on its way any more: it was refused, or did not leave. `None`: any may be meant.
+    pub(super) fn sweep_failed(&mut self, id: Option<ClOrdId>) {
+        self.swept = self.swept.filter(|swept| id.is_some_and(|id| id != swept.id));
     }
 
     /// The session was asked to cancel an order: neither kept nor wanted by REST, until it does not answer.
@@ -169,6 +198,8 @@ impl Core {
         });
         self.risk.note_cancel_all(taken, now);
         self.stats.mass_cancels += 1;
+        let until = now.plus_nanos(u64::from(self.truth.deadline_ms()) * 1_000_000);
+        self.swept = Some(Swept { id: cl_ord_id, scope, until });
         self.issue(cl_ord_id, CommandKind::MassCancel(MassCancel { cl_ord_id, scope }), stamps);
         Ok(cl_ord_id)
     }
@@ -252,6 +283,8 @@ impl Core {
                 sweep.mass_cancels += 1;
                 covered.add(scope);
             }
+            // One that is on its way serves.
+            Err(Refusal::CancelPending) => {}
             Err(refusal) => {
                 let is_limited = matches!(refusal, Refusal::VenueRate { .. });
                 sweep.limited += u32::from(is_limited);

@@ -52,6 +52,8 @@ struct World {
     connection: u32,
     current: [u32; 2],
     day: [u32; 2],
+    /// The last mass cancel of the connection of each.
+    swept: [Option<CancelScope>; 2],
 }
 
 impl World {
@@ -66,7 +68,16 @@ impl World {
         config.recovery.resume = Resume::AtOnce;
         let fixture = started(&config);
         let (own, up) = (Vec::new(), [true; 2]);
-        Self { fixture, profiles, own, up, connection: 1, current: [1; 2], day: [0; 2] }
+        Self {
+            fixture,
+            profiles,
+            own,
+            up,
+            connection: 1,
+            current: [1; 2],
+            day: [0; 2],
+            swept: [None; 2],
+        }
     }
 
     fn place(&self, own: &Own) -> Place {
@@ -78,12 +89,12 @@ impl World {
         }
     }
 
-    /// The rung that is to be taken for an order; `None`: there is none.
-    fn rung(&self, own: &Own) -> Option<Rung> {
+    /// The rung that is to be taken for an order, or why none is.
+    fn rung(&self, own: &Own) -> Result<Rung, Refusal> {
         let (cancel, session, all, _, may_sweep, rest) = self.profiles[own.side];
         let last = if rest { Some(Rung::Rest) } else { None };
         if !self.up[own.side] {
-            return last.or(Some(Rung::Kept));
+            return Ok(last.unwrap_or(Rung::Kept));
         }
         // The venue's side of it: the places that a scope covers, from the nearest on.
         let far = match self.place(own) {
@@ -92,13 +103,32 @@ impl World {
             Place::Forgotten => 2,
         };
         let id = SIDES[own.side].1;
-        match () {
+        let rung = match () {
             () if cancel >= far => Some(Rung::Cancel),
             () if may_sweep && session >= far => {
                 Some(Rung::MassCancel(CancelScope::Instrument(id)))
             }
             () if may_sweep && all >= far => Some(Rung::MassCancel(CancelScope::SenderCompId)),
             () => last,
+        };
+        // One that is on its way, and takes the order as well, serves.
+        let is_swept = match self.swept[own.side] {
+            None => false,
+            Some(CancelScope::SenderCompId) => all >= far,
+            Some(_) => session >= far,
+        };
+        match rung {
+            Some(Rung::MassCancel(_)) if is_swept => Err(Refusal::CancelPending),
+            rung => rung.ok_or(Refusal::OutOfReach),
+        }
+    }
+
+    /// The last mass cancel among what was sent is on its way.
+    fn note_swept(&mut self, side: usize, commands: &[(SessionId, CommandKind)]) {
+        for (_, kind) in commands {
+            if let CommandKind::MassCancel(cancel) = kind {
+                self.swept[side] = Some(cancel.scope);
+            }
         }
     }
 
@@ -126,7 +156,7 @@ impl World {
     fn cancel(&mut self, which: usize) {
         sent(&mut self.fixture);
         let (own, session) = (&self.own[which], SIDES[self.own[which].side].0);
-        let expected = self.rung(own).ok_or(Refusal::OutOfReach);
+        let (side, expected) = (own.side, self.rung(own));
         let got = self.fixture.ctx().cancel(own.order).map(|route| route.rung);
         assert_eq!(got, expected);
         let table = if own.side == 0 { Some(self.fixture.desk.orders()) } else { None };
@@ -142,8 +172,12 @@ impl World {
             }
             Ok(Rung::Rest) => assert!(order.is_by_rest()),
             Ok(Rung::Kept) => assert!(order.is_cancel_kept()),
+            Err(Refusal::CancelPending) => {
+                assert!(!is_there(|kind| matches!(kind, CommandKind::MassCancel(_))));
+            }
             Err(_) => return,
         }
+        self.note_swept(side, &commands);
         if self.up[self.own[which].side] {
             self.own.swap_remove(which);
         } else {
@@ -155,18 +189,19 @@ impl World {
     /// Another connection, with or without numbers that go on.
     fn up(&mut self, side: usize, epoch: u32) {
         self.connection += 1;
-        (self.up[side], self.current[side]) = (true, self.connection);
+        (self.up[side], self.current[side], self.swept[side]) = (true, self.connection, None);
         let told = self.fixture.desk.strategy().orders.len();
         self.fixture.up_again(SIDES[side].0, epoch, self.connection);
-        sent(&mut self.fixture);
+        let commands = sent(&mut self.fixture);
         // What was kept has left, or was told to be out of reach, and rightly.
         let told = &self.fixture.desk.strategy().orders[told..];
         for own in self.own.iter().filter(|own| own.side == side && own.kept) {
             let out = UpdateKind::CancelRefused { refusal: Refusal::OutOfReach };
             let is_told =
                 told.iter().any(|update| (update.handle, update.kind) == (own.order, out));
-            assert_eq!(is_told, self.rung(own).is_none());
+            assert_eq!(is_told, self.rung(own) == Err(Refusal::OutOfReach));
         }
+        self.note_swept(side, &commands);
         self.own.retain(|own| own.side != side || !own.kept);
     }
 

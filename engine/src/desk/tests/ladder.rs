@@ -89,6 +89,69 @@ fn one_mass_cancel_serves_all_orders_of_earlier_connections() {
 }
 
 #[test]
+fn a_cancel_is_pending_while_a_mass_cancel_that_takes_its_order_is_on_its_way() {
+    let mut fixture = Fixture::started();
+    let [(a, first), (b, second)] = [fixture.live(), fixture.live()];
+    let route = |fixture: &mut Fixture, order| fixture.ctx().cancel(order).map(|route| route.rung);
+    let swept = Ok(Rung::MassCancel(CancelScope::SenderCompId));
+    let pending = Err(Refusal::CancelPending);
+    let refused = |cl_ord_id: Option<ClOrdId>, ref_msg_type| {
+        let (layer, text) = (RefusalLayer::Business, FixStr::EMPTY);
+        let (ref_seq_num, reason) = (0, Some(0));
+        EventKind::Refused(VenueRefusal {
+            cl_ord_id,
+            ref_msg_type,
+            ref_seq_num,
+            layer,
+            reason,
+            text,
+        })
+    };
+    fixture.down();
+    fixture.up_again(TRADING, 2, 2);
+    fixture.send();
+    let marker = ClOrdId::numeric(fixture.desk.core.ids.watermark()).unwrap();
+    for id in [first, second] {
+        let status = report(id, ExecType::OrderStatus, OrdStatus::New);
+        fixture.event(TRADING, EventKind::Report(status));
+    }
+    fixture.refuse(marker, b'F', 101);
+    let reason = WithdrawReason::OutboxFull;
+    for at in 0..6u32 {
+        assert_eq!(route(&mut fixture, a), swept, "{at}");
+        for order in [a, b, a] {
+            assert_eq!(route(&mut fixture, order), pending, "{at}: it is taken as well");
+        }
+        let sent = fixture.kinds();
+        let [CommandKind::MassCancel(sweep)] = sent[..] else {
+            panic!("{at}: one serves: {sent:?}")
+        };
+        let cl_ord_id = sweep.cl_ord_id;
+        match at {
+            0 => fixture.event(TRADING, refused(Some(cl_ord_id), b'q')),
+            1 => fixture.event(TRADING, refused(None, b'q')),
+            2 => fixture.event(TRADING, refused(None, 0)),
+            3 => fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id, reason }),
+            4 => {
+                fixture.event(TRADING, refused(None, b'D'));
+                let other = ClOrdId::numeric(1).unwrap();
+                fixture.event(TRADING, EventKind::Withdrawn { cl_ord_id: other, reason });
+                fixture.wait(4_999);
+                assert_eq!(route(&mut fixture, b), pending, "nothing speaks against it");
+                fixture.wait(1);
+            }
+            // On the next connection what was wanted is asked for again, once for both.
+            _ => {
+                fixture.down();
+                fixture.up_again(TRADING, 3, 3);
+                assert_eq!(scope(&fixture.send()[..1]), Some(CancelScope::SenderCompId));
+                assert_eq!(route(&mut fixture, b), pending);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_kept_cancel_that_no_rung_reaches_is_told_when_the_session_is_up() {
     let mut fixture = Fixture::started();
     fixture.desk.core.reach.may_sweep = false;

@@ -33,6 +33,9 @@ impl<S: Strategy> Desk<S> {
     /// A refusal that may be the answer to a question. Whether it was.
     pub(in crate::desk) fn on_answer(&mut self, refusal: &VenueRefusal) -> bool {
         self.core.truth.on_refused(refusal);
+        if refusal.cl_ord_id.is_some() || matches!(refusal.ref_msg_type, b'q' | 0) {
+            self.core.sweep_failed(refusal.cl_ord_id);
+        }
         let Some(id) = refusal.cl_ord_id else { return false };
         if self.core.truth.phase == (Phase::Waiting { marker: id }) {
             self.conclude();
