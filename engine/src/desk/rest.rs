@@ -18,7 +18,7 @@ use crate::command::{Command, CommandKind, RestCall, RestKind};
 use crate::limits::{ORDERS_MAX, REST_AGAIN_NS};
 use crate::order::OrderHandle;
 use crate::trace::Stamps;
-use crate::types::Market;
+use crate::types::{InstrumentId, Market};
 
 /// How calls by REST are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,9 @@ pub(crate) struct RestRung {
     waiting: Option<Waiting>,
     /// What was tried last and failed, and how often in a row.
     failing: Option<(Purpose, u32)>,
+    /// What the mirror of the venue's rate limit was charged for a purpose that is not achieved yet. Calls are
+    /// repeated; the venue counts the one that it carries out.
+    charged: Option<(Purpose, InstrumentId, u32)>,
     /// No call before.
     not_before: UtcTime,
     /// Some order may be wanted.
@@ -103,6 +106,7 @@ impl RestRung {
             last_id: 0,
             waiting: None,
             failing: None,
+            charged: None,
             not_before: UtcTime(0),
             has_orders: false,
             all: false,
@@ -212,6 +216,7 @@ impl Core {
         if !is_list && self.rest.failing.is_some_and(|(failing, _)| failing != purpose) {
             self.rest.failing = None;
         }
+        self.charge_call(purpose, now);
         self.rest.last_id = self.rest.last_id.wrapping_add(1);
         let call = RestCall { id: self.rest.last_id, kind };
         let until = after(now, policy.answer_ms);
@@ -219,6 +224,39 @@ impl Core {
         self.stats.rest_calls += 1;
         let (session, kind) = (self.trading_session, CommandKind::Rest(call));
         self.queue.push_back(Command { session, stamps: Stamps::NONE, kind });
+    }
+
+    /// Charges the mirror of the venue's rate limit for a call that cancels, once for each purpose.
+    fn charge_call(&mut self, purpose: Purpose, now: UtcTime) {
+        if self.rest.charged.is_some_and(|(charged, ..)| charged == purpose) {
+            return;
+        }
+        match purpose {
+            Purpose::Order(handle) => {
+                let Some(order) = self.orders.get(handle) else { return };
+                let points = self.risk.note_rest_cancel(order, now);
+                self.rest.charged = Some((purpose, order.instrument, points));
+            }
+            Purpose::All => {
+                let open = self.orders.live().filter(|order| !order.is_rest_done());
+                self.risk.note_taken(open, now);
+                // It is refused for no order's sake.
+                self.rest.charged = Some((purpose, InstrumentId(0), 0));
+            }
+            Purpose::List | Purpose::Query(_) | Purpose::Timer => {}
+        }
+    }
+
+    /// The venue has answered a call that cancels: what it refused, it has not counted.
+    fn charge_answered(&mut self, purpose: Purpose, is_refused: bool) {
+        let Some((_, id, points)) = self.rest.charged.take_if(|(charged, ..)| *charged == purpose)
+        else {
+            return;
+        };
+        if is_refused {
+            let now = self.clock.now();
+            self.risk.take_back(id, points, now);
+        }
     }
 
     fn next_purpose(&mut self, is_timer_due: bool) -> Option<(Purpose, RestKind)> {

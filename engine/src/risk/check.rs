@@ -106,6 +106,11 @@ impl RiskCheck {
     pub fn note_cancel_all<'a>(&mut self, orders: impl Iterator<Item = &'a Order>, now: UtcTime) {
         self.bucket.take(now);
         self.mirror.charge(InstrumentId(0), Charge::CancelAll, now);
+        self.note_taken(orders, now);
+    }
+
+    /// Counts what a mass cancel, or CancelAll by REST, takes.
+    pub fn note_taken<'a>(&mut self, orders: impl Iterator<Item = &'a Order>, now: UtcTime) {
         if self.mirror.counts_mass_cancels() {
             // One whose cancel is on its way is gone before the mass cancel arrives.
             for order in orders.filter(|order| !order.is_cancel_pending()) {
@@ -113,6 +118,20 @@ impl RiskCheck {
                 self.mirror.mass_cancelled(order.instrument, age, now);
             }
         }
+    }
+
+    /// Counts the cancel of one order by REST. What that was, to be taken back if the venue refuses it.
+    pub fn note_rest_cancel(&mut self, order: &Order, now: UtcTime) -> u32 {
+        if order.is_cancel_pending() {
+            // Counted already: whichever arrives first costs, the other finds no order.
+            return 0;
+        }
+        self.mirror.charge_rest(order.instrument, now.nanos_since(order.touched()), now)
+    }
+
+    /// The venue has refused a cancel by REST: it counts it as nothing.
+    pub fn take_back(&mut self, id: InstrumentId, points: u32, now: UtcTime) {
+        self.mirror.take_back(id, points, now);
     }
 
     /// Counts a marker, which always passes: a cancel that names no order. Status requests are counted

@@ -5,6 +5,10 @@
 //! counters are the same, a little apart in time; what makes it take longer or shorter is covered by
 //! [`VenueRate::reserve`]. Where only the venue can know (an order that was filled while its cancel was
 //! under way), the mirror counts more than the venue, never less.
+//!
+//! What cannot be mirrored is what others do: accounts that share the pool of a domain, and other sessions and
+//! programs of the same account on spot. The pool alone never refuses what the counter of its only account lets
+//! pass, as it is five times as large.
 
 use taut_codec::value::UtcTime;
 
@@ -221,6 +225,26 @@ impl Mirror {
                 // What was checked fits; a mass cancel and a marker go out in any case.
                 let _ = self.bucket.take(charge.tokens(&costs), now);
             }
+        }
+    }
+
+    /// Counts a cancel by REST, which goes to the same counter on spot. What that was, to be taken back
+    /// ([`Mirror::take_back`]) if the venue refuses it.
+    pub fn charge_rest(&mut self, id: InstrumentId, age: u64, now: UtcTime) -> u32 {
+        if self.is_rest_apart() {
+            return 0;
+        }
+        let charge = Charge::Cancel { age };
+        self.charge(id, charge, now);
+        charge.action().map_or(0, Action::cost)
+    }
+
+    /// The venue has not done what these points were counted for.
+    pub fn take_back(&mut self, id: InstrumentId, points: u32, now: UtcTime) {
+        if let VenueRateRule::Spot { tier, .. } = self.config.rule
+            && let Some(counter) = self.counters.get_mut(usize::from(id.0))
+        {
+            counter.take_back(points, tier, now);
         }
     }
 

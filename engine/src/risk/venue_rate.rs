@@ -161,6 +161,12 @@ impl Counter {
         self.units = self.units.saturating_add(u64::from(points) * POINT);
     }
 
+    /// Takes back points that were added for what the venue did not do.
+    pub fn take_back(&mut self, points: u32, tier: Tier, now: UtcTime) {
+        self.decay(tier, now);
+        self.units = self.units.saturating_sub(u64::from(points) * POINT);
+    }
+
     /// Where it stands, whole points, rounded up.
     #[must_use]
     pub fn points(&self, tier: Tier, now: UtcTime) -> u64 {

@@ -30,6 +30,7 @@ impl<S: Strategy> Desk<S> {
             return self.on_rest_failed(purpose, problem);
         }
         let now = self.core.clock.now();
+        self.core.charge_answered(purpose, false);
         (self.core.rest.failing, self.core.rest.not_before) = (None, now);
         match purpose {
             Purpose::Order(order) => {
@@ -62,6 +63,9 @@ impl<S: Strategy> Desk<S> {
     fn on_rest_failed(&mut self, purpose: Purpose, problem: RestProblem) {
         let Some(policy) = self.core.rest.policy else { return };
         self.core.stats.rest_failures += 1;
+        if let RestProblem::Refused(_) = problem {
+            self.core.charge_answered(purpose, true);
+        }
         if let Purpose::Order(order) = purpose
             && problem.is_unknown_order()
         {

@@ -5,7 +5,8 @@ use crate::command::{CancelScope, RestCall, RestKind};
 use crate::event::{Alarm, EventText, Listed, RestAnswer, RestProblem, RestSaid};
 use crate::limits::{KILL_ROUNDS_MAX, REST_AGAIN_NS};
 use crate::order::{Proof, Scope};
-use crate::risk::KillCause;
+use crate::risk::venue_rate::{BucketSize, Tier};
+use crate::risk::{KillCause, TokenCosts, VenueRateRule};
 
 pub(super) const POLICY: RestPolicy = RestPolicy {
     attempts: 3,
@@ -334,6 +335,66 @@ fn the_list_of_open_orders_settles_what_a_refused_mass_cancel_does_not() {
     assert_eq!(fixture.state(order), OrderState::Gone);
     let (orders, unresolved, rounds) = fixture.desk.strategy().reconciled.last().unwrap();
     assert_eq!((orders[0].proof, *unresolved, *rounds), (Proof::NotListed, 0, 1));
+}
+
+/// With the venue's rate limit mirrored.
+fn limited(rule: VenueRateRule) -> Fixture {
+    let venue_rate = VenueRate { rule, reserve: 0, holds_cancels: true };
+    Fixture::with(&DeskConfig { rest: Some(POLICY), venue_rate, ..config() })
+}
+
+#[test]
+fn a_cancel_by_rest_counts_where_the_venue_counts_it_once_and_not_if_it_was_refused() {
+    // No decay: what is counted stays.
+    let tier = Tier { decay: 0, ..Tier::PRO };
+    let rule = VenueRateRule::Spot { tier, cancels_limited: true, mass_cancel_points: true };
+    let mut fixture = limited(rule);
+    let points = |fixture: &Fixture| {
+        let now = fixture.desk.core.clock.now();
+        fixture.desk.core.risk.mirror().points(ID, now).unwrap()
+    };
+    let (order, _) = fixture.live();
+    for _ in 0..2 {
+        fixture.live();
+    }
+    assert_eq!(points(&fixture), 3);
+    fixture.down();
+    fixture.ctx().cancel(order).unwrap();
+    fixture.wait(0);
+    let first = call(&mut fixture);
+    assert_eq!(points(&fixture), 3 + 8, "it is on its way");
+    fail(&mut fixture, first, RestProblem::NotReached);
+    fixture.wait(100);
+    let second = call(&mut fixture);
+    assert_eq!(points(&fixture), 3 + 8, "the venue carries one out, whichever");
+    fail(&mut fixture, second, refused("EOrder:Rate limit exceeded"));
+    assert_eq!(points(&fixture), 3);
+    fixture.wait(200);
+    let third = call(&mut fixture);
+    assert_eq!(points(&fixture), 3 + 8);
+    done(&mut fixture, third);
+    assert_eq!(points(&fixture), 3 + 8);
+    fixture.desk.kill(KillCause::Operator);
+    let all = call(&mut fixture);
+    assert_eq!((all.kind, points(&fixture)), (RestKind::CancelAll, 3 + 3 * 8), "the other two");
+    done(&mut fixture, all);
+    assert_eq!(points(&fixture), 3 + 3 * 8);
+}
+
+#[test]
+fn a_cancel_by_rest_takes_no_token_of_the_session_on_derivatives() {
+    let costs = TokenCosts::default();
+    let mut fixture = limited(VenueRateRule::Derivatives { size: BucketSize::default(), costs });
+    let (order, _) = fixture.live();
+    fixture.down();
+    let room =
+        |fixture: &Fixture| fixture.desk.core.risk.mirror().room(ID, fixture.desk.core.clock.now());
+    let before = room(&fixture);
+    fixture.ctx().cancel(order).unwrap();
+    fixture.wait(0);
+    let first = call(&mut fixture);
+    done(&mut fixture, first);
+    assert_eq!((before, room(&fixture)), (Some(490), Some(490)));
 }
 
 /// Orders that are uncertain, and can be settled by the list only, which is called for.

@@ -300,6 +300,12 @@ impl Oes {
     pub fn rate_points(&self, client: u16, instrument: InstrumentId, now: UtcTime) -> u64 {
         self.account(client).map_or(0, |account| self.rates.points(account, instrument, now))
     }
+
+    /// Tokens in the bucket of a client's session (venue file 7). Spot has none.
+    #[must_use]
+    pub fn rate_tokens(&self, client: u16, now: UtcTime) -> u32 {
+        self.clients.get(&client).map_or(0, |client| client.bucket.tokens(now))
+    }
 }
 
 /// Clients, permissions and limits are the configuration's.

@@ -101,6 +101,13 @@ impl Venue {
         pair.map_or(0, |(client, pair)| self.spot.oes.rate_points(client, pair, now))
     }
 
+    /// Tokens of a client's session on derivatives (venue file 7).
+    #[must_use]
+    pub fn rate_tokens(&self, sender: &str, now: UtcTime) -> u32 {
+        let client = self.gateway.client(sender.as_bytes());
+        client.map_or(0, |client| self.derivatives.oes.rate_tokens(client, now))
+    }
+
     /// The live connection of a client on a service.
     #[must_use]
     pub fn connection(&self, sender: &str, service: Service) -> Option<ConnectionId> {

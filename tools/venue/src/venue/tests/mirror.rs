@@ -184,7 +184,8 @@ fn the_mirror_of_the_spot_counters_is_the_venues_at_every_step_in_every_tier() {
 }
 
 #[test]
-fn the_mirror_of_the_derivatives_tokens_refuses_what_the_venue_refuses_and_nothing_else() {
+fn the_mirror_of_the_derivatives_tokens_is_the_venues_at_every_step_and_refuses_what_that_refuses()
+{
     let mut config = config();
     config.derivatives_limits.tokens = 100;
     let mut world = World::with(&config);
@@ -218,6 +219,8 @@ fn the_mirror_of_the_derivatives_tokens_refuses_what_the_venue_refuses_and_nothi
             mirror.charge(ID, charge, world.now);
             passed += 1;
         }
+        let tokens = world.venue.rate_tokens("TAUT_DRV", world.now);
+        assert_eq!(mirror.room(ID, world.now), Some(tokens), "{n}");
     }
     assert!(refused > 100 && passed > 100, "{refused} {passed}");
 }
