@@ -139,7 +139,7 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         &[
             "a_whole_message_is_framed_and_every_prefix_of_it_is_incomplete",
             "a_message_whose_check_sum_is_wrong_is_a_frame_and_the_next_one_follows",
-            "a_message_with_a_wrong_checksum_is_ignored_and_asked_for_again",
+            "a_message_with_a_wrong_checksum_is_rejected_disregarded_and_asked_for_again",
         ],
     ),
     ("3.c", "garbled", &["garbled_input_is_ignored_and_too_much_of_it_ends_the_connection_2d"]),
