@@ -23,16 +23,20 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox of [`limits::OUTBOX_BYTES`].
+    /// An outbox of [`limits::OUTBOX_BYTES`], with all its memory there: that of a path.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_capacity(limits::OUTBOX_BYTES)
+        let capacity = limits::OUTBOX_BYTES;
+        Self::of(touched::slice(0, capacity * 2), capacity)
     }
 
-    /// An outbox that holds `capacity` bytes.
+    /// An outbox that holds `capacity` bytes; whose pages come as they are used, for who has many of them.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        let bytes = touched::slice(0, capacity * 2);
+        Self::of(vec![0; capacity * 2].into_boxed_slice(), capacity)
+    }
+
+    fn of(bytes: Box<[u8]>, capacity: usize) -> Self {
         Self {
             bytes,
             capacity,
